@@ -1,0 +1,1 @@
+//! Proofs against software that nobody here wrote
