@@ -1,0 +1,89 @@
+//! Why a logon failed: one enum, and beside it the one table of codes and words.
+
+/// Why a logon was refused.
+///
+/// The numbers are for events and for the administrator of this server. What goes to the peer is the RPC room's
+/// business and should not tell an unknown account from a wrong password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{}{}", self.words(), self.missing())]
+pub enum LogonFailure {
+    /// The account is known and the password is another one.
+    WrongPassword,
+    /// There is no such account.
+    UnknownAccount,
+    /// The account is disabled.
+    Disabled,
+    /// The account is locked out.
+    LockedOut,
+    /// The peer wants to log on as nobody.
+    Anonymous,
+    /// The peer answered with LM or NTLM version 1.
+    LmOrNtlmV1Refused,
+    /// The peer does not offer, or took back, a protection that is required here.
+    WeakSessionSecurity {
+        /// The protection that is missing.
+        missing: &'static str,
+    },
+    /// The message integrity code is missing; it is due since the challenge carried a timestamp (MS-NLMP 3.1.5.1.2).
+    MicMissing,
+    /// One of the three messages was changed on the way (MS-NLMP 3.2.5.1.2).
+    MicWrong,
+    /// The answer is for another server's challenge.
+    TargetMismatch,
+    /// The challenge is this server's own, sent back.
+    Reflected,
+    /// The token makes no sense.
+    Malformed,
+}
+
+impl LogonFailure {
+    /// The Win32 error code that events and messages carry (MS-ERREF 2.2).
+    #[must_use]
+    pub const fn win32(self) -> u32 {
+        self.row().0
+    }
+
+    /// The NTSTATUS (MS-ERREF 2.3.1).
+    #[must_use]
+    pub const fn ntstatus(self) -> u32 {
+        self.row().1
+    }
+
+    const fn words(self) -> &'static str {
+        self.row().2
+    }
+
+    const fn missing(self) -> &'static str {
+        match self {
+            Self::WeakSessionSecurity { missing } => missing,
+            _ => "",
+        }
+    }
+
+    const fn row(self) -> (u32, u32, &'static str) {
+        match self {
+            Self::WrongPassword => (1326, 0xC000_006A, "the password is wrong"),
+            Self::UnknownAccount => (1317, 0xC000_0064, "the account does not exist"),
+            Self::Disabled => (1331, 0xC000_0072, "the account is disabled"),
+            Self::LockedOut => (1909, 0xC000_0234, "the account is locked out"),
+            Self::Anonymous => (5, 0xC000_0022, "anonymous logon is refused"),
+            Self::LmOrNtlmV1Refused => (
+                5,
+                0xC000_0022,
+                "the peer answered with LM or NTLM version 1, NTLM version 2 is required",
+            ),
+            Self::WeakSessionSecurity { .. } => {
+                (5, 0xC000_0022, "session security is too weak, the peer does not offer ")
+            }
+            Self::MicMissing => (5, 0xC000_0022, "the peer left out the message integrity code"),
+            Self::MicWrong => {
+                (5, 0xC000_0022, "the authentication messages were changed on the way")
+            }
+            Self::TargetMismatch => {
+                (5, 0xC000_0022, "the peer answered the challenge of another server")
+            }
+            Self::Reflected => (5, 0xC000_0022, "the challenge is this server's own, sent back"),
+            Self::Malformed => (87, 0xC000_000D, "the authentication token is malformed"),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Security contexts for DCE/RPC, and NTLMv2 both ways.
+//!
+//! [`Initiator`], [`Acceptor`] and [`SecurityContext`] are all that the RPC room sees (MS-RPCE 2.2.2.11). [`ntlm`] is the
+//! one mechanism so far. Time, nonces and the account database are passed in. Left out: SPNEGO and Kerberos.
+
+mod context;
+mod failure;
+mod filetime;
+pub mod ntlm;
+
+pub use context::{
+    Acceptor, Accounts, AuthLevel, Initiator, SecurityContext, SecurityError, SignatureError, Step,
+    UnknownAuthLevel,
+};
+pub use failure::LogonFailure;
+pub use filetime::FileTime;
