@@ -69,7 +69,7 @@ pub struct UnknownAuthLevel(pub u8);
 
 /// An established context: protects what is sent, checks what came (MS-RPCE 2.2.2.11).
 ///
-/// PDUs must be passed in the order of the wire. After one error every later call fails: the connection is to be closed.
+/// PDUs must be passed in the order of the wire. After one error every later check fails: the connection is to be closed.
 pub trait SecurityContext: Send {
     /// Octets of an `auth_value`; 16 for NTLM.
     fn signature_len(&self) -> usize;
@@ -204,6 +204,12 @@ pub enum SecurityError {
     /// The token can be read and is refused.
     #[error("the logon is refused")]
     Refused(#[source] LogonFailure),
+    /// One of our own names does not fit into a message.
+    #[error("{field} is too long for an authentication message")]
+    TooLong {
+        /// What is too long.
+        field: &'static str,
+    },
     /// A step was called in a state that has none.
     #[error("authentication step out of turn: expected {expected}")]
     OutOfTurn {
@@ -221,9 +227,10 @@ impl SecurityError {
     pub fn logon_failure(&self) -> LogonFailure {
         match self {
             Self::Refused(failure) => *failure,
-            Self::Malformed(_) | Self::OutOfTurn { .. } | Self::NotEstablished => {
-                LogonFailure::Malformed
-            }
+            Self::Malformed(_)
+            | Self::TooLong { .. }
+            | Self::OutOfTurn { .. }
+            | Self::NotEstablished => LogonFailure::Malformed,
         }
     }
 }

@@ -1,0 +1,255 @@
+//! The side that is logged on to (MS-NLMP 3.2.5).
+
+use std::sync::Arc;
+
+use identity::{AccountName, NtHash};
+use subtle::ConstantTimeEq;
+use wire::DecodeError;
+
+use super::{
+    AUTH_TYPE, Authenticate, AvId, Challenge, ClientBlob, Flags, Negotiate, NtResponse,
+    NtlmSession, ReflectionGuard, TargetInfo, Version,
+    crypto::{self, Key},
+    messages::MIC_RANGE,
+    reflection::Outstanding,
+};
+use crate::{Acceptor, Accounts, FileTime, LogonFailure, SecurityContext, SecurityError, Step};
+
+/// Octets of a version 1 response (MS-NLMP 2.2.2.6), and of an LM response.
+const V1_RESPONSE_LEN: usize = 24;
+
+/// The names of this server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerIdentity {
+    /// Its NetBIOS name, such as `EAST`.
+    pub computer: String,
+    /// The NetBIOS name of its domain; its own name when it has none.
+    pub domain: String,
+    /// Its DNS name, such as `east.demo.test`.
+    pub dns_name: String,
+}
+
+/// What must be fresh for each logon, from a cryptographic random source and the clock.
+#[derive(Debug, Clone)]
+pub struct AcceptSeed {
+    /// The nonce.
+    pub server_challenge: [u8; 8],
+    /// The time, sent to the initiator; it obliges the initiator to send the message integrity code.
+    pub now: FileTime,
+}
+
+/// One logon.
+pub struct NtlmAcceptor {
+    accounts: Arc<dyn Accounts>,
+    identity: ServerIdentity,
+    seed: AcceptSeed,
+    guard: Option<ReflectionGuard>,
+    principal: Option<AccountName>,
+    state: State,
+}
+
+enum State {
+    Start,
+    AwaitAuthenticate(Challenged),
+    Established { session_key: Key },
+    Failed,
+}
+
+/// What was said so far.
+struct Challenged {
+    negotiate: Vec<u8>,
+    challenge: Vec<u8>,
+    target_info: TargetInfo,
+    _outstanding: Option<Outstanding>,
+}
+
+impl NtlmAcceptor {
+    /// Begins a logon.
+    #[must_use]
+    pub fn new(accounts: Arc<dyn Accounts>, identity: ServerIdentity, seed: AcceptSeed) -> Self {
+        Self { accounts, identity, seed, guard: None, principal: None, state: State::Start }
+    }
+
+    /// Lets the initiators of this process know the challenge, so that they refuse it.
+    #[must_use]
+    pub fn with_reflection_guard(mut self, guard: ReflectionGuard) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    fn challenge(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
+        let negotiate = Negotiate::decode(token)?;
+        negotiate.flags.require_strong()?;
+        let target_info = self.target_info();
+        let message = Challenge {
+            target_name: self.identity.domain.clone(),
+            flags: agreed(negotiate.flags)?,
+            server_challenge: self.seed.server_challenge,
+            target_info: target_info.clone(),
+            version: Some(Version::OURS),
+        }
+        .encode()?;
+        self.state = State::AwaitAuthenticate(Challenged {
+            negotiate: token.to_vec(),
+            challenge: message.clone(),
+            target_info,
+            _outstanding: self.guard.as_ref().map(|guard| guard.issue(self.seed.server_challenge)),
+        });
+        Ok(Step::Continue(message))
+    }
+
+    fn target_info(&self) -> TargetInfo {
+        let mut info = TargetInfo::default();
+        info.set_name(AvId::NB_DOMAIN_NAME, &self.identity.domain);
+        info.set_name(AvId::NB_COMPUTER_NAME, &self.identity.computer);
+        if let Some((_, dns_domain)) = self.identity.dns_name.split_once('.') {
+            info.set_name(AvId::DNS_DOMAIN_NAME, dns_domain);
+        }
+        info.set_name(AvId::DNS_COMPUTER_NAME, &self.identity.dns_name);
+        info.set(AvId::TIMESTAMP, self.seed.now.0.to_le_bytes().to_vec());
+        info
+    }
+
+    fn authenticate(&mut self, said: &Challenged, token: &[u8]) -> Result<Step, SecurityError> {
+        let message = Authenticate::decode(token)?;
+        let account = self.claimed(&message)?;
+        self.principal = Some(account.clone());
+        message.flags.require_strong()?;
+        let response = version_2(&message)?;
+        let blob = ClientBlob::decode(&response.blob)?;
+        let response_key = self.prove(&account, &message, &response)?;
+        if !blob.target_info.promises_mic() {
+            return Err(LogonFailure::MicMissing.into());
+        }
+        if !blob.target_info.contains_all(&said.target_info) {
+            return Err(LogonFailure::TargetMismatch.into());
+        }
+        let session_key = session_key(&message, &response_key, &response.proof)?;
+        check_mic(said, &message, token, &session_key)?;
+        self.state = State::Established { session_key };
+        Ok(Step::Done { token: None })
+    }
+
+    /// Who it says it is. An empty domain means this server's own.
+    fn claimed(&self, message: &Authenticate) -> Result<AccountName, LogonFailure> {
+        let nobody = message.user.is_empty() && message.nt_response.is_empty();
+        if nobody || message.flags.contains(Flags::ANONYMOUS) {
+            return Err(LogonFailure::Anonymous);
+        }
+        let domain =
+            if message.domain.is_empty() { &self.identity.domain } else { &message.domain };
+        AccountName::new(domain, &message.user).map_err(|_| LogonFailure::Malformed)
+    }
+
+    /// Checks the password proof, with the same work whether or not the account may log on.
+    fn prove(
+        &self,
+        account: &AccountName,
+        message: &Authenticate,
+        response: &NtResponse,
+    ) -> Result<Key, LogonFailure> {
+        let (hash, refused) = match self.accounts.nt_hash(account) {
+            Ok(hash) => (hash, None),
+            Err(failure) => (NtHash::new([0; 16]), Some(failure)),
+        };
+        // The names as they were sent: the initiator derived its key from them.
+        let response_key = crypto::ntowf_v2(&hash, &message.user, &message.domain);
+        let proof = crypto::nt_proof(&response_key, &self.seed.server_challenge, &response.blob);
+        let right = bool::from(proof.ct_eq(&response.proof));
+        match refused {
+            Some(failure) => Err(failure),
+            None if right => Ok(response_key),
+            None => Err(LogonFailure::WrongPassword),
+        }
+    }
+}
+
+impl Acceptor for NtlmAcceptor {
+    fn auth_type(&self) -> u8 {
+        AUTH_TYPE
+    }
+
+    fn step(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
+        match std::mem::replace(&mut self.state, State::Failed) {
+            State::Start => self.challenge(token),
+            State::AwaitAuthenticate(said) => self.authenticate(&said, token),
+            State::Established { .. } | State::Failed => {
+                Err(SecurityError::OutOfTurn { expected: "no further token" })
+            }
+        }
+    }
+
+    fn principal(&self) -> Option<&AccountName> {
+        self.principal.as_ref()
+    }
+
+    fn into_context(self: Box<Self>) -> Result<Box<dyn SecurityContext>, SecurityError> {
+        match &self.state {
+            State::Established { session_key } => Ok(Box::new(NtlmSession::acceptor(session_key))),
+            _ => Err(SecurityError::NotEstablished),
+        }
+    }
+}
+
+/// What the acceptor takes of an offer (MS-NLMP 3.2.5.1.1).
+fn agreed(offer: Flags) -> Result<Flags, DecodeError> {
+    let charset = if offer.contains(Flags::UNICODE) {
+        Flags::UNICODE
+    } else if offer.contains(Flags::OEM) {
+        Flags::OEM
+    } else {
+        return Err(DecodeError::invalid(
+            "NTLM NEGOTIATE",
+            "NegotiateFlags",
+            12,
+            "neither Unicode nor a code page is offered",
+        ));
+    };
+    let optional = Flags::SIGN
+        | Flags::SEAL
+        | Flags::ALWAYS_SIGN
+        | Flags::EXTENDED_SESSION_SECURITY
+        | Flags::KEY_128
+        | Flags::KEY_EXCH
+        | Flags::KEY_56;
+    Ok(offer.common(optional)
+        | charset
+        | Flags::NTLM
+        | Flags::REQUEST_TARGET
+        | Flags::TARGET_TYPE_DOMAIN
+        | Flags::TARGET_INFO
+        | Flags::VERSION)
+}
+
+/// The version 2 response; LM and version 1 are told apart by their length alone.
+fn version_2(message: &Authenticate) -> Result<NtResponse, SecurityError> {
+    let lm_only = message.nt_response.is_empty() && !message.lm_response.is_empty();
+    if lm_only || message.nt_response.len() == V1_RESPONSE_LEN {
+        return Err(LogonFailure::LmOrNtlmV1Refused.into());
+    }
+    Ok(NtResponse::decode(&message.nt_response)?)
+}
+
+fn session_key(
+    message: &Authenticate,
+    response_key: &Key,
+    proof: &[u8; 16],
+) -> Result<Key, LogonFailure> {
+    let encrypted = <[u8; 16]>::try_from(&*message.encrypted_session_key)
+        .map_err(|_| LogonFailure::Malformed)?;
+    let exchange_key = crypto::session_base_key(response_key, proof);
+    Ok(crypto::rc4_key(&exchange_key, &encrypted))
+}
+
+fn check_mic(
+    said: &Challenged,
+    message: &Authenticate,
+    token: &[u8],
+    session_key: &Key,
+) -> Result<(), LogonFailure> {
+    let mic = message.mic.ok_or(LogonFailure::MicMissing)?;
+    let mut blanked = token.to_vec();
+    blanked.get_mut(MIC_RANGE).ok_or(LogonFailure::MicMissing)?.fill(0);
+    let expected = crypto::mic(session_key, [&said.negotiate, &said.challenge, &blanked]);
+    if bool::from(expected.ct_eq(&mic)) { Ok(()) } else { Err(LogonFailure::MicWrong) }
+}

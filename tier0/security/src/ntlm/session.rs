@@ -1,0 +1,143 @@
+//! Signing and sealing with extended session security and key exchange (MS-NLMP 3.4.3, 3.4.4.2).
+//!
+//! The signature is over the whole PDU in the clear, as Windows and Samba make it; only the body is encrypted. Both
+//! directions have one RC4 stream each, which runs through all messages: a lost, repeated or reordered PDU cannot pass.
+
+use std::ops::Range;
+
+use rc4::{Rc4, StreamCipher};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use super::crypto::{self, Direction, Key};
+use crate::{SecurityContext, SignatureError};
+
+/// Octets of a signature (MS-NLMP 2.2.2.9.2): version, checksum, sequence number.
+const SIGNATURE_LEN: usize = 16;
+const VERSION: [u8; 4] = 1u32.to_le_bytes();
+
+/// An established NTLM context.
+pub struct NtlmSession {
+    send: Stream,
+    receive: Stream,
+    broken: bool,
+}
+
+struct Stream {
+    sign_key: Key,
+    cipher: Rc4,
+    sequence: u32,
+}
+
+impl NtlmSession {
+    pub(super) fn initiator(session_key: &Key) -> Self {
+        Self::new(session_key, Direction::InitiatorToAcceptor, Direction::AcceptorToInitiator)
+    }
+
+    pub(super) fn acceptor(session_key: &Key) -> Self {
+        Self::new(session_key, Direction::AcceptorToInitiator, Direction::InitiatorToAcceptor)
+    }
+
+    fn new(session_key: &Key, send: Direction, receive: Direction) -> Self {
+        Self {
+            send: Stream::new(session_key, send),
+            receive: Stream::new(session_key, receive),
+            broken: false,
+        }
+    }
+
+    fn check(&mut self, pdu: &[u8], auth_value: &[u8]) -> Result<(), SignatureError> {
+        let checksum = self.receive.checksum(pdu);
+        let expected = self.receive.signature(checksum);
+        if auth_value.len() != SIGNATURE_LEN || auth_value[..4] != VERSION {
+            self.broken = true;
+            return Err(SignatureError::Malformed);
+        }
+        if !bool::from(expected.ct_eq(auth_value)) {
+            self.broken = true;
+            return Err(SignatureError::Mismatch);
+        }
+        Ok(())
+    }
+}
+
+impl SecurityContext for NtlmSession {
+    fn signature_len(&self) -> usize {
+        SIGNATURE_LEN
+    }
+
+    fn seal(&mut self, pdu: &mut [u8], body: Range<usize>) -> Vec<u8> {
+        let checksum = self.send.checksum(pdu);
+        self.send.cipher.apply_keystream(&mut pdu[body]);
+        self.send.signature(checksum).to_vec()
+    }
+
+    fn sign(&mut self, pdu: &[u8], _body: Range<usize>) -> Vec<u8> {
+        let checksum = self.send.checksum(pdu);
+        self.send.signature(checksum).to_vec()
+    }
+
+    fn unseal(
+        &mut self,
+        pdu: &mut [u8],
+        body: Range<usize>,
+        auth_value: &[u8],
+    ) -> Result<(), SignatureError> {
+        let Some(part) = pdu.get_mut(body.clone()) else {
+            self.broken = true;
+            return Err(SignatureError::Malformed);
+        };
+        if self.broken {
+            part.zeroize();
+            return Err(SignatureError::Broken);
+        }
+        self.receive.cipher.apply_keystream(part);
+        let outcome = self.check(pdu, auth_value);
+        if outcome.is_err() {
+            // Nobody may use what nobody vouches for.
+            pdu[body].zeroize();
+        }
+        outcome
+    }
+
+    fn verify(
+        &mut self,
+        pdu: &[u8],
+        _body: Range<usize>,
+        auth_value: &[u8],
+    ) -> Result<(), SignatureError> {
+        if self.broken {
+            return Err(SignatureError::Broken);
+        }
+        self.check(pdu, auth_value)
+    }
+}
+
+impl Stream {
+    fn new(session_key: &Key, direction: Direction) -> Self {
+        Self {
+            sign_key: crypto::sign_key(session_key, direction),
+            cipher: crypto::rc4(&crypto::seal_key(session_key, direction)),
+            sequence: 0,
+        }
+    }
+
+    /// The checksum in the clear; taken before the body is encrypted.
+    fn checksum(&self, pdu: &[u8]) -> [u8; 8] {
+        let mac = crypto::hmac_md5(&self.sign_key, &[&self.sequence.to_le_bytes(), pdu]);
+        let mut checksum = [0; 8];
+        checksum.copy_from_slice(&mac[..8]);
+        checksum
+    }
+
+    /// Encrypts the checksum and counts the message; after the body in the RC4 stream.
+    fn signature(&mut self, mut checksum: [u8; 8]) -> [u8; SIGNATURE_LEN] {
+        self.cipher.apply_keystream(&mut checksum);
+        let mut signature = [0; SIGNATURE_LEN];
+        signature[..4].copy_from_slice(&VERSION);
+        signature[4..12].copy_from_slice(&checksum);
+        signature[12..].copy_from_slice(&self.sequence.to_le_bytes());
+        self.sequence = self.sequence.wrapping_add(1);
+        signature
+    }
+}

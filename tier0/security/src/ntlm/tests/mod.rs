@@ -1,0 +1,7 @@
+//! Vectors of the standard, logons between our two sides, hostile input, sessions.
+
+mod fixture;
+mod hostile;
+mod logon;
+mod session;
+mod vectors;
