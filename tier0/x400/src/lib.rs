@@ -1,0 +1,45 @@
+//! X.400 values: O/R addresses, P1 messages and reports, report codes, trace.
+//!
+//! Standards: X.411 (1999) for the transfer protocol, X.402 for O/R addresses, X.419 for
+//! the application contexts. Everything is bytes and values: decoders take octets in any
+//! order that BER allows, encoders write one definite form. Elements and extensions that
+//! are not known are kept as the octets they came in, so that a relay passes them on.
+//! Contents (P2, P22, P772) are not read here.
+
+mod address_text;
+mod bind;
+mod codec;
+mod content_type;
+mod domain;
+
+mod extensions;
+mod message;
+mod mts;
+mod or_address;
+mod probe;
+mod report;
+mod report_codes;
+
+mod trace;
+mod utc_time;
+
+pub use address_text::AddressError;
+pub use bind::{Credentials, MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity, Secret};
+pub use codec::Raw;
+pub use content_type::{ContentType, Priority};
+pub use domain::{GlobalDomainIdentifier, MtsIdentifier};
+pub use extensions::{Criticality, ExtensionField, ExtensionKind, standard};
+pub use message::{MessageTransferEnvelope, PerRecipientFields, PerRecipientIndicators};
+pub use mts::{Message, MtsApdu, decode_message_parts, encode_message};
+pub use or_address::{DomainDefinedAttribute, ExtensionAttribute, OrAddress, OrName, PersonalName};
+pub use probe::Probe;
+pub use report::{
+    DeliveryOutcome, PerRecipientReportFields, Report, ReportContent, ReportTransferEnvelope,
+    SupplementaryInformation,
+};
+pub use report_codes::{DiagnosticCode, MtsUserType, ReasonCode};
+pub use trace::{
+    Attempted, InternalTraceElement, OtherActions, RoutingAction, SuppliedInformation,
+    TraceElement, Traced, append_trace, detects_domain_loop, detects_loop, internal_trace,
+};
+pub use utc_time::{REFERENCE_YEAR, format_utc_time, parse_utc_time};

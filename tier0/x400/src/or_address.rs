@@ -1,0 +1,471 @@
+//! O/R names and addresses (X.402 clause 18; X.411 8.5.5, figure 2 of clause 9).
+//!
+//! Numeric and printable variants of an attribute are one value here; the encoder writes
+//! `NumericString` for digits (RFC 2156 4.1.1). The common name is read from its extension
+//! attribute; all other extension attributes, teletex and universal variants included, are
+//! kept as they came. Two addresses are equal when they differ only in case and in runs of
+//! spaces (X.402 18.4).
+
+use ber::{Element, Encoder, Tag};
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use wire::DecodeError;
+
+use crate::codec::{Raw, list, put_numeric_or_printable, put_raw, read_set, text};
+
+/// Attributes of one list in an address; ub-extension-attributes is 256, the other lists
+/// of X.411 hold at most four.
+const MAX_ATTRIBUTES: usize = 256;
+
+/// The extension attribute `common-name` (X.411 figure 2).
+const COMMON_NAME: i64 = 1;
+
+/// An O/R name: an address, and a directory name where one was given (X.411 `ORName`).
+#[doc(alias = "ORName")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrName {
+    /// The address.
+    pub address: OrAddress,
+    /// The element `[0]` that holds the directory name, as it came.
+    pub directory_name: Option<Raw>,
+}
+
+/// An O/R address (X.402 clause 18).
+#[doc(alias = "ORAddress")]
+#[derive(Debug, Clone, Default)]
+pub struct OrAddress {
+    /// Two letters or the X.121 code.
+    pub country: Option<String>,
+    /// Administration domain; a single space means any.
+    pub admd: Option<String>,
+    /// Private domain.
+    pub prmd: Option<String>,
+    /// X.121 address of a terminal.
+    pub network_address: Option<String>,
+    /// Terminal identifier.
+    pub terminal_identifier: Option<String>,
+    /// Organization.
+    pub organization: Option<String>,
+    /// Numeric user identifier.
+    pub numeric_user_identifier: Option<String>,
+    /// Personal name.
+    pub personal_name: Option<PersonalName>,
+    /// Organizational units, the most significant first.
+    pub organizational_units: Vec<String>,
+    /// Common name, where it came as a printable string.
+    pub common_name: Option<String>,
+    /// Domain-defined attributes in their order.
+    pub domain_defined: Vec<DomainDefinedAttribute>,
+    /// All other extension attributes.
+    pub extension_attributes: Vec<ExtensionAttribute>,
+    /// Elements among the built-in standard attributes that are not known.
+    pub unknown: Vec<Raw>,
+}
+
+/// A person's name (X.411 `PersonalName`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PersonalName {
+    /// Surname, the only part that must be there.
+    pub surname: String,
+    /// Given name.
+    pub given_name: Option<String>,
+    /// Initials without that of the surname.
+    pub initials: Option<String>,
+    /// Such as `III`.
+    pub generation_qualifier: Option<String>,
+}
+
+/// A domain-defined attribute (X.411 `BuiltInDomainDefinedAttribute`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainDefinedAttribute {
+    /// Its type, at most 8 characters by the standard, such as `RFC-822`.
+    pub kind: String,
+    /// Its value, at most 128 characters by the standard.
+    pub value: String,
+}
+
+/// An extension attribute whose value is kept as it came (X.411 `ExtensionAttribute`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtensionAttribute {
+    /// The attribute's number.
+    pub number: i64,
+    /// The element inside the explicit tag `[1]`.
+    pub value: Raw,
+}
+
+impl OrName {
+    /// The tag of an `ORName` that no other tag replaces.
+    pub(crate) const TAG: Tag = Tag::application(0);
+
+    /// Reads an `ORName` under its own tag.
+    pub(crate) fn read(element: Element<'_>) -> Result<Self, DecodeError> {
+        Self::read_contents(element.expect(Self::TAG, "or-name")?)
+    }
+
+    /// Reads an `ORName` whose tag an IMPLICIT one has replaced.
+    pub(crate) fn read_contents(element: Element<'_>) -> Result<Self, DecodeError> {
+        let mut children = element.children()?;
+        let standard = children.take(Tag::SEQUENCE, "built-in-standard-attributes")?;
+        let mut address = OrAddress::read_standard(standard)?;
+        if let Some(attributes) = children.optional(Tag::SEQUENCE)? {
+            address.domain_defined =
+                list(&attributes, "domain-defined-attributes", MAX_ATTRIBUTES, |attribute| {
+                    DomainDefinedAttribute::read(&attribute)
+                })?;
+        }
+        if let Some(attributes) = children.optional(Tag::SET)? {
+            address.read_extensions(&attributes)?;
+        }
+        let directory_name = children.optional(Tag::context(0))?.map(Raw::from);
+        Ok(Self { address, directory_name })
+    }
+
+    pub(crate) fn write(&self, encoder: &mut Encoder) {
+        self.write_tagged(encoder, Self::TAG);
+    }
+
+    pub(crate) fn write_tagged(&self, encoder: &mut Encoder, tag: Tag) {
+        encoder.constructed(tag, |encoder| {
+            self.address.write_fields(encoder);
+            if let Some(name) = &self.directory_name {
+                encoder.raw(name.as_bytes());
+            }
+        });
+    }
+
+    /// Reads a stand-alone `ORName`.
+    ///
+    /// # Errors
+    /// The octets are not one `ORName`.
+    pub fn decode(octets: &[u8]) -> Result<Self, DecodeError> {
+        Self::read(ber::decode_one("ORName", octets)?)
+    }
+
+    /// Writes a stand-alone `ORName`.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new();
+        self.write(&mut encoder);
+        encoder.finish()
+    }
+}
+
+impl From<OrAddress> for OrName {
+    fn from(address: OrAddress) -> Self {
+        Self { address, directory_name: None }
+    }
+}
+
+impl OrAddress {
+    fn read_standard(element: Element<'_>) -> Result<Self, DecodeError> {
+        let mut address = Self::default();
+        let mut unknown = Vec::new();
+        let mut children = element.children()?;
+        while let Some(child) = children.next_element()? {
+            if !address.read_attribute(&child)? {
+                unknown.push(Raw::from(child));
+            }
+        }
+        address.unknown = unknown;
+        Ok(address)
+    }
+
+    fn read_attribute(&mut self, child: &Element<'_>) -> Result<bool, DecodeError> {
+        let inner = |field| text(&child.inner(field)?, field).map(Some);
+        let plain = |field| text(child, field).map(Some);
+        if child.tag == Tag::application(1) {
+            self.country = inner("country-name")?;
+        } else if child.tag == Tag::application(2) {
+            self.admd = inner("administration-domain-name")?;
+        } else if child.tag == Tag::context(0) {
+            self.network_address = plain("network-address")?;
+        } else if child.tag == Tag::context(1) {
+            self.terminal_identifier = plain("terminal-identifier")?;
+        } else if child.tag == Tag::context(2) {
+            self.prmd = inner("private-domain-name")?;
+        } else if child.tag == Tag::context(3) {
+            self.organization = plain("organization-name")?;
+        } else if child.tag == Tag::context(4) {
+            self.numeric_user_identifier = plain("numeric-user-identifier")?;
+        } else if child.tag == Tag::context(5) {
+            self.personal_name = Some(PersonalName::read(child)?);
+        } else if child.tag == Tag::context(6) {
+            let field = "organizational-unit-names";
+            self.organizational_units =
+                list(child, field, MAX_ATTRIBUTES, |unit| text(&unit, field))?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn read_extensions(&mut self, element: &Element<'_>) -> Result<(), DecodeError> {
+        let attributes = list(element, "extension-attributes", MAX_ATTRIBUTES, |attribute| {
+            let mut children = attribute.children()?;
+            let number = children
+                .take(Tag::context(0), "extension-attribute-type")?
+                .integer("extension-attribute-type")?;
+            let value = children
+                .take(Tag::context(1), "extension-attribute-value")?
+                .inner("extension-attribute-value")?;
+            Ok((number, value))
+        })?;
+        for (number, value) in attributes {
+            let printable = value.tag == Tag::PRINTABLE_STRING;
+            if number == COMMON_NAME && printable && self.common_name.is_none() {
+                self.common_name = Some(text(&value, "common-name")?);
+            } else {
+                self.extension_attributes
+                    .push(ExtensionAttribute { number, value: Raw::from(value) });
+            }
+        }
+        Ok(())
+    }
+
+    fn write_fields(&self, encoder: &mut Encoder) {
+        encoder.constructed(Tag::SEQUENCE, |encoder| self.write_standard(encoder));
+        if !self.domain_defined.is_empty() {
+            encoder.constructed(Tag::SEQUENCE, |encoder| {
+                for attribute in &self.domain_defined {
+                    attribute.write(encoder);
+                }
+            });
+        }
+        if self.common_name.is_none() && self.extension_attributes.is_empty() {
+            return;
+        }
+        encoder.constructed(Tag::SET, |encoder| {
+            if let Some(name) = &self.common_name {
+                write_extension(encoder, COMMON_NAME, |encoder| {
+                    encoder.text(Tag::PRINTABLE_STRING, name);
+                });
+            }
+            for attribute in &self.extension_attributes {
+                write_extension(encoder, attribute.number, |encoder| {
+                    encoder.raw(attribute.value.as_bytes());
+                });
+            }
+        });
+    }
+
+    fn write_standard(&self, encoder: &mut Encoder) {
+        let choice = |encoder: &mut Encoder, tag, value: &Option<String>| {
+            if let Some(value) = value {
+                encoder.constructed(tag, |encoder| put_numeric_or_printable(encoder, value));
+            }
+        };
+        let plain = |encoder: &mut Encoder, tag, value: &Option<String>| {
+            if let Some(value) = value {
+                encoder.text(tag, value);
+            }
+        };
+        choice(encoder, Tag::application(1), &self.country);
+        choice(encoder, Tag::application(2), &self.admd);
+        plain(encoder, Tag::context(0), &self.network_address);
+        plain(encoder, Tag::context(1), &self.terminal_identifier);
+        choice(encoder, Tag::context(2), &self.prmd);
+        plain(encoder, Tag::context(3), &self.organization);
+        plain(encoder, Tag::context(4), &self.numeric_user_identifier);
+        if let Some(name) = &self.personal_name {
+            name.write(encoder);
+        }
+        if !self.organizational_units.is_empty() {
+            encoder.constructed(Tag::context(6), |encoder| {
+                for unit in &self.organizational_units {
+                    encoder.text(Tag::PRINTABLE_STRING, unit);
+                }
+            });
+        }
+        put_raw(encoder, &self.unknown);
+    }
+
+    /// The value of the first domain-defined attribute of this type, of either case.
+    #[must_use]
+    pub fn domain_defined_value(&self, kind: &str) -> Option<&str> {
+        self.domain_defined
+            .iter()
+            .find(|attribute| attribute.kind.eq_ignore_ascii_case(kind))
+            .map(|attribute| attribute.value.as_str())
+    }
+
+    /// A text that is equal for equal addresses and differs for others.
+    #[must_use]
+    pub fn match_key(&self) -> String {
+        let mut key = String::new();
+        let mut put = |name: &str, value: &str| {
+            key.push_str(name);
+            key.push('\u{1f}');
+            key.push_str(&folded(value));
+            key.push('\u{1e}');
+        };
+        let attributes = [
+            ("c", &self.country),
+            ("a", &self.admd),
+            ("p", &self.prmd),
+            ("x121", &self.network_address),
+            ("t-id", &self.terminal_identifier),
+            ("o", &self.organization),
+            ("n-id", &self.numeric_user_identifier),
+            ("cn", &self.common_name),
+        ];
+        for (name, value) in attributes {
+            if let Some(value) = value {
+                put(name, value);
+            }
+        }
+        for unit in &self.organizational_units {
+            put("ou", unit);
+        }
+        if let Some(name) = &self.personal_name {
+            put("s", &name.surname);
+            let parts =
+                [("g", &name.given_name), ("i", &name.initials), ("q", &name.generation_qualifier)];
+            for (name, value) in parts {
+                if let Some(value) = value {
+                    put(name, value);
+                }
+            }
+        }
+        for attribute in &self.domain_defined {
+            put("dt", &attribute.kind);
+            put("dv", &attribute.value);
+        }
+        // Extension attributes are a SET: their order says nothing.
+        let mut extensions: Vec<String> = self
+            .extension_attributes
+            .iter()
+            .map(|attribute| {
+                format!("{}:{}", attribute.number, wire::to_hex(attribute.value.as_bytes()))
+            })
+            .collect();
+        extensions.sort_unstable();
+        extensions.iter().for_each(|extension| put("x", extension));
+        self.unknown.iter().for_each(|raw| put("u", &wire::to_hex(raw.as_bytes())));
+        key
+    }
+}
+
+fn write_extension(encoder: &mut Encoder, number: i64, value: impl FnOnce(&mut Encoder)) {
+    encoder.constructed(Tag::SEQUENCE, |encoder| {
+        encoder.integer(Tag::context(0), number);
+        encoder.constructed(Tag::context(1), value);
+    });
+}
+
+/// Lower case, with runs of spaces made one and those at the ends dropped (X.402 18.4).
+fn folded(value: &str) -> String {
+    let words: Vec<&str> = value.split(' ').filter(|word| !word.is_empty()).collect();
+    words.join(" ").to_lowercase()
+}
+
+impl PartialEq for OrAddress {
+    fn eq(&self, other: &Self) -> bool {
+        self.match_key() == other.match_key()
+    }
+}
+
+impl Eq for OrAddress {}
+
+impl PartialOrd for OrAddress {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for OrAddress {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.match_key().cmp(&other.match_key())
+    }
+}
+
+impl Hash for OrAddress {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.match_key().hash(state);
+    }
+}
+
+impl PersonalName {
+    fn read(element: &Element<'_>) -> Result<Self, DecodeError> {
+        let mut name = Self::default();
+        read_set(element, |child| {
+            let value = text(&child, "personal-name")?;
+            if child.tag == Tag::context(0) {
+                name.surname = value;
+            } else if child.tag == Tag::context(1) {
+                name.given_name = Some(value);
+            } else if child.tag == Tag::context(2) {
+                name.initials = Some(value);
+            } else if child.tag == Tag::context(3) {
+                name.generation_qualifier = Some(value);
+            } else {
+                return Ok(false);
+            }
+            Ok(true)
+        })?;
+        Ok(name)
+    }
+
+    fn write(&self, encoder: &mut Encoder) {
+        encoder.constructed(Tag::context(5), |encoder| {
+            encoder.text(Tag::context(0), &self.surname);
+            let parts = [&self.given_name, &self.initials, &self.generation_qualifier];
+            for (number, part) in (1..).zip(parts) {
+                if let Some(part) = part {
+                    encoder.text(Tag::context(number), part);
+                }
+            }
+        });
+    }
+}
+
+impl DomainDefinedAttribute {
+    fn read(element: &Element<'_>) -> Result<Self, DecodeError> {
+        let mut children = element.children()?;
+        let kind = text(&children.required("type")?, "domain-defined-attribute type")?;
+        let value = text(&children.required("value")?, "domain-defined-attribute value")?;
+        Ok(Self { kind, value })
+    }
+
+    fn write(&self, encoder: &mut Encoder) {
+        encoder.constructed(Tag::SEQUENCE, |encoder| {
+            encoder.text(Tag::PRINTABLE_STRING, &self.kind);
+            encoder.text(Tag::PRINTABLE_STRING, &self.value);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> OrAddress {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn case_spaces_and_numeric_variants_do_not_matter() {
+        assert_eq!(address("/C=us/ADMD= /O=A  Firm/"), address("/C=US/ADMD=  /O=a firm /"));
+        assert_ne!(address("/C=US/ADMD= /"), address("/C=US/ADMD=X/"));
+        assert_ne!(address("/C=US/O=A/OU=B/"), address("/C=US/O=A/OU1=B/OU2=C/"));
+        // One 1988 peer sends PRMD 42 as a printable string, another as a numeric one.
+        let printable =
+            wire::from_hex("6014 3012 6104 1302 5553 6203 1301 20 a204 1302 3432 8001 31");
+        let octets = printable.unwrap();
+        let fixed = [&[0x60, 0x16, 0x30, 0x14][..], &octets[4..]].concat();
+        let read = OrName::decode(&fixed).unwrap();
+        assert_eq!(read.address, address("/C=US/ADMD= /PRMD=42/X121=1/"));
+        assert!(wire::to_hex(&read.encode()).contains("a20412023432"));
+    }
+
+    #[test]
+    fn unknown_attributes_are_kept() {
+        let octets = wire::from_hex("600e300c61041302555389030102 03").unwrap();
+        let fixed = [&[0x60, 0x0d, 0x30, 0x0b][..], &octets[4..]].concat();
+        let read = OrName::decode(&fixed).unwrap();
+        assert_eq!(read.address.unknown.len(), 1);
+        assert_eq!(read.encode(), fixed);
+        for end in 0..fixed.len() {
+            assert!(OrName::decode(&fixed[..end]).is_err());
+        }
+    }
+}
