@@ -1,0 +1,161 @@
+//! What no key can know alone: clashes between keys.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::document::{Checked, Source, shown};
+use crate::fault::FaultKind;
+use crate::model::Config;
+use crate::section::Section;
+
+/// unix(7): `sun_path` has 108 octets with the final zero.
+const SOCKET_PATH_MAX: usize = 107;
+
+/// Checks a configuration as a whole.
+pub(crate) fn whole(config: &Config, source: &Source) -> Checked<()> {
+    peer_names(config, source)?;
+    domains(config, source)?;
+    listeners(config, source)?;
+    retry(config, source)?;
+    socket_path(config, source)
+}
+
+fn peer_names(config: &Config, source: &Source) -> Checked<()> {
+    let mut seen: Vec<&str> = vec![&config.server.name];
+    for (peer, table) in config.peers.iter().zip(source.peers()) {
+        if let Some(index) = seen.iter().position(|name| name.eq_ignore_ascii_case(&peer.name)) {
+            let whose = if index == 0 { "this server itself" } else { "another peer" };
+            let what = format!("peer.name: {} is the name of {whose}", shown(&peer.name));
+            let way_out =
+                "give every server its own MTA name, or remove one of the tables".to_owned();
+            return Err(source.fault(table.at_key("name"), FaultKind::Duplicate, what, way_out));
+        }
+        seen.push(&peer.name);
+    }
+    Ok(())
+}
+
+fn domains(config: &Config, source: &Source) -> Checked<()> {
+    let mut owners: BTreeMap<&str, &str> =
+        config.mail.domains.iter().map(|domain| (domain.as_str(), "mail.domains")).collect();
+    for (peer, table) in config.peers.iter().zip(source.peers()) {
+        for domain in &peer.domains {
+            if let Some(owner) = owners.insert(domain, &peer.name) {
+                let what = format!(
+                    "peer.domains: {} of {} belongs to {owner} already",
+                    shown(domain),
+                    shown(&peer.name)
+                );
+                let way_out =
+                    "leave the domain where its mailboxes are, and remove it here".to_owned();
+                return Err(source.fault(
+                    table.at_key("domains"),
+                    FaultKind::Conflict,
+                    what,
+                    way_out,
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn listeners(config: &Config, source: &Source) -> Checked<()> {
+    let smtp = source.section(Section::Smtp).at_key("listen");
+    let rpc = source.section(Section::Rpc);
+    let admin = source.section(Section::Admin).at_key("listen");
+    let mut all: Vec<(SocketAddr, &str, usize)> =
+        config.smtp.listen.iter().map(|at| (*at, "smtp.listen", smtp)).collect();
+    all.push((
+        SocketAddr::new(config.rpc.listen, config.rpc.mapper_port),
+        "rpc.mapper_port",
+        rpc.at_key("mapper_port"),
+    ));
+    all.push((SocketAddr::new(config.rpc.listen, config.rpc.port), "rpc.port", rpc.at_key("port")));
+    all.extend(config.admin.listen.map(|at| (at, "admin.listen", admin)));
+    for (index, (address, key, at)) in all.iter().enumerate() {
+        for (earlier, other, _) in &all[..index] {
+            if clash(*address, *earlier) {
+                let what = format!("{key}: {address} clashes with {other}, which is {earlier}");
+                let way_out = "give each listener its own port".to_owned();
+                return Err(source.fault(*at, FaultKind::Conflict, what, way_out));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// True when the system would not let both be bound. The address `::` takes IPv4 with it, as Linux does by default.
+fn clash(left: SocketAddr, right: SocketAddr) -> bool {
+    if left.port() == 0 || left.port() != right.port() {
+        return false;
+    }
+    let covers = |wide: IpAddr, narrow: IpAddr| {
+        wide.is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())
+    };
+    left.ip() == right.ip() || covers(left.ip(), right.ip()) || covers(right.ip(), left.ip())
+}
+
+fn retry(config: &Config, source: &Source) -> Checked<()> {
+    let (first, max) = (config.queue.retry_first, config.queue.retry_max);
+    if first <= max {
+        return Ok(());
+    }
+    let what = format!(
+        "queue.retry_first_s: {} is longer than retry_max_s, which is {}",
+        first.as_secs(),
+        max.as_secs()
+    );
+    let at = source.section(Section::Queue).at_key("retry_first_s");
+    Err(source.fault(
+        at,
+        FaultKind::Conflict,
+        what,
+        "make retry_first_s smaller or retry_max_s larger".to_owned(),
+    ))
+}
+
+fn socket_path(config: &Config, source: &Source) -> Checked<()> {
+    let length = config.admin.socket.as_os_str().as_bytes().len();
+    if length <= SOCKET_PATH_MAX {
+        return Ok(());
+    }
+    let what = format!(
+        "admin.socket: the path has {length} octets with its folder, and a Unix socket at most {SOCKET_PATH_MAX}"
+    );
+    let at = source.section(Section::Admin).at_key("socket");
+    Err(source.fault(
+        at,
+        FaultKind::BadValue,
+        what,
+        "give a short absolute path, as in `socket = \"/run/bindback/east.sock\"`".to_owned(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clash;
+
+    #[test]
+    fn listeners_clash_as_the_system_has_it() {
+        let cases = [
+            ("127.0.0.1:25", "127.0.0.1:25", true),
+            ("127.0.0.1:25", "127.0.0.1:26", false),
+            ("127.0.0.1:25", "127.0.0.2:25", false),
+            ("0.0.0.0:25", "127.0.0.2:25", true),
+            ("127.0.0.2:25", "0.0.0.0:25", true),
+            ("[::]:25", "127.0.0.2:25", true),
+            ("0.0.0.0:25", "[::1]:25", false),
+            ("[::1]:25", "127.0.0.1:25", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+        ];
+        for (left, right, expected) in cases {
+            assert_eq!(
+                clash(left.parse().unwrap(), right.parse().unwrap()),
+                expected,
+                "{left} {right}"
+            );
+        }
+    }
+}

@@ -1,0 +1,563 @@
+//! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a default.
+
+use crate::section::Section;
+use Fallback::{Absent, Required, SameAs, Value};
+use Kind::{
+    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path, Printable,
+    Real, Socket, Sockets, Text, Url,
+};
+use Section::{Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
+
+/// What is used when a key is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// This value, spelt as in the file.
+    Value(&'static str),
+    /// The value of another key of the same table.
+    SameAs(&'static str),
+    /// Nothing: the feature is off.
+    Absent,
+    /// Leaving it out is an error.
+    Required,
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// ASCII text of so many characters.
+    Text { min: usize, max: usize },
+    /// PrintableString (X.680, 41.4) of so many characters.
+    Printable { min: usize, max: usize },
+    /// A whole number, both ends included.
+    Integer { min: i64, max: i64 },
+    /// A number, both ends included.
+    Real { min: f64, max: f64 },
+    /// An IP address.
+    Address,
+    /// An IP address and a port.
+    Socket,
+    /// A list of addresses with ports.
+    Sockets,
+    /// A list of networks.
+    Networks,
+    /// A host or mail domain name (RFC 1123, 2.1).
+    Domain,
+    /// A host name, or an IP address.
+    Host,
+    /// A list of mail domains, at least one, each once.
+    Domains,
+    /// A list of local parts, or `"*"` alone for any.
+    Mailboxes,
+    /// `DOMAIN\name`.
+    Account,
+    /// A path, against the folder of the file when it is relative.
+    Path,
+    /// `http://host:port`.
+    Url,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+impl Kind {
+    /// The range in words, for the reference page and for errors.
+    pub fn range(&self) -> String {
+        match self {
+            Self::Text { min, max } => format!("{min} to {max} ASCII characters"),
+            Self::Printable { min, max } if min == max => {
+                format!("{min} characters of PrintableString")
+            }
+            Self::Printable { min, max } => format!("{min} to {max} characters of PrintableString"),
+            Self::Integer { min, max } => format!("{min} to {max}"),
+            Self::Real { min, max } => format!("{min:.1} to {max:.1}"),
+            Self::Address => "an IP address".to_owned(),
+            Self::Socket => "an IP address and a port".to_owned(),
+            Self::Sockets => "a list of IP addresses with ports".to_owned(),
+            Self::Networks => "a list of networks".to_owned(),
+            Self::Domain => "a host name".to_owned(),
+            Self::Host => "a host name or an IP address".to_owned(),
+            Self::Domains => "a list of domain names, at least one".to_owned(),
+            Self::Mailboxes => "a list of local parts, or \"*\" alone".to_owned(),
+            Self::Account => "DOMAIN\\name".to_owned(),
+            Self::Path => "a path".to_owned(),
+            Self::Url => "http://HOST:PORT".to_owned(),
+            Self::Choice(words) => words.join(", "),
+        }
+    }
+}
+
+/// One key of the file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Key {
+    pub section: Section,
+    pub name: &'static str,
+    pub kind: Kind,
+    pub fallback: Fallback,
+    /// Empty where the value has no unit.
+    pub unit: &'static str,
+    /// A value that could stand there, spelt as in the file; errors and the commented file show it.
+    pub example: &'static str,
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// `section.name`.
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section.name(), self.name)
+    }
+
+    /// The key of this name in a table.
+    pub fn find(section: Section, name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.section == section && key.name == name)
+    }
+}
+
+const fn key(
+    section: Section,
+    name: &'static str,
+    kind: Kind,
+    fallback: Fallback,
+    example: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { section, name, kind, fallback, unit: "", example, doc }
+}
+
+const fn counted(
+    section: Section,
+    name: &'static str,
+    kind: Kind,
+    fallback: &'static str,
+    unit: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { section, name, kind, fallback: Value(fallback), unit, example: fallback, doc }
+}
+
+const LOOPBACK: Fallback = Value("[\"127.0.0.0/8\", \"::1/128\"]");
+
+/// Seconds that a timer may have at most: 30 days, beyond which a mistyped unit is likelier than a wish.
+const TIMER_MAX: i64 = 2_592_000;
+
+/// Seconds that a message may live at most: one year.
+const LIFE_MAX: i64 = 31_536_000;
+
+/// Every key that the file may have, except the free names of `[hosts]`.
+pub const KEYS: &[Key] = &[
+    key(
+        Server,
+        "name",
+        Text { min: 1, max: 32 },
+        Required,
+        "\"EAST\"",
+        "MTA name. Peers know this server by it; upper and lower case count.",
+    ),
+    key(
+        Server,
+        "organisation",
+        Printable { min: 1, max: 64 },
+        Required,
+        "\"Demo\"",
+        "Name of the organisation.",
+    ),
+    key(
+        Server,
+        "site",
+        Printable { min: 1, max: 32 },
+        Required,
+        "\"HQ\"",
+        "Name of the site within the organisation.",
+    ),
+    key(
+        Server,
+        "data_dir",
+        Path,
+        Value("\"data\""),
+        "\"data\"",
+        "Folder of the durable store. Never share it between two servers.",
+    ),
+    key(
+        Server,
+        "host_name",
+        Domain,
+        Required,
+        "\"east.demo.test\"",
+        "Host name of this server, as peers resolve it and as SMTP greets with.",
+    ),
+    key(
+        Server,
+        "country",
+        Printable { min: 2, max: 2 },
+        Value("\"XX\""),
+        "\"XX\"",
+        "Country of the X.400 management domain: two capital letters (ISO 3166).",
+    ),
+    key(
+        Server,
+        "admd",
+        Printable { min: 1, max: 16 },
+        Value("\" \""),
+        "\" \"",
+        "Administration management domain; one space stands for any.",
+    ),
+    key(
+        Server,
+        "prmd",
+        Printable { min: 0, max: 16 },
+        Value("\"DEMO\""),
+        "\"DEMO\"",
+        "Private management domain; empty when there is none.",
+    ),
+    key(
+        Smtp,
+        "listen",
+        Sockets,
+        Value("[\"127.0.0.1:2525\"]"),
+        "[\"127.0.0.1:2525\"]",
+        "Where SMTP listens; an empty list turns it off.",
+    ),
+    key(
+        Smtp,
+        "allow",
+        Networks,
+        LOOPBACK,
+        "[\"127.0.0.0/8\", \"::1/128\"]",
+        "Networks that may hand in mail over SMTP.",
+    ),
+    counted(
+        Smtp,
+        "max_message_size",
+        Integer { min: 65_536, max: 1_073_741_824 },
+        "52428800",
+        "octets",
+        "Largest message accepted, as announced by SIZE (RFC 1870).",
+    ),
+    counted(
+        Smtp,
+        "max_recipients",
+        Integer { min: 100, max: 32_767 },
+        "1000",
+        "recipients",
+        "Most recipients of one message. RFC 5321, 4.5.3.1.8 asks for at least 100; X.411 allows 32767.",
+    ),
+    key(
+        Mail,
+        "domains",
+        Domains,
+        Required,
+        "[\"east.demo.test\"]",
+        "Mail domains whose mailboxes are on this server.",
+    ),
+    key(
+        Mail,
+        "mailboxes",
+        Mailboxes,
+        Required,
+        "[\"anna\"]",
+        "Local parts that have a mailbox here; [\"*\"] accepts any. Case does not count.",
+    ),
+    key(
+        Mail,
+        "maildir",
+        Path,
+        Value("\"maildir\""),
+        "\"maildir\"",
+        "Folder with one Maildir for each mailbox.",
+    ),
+    key(
+        Mail,
+        "postmaster",
+        Text { min: 1, max: 64 },
+        Absent,
+        "\"anna\"",
+        "The mailbox that gets mail for postmaster (RFC 5321, 4.5.1).",
+    ),
+    key(
+        Rpc,
+        "listen",
+        Address,
+        Value("\"127.0.0.1\""),
+        "\"127.0.0.1\"",
+        "Address where RPC and the endpoint mapper listen.",
+    ),
+    counted(
+        Rpc,
+        "port",
+        Integer { min: 0, max: 65_535 },
+        "0",
+        "",
+        "Port of the MTA's RPC interface; 0 lets the system choose, and the endpoint mapper tells it.",
+    ),
+    counted(
+        Rpc,
+        "mapper_port",
+        Integer { min: 1, max: 65_535 },
+        "135",
+        "",
+        "Port of the endpoint mapper. Ports under 1024 need the right to bind them.",
+    ),
+    key(
+        Rpc,
+        "bind_back_name",
+        Host,
+        SameAs("server.host_name"),
+        "\"east-rpc.demo.test\"",
+        "Name handed to peers; they bind back to it.",
+    ),
+    key(
+        Rpc,
+        "account",
+        Account,
+        Required,
+        "'DEMO\\svc-east'",
+        "Service account that this server proves itself with to its peers.",
+    ),
+    key(
+        Rpc,
+        "password_file",
+        Path,
+        Value("\"secrets/service.password\""),
+        "\"secrets/service.password\"",
+        "File with the password of the service account, on one line. Refused when others may read it: chmod 600.",
+    ),
+    key(
+        Rpc,
+        "allow",
+        Networks,
+        LOOPBACK,
+        "[\"127.0.0.0/8\", \"::1/128\"]",
+        "Networks that may connect over RPC; an empty list lets nobody in.",
+    ),
+    counted(
+        Rpc,
+        "call_timeout_s",
+        Integer { min: 1, max: TIMER_MAX },
+        "120",
+        "seconds",
+        "How long an RPC call may stay without an answer.",
+    ),
+    counted(
+        Rpc,
+        "idle_timeout_s",
+        Integer { min: 1, max: TIMER_MAX },
+        "1800",
+        "seconds",
+        "How long an RPC binding may stay without a call.",
+    ),
+    counted(
+        Rpc,
+        "connect_timeout_s",
+        Integer { min: 1, max: 3600 },
+        "10",
+        "seconds",
+        "How long a TCP connection to a peer may take to open.",
+    ),
+    counted(
+        Rpc,
+        "bind_back_timeout_s",
+        Integer { min: 1, max: 3600 },
+        "30",
+        "seconds",
+        "How long the bind back of a called server may take.",
+    ),
+    counted(
+        Rpc,
+        "ltab_limit",
+        Integer { min: 2, max: 65_535 },
+        "240",
+        "rows",
+        "Most rows of the locality table; a pair of servers normally takes two.",
+    ),
+    key(
+        Peer,
+        "name",
+        Text { min: 1, max: 32 },
+        Required,
+        "\"WEST\"",
+        "MTA name of the peer, exactly as its own file says it.",
+    ),
+    key(Peer, "host", Host, Required, "\"west.demo.test\"", "Host name that this server calls."),
+    key(
+        Peer,
+        "bind_back",
+        Host,
+        SameAs("peer.host"),
+        "\"west-rpc.demo.test\"",
+        "Name that the peer hands over for the bind back; any other is refused.",
+    ),
+    counted(
+        Peer,
+        "mapper_port",
+        Integer { min: 1, max: 65_535 },
+        "135",
+        "",
+        "Port of the peer's endpoint mapper.",
+    ),
+    key(
+        Peer,
+        "account",
+        Account,
+        Required,
+        "'DEMO\\svc-west'",
+        "Account that the peer proves itself with here.",
+    ),
+    key(
+        Peer,
+        "domains",
+        Domains,
+        Required,
+        "[\"west.demo.test\"]",
+        "Mail domains that are reached through the peer.",
+    ),
+    key(
+        Peer,
+        "override_account",
+        Account,
+        Absent,
+        "'WEST\\svc-east'",
+        "Account used towards this peer instead of rpc.account.",
+    ),
+    key(
+        Peer,
+        "override_password_file",
+        Path,
+        Absent,
+        "\"secrets/west.password\"",
+        "File with the password of override_account. Refused when others may read it: chmod 600.",
+    ),
+    key(
+        Peer,
+        "admin",
+        Url,
+        Absent,
+        "\"http://127.0.0.1:9101\"",
+        "The peer's administrative HTTP API, read by `bindback doctor`.",
+    ),
+    key(
+        Peer,
+        "admin_token_file",
+        Path,
+        Absent,
+        "\"secrets/west.token\"",
+        "File with the token for the peer's API. Refused when others may read it: chmod 600.",
+    ),
+    counted(
+        Queue,
+        "retry_first_s",
+        Integer { min: 1, max: TIMER_MAX },
+        "10",
+        "seconds",
+        "Wait before the first retry to a next hop.",
+    ),
+    key(
+        Queue,
+        "retry_factor",
+        Real { min: 1.0, max: 10.0 },
+        Value("2.0"),
+        "2.0",
+        "How much longer each further wait is than the one before.",
+    ),
+    counted(
+        Queue,
+        "retry_max_s",
+        Integer { min: 1, max: TIMER_MAX },
+        "600",
+        "seconds",
+        "Longest wait between two tries.",
+    ),
+    counted(
+        Queue,
+        "life_urgent_s",
+        Integer { min: 1, max: LIFE_MAX },
+        "172800",
+        "seconds",
+        "Life of an urgent message; then a non-delivery report goes to its sender.",
+    ),
+    counted(
+        Queue,
+        "life_normal_s",
+        Integer { min: 1, max: LIFE_MAX },
+        "604800",
+        "seconds",
+        "Life of a normal message.",
+    ),
+    counted(
+        Queue,
+        "life_non_urgent_s",
+        Integer { min: 1, max: LIFE_MAX },
+        "864000",
+        "seconds",
+        "Life of a non-urgent message.",
+    ),
+    counted(
+        Association,
+        "checkpoint_kib",
+        Integer { min: 0, max: 1024 },
+        "30",
+        "KiB",
+        "Octets between two checkpoints of a transfer, in kibibytes; 0 means none (X.228, 8.1.1.2).",
+    ),
+    counted(
+        Association,
+        "window",
+        Integer { min: 1, max: 32 },
+        "3",
+        "checkpoints",
+        "Checkpoints that may be unconfirmed before the sender waits.",
+    ),
+    counted(
+        Association,
+        "idle_s",
+        Integer { min: 1, max: TIMER_MAX },
+        "300",
+        "seconds",
+        "How long an association without mail stays open.",
+    ),
+    key(
+        Admin,
+        "socket",
+        Path,
+        Value("\"run/bindback.sock\""),
+        "\"run/bindback.sock\"",
+        "Unix socket of the commands. At most 107 octets with its folder.",
+    ),
+    key(
+        Admin,
+        "listen",
+        Socket,
+        Absent,
+        "\"127.0.0.1:9100\"",
+        "Address of the HTTP API and of /metrics; needs token_file.",
+    ),
+    key(
+        Admin,
+        "token_file",
+        Path,
+        Absent,
+        "\"secrets/admin.token\"",
+        "File with the token that HTTP callers must show. Refused when others may read it: chmod 600.",
+    ),
+    key(
+        Events,
+        "json_file",
+        Path,
+        Absent,
+        "\"log/events.jsonl\"",
+        "File that gets every event as one line of JSON.",
+    ),
+    key(
+        Events,
+        "stderr_level",
+        Choice(&["off", "error", "warning", "information"]),
+        Value("\"information\""),
+        "\"information\"",
+        "Least severe type of event that is written to standard error.",
+    ),
+    counted(
+        Events,
+        "keep",
+        Integer { min: 100, max: 100_000_000 },
+        "100000",
+        "events",
+        "Events that the store keeps; the oldest go first.",
+    ),
+];

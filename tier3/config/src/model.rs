@@ -1,0 +1,217 @@
+//! The typed configuration, as the rest of the server sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use identity::AccountName;
+use ipnet::IpNet;
+
+/// The file that a command reads when it is given none.
+pub const DEFAULT_FILE: &str = "bindback.toml";
+
+/// The file that a command reads when [`DEFAULT_FILE`] does not exist.
+pub const SYSTEM_FILE: &str = "/etc/bindback/bindback.toml";
+
+/// A whole configuration, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file it was read from, absolute.
+    pub file: PathBuf,
+    pub server: Server,
+    pub smtp: Smtp,
+    pub mail: Mail,
+    pub rpc: Rpc,
+    /// In the order of the file; names are unique without regard to case.
+    pub peers: Vec<Peer>,
+    /// Lower-case host name to addresses, asked before the system's resolver.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
+    pub queue: Queue,
+    pub association: Association,
+    pub admin: Admin,
+    pub events: Events,
+}
+
+impl Config {
+    /// The peer of that MTA name, without regard to case.
+    pub fn peer(&self, name: &str) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The peer that mail for this domain goes to, without regard to case.
+    pub fn peer_for_domain(&self, domain: &str) -> Option<&Peer> {
+        self.peers
+            .iter()
+            .find(|peer| peer.domains.iter().any(|known| known.eq_ignore_ascii_case(domain)))
+    }
+}
+
+/// `[server]`: who this server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// The MTA name, at most 32 characters (X.411, ub-mta-name-length).
+    pub name: String,
+    pub organisation: String,
+    pub site: String,
+    pub data_dir: PathBuf,
+    pub host_name: String,
+    pub domain: GlobalDomain,
+}
+
+/// The global domain identifier of this MTA (X.411, GlobalDomainIdentifier).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlobalDomain {
+    pub country: String,
+    /// One space stands for "any", as X.400 has it.
+    pub admd: String,
+    /// Empty when the domain is an administration's own.
+    pub prmd: String,
+}
+
+/// `[smtp]`: the listener for SMTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smtp {
+    pub listen: Vec<SocketAddr>,
+    pub allow: Vec<IpNet>,
+    /// In octets.
+    pub max_message_size: u64,
+    pub max_recipients: usize,
+}
+
+/// `[mail]`: the mailboxes that live here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Lower case.
+    pub domains: Vec<String>,
+    pub mailboxes: Mailboxes,
+    pub maildir: PathBuf,
+    pub postmaster: Option<String>,
+}
+
+impl Mail {
+    /// True when the domain is delivered here, without regard to case.
+    pub fn is_local_domain(&self, domain: &str) -> bool {
+        self.domains.iter().any(|known| known.eq_ignore_ascii_case(domain))
+    }
+}
+
+/// The local parts that have a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mailboxes {
+    /// Any local part.
+    Any,
+    /// These and no other, in lower case.
+    Only(BTreeSet<String>),
+}
+
+impl Mailboxes {
+    /// True when this local part has a mailbox, without regard to case.
+    pub fn contains(&self, local_part: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(names) => names.contains(&local_part.to_lowercase()),
+        }
+    }
+}
+
+/// `[rpc]`: the listener for server-to-server RPC and the account this server proves itself with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rpc {
+    pub listen: IpAddr,
+    /// 0: the system chooses, the endpoint mapper tells.
+    pub port: u16,
+    pub mapper_port: u16,
+    /// The name handed to peers for their bind-back.
+    pub bind_back_name: String,
+    pub account: AccountName,
+    pub password_file: PathBuf,
+    pub allow: Vec<IpNet>,
+    pub call_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub connect_timeout: Duration,
+    pub bind_back_timeout: Duration,
+    pub ltab_limit: usize,
+}
+
+/// `[[peer]]`: a server that mail is exchanged with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    pub name: String,
+    pub host: String,
+    /// The name it hands over for our bind-back; its `host` when the file does not say.
+    pub bind_back: String,
+    pub mapper_port: u16,
+    /// The account that the peer proves itself with here.
+    pub account: AccountName,
+    /// Lower case.
+    pub domains: Vec<String>,
+    /// The account this server uses towards the peer instead of `rpc.account`.
+    pub override_account: Option<OverrideAccount>,
+    /// Where the doctor reads the peer's side.
+    pub admin: Option<NeighbourApi>,
+}
+
+/// An account for one connector only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverrideAccount {
+    pub account: AccountName,
+    pub password_file: PathBuf,
+}
+
+/// The administrative HTTP API of a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeighbourApi {
+    /// `http://host:port`, without a slash at the end.
+    pub url: String,
+    /// `host:port` of the URL.
+    pub authority: String,
+    pub token_file: PathBuf,
+}
+
+/// `[queue]`: retry and life times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queue {
+    pub retry_first: Duration,
+    pub retry_factor: f64,
+    pub retry_max: Duration,
+    pub life_urgent: Duration,
+    pub life_normal: Duration,
+    pub life_non_urgent: Duration,
+}
+
+/// `[association]`: what is offered to RTSE, and when an idle association is released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Association {
+    /// In kibibytes; 0 means no checkpoints (X.228, 8.1.1.2).
+    pub checkpoint_kib: u32,
+    pub window: u32,
+    pub idle: Duration,
+}
+
+/// `[admin]`: the administrative interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    pub socket: PathBuf,
+    pub listen: Option<SocketAddr>,
+    /// Always present when `listen` is.
+    pub token_file: Option<PathBuf>,
+}
+
+/// `[events]`: where events go besides the event store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    pub json_file: Option<PathBuf>,
+    pub stderr_level: StderrLevel,
+    /// How many events the store keeps.
+    pub keep: u64,
+}
+
+/// The least severe type of event that is written to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StderrLevel {
+    Off,
+    Error,
+    Warning,
+    Information,
+}

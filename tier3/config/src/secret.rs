@@ -1,0 +1,120 @@
+//! Secrets in files: a password or a token, alone on its line.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use identity::Password;
+
+/// Permission bits of group and others: none may be set.
+const OTHERS: u32 = 0o077;
+
+/// Octets of a secret with its newline: Windows passwords have at most 256 characters, of at most 4 octets each.
+const SECRET_MAX: u64 = 1026;
+
+/// Why a secret could not be read. The secret itself is never part of it.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    #[error("cannot read the secret in {}; make sure that the file exists and belongs to the user of the server", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the secret in {} may be read by others (mode {mode:03o}); run: chmod 600 {}", path.display(), path.display())]
+    Exposed { path: PathBuf, mode: u32 },
+    #[error("{} is no regular file; put the secret into a file of its own", path.display())]
+    NotAFile { path: PathBuf },
+    #[error("{} holds no secret; write one line of UTF-8 text, at most {SECRET_MAX} octets, into it", path.display())]
+    Malformed { path: PathBuf },
+}
+
+/// Reads the secret in a file, which nobody but its owner may read. One newline at the end is not part of it.
+pub fn read_secret(path: &Path) -> Result<Password, SecretError> {
+    let failed = |source| SecretError::Read { path: path.to_owned(), source };
+    // Looked at before it is opened: opening a pipe would wait for a writer.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(SecretError::NotAFile { path: path.to_owned() });
+    }
+    let file = File::open(path).map_err(failed)?;
+    // The mode is that of the open file, so that it cannot be exchanged in between.
+    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
+    if mode & OTHERS != 0 {
+        return Err(SecretError::Exposed { path: path.to_owned(), mode });
+    }
+    // Room for all of it at once: a buffer that grows would leave copies behind.
+    let mut text = String::with_capacity(usize::try_from(SECRET_MAX).unwrap_or(usize::MAX) + 1);
+    match file.take(SECRET_MAX + 1).read_to_string(&mut text) {
+        Ok(length) if u64::try_from(length).is_ok_and(|length| length <= SECRET_MAX) => {}
+        Err(source) if source.kind() != io::ErrorKind::InvalidData => return Err(failed(source)),
+        _ => return Err(SecretError::Malformed { path: path.to_owned() }),
+    }
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.is_empty() || text.contains(['\n', '\r', '\0']) {
+        return Err(SecretError::Malformed { path: path.to_owned() });
+    }
+    Ok(Password::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{SecretError, read_secret};
+
+    fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn one_newline_is_not_part_of_it() {
+        for (content, expected) in
+            [("pass word", "pass word"), ("pässword \n", "pässword "), ("password\r\n", "password")]
+        {
+            let (_folder, path) = file(content.as_bytes(), 0o600);
+            assert_eq!(read_secret(&path).unwrap().expose(), expected);
+        }
+        let (_folder, path) = file(b"read-only", 0o400);
+        assert_eq!(read_secret(&path).unwrap().expose(), "read-only");
+    }
+
+    #[test]
+    fn others_may_not_read_it() {
+        for mode in [0o640, 0o604, 0o644, 0o620, 0o601] {
+            let (_folder, path) = file(b"hunter2\n", mode);
+            let error = read_secret(&path).unwrap_err();
+            assert!(matches!(error, SecretError::Exposed { mode: found, .. } if found == mode));
+            let text = error.to_string();
+            assert!(text.contains("chmod 600") && text.contains(&format!("{mode:03o}")), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_refused() {
+        for content in [&b""[..], b"\n", b"two\nlines\n", b"\xff\xfe", b"nul\0", &[b'x'; 2000]] {
+            let (_folder, path) = file(content, 0o600);
+            assert!(
+                matches!(read_secret(&path).unwrap_err(), SecretError::Malformed { .. }),
+                "{content:?}"
+            );
+        }
+        let (folder, path) = file(b"x", 0o600);
+        assert!(matches!(read_secret(folder.path()).unwrap_err(), SecretError::NotAFile { .. }));
+        assert!(matches!(
+            read_secret(&path.with_extension("gone")).unwrap_err(),
+            SecretError::Read { .. }
+        ));
+    }
+}

@@ -1,0 +1,84 @@
+//! The tables of the file.
+
+/// A table of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    Server,
+    Smtp,
+    Mail,
+    Rpc,
+    Peer,
+    Hosts,
+    Queue,
+    Association,
+    Admin,
+    Events,
+}
+
+impl Section {
+    /// In the order of the reference page and of the commented file.
+    pub const ALL: [Self; 10] = [
+        Self::Server,
+        Self::Smtp,
+        Self::Mail,
+        Self::Rpc,
+        Self::Peer,
+        Self::Hosts,
+        Self::Queue,
+        Self::Association,
+        Self::Admin,
+        Self::Events,
+    ];
+
+    /// The name in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Smtp => "smtp",
+            Self::Mail => "mail",
+            Self::Rpc => "rpc",
+            Self::Peer => "peer",
+            Self::Hosts => "hosts",
+            Self::Queue => "queue",
+            Self::Association => "association",
+            Self::Admin => "admin",
+            Self::Events => "events",
+        }
+    }
+
+    /// The header as it is written in the file.
+    pub fn header(self) -> String {
+        match self {
+            Self::Peer => "[[peer]]".to_owned(),
+            other => format!("[{}]", other.name()),
+        }
+    }
+
+    /// What the table is for.
+    pub const fn doc(self) -> &'static str {
+        match self {
+            Self::Server => "Who this server is.",
+            Self::Smtp => {
+                "Mail comes in here over SMTP. Only the domains of this organisation are accepted, and only from the networks allowed: never an open relay."
+            }
+            Self::Mail => "The mailboxes that live on this server.",
+            Self::Rpc => {
+                "Server-to-server transfer over RPC: where this server listens, and the account it proves itself with."
+            }
+            Self::Peer => {
+                "A server that mail is exchanged with. One table for each peer, as many as there are."
+            }
+            Self::Hosts => {
+                "Host names and their addresses, asked before the system's resolver. A name in quotes on the left; one address or a list of addresses on the right."
+            }
+            Self::Queue => {
+                "When mail that cannot go on is tried again, and when it is given up and reported to its sender."
+            }
+            Self::Association => "What this server offers when an X.400 association is opened.",
+            Self::Admin => {
+                "The administrative interface: a Unix socket for the commands on this machine, and an HTTP API for neighbours' doctors and for metrics."
+            }
+            Self::Events => "Where events go. The event store always has them.",
+        }
+    }
+}

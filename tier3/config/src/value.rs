@@ -1,0 +1,226 @@
+//! Typed reading of one value; the range comes from its key.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use identity::AccountName;
+use ipnet::IpNet;
+use toml_edit::Value;
+
+use crate::document::{Checked, Found, shown};
+use crate::keys::Kind;
+use crate::model::{Mailboxes, StderrLevel};
+use crate::{address, names};
+
+/// Entries of one list: far more than any server listens on or serves, and small enough that the checks between lists stay quick.
+const LIST_MAX: usize = 10_000;
+
+impl Found<'_> {
+    /// Text, within the length and alphabet of its key.
+    pub(crate) fn text(&self) -> Checked<String> {
+        let text = self.string(&self.value)?;
+        let (min, max, problem) = match self.key.kind {
+            Kind::Text { min, max } => (min, max, names::text_problem(text)),
+            Kind::Printable { min, max } => (min, max, names::printable_problem(text)),
+            _ => (0, usize::MAX, None),
+        };
+        let length = text.chars().count();
+        if let Some(problem) = problem {
+            return Err(self.bad_text(self.at, text, problem));
+        }
+        if length < min || length > max {
+            return Err(self.bad_text(self.at, text, &format!("has {length} characters")));
+        }
+        Ok(text.to_owned())
+    }
+
+    /// A whole number, within the range of its key.
+    pub(crate) fn integer<T: TryFrom<i64>>(&self) -> Checked<T> {
+        let Some(number) = self.value.as_integer() else {
+            return Err(self.wrong_type(self.at, "a whole number", &self.value));
+        };
+        let in_range = match self.key.kind {
+            Kind::Integer { min, max } => (min..=max).contains(&number),
+            _ => true,
+        };
+        match T::try_from(number) {
+            Ok(converted) if in_range => Ok(converted),
+            _ => Err(self.bad_value(self.at, &format!("{number} is out of range"))),
+        }
+    }
+
+    /// A number of seconds.
+    pub(crate) fn seconds(&self) -> Checked<Duration> {
+        self.integer::<u64>().map(Duration::from_secs)
+    }
+
+    /// A number, within the range of its key. A whole number is taken for one.
+    pub(crate) fn real(&self) -> Checked<f64> {
+        let whole =
+            self.value.as_integer().and_then(|whole| i32::try_from(whole).ok()).map(f64::from);
+        let Some(number) = self.value.as_float().or(whole) else {
+            return Err(self.wrong_type(self.at, "a number", &self.value));
+        };
+        match self.key.kind {
+            Kind::Real { min, max } if !(min..=max).contains(&number) => {
+                Err(self.bad_value(self.at, &format!("{number} is out of range")))
+            }
+            _ => Ok(number),
+        }
+    }
+
+    /// A path, against the folder of the file.
+    pub(crate) fn path(&self) -> Checked<PathBuf> {
+        let text = self.string(&self.value)?;
+        if text.is_empty() || text.contains('\0') {
+            return Err(self.bad_text(self.at, text, "is no path"));
+        }
+        Ok(self.folder().join(text))
+    }
+
+    /// An IP address.
+    pub(crate) fn address(&self) -> Checked<IpAddr> {
+        let text = self.string(&self.value)?;
+        text.parse().map_err(|_| self.bad_text(self.at, text, "is no IP address"))
+    }
+
+    /// An IP address with a port.
+    pub(crate) fn socket(&self) -> Checked<SocketAddr> {
+        self.socket_in(&self.value)
+    }
+
+    /// A list of IP addresses with ports.
+    pub(crate) fn sockets(&self) -> Checked<Vec<SocketAddr>> {
+        self.list(|element| self.socket_in(element))
+    }
+
+    /// A list of networks.
+    pub(crate) fn networks(&self) -> Checked<Vec<IpNet>> {
+        self.list(|element| {
+            let text = self.string(element)?;
+            address::network(text)
+                .map_err(|problem| self.bad_text(self.at_element(element), text, &problem))
+        })
+    }
+
+    /// A host name, in lower case.
+    pub(crate) fn domain(&self) -> Checked<String> {
+        self.domain_in(&self.value)
+    }
+
+    /// A host name in lower case, or an IP address.
+    pub(crate) fn host(&self) -> Checked<String> {
+        let text = self.string(&self.value)?;
+        if text.parse::<IpAddr>().is_ok() { Ok(text.to_owned()) } else { self.domain() }
+    }
+
+    /// A list of domain names in lower case, at least one, each once.
+    pub(crate) fn domains(&self) -> Checked<Vec<String>> {
+        let mut seen = BTreeSet::new();
+        let domains = self.list(|element| {
+            let domain = self.domain_in(element)?;
+            if seen.insert(domain.clone()) {
+                Ok(domain)
+            } else {
+                Err(self.bad_text(self.at_element(element), &domain, "stands in the list twice"))
+            }
+        })?;
+        if domains.is_empty() {
+            Err(self.bad_value(self.at, "the list is empty"))
+        } else {
+            Ok(domains)
+        }
+    }
+
+    /// The local parts with a mailbox.
+    pub(crate) fn mailboxes(&self) -> Checked<Mailboxes> {
+        let mut any_at = None;
+        let names = self.list(|element| {
+            let text = self.string(element)?;
+            if text == "*" {
+                any_at = Some(self.at_element(element));
+                return Ok(String::new());
+            }
+            match names::local_part_problem(text) {
+                None => Ok(text.to_lowercase()),
+                Some(problem) => Err(self.bad_text(self.at_element(element), text, problem)),
+            }
+        })?;
+        match any_at {
+            None => Ok(Mailboxes::Only(names.into_iter().collect())),
+            Some(_) if names.len() == 1 => Ok(Mailboxes::Any),
+            Some(at) => {
+                Err(self.bad_value(at, "\"*\" means any mailbox, so nothing may stand beside it"))
+            }
+        }
+    }
+
+    /// The name of an account.
+    pub(crate) fn account(&self) -> Checked<AccountName> {
+        let text = self.string(&self.value)?;
+        text.parse().map_err(|error: identity::NameError| {
+            self.bad_text(self.at, text, &format!("is no account: {error}"))
+        })
+    }
+
+    /// The URL of an API and the `host:port` in it.
+    pub(crate) fn url(&self) -> Checked<(String, String)> {
+        let text = self.string(&self.value)?;
+        match address::authority(text) {
+            Ok(authority) => Ok((format!("http://{authority}"), authority.to_owned())),
+            Err(problem) => Err(self.bad_text(self.at, text, problem)),
+        }
+    }
+
+    /// A level of `events.stderr_level`.
+    pub(crate) fn stderr_level(&self) -> Checked<StderrLevel> {
+        let text = self.string(&self.value)?;
+        match text {
+            "off" => Ok(StderrLevel::Off),
+            "error" => Ok(StderrLevel::Error),
+            "warning" => Ok(StderrLevel::Warning),
+            "information" => Ok(StderrLevel::Information),
+            _ => Err(self.bad_text(self.at, text, "is no level")),
+        }
+    }
+
+    fn domain_in(&self, value: &Value) -> Checked<String> {
+        let text = self.string(value)?;
+        match names::domain_problem(text) {
+            None => Ok(text.to_lowercase()),
+            Some(problem) => Err(self.bad_text(self.at_element(value), text, problem)),
+        }
+    }
+
+    fn socket_in(&self, value: &Value) -> Checked<SocketAddr> {
+        let text = self.string(value)?;
+        text.parse().map_err(|_| {
+            self.bad_text(self.at_element(value), text, "is no IP address with a port")
+        })
+    }
+
+    fn list<T>(&self, element: impl FnMut(&Value) -> Checked<T>) -> Checked<Vec<T>> {
+        let Some(array) = self.value.as_array() else {
+            return Err(self.wrong_type(self.at, "a list", &self.value));
+        };
+        if array.len() > LIST_MAX {
+            return Err(self.bad_value(
+                self.at,
+                &format!("the list has {} entries, and the limit is {LIST_MAX}", array.len()),
+            ));
+        }
+        array.iter().map(element).collect()
+    }
+
+    fn string<'v>(&self, value: &'v Value) -> Checked<&'v str> {
+        value
+            .as_str()
+            .ok_or_else(|| self.wrong_type(self.at_element(value), "text in quotes", value))
+    }
+
+    fn bad_text(&self, at: usize, text: &str, problem: &str) -> Box<crate::Fault> {
+        self.bad_value(at, &format!("{} {problem}", shown(text)))
+    }
+}
