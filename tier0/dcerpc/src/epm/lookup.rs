@@ -1,0 +1,182 @@
+//! The parameters of `ept_lookup` and `ept_lookup_handle_free`, C706 appendix O.
+
+use wire::DecodeError;
+
+use super::message::write_tower;
+use super::tower::Tower;
+use crate::ndr::{ByteOrder, ContextHandle, NdrReader, NdrWriter};
+use crate::uuid::{SyntaxId, Uuid};
+
+/// Octets of an annotation with its terminator, C706 appendix O `ept_max_annotation_size`.
+const ANNOTATION: usize = 64;
+
+/// What a lookup asks for, C706 appendix O `inquiry_type`.
+const BY_INTERFACE: u32 = 1;
+const BY_OBJECT: u32 = 2;
+const BY_BOTH: u32 = 3;
+
+/// Which versions match, C706 appendix O `vers_option`.
+const ALL_VERSIONS: u32 = 1;
+const COMPATIBLE: u32 = 2;
+const EXACT: u32 = 3;
+const MAJOR_ONLY: u32 = 4;
+const UP_TO: u32 = 5;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LookupRequest {
+    inquiry: u32,
+    object: Uuid,
+    interface: Option<SyntaxId>,
+    versions: u32,
+    pub(super) handle: ContextHandle,
+    pub(super) max_entries: u32,
+}
+
+impl LookupRequest {
+    pub(super) fn decode(stub: &[u8], order: ByteOrder) -> Result<Self, DecodeError> {
+        let mut reader = NdrReader::new("ept_lookup request", stub, order);
+        let inquiry = reader.u32("inquiry_type")?;
+        let object = if reader.pointer("object")? { reader.uuid("object")? } else { Uuid::NIL };
+        let interface = if reader.pointer("interface_id")? {
+            let uuid = reader.uuid("interface_id")?;
+            Some(SyntaxId::new(uuid, reader.u16("vers_major")?, reader.u16("vers_minor")?))
+        } else {
+            None
+        };
+        let versions = reader.u32("vers_option")?;
+        let handle = reader.context_handle("entry_handle")?;
+        let max_entries = reader.u32("max_ents")?;
+        Ok(Self { inquiry, object, interface, versions, handle, max_entries })
+    }
+
+    pub(super) fn wants(&self, interface: &SyntaxId, object: Uuid) -> bool {
+        let same_object = self.object == object;
+        match self.inquiry {
+            BY_INTERFACE => self.wants_interface(interface),
+            BY_OBJECT => same_object,
+            BY_BOTH => same_object && self.wants_interface(interface),
+            // Zero, all of them; unknown values say no more than that.
+            _ => true,
+        }
+    }
+
+    fn wants_interface(&self, entry: &SyntaxId) -> bool {
+        let Some(wanted) = &self.interface else {
+            return true;
+        };
+        let version = match self.versions {
+            ALL_VERSIONS => true,
+            EXACT => (entry.major, entry.minor) == (wanted.major, wanted.minor),
+            MAJOR_ONLY => entry.major == wanted.major,
+            UP_TO => (entry.major, entry.minor) <= (wanted.major, wanted.minor),
+            COMPATIBLE => entry.serves(wanted),
+            _ => entry.serves(wanted),
+        };
+        entry.uuid == wanted.uuid && version
+    }
+}
+
+/// One entry of the answer.
+pub(super) struct LookupEntry<'a> {
+    pub(super) object: Uuid,
+    pub(super) tower: Tower,
+    pub(super) annotation: &'a str,
+}
+
+/// The stub of the answer.
+pub(super) fn encode_response(
+    order: ByteOrder,
+    max_entries: u32,
+    handle: &ContextHandle,
+    entries: &[LookupEntry<'_>],
+    status: u32,
+) -> Vec<u8> {
+    let mut writer = NdrWriter::with_order(order);
+    writer.context_handle(handle);
+    writer.count(entries.len());
+    writer.u32(max_entries);
+    writer.actual_count(entries.len());
+    for entry in entries {
+        writer.uuid(entry.object);
+        writer.pointer(true);
+        // A fixed varying string: offset and actual count, no maximum.
+        let text = annotation(entry.annotation);
+        writer.actual_count(text.len() + 1);
+        writer.octets(text.as_bytes());
+        writer.u8(0);
+    }
+    for entry in entries {
+        write_tower(&mut writer, &entry.tower);
+    }
+    writer.u32(status);
+    writer.into_vec()
+}
+
+/// The beginning of a text that fits an annotation, cut between characters.
+fn annotation(text: &str) -> &str {
+    let mut end = text.len().min(ANNOTATION - 1);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookup_of_one_interface() {
+        let syntax = crate::epm::INTERFACE;
+        let mut writer = NdrWriter::new();
+        writer.u32(BY_INTERFACE);
+        writer.pointer(false);
+        writer.pointer(true);
+        writer.uuid(syntax.uuid);
+        writer.u16(syntax.major);
+        writer.u16(syntax.minor);
+        writer.u32(COMPATIBLE);
+        writer.context_handle(&ContextHandle::NULL);
+        writer.u32(10);
+        let stub = writer.into_vec();
+        let request = LookupRequest::decode(&stub, ByteOrder::Little).unwrap();
+        assert_eq!(request.interface, Some(syntax));
+        assert!(request.wants(&syntax, Uuid::NIL));
+        assert!(!request.wants(&SyntaxId::NDR, Uuid::NIL));
+        assert!(!request.wants(&SyntaxId { major: 4, ..syntax }, Uuid::NIL));
+        for end in 0..stub.len() {
+            LookupRequest::decode(&stub[..end], ByteOrder::Little).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn versions_match_as_the_option_says() {
+        let entry = SyntaxId { minor: 2, ..crate::epm::INTERFACE };
+        for (versions, minor, expected) in [
+            (ALL_VERSIONS, 9, true),
+            (COMPATIBLE, 2, true),
+            (COMPATIBLE, 3, false),
+            (EXACT, 1, false),
+            (MAJOR_ONLY, 9, true),
+            (UP_TO, 2, true),
+            (UP_TO, 1, false),
+        ] {
+            let request = LookupRequest {
+                inquiry: BY_INTERFACE,
+                object: Uuid::NIL,
+                interface: Some(SyntaxId { minor, ..entry }),
+                versions,
+                handle: ContextHandle::NULL,
+                max_entries: 1,
+            };
+            assert_eq!(request.wants(&entry, Uuid::NIL), expected, "{versions} {minor}");
+        }
+    }
+
+    #[test]
+    fn annotations_are_cut_between_characters() {
+        assert_eq!(annotation("short"), "short");
+        let long = "ä".repeat(40);
+        assert_eq!(annotation(&long).len(), 62);
+    }
+}

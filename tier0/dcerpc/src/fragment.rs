@@ -1,0 +1,277 @@
+//! Octets to frames, frames to calls, calls to fragments: C706 12.6.2 and 12.6.3.1.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::channel::{self, Channel};
+use crate::error::RpcError;
+use crate::ndr::ByteOrder;
+use crate::pdu::{Body, Frame, Header, Pdu, PduFlags, Request, Response};
+
+/// The fragment size that everybody on TCP negotiates: four segments of an Ethernet.
+pub const DEFAULT_FRAGMENT: u16 = 5840;
+
+/// What every implementation must be able to receive, C706 12.6.3.1 `MustRecvFragSize`.
+pub(crate) const MIN_FRAGMENT: u16 = 1432;
+
+/// Octets before the stub of a request without object, and of a response.
+const CALL_HEADER: usize = Header::LEN + 8;
+
+/// What one association may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets of the stub of one call, in either direction.
+    pub stub: usize,
+    /// Octets of all stubs that are not whole yet.
+    pub buffered: usize,
+    /// Calls at once: those being received and those not answered.
+    pub calls: usize,
+    /// Fragments of one call; empty ones would otherwise never come to the size limit.
+    pub fragments: usize,
+    /// Presentation contexts of the association.
+    pub contexts: usize,
+}
+
+impl Default for Limits {
+    /// 4 MiB a call is far over any piece of a message; four such may be under way; 8192
+    /// fragments hold 4 MiB even at a third of the smallest size; interfaces are few.
+    fn default() -> Self {
+        Self { stub: 4 << 20, buffered: 16 << 20, calls: 64, fragments: 8192, contexts: 32 }
+    }
+}
+
+/// Collects octets until they are a frame. It never holds more than one incomplete frame, which
+/// the 16-bit length bounds, and what one read gave.
+#[derive(Debug, Default)]
+pub(crate) struct FrameBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl FrameBuffer {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.start);
+        self.start = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes = Vec::new();
+        self.start = 0;
+    }
+
+    pub(crate) fn pending(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// The header of the next PDU as soon as it is there; octets that cannot begin one are
+    /// refused before it is whole.
+    pub(crate) fn header(&self) -> Result<Option<Header>, RpcError> {
+        let pending = self.pending();
+        if let Some((major, minor)) = Header::foreign_version(pending) {
+            return Err(RpcError::Version { major, minor });
+        }
+        if pending.len() < Header::LEN {
+            return Ok(None);
+        }
+        Ok(Some(Header::decode(pending)?))
+    }
+
+    /// The frame that `header` announces, when it is complete.
+    pub(crate) fn frame(&mut self, header: &Header) -> Result<Option<Frame>, RpcError> {
+        let length = usize::from(header.frag_length);
+        let Some(bytes) = self.pending().get(..length) else {
+            return Ok(None);
+        };
+        let bytes = bytes.to_vec();
+        self.start += length;
+        Ok(Some(Frame::parse(bytes)?))
+    }
+}
+
+/// A call whose fragments are all there.
+#[derive(Debug)]
+pub(crate) struct Whole<M> {
+    pub(crate) meta: M,
+    pub(crate) order: ByteOrder,
+    pub(crate) stub: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Partial<M> {
+    meta: M,
+    order: ByteOrder,
+    stub: Vec<u8>,
+    fragments: usize,
+    dropped: Option<Overflow>,
+}
+
+/// Why the stub of a call is no longer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overflow {
+    /// It alone is too long.
+    Stub,
+    /// All together are too long.
+    Buffered,
+}
+
+/// The outcome of one fragment.
+#[derive(Debug)]
+pub(crate) enum Joined<M> {
+    /// More are to come.
+    Partial,
+    /// The last one came.
+    Whole(Whole<M>),
+    /// The last one came of a call that passed a limit.
+    Overflowed(M, Overflow),
+}
+
+/// Joins the fragments of calls, by call.
+#[derive(Debug)]
+pub(crate) struct Reassembler<M> {
+    partials: BTreeMap<u32, Partial<M>>,
+    buffered: usize,
+    limits: Limits,
+}
+
+impl<M> Reassembler<M> {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { partials: BTreeMap::new(), buffered: 0, limits }
+    }
+
+    pub(crate) fn contains(&self, call: u32) -> bool {
+        self.partials.contains_key(&call)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.partials.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.partials.clear();
+        self.buffered = 0;
+    }
+
+    pub(crate) fn remove(&mut self, call: u32) -> Option<M> {
+        let partial = self.partials.remove(&call)?;
+        self.buffered -= partial.stub.len();
+        Some(partial.meta)
+    }
+
+    /// Begins a call with its first fragment.
+    pub(crate) fn begin(&mut self, call: u32, meta: M, order: ByteOrder) -> Result<(), RpcError> {
+        if self.contains(call) {
+            return Err(RpcError::Protocol { detail: "two first fragments of one call" });
+        }
+        if self.partials.len() >= self.limits.calls {
+            return Err(RpcError::Limit { what: "calls being received", limit: self.limits.calls });
+        }
+        let partial = Partial { meta, order, stub: Vec::new(), fragments: 0, dropped: None };
+        self.partials.insert(call, partial);
+        Ok(())
+    }
+
+    /// Adds a fragment to a call that was begun; `keep` is false when its stub is of no use.
+    pub(crate) fn add(
+        &mut self,
+        call: u32,
+        stub: &[u8],
+        flags: PduFlags,
+        keep: impl Fn(&M) -> bool,
+    ) -> Result<Joined<M>, RpcError> {
+        let limits = self.limits;
+        let Some(partial) = self.partials.get_mut(&call) else {
+            return Err(RpcError::Protocol { detail: "a fragment of a call that was not begun" });
+        };
+        partial.fragments += 1;
+        if partial.fragments > limits.fragments {
+            return Err(RpcError::Limit { what: "fragments of a call", limit: limits.fragments });
+        }
+        if partial.dropped.is_none() && keep(&partial.meta) {
+            if partial.stub.len() + stub.len() > limits.stub {
+                partial.dropped = Some(Overflow::Stub);
+            } else if self.buffered + stub.len() > limits.buffered {
+                partial.dropped = Some(Overflow::Buffered);
+            }
+            if partial.dropped.is_some() {
+                self.buffered -= partial.stub.len();
+                partial.stub = Vec::new();
+            } else {
+                partial.stub.extend_from_slice(stub);
+                self.buffered += stub.len();
+            }
+        }
+        if !flags.has(PduFlags::LAST) {
+            return Ok(Joined::Partial);
+        }
+        let Some(Partial { meta, order, stub, dropped, .. }) = self.partials.remove(&call) else {
+            return Ok(Joined::Partial);
+        };
+        self.buffered -= stub.len();
+        Ok(match dropped {
+            Some(overflow) => Joined::Overflowed(meta, overflow),
+            None => Joined::Whole(Whole { meta, order, stub }),
+        })
+    }
+}
+
+/// The fixed fields of the call that is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outgoing {
+    Request { context_id: u16, opnum: u16 },
+    Response { context_id: u16 },
+}
+
+impl Outgoing {
+    fn body(self, alloc_hint: u32, stub: &[u8]) -> Body {
+        let stub = stub.to_vec();
+        match self {
+            Self::Request { context_id, opnum } => {
+                Body::Request(Request { alloc_hint, context_id, opnum, object: None, stub })
+            }
+            Self::Response { context_id } => {
+                Body::Response(Response { alloc_hint, context_id, cancel_count: 0, stub })
+            }
+        }
+    }
+}
+
+/// Writes one call in fragments of at most `max_fragment` octets.
+pub(crate) fn send(
+    output: &mut VecDeque<Vec<u8>>,
+    channel: Option<&mut Channel>,
+    max_fragment: u16,
+    call: u32,
+    outgoing: Outgoing,
+    stub: &[u8],
+) -> Result<(), RpcError> {
+    let mut channel = channel.filter(|channel| channel.protects());
+    let room = stub_room(max_fragment, channel.as_deref());
+    let mut rest = stub;
+    let mut flags = PduFlags::FIRST;
+    loop {
+        let (now, later) = rest.split_at(rest.len().min(room));
+        if later.is_empty() {
+            flags = flags.with(PduFlags::LAST);
+        }
+        let hint = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        let pdu = Pdu { flags, ..Pdu::new(call, outgoing.body(hint, now)) };
+        output.push_back(channel::encode(channel.as_deref_mut(), &pdu)?);
+        if later.is_empty() {
+            return Ok(());
+        }
+        rest = later;
+        flags = PduFlags::default();
+    }
+}
+
+/// Octets of stub in one fragment. C706 12.6.3.1: all but the last hold a multiple of eight;
+/// protected ones a multiple of what they are padded to, so that only the last is padded.
+fn stub_room(max_fragment: u16, channel: Option<&Channel>) -> usize {
+    let max_fragment = usize::from(max_fragment.max(MIN_FRAGMENT));
+    let (overhead, multiple) = match channel {
+        Some(channel) => (channel.overhead(), usize::from(channel::PADDING)),
+        None => (0, 8),
+    };
+    let room = max_fragment.saturating_sub(CALL_HEADER + overhead);
+    (room / multiple).max(1) * multiple
+}
