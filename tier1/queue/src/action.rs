@@ -1,0 +1,172 @@
+//! What the engine asks of its caller, and what the caller hands in beside messages.
+
+use crate::message::{RecipientRecord, StoredMessage};
+use crate::name::{BatchId, MessageId, NextHop, Ticket};
+use jiff::Timestamp;
+
+/// What the caller has to do next.
+#[derive(Debug)]
+pub enum Action {
+    /// Write this atomically, then call `handle_durable` or `handle_failed` with the batch.
+    Commit {
+        /// Names the answer.
+        batch: BatchId,
+        /// In this order.
+        writes: Vec<Write>,
+    },
+    /// The message of this ticket is on disk: the sender may be told.
+    Accepted {
+        /// The ticket of the call.
+        ticket: Ticket,
+    },
+    /// The message of this ticket was not taken; nothing of it is kept.
+    Refused {
+        /// The ticket of the call.
+        ticket: Ticket,
+        /// Why.
+        error: String,
+    },
+    /// There is work and no retry delay: open an association or dispatch, and call `take` until it returns `None`.
+    /// Comes once; again after `take` returned `None`, or after a failure, hold or wake.
+    Ready {
+        /// The hop that has work.
+        hop: NextHop,
+    },
+    /// These recipients failed for good: answer with `report_created`.
+    ReportNeeded {
+        /// The message.
+        id: MessageId,
+        /// Recipient numbers and why each failed.
+        failures: Vec<(u32, Failure)>,
+    },
+    /// A report could not be delivered to these recipients and just ends; for the log.
+    ReportDiscarded {
+        /// The report.
+        id: MessageId,
+        /// Recipient numbers and why each failed.
+        failures: Vec<(u32, Failure)>,
+    },
+    /// Nothing of this message is left, neither here nor on disk.
+    Finished {
+        /// The message.
+        id: MessageId,
+    },
+}
+
+/// One change of the durable state.
+#[derive(Debug)]
+pub enum Write {
+    /// A whole message with its recipients.
+    PutMessage(Box<StoredMessage>),
+    /// The durable part of one recipient, in place of what stood there.
+    PutRecipient {
+        /// The message.
+        id: MessageId,
+        /// The recipient.
+        recipient: RecipientRecord,
+    },
+    /// One recipient is served.
+    RemoveRecipient {
+        /// The message.
+        id: MessageId,
+        /// The recipient.
+        number: u32,
+    },
+    /// The message with envelope, content and whatever recipients are left.
+    RemoveMessage {
+        /// The message.
+        id: MessageId,
+    },
+    /// A dedupe key, to be kept until the given time.
+    PutSeen {
+        /// The key.
+        key: String,
+        /// When it may be forgotten.
+        until: Timestamp,
+    },
+    /// A dedupe key is not needed any more.
+    RemoveSeen {
+        /// The key.
+        key: String,
+    },
+}
+
+/// One message for one hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// The message.
+    pub id: MessageId,
+    /// Its recipients for this hop that are now in flight, by number.
+    pub recipients: Vec<u32>,
+}
+
+/// What became of one recipient of a [`Work`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Delivered, or responsibility handed over.
+    Done,
+    /// May work later.
+    Retry {
+        /// Why it did not work now.
+        error: String,
+    },
+    /// Will never work.
+    Fail {
+        /// The non-delivery reason code of X.411.
+        reason: i64,
+        /// The non-delivery diagnostic code of X.411.
+        diagnostic: Option<i64>,
+        /// Why, for people.
+        error: String,
+    },
+}
+
+/// Why a recipient failed for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The non-delivery reason code of X.411.
+    pub reason: i64,
+    /// The non-delivery diagnostic code of X.411.
+    pub diagnostic: Option<i64>,
+    /// Why, for people: the last error when time ran out.
+    pub error: String,
+    /// Whether time ran out.
+    pub expired: bool,
+}
+
+/// A call that the engine cannot follow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// There is no such message (any more).
+    #[error("message {id} is not in the queue")]
+    UnknownMessage {
+        /// The message asked for.
+        id: MessageId,
+    },
+    /// The message has no recipient.
+    #[error("message {id} has no recipient")]
+    NoRecipient {
+        /// The message handed in.
+        id: MessageId,
+    },
+    /// The identifier is in use, or was not given out by this queue.
+    #[error("message identifier {id} is in use or was not given out by this queue")]
+    InvalidId {
+        /// The message handed in.
+        id: MessageId,
+    },
+    /// Two recipients have the same number.
+    #[error("message {id} has two recipients with the number {number}")]
+    DuplicateRecipient {
+        /// The message handed in.
+        id: MessageId,
+        /// The number.
+        number: u32,
+    },
+    /// The queue holds as many messages as it may.
+    #[error("the queue is full with {limit} messages")]
+    Full {
+        /// `max_messages` of the configuration.
+        limit: usize,
+    },
+}

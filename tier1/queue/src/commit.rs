@@ -1,0 +1,325 @@
+//! Commits: what is written for each step, and what follows when it is durable or failed.
+//!
+//! An operation is kept until its answer comes, not its writes: those are made anew for every attempt from the state
+//! at that time, so that a late second attempt never brings back what was removed in between.
+
+use crate::action::{Action, QueueError, Write};
+use crate::config::after;
+use crate::engine::{Entry, Queue, Timer};
+use crate::message::{NewMessage, StoredMessage};
+use crate::name::{BatchId, MessageId, Ticket};
+use crate::state::{Input, State};
+use jiff::{SignedDuration, Timestamp};
+
+/// A step that has to become durable.
+#[derive(Debug)]
+pub(crate) enum Op {
+    /// A message comes in.
+    Accept { id: MessageId, ticket: Ticket, seen: Vec<String> },
+    /// Recipients are done with; `whole` when their commit removes the message too.
+    Remove { id: MessageId, numbers: Vec<u32>, whole: bool },
+    /// A report takes the place of failed recipients.
+    Report {
+        id: MessageId,
+        numbers: Vec<u32>,
+        report: Box<StoredMessage>,
+        seen: Vec<String>,
+        whole: bool,
+    },
+    /// Attempts, last error or next hop of recipients changed.
+    Note { id: MessageId, numbers: Vec<u32> },
+    /// The message has no recipient left.
+    Forget { id: MessageId },
+}
+
+impl Queue {
+    /// Takes a message: it is committed, and [`Action::Accepted`] follows once it is durable.
+    pub fn accept(&mut self, message: NewMessage, ticket: Ticket, now: Timestamp) {
+        if let Err(error) = self.check_room().and_then(|()| self.check_new(&message)) {
+            self.actions.push_back(Action::Refused { ticket, error: error.to_string() });
+            return;
+        }
+        let (stored, seen) = message.into_stored();
+        let id = stored.record.head.id;
+        self.enter(stored.record.clone(), State::Committing);
+        for key in &seen {
+            self.seen_pending.insert(key.clone());
+        }
+        let mut writes = vec![Write::PutMessage(Box::new(stored))];
+        writes.extend(self.seen_writes(&seen, now));
+        self.emit(Op::Accept { id, ticket, seen }, writes);
+    }
+
+    /// The answer to [`Action::ReportNeeded`]: the report and the removal of the recipients become durable together.
+    ///
+    /// `None` when no report is wanted or possible: the recipients just end. A report of a report is not taken, nor one
+    /// for recipients that do not wait for it any more, because they were deleted or their success was heard late.
+    ///
+    /// # Errors
+    /// The report is no valid message; nothing changed and the call may be repeated.
+    pub fn report_created(
+        &mut self,
+        id: MessageId,
+        recipients: &[u32],
+        report: Option<NewMessage>,
+        now: Timestamp,
+    ) -> Result<(), QueueError> {
+        let Some(entry) = self.messages.get(&id) else {
+            return Ok(());
+        };
+        let report = report.filter(|_| entry.is_reportable());
+        let input = if let Some(report) = &report {
+            self.check_new(report)?;
+            Input::Report
+        } else {
+            Input::End
+        };
+        let numbers = self.step_failed(id, recipients, input);
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let Some(report) = report else {
+            self.start_removal(id, numbers, now);
+            return Ok(());
+        };
+        let (stored, seen) = report.into_stored();
+        self.enter(stored.record.clone(), State::Committing);
+        let op = Op::Report { id, numbers, report: Box::new(stored), seen, whole: false };
+        self.start(op, now);
+        Ok(())
+    }
+
+    /// The commit is on disk.
+    pub fn handle_durable(&mut self, batch: BatchId, now: Timestamp) {
+        match self.batches.remove(&batch) {
+            None => {}
+            Some(Op::Accept { id, ticket, seen }) => {
+                for key in &seen {
+                    self.seen_pending.remove(key);
+                }
+                self.actions.push_back(Action::Accepted { ticket });
+                self.queue_committed(id, now);
+            }
+            Some(Op::Remove { id, numbers, whole }) => self.gone(id, &numbers, whole, now),
+            Some(Op::Report { id, numbers, report, whole, .. }) => {
+                self.gone(id, &numbers, whole, now);
+                self.queue_committed(report.record.head.id, now);
+            }
+            Some(Op::Note { .. }) => {}
+            Some(Op::Forget { id }) => self.drop_entry(id),
+        }
+    }
+
+    /// The commit failed: an acceptance is refused, everything else is tried again after a delay and never lost.
+    pub fn handle_failed(&mut self, batch: BatchId, error: String, now: Timestamp) {
+        match self.batches.remove(&batch) {
+            None => {}
+            Some(Op::Accept { id, ticket, seen }) => {
+                for key in &seen {
+                    self.seen_pending.remove(key);
+                }
+                self.step_all(id, Input::Refused);
+                self.forget_entry(id);
+                self.actions.push_back(Action::Refused { ticket, error });
+            }
+            Some(op) => {
+                let delay = SignedDuration::from_secs(i64::from(self.config.commit_retry_s));
+                self.failed_ops.insert(batch, op);
+                self.timers.insert((after(now, delay), Timer::Commit(batch)));
+            }
+        }
+    }
+
+    /// Whether a dedupe key belongs to an acceptance that is not durable yet, so that the store cannot know it.
+    #[must_use]
+    pub fn is_committing(&self, key: &str) -> bool {
+        self.seen_pending.contains(key)
+    }
+
+    /// Tries a failed commit again.
+    pub(crate) fn retry_commit(&mut self, batch: BatchId, now: Timestamp) {
+        if let Some(op) = self.failed_ops.remove(&batch) {
+            self.start(op, now);
+        }
+    }
+
+    /// Removes recipients that the table already moved.
+    pub(crate) fn start_removal(&mut self, id: MessageId, numbers: Vec<u32>, now: Timestamp) {
+        let whole = false;
+        self.start(Op::Remove { id, numbers, whole }, now);
+    }
+
+    /// Emits the commit of an operation, or drops it when nothing is left to write.
+    pub(crate) fn start(&mut self, mut op: Op, now: Timestamp) {
+        let writes = match &mut op {
+            // Its content is with the store only; a failed acceptance is refused and never started again.
+            Op::Accept { .. } => return,
+            Op::Remove { id, numbers, whole } => {
+                *whole = self.is_last(*id, numbers);
+                removal(*id, numbers, *whole)
+            }
+            Op::Report { id, numbers, report, seen, whole } => {
+                *whole = self.is_last(*id, numbers);
+                let mut writes = vec![Write::PutMessage(report.clone())];
+                writes.extend(self.seen_writes(seen, now));
+                writes.extend(removal(*id, numbers, *whole));
+                writes
+            }
+            Op::Note { id, numbers } => self.notes(*id, numbers),
+            Op::Forget { id } => vec![Write::RemoveMessage { id: *id }],
+        };
+        if !writes.is_empty() {
+            self.emit(op, writes);
+        }
+    }
+
+    fn emit(&mut self, op: Op, writes: Vec<Write>) {
+        self.last_batch += 1;
+        let batch = BatchId(self.last_batch);
+        self.batches.insert(batch, op);
+        self.actions.push_back(Action::Commit { batch, writes });
+    }
+
+    /// Whether nobody else is left in the message.
+    ///
+    /// "Left" includes removals under way: one of them may carry a report that is not durable yet, and removing the
+    /// message here would take its recipients away without it.
+    fn is_last(&self, id: MessageId, numbers: &[u32]) -> bool {
+        self.messages.get(&id).is_none_or(|entry| {
+            entry.recipients.iter().all(|recipient| {
+                recipient.state == State::Gone || numbers.binary_search(&recipient.number).is_ok()
+            })
+        })
+    }
+
+    /// The records of recipients that still are to be served.
+    fn notes(&self, id: MessageId, numbers: &[u32]) -> Vec<Write> {
+        let Some(entry) = self.messages.get(&id) else {
+            return Vec::new();
+        };
+        entry
+            .recipients
+            .iter()
+            .filter(|recipient| numbers.binary_search(&recipient.number).is_ok())
+            .filter(|recipient| recipient.is_pending())
+            .map(|recipient| Write::PutRecipient {
+                id,
+                recipient: self.recipient_record(recipient),
+            })
+            .collect()
+    }
+
+    fn seen_writes(&self, seen: &[String], now: Timestamp) -> Vec<Write> {
+        let keep = SignedDuration::from_secs(i64::from(self.config.seen_s));
+        let until = after(now, keep);
+        seen.iter().map(|key| Write::PutSeen { key: key.clone(), until }).collect()
+    }
+
+    /// Only what comes in is limited: a report of our own takes the place of what it reports.
+    fn check_room(&self) -> Result<(), QueueError> {
+        let limit = self.config.max_messages;
+        if self.messages.len() >= limit {
+            return Err(QueueError::Full { limit });
+        }
+        Ok(())
+    }
+
+    fn check_new(&self, message: &NewMessage) -> Result<(), QueueError> {
+        let id = message.id;
+        if id > self.last_id || self.messages.contains_key(&id) {
+            return Err(QueueError::InvalidId { id });
+        }
+        let mut numbers: Vec<u32> = message.recipients.iter().map(|r| r.number).collect();
+        numbers.sort_unstable();
+        if numbers.is_empty() {
+            return Err(QueueError::NoRecipient { id });
+        }
+        match numbers.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(QueueError::DuplicateRecipient { id, number: pair[0] }),
+            None => Ok(()),
+        }
+    }
+
+    /// A message became durable: its recipients are work, or fail at once if that was said in the meantime.
+    fn queue_committed(&mut self, id: MessageId, now: Timestamp) {
+        self.step_all(id, Input::Durable);
+        let early =
+            self.messages.get_mut(&id).map(|entry| std::mem::take(&mut entry.early_failures));
+        self.reindex(id);
+        if let Some(early) = early.filter(|early| !early.is_empty()) {
+            self.fail(id, early, now);
+        }
+        self.expire_if_due(id, now);
+        self.announce_hops_of(id);
+    }
+
+    /// Recipients left the disk, with `whole` the message too.
+    fn gone(&mut self, id: MessageId, numbers: &[u32], whole: bool, now: Timestamp) {
+        let Some(entry) = self.messages.get_mut(&id) else {
+            return;
+        };
+        for recipient in &mut entry.recipients {
+            if numbers.binary_search(&recipient.number).is_ok()
+                && let Some(next) = recipient.state.next(Input::Durable)
+            {
+                recipient.state = next;
+            }
+        }
+        if !entry.is_empty() {
+            return;
+        }
+        if whole {
+            self.drop_entry(id);
+        } else {
+            // Several removals were under way at once, so that none could know that it was the last.
+            self.start(Op::Forget { id }, now);
+        }
+    }
+
+    /// Moves the named recipients that wait for a report on; gives those that moved.
+    fn step_failed(&mut self, id: MessageId, recipients: &[u32], input: Input) -> Vec<u32> {
+        let mut moved = Vec::new();
+        let Some(entry) = self.messages.get_mut(&id) else {
+            return moved;
+        };
+        for recipient in &mut entry.recipients {
+            if recipient.state == State::Failed
+                && recipients.contains(&recipient.number)
+                && let Some(next) = recipient.state.next(input)
+            {
+                recipient.state = next;
+                moved.push(recipient.number);
+            }
+        }
+        moved
+    }
+
+    fn step_all(&mut self, id: MessageId, input: Input) {
+        if let Some(entry) = self.messages.get_mut(&id) {
+            for recipient in &mut entry.recipients {
+                if let Some(next) = recipient.state.next(input) {
+                    recipient.state = next;
+                }
+            }
+        }
+    }
+
+    fn drop_entry(&mut self, id: MessageId) {
+        if self.forget_entry(id) {
+            self.actions.push_back(Action::Finished { id });
+        }
+    }
+}
+
+impl Entry {
+    fn is_empty(&self) -> bool {
+        self.recipients.iter().all(|recipient| recipient.state == State::Gone)
+    }
+}
+
+fn removal(id: MessageId, numbers: &[u32], whole: bool) -> Vec<Write> {
+    if whole {
+        return vec![Write::RemoveMessage { id }];
+    }
+    numbers.iter().map(|number| Write::RemoveRecipient { id, number: *number }).collect()
+}

@@ -1,0 +1,151 @@
+//! Delays and lives.
+
+use crate::message::Priority;
+use jiff::{SignedDuration, Timestamp};
+
+/// The rules of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// How long a hop or a recipient waits after a failure.
+    pub retry: Retry,
+    /// How long a message may wait before it comes back.
+    pub life: Life,
+    /// How long a commit that failed waits before it is tried again, in seconds.
+    pub commit_retry_s: u32,
+    /// How long a dedupe key is kept, in seconds; longer than any neighbour keeps a message it may send again.
+    pub seen_s: u32,
+    /// How many messages the queue holds before it refuses more; bounds memory, about 1 KiB each.
+    pub max_messages: usize,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self {
+            retry: Retry::default(),
+            life: Life::default(),
+            commit_retry_s: 5,
+            seen_s: 14 * DAY_S,
+            max_messages: 1_000_000,
+        }
+    }
+}
+
+/// The delays between attempts: `first_s` times `factor` for each further failure up to `max_s`, each with jitter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// After the first failure, in seconds.
+    pub first_s: u32,
+    /// Growth per failure.
+    pub factor: u32,
+    /// The longest delay, in seconds.
+    pub max_s: u32,
+    /// Makes the jitter differ between servers and yet repeatable.
+    pub seed: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { first_s: 10, factor: 2, max_s: 600, seed: 0 }
+    }
+}
+
+impl Retry {
+    /// The delay after `failures` failures in a row (1 or more); `salt` tells waiting parties apart.
+    ///
+    /// Jitter is a fifth to both sides, so that many servers that lost the same neighbour do not come back together;
+    /// the result never exceeds `max_s`.
+    pub(crate) fn delay(&self, failures: u32, salt: u64) -> SignedDuration {
+        let max = u64::from(self.max_s) * MILLIS;
+        let mut millis = u64::from(self.first_s) * MILLIS;
+        for _ in 1..failures {
+            if millis >= max || self.factor <= 1 {
+                break;
+            }
+            millis = millis.saturating_mul(u64::from(self.factor));
+        }
+        let draw = mix(self.seed ^ mix(salt ^ mix(u64::from(failures))));
+        let jittered = millis.min(max) * (800 + draw % 401) / 1000;
+        let bounded = i64::try_from(jittered.min(max)).unwrap_or(i64::MAX);
+        SignedDuration::from_millis(bounded)
+    }
+}
+
+/// Seconds from submission to the non-delivery report, by priority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Of urgent messages.
+    pub urgent_s: u32,
+    /// Of normal messages.
+    pub normal_s: u32,
+    /// Of non-urgent messages.
+    pub non_urgent_s: u32,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self { urgent_s: 2 * DAY_S, normal_s: 7 * DAY_S, non_urgent_s: 10 * DAY_S }
+    }
+}
+
+impl Life {
+    /// When a message of this priority comes back.
+    #[must_use]
+    pub fn expires(&self, priority: Priority, submitted: Timestamp) -> Timestamp {
+        let seconds = match priority {
+            Priority::Urgent => self.urgent_s,
+            Priority::Normal => self.normal_s,
+            Priority::NonUrgent => self.non_urgent_s,
+        };
+        after(submitted, SignedDuration::from_secs(i64::from(seconds)))
+    }
+}
+
+const DAY_S: u32 = 24 * 60 * 60;
+const MILLIS: u64 = 1000;
+
+/// `delay` after `time`, or the end of time.
+pub(crate) fn after(time: Timestamp, delay: SignedDuration) -> Timestamp {
+    time.checked_add(delay).unwrap_or(Timestamp::MAX)
+}
+
+/// Spreads the bits of a number; the finalizer of the SplitMix64 generator (Steele, Lea, Flood 2014).
+fn mix(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_with_jitter_up_to_the_limit() {
+        let retry = Retry::default();
+        let nominal = [10_u32, 20, 40, 80, 160, 320, 600, 600, 600];
+        for (failures, seconds) in (1_u32..).zip(nominal) {
+            for salt in 0..50 {
+                let delay = retry.delay(failures, salt).as_millis();
+                let middle = i128::from(seconds) * 1000;
+                assert!(delay >= middle * 8 / 10 && delay <= (middle * 12 / 10).min(600_000));
+            }
+        }
+        assert_eq!(retry.delay(3, 7), retry.delay(3, 7));
+        assert_ne!(retry.delay(3, 7), retry.delay(3, 8));
+        assert!(retry.delay(u32::MAX, 1) <= SignedDuration::from_secs(600));
+    }
+
+    #[test]
+    fn lives_are_those_of_the_documentation() {
+        let life = Life::default();
+        let start = Timestamp::UNIX_EPOCH;
+        for (priority, days) in
+            [(Priority::Urgent, 2), (Priority::Normal, 7), (Priority::NonUrgent, 10)]
+        {
+            let expected = start.checked_add(SignedDuration::from_hours(24 * days));
+            assert_eq!(life.expires(priority, start), expected.unwrap());
+        }
+        assert_eq!(life.expires(Priority::Normal, Timestamp::MAX), Timestamp::MAX);
+    }
+}

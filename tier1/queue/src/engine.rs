@@ -1,0 +1,352 @@
+//! The engine's data, its start, its timers and its indexes.
+
+use crate::action::{Action, Failure};
+use crate::commit::Op;
+use crate::config::QueueConfig;
+use crate::hop::{BacklogKey, HopIndex, Hops};
+use crate::message::{Kind, MessageHead, MessageRecord, Priority, RecipientRecord};
+use crate::name::{BatchId, MessageId, NextHop};
+use crate::state::{Input, State};
+use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The queue: every message that this server answers for, and what happens to it next.
+///
+/// After every call, drain [`Queue::poll_action`]; call [`Queue::handle_timeout`] at [`Queue::next_timeout`].
+#[derive(Debug)]
+pub struct Queue {
+    pub(crate) config: QueueConfig,
+    pub(crate) messages: BTreeMap<MessageId, Entry>,
+    pub(crate) hops: Hops,
+    pub(crate) timers: BTreeSet<(Timestamp, Timer)>,
+    /// Commits under way.
+    pub(crate) batches: BTreeMap<BatchId, Op>,
+    /// Commits that failed and wait for their next attempt.
+    pub(crate) failed_ops: BTreeMap<BatchId, Op>,
+    /// Dedupe keys of acceptances under way.
+    pub(crate) seen_pending: BTreeSet<String>,
+    pub(crate) actions: VecDeque<Action>,
+    pub(crate) last_id: MessageId,
+    pub(crate) last_batch: u64,
+}
+
+/// A message in memory.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) head: MessageHead,
+    /// By number.
+    pub(crate) recipients: Vec<Recipient>,
+    /// When its timer is set.
+    pub(crate) timer: Option<Timestamp>,
+    /// Failures that were said before the message was durable.
+    pub(crate) early_failures: Vec<(u32, Failure)>,
+}
+
+/// A recipient in memory.
+#[derive(Debug)]
+pub(crate) struct Recipient {
+    pub(crate) number: u32,
+    pub(crate) address: String,
+    pub(crate) report_wanted: bool,
+    pub(crate) hop: HopIndex,
+    pub(crate) state: State,
+    /// Attempts of its own.
+    pub(crate) attempts: u32,
+    /// The hop's `failures_ever` when it joined: later ones count as its attempts too.
+    pub(crate) hop_base: u32,
+    pub(crate) last_error: Option<String>,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// A hop's delay is over.
+    Hop(HopIndex),
+    /// A recipient's delay is over, or the message's life.
+    Message(MessageId),
+    /// A failed commit is tried again.
+    Commit(BatchId),
+}
+
+impl Queue {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(config: QueueConfig) -> Self {
+        Self {
+            config,
+            messages: BTreeMap::new(),
+            hops: Hops::default(),
+            timers: BTreeSet::new(),
+            batches: BTreeMap::new(),
+            failed_ops: BTreeMap::new(),
+            seen_pending: BTreeSet::new(),
+            actions: VecDeque::new(),
+            last_id: MessageId::ZERO,
+            last_batch: 0,
+        }
+    }
+
+    /// Takes over what the store holds at start; `last_id` is the highest identifier that was ever stored.
+    pub fn restore(
+        &mut self,
+        records: impl IntoIterator<Item = MessageRecord>,
+        last_id: MessageId,
+        now: Timestamp,
+    ) {
+        self.last_id = self.last_id.max(last_id);
+        for record in records {
+            let id = record.head.id;
+            self.last_id = self.last_id.max(id);
+            let empty = record.recipients.is_empty();
+            self.enter(record, State::Queued);
+            if empty {
+                self.start(Op::Forget { id }, now);
+                continue;
+            }
+            self.reindex(id);
+            self.expire_if_due(id, now);
+        }
+        for index in self.hops.by_name().map(|(index, _)| index).collect::<Vec<_>>() {
+            self.announce(index);
+        }
+    }
+
+    /// A new identifier.
+    pub fn next_id(&mut self) -> MessageId {
+        self.last_id = MessageId::from_number(self.last_id.number() + 1);
+        self.last_id
+    }
+
+    /// When a message of this priority comes back, by the configured lives.
+    #[must_use]
+    pub fn expires(&self, priority: Priority, submitted: Timestamp) -> Timestamp {
+        self.config.life.expires(priority, submitted)
+    }
+
+    /// Replaces the rules; delays and lives that already run stay as they are.
+    pub fn set_config(&mut self, config: QueueConfig) {
+        self.config = config;
+    }
+
+    /// What the caller has to do next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Queue::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Delays that are over, messages whose time is up, commits that are tried again.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        while let Some((due, timer)) = self.timers.first().copied() {
+            if due > now {
+                break;
+            }
+            self.timers.pop_first();
+            match timer {
+                Timer::Hop(index) => {
+                    self.hops.at_mut(index).retry_at = None;
+                    self.announce(index);
+                }
+                Timer::Message(id) => self.message_due(id, now),
+                Timer::Commit(batch) => self.retry_commit(batch, now),
+            }
+        }
+    }
+
+    /// How many messages the queue holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether the queue holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// The record of a message, with the recipients that are still to be served.
+    #[must_use]
+    pub fn record(&self, id: MessageId) -> Option<MessageRecord> {
+        let entry = self.messages.get(&id)?;
+        Some(MessageRecord {
+            head: entry.head.clone(),
+            recipients: entry
+                .recipients
+                .iter()
+                .filter(|recipient| !matches!(recipient.state, State::Removing | State::Gone))
+                .map(|recipient| self.recipient_record(recipient))
+                .collect(),
+        })
+    }
+
+    /// Puts a message into memory with all its recipients in one state.
+    pub(crate) fn enter(&mut self, record: MessageRecord, state: State) {
+        let id = record.head.id;
+        let mut recipients: Vec<Recipient> = record
+            .recipients
+            .into_iter()
+            .map(|recipient| {
+                let hop = self.hops.intern(&recipient.next_hop);
+                Recipient {
+                    number: recipient.number,
+                    address: recipient.address,
+                    report_wanted: recipient.report_wanted,
+                    hop,
+                    state,
+                    attempts: recipient.attempts,
+                    hop_base: self.hops.at(hop).failures_ever,
+                    last_error: recipient.last_error,
+                }
+            })
+            .collect();
+        recipients.sort_by_key(|recipient| recipient.number);
+        let entry =
+            Entry { head: record.head, recipients, timer: None, early_failures: Vec::new() };
+        self.messages.insert(id, entry);
+    }
+
+    /// Takes a message out of memory and all indexes; whether it was there.
+    pub(crate) fn forget_entry(&mut self, id: MessageId) -> bool {
+        self.unindex(id);
+        self.messages.remove(&id).is_some()
+    }
+
+    /// Brings backlogs and timer of a message in line with the states of its recipients.
+    pub(crate) fn reindex(&mut self, id: MessageId) {
+        self.unindex(id);
+        let Some(entry) = self.messages.get_mut(&id) else {
+            return;
+        };
+        let key = entry.backlog_key();
+        let mut timer: Option<Timestamp> = None;
+        for recipient in &entry.recipients {
+            let hop = self.hops.at_mut(recipient.hop);
+            let due = match recipient.state {
+                State::Queued => {
+                    hop.ready.insert(key);
+                    entry.head.expires
+                }
+                State::Waiting { due } => {
+                    hop.waiting.insert(id);
+                    due.min(entry.head.expires)
+                }
+                State::InFlight | State::Doomed => {
+                    hop.flying.insert(id);
+                    continue;
+                }
+                _ => continue,
+            };
+            timer = Some(timer.map_or(due, |earlier| earlier.min(due)));
+        }
+        entry.timer = timer;
+        if let Some(due) = timer {
+            self.timers.insert((due, Timer::Message(id)));
+        }
+    }
+
+    /// Takes a message out of all backlogs and its timer off.
+    pub(crate) fn unindex(&mut self, id: MessageId) {
+        let Some(entry) = self.messages.get_mut(&id) else {
+            return;
+        };
+        let key = entry.backlog_key();
+        for recipient in &entry.recipients {
+            let hop = self.hops.at_mut(recipient.hop);
+            hop.ready.remove(&key);
+            hop.waiting.remove(&id);
+            hop.flying.remove(&id);
+        }
+        if let Some(due) = entry.timer.take() {
+            self.timers.remove(&(due, Timer::Message(id)));
+        }
+    }
+
+    /// Says once that a hop has work.
+    pub(crate) fn announce(&mut self, index: HopIndex) {
+        let hop = self.hops.at_mut(index);
+        if hop.announce() {
+            let hop = hop.name.clone();
+            self.actions.push_back(Action::Ready { hop });
+        }
+    }
+
+    /// Says once of each hop of this message that it has work.
+    pub(crate) fn announce_hops_of(&mut self, id: MessageId) {
+        for index in self.hops_of(id) {
+            self.announce(index);
+        }
+    }
+
+    pub(crate) fn hops_of(&self, id: MessageId) -> BTreeSet<HopIndex> {
+        self.messages.get(&id).map_or_else(BTreeSet::new, |entry| {
+            entry.recipients.iter().map(|recipient| recipient.hop).collect()
+        })
+    }
+
+    /// The durable part of a recipient.
+    pub(crate) fn recipient_record(&self, recipient: &Recipient) -> RecipientRecord {
+        let hop = self.hops.at(recipient.hop);
+        // A hop keeps its error only while it fails, so this is the newer one.
+        let last_error = hop.last_error.as_ref().or(recipient.last_error.as_ref());
+        RecipientRecord {
+            number: recipient.number,
+            address: recipient.address.clone(),
+            next_hop: hop.name.clone(),
+            report_wanted: recipient.report_wanted,
+            attempts: recipient.all_attempts(hop.failures_ever),
+            last_error: last_error.cloned(),
+        }
+    }
+
+    /// The hop's number; a hop that was never named gets one.
+    pub(crate) fn hop_index(&mut self, hop: &NextHop) -> HopIndex {
+        self.hops.intern(hop)
+    }
+}
+
+impl Entry {
+    pub(crate) fn backlog_key(&self) -> BacklogKey {
+        (Reverse(self.head.priority), self.head.submitted, self.head.id)
+    }
+
+    /// Whether failures of this message are reported at all.
+    pub(crate) fn is_reportable(&self) -> bool {
+        self.head.kind == Kind::Message
+    }
+
+    pub(crate) fn recipient_mut(&mut self, number: u32) -> Option<&mut Recipient> {
+        let at =
+            self.recipients.binary_search_by_key(&number, |recipient| recipient.number).ok()?;
+        self.recipients.get_mut(at)
+    }
+}
+
+impl Recipient {
+    /// Takes the table's next state; whether there was one.
+    pub(crate) fn step(&mut self, input: Input) -> bool {
+        match self.state.next(input) {
+            Some(next) => {
+                self.state = next;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether it still is to be served.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self.state, State::Queued | State::InFlight | State::Waiting { .. })
+    }
+
+    /// Its own attempts and the failures of its hop since it joined.
+    pub(crate) fn all_attempts(&self, failures_ever: u32) -> u32 {
+        let of_hop = failures_ever.saturating_sub(self.hop_base);
+        self.attempts.saturating_add(of_hop)
+    }
+}

@@ -1,0 +1,193 @@
+//! Messages as they come in and as they stand in the queue.
+
+use crate::name::{MessageId, NextHop};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How urgent a message is; decides its place in the backlog and its life in the queue.
+///
+/// X.411 8.2.1.1.1.7 (Priority).
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    /// Waits longest and goes last.
+    NonUrgent,
+    /// What a message is when nothing was said.
+    #[default]
+    Normal,
+    /// Goes first and comes back soonest.
+    Urgent,
+}
+
+/// What a queued item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A message; what cannot be delivered of it is reported.
+    Message,
+    /// A report; what cannot be delivered of it just ends.
+    Report,
+}
+
+/// One recipient of a message that comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecipient {
+    /// The recipient's number, unique in its message.
+    pub number: u32,
+    /// The address for people.
+    pub address: String,
+    /// Where routing sends it.
+    pub next_hop: NextHop,
+    /// Whether the originator wants a non-delivery report.
+    pub report_wanted: bool,
+}
+
+/// A message that comes in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// From [`Queue::next_id`](crate::Queue::next_id).
+    pub id: MessageId,
+    /// Message or report.
+    pub kind: Kind,
+    /// The MTS identifier, as text.
+    pub mts_id: String,
+    /// The `Message-ID` header of an RFC 5322 content.
+    pub message_id_header: Option<String>,
+    /// The originator's address for people.
+    pub originator: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// When it was submitted.
+    pub submitted: Timestamp,
+    /// When it comes back; see [`Queue::expires`](crate::Queue::expires).
+    pub expires: Timestamp,
+    /// Octets, for people.
+    pub size: u64,
+    /// At least one.
+    pub recipients: Vec<NewRecipient>,
+    /// The envelope as the caller encodes it.
+    pub envelope: Vec<u8>,
+    /// The content, shared and never copied by the engine.
+    pub content: Arc<[u8]>,
+    /// Dedupe keys that become durable together with the message.
+    pub seen: Vec<String>,
+}
+
+/// What is true of a message as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageHead {
+    /// Its number in this queue.
+    pub id: MessageId,
+    /// Message or report.
+    pub kind: Kind,
+    /// The MTS identifier, as text.
+    pub mts_id: String,
+    /// The `Message-ID` header of an RFC 5322 content.
+    pub message_id_header: Option<String>,
+    /// The originator's address for people.
+    pub originator: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// When it was submitted.
+    pub submitted: Timestamp,
+    /// When it comes back.
+    pub expires: Timestamp,
+    /// Octets, for people.
+    pub size: u64,
+}
+
+/// What is durable of one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipientRecord {
+    /// The recipient's number, unique in its message.
+    pub number: u32,
+    /// The address for people.
+    pub address: String,
+    /// Where it goes next.
+    pub next_hop: NextHop,
+    /// Whether the originator wants a non-delivery report.
+    pub report_wanted: bool,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+/// A message without envelope and content: what the queue holds in memory and gets back at start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// What is true of the message as a whole.
+    pub head: MessageHead,
+    /// The recipients that are still to be served, by number.
+    pub recipients: Vec<RecipientRecord>,
+}
+
+/// A message as it goes to the store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// The record.
+    pub record: MessageRecord,
+    /// The envelope as the caller encodes it.
+    pub envelope: Vec<u8>,
+    /// The content, shared.
+    pub content: Arc<[u8]>,
+}
+
+impl std::fmt::Debug for NewMessage {
+    /// Leaves envelope and content out: mail does not belong into logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewMessage")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("mts_id", &self.mts_id)
+            .field("recipients", &self.recipients)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for StoredMessage {
+    /// Leaves envelope and content out: mail does not belong into logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredMessage").field("record", &self.record).finish_non_exhaustive()
+    }
+}
+
+impl NewMessage {
+    /// Splits what goes to the store from the dedupe keys; recipients come out ordered by number.
+    pub(crate) fn into_stored(self) -> (StoredMessage, Vec<String>) {
+        let mut recipients: Vec<RecipientRecord> = self
+            .recipients
+            .into_iter()
+            .map(|recipient| RecipientRecord {
+                number: recipient.number,
+                address: recipient.address,
+                next_hop: recipient.next_hop,
+                report_wanted: recipient.report_wanted,
+                attempts: 0,
+                last_error: None,
+            })
+            .collect();
+        recipients.sort_by_key(|recipient| recipient.number);
+        let head = MessageHead {
+            id: self.id,
+            kind: self.kind,
+            mts_id: self.mts_id,
+            message_id_header: self.message_id_header,
+            originator: self.originator,
+            priority: self.priority,
+            submitted: self.submitted,
+            expires: self.expires,
+            size: self.size,
+        };
+        let stored = StoredMessage {
+            record: MessageRecord { head, recipients },
+            envelope: self.envelope,
+            content: self.content,
+        };
+        (stored, self.seen)
+    }
+}

@@ -1,0 +1,257 @@
+//! What an operator sees: the objects of `queue list` and `queue show`.
+
+use crate::engine::{Entry, Queue, Recipient};
+use crate::message::{Kind, Priority};
+use crate::name::{MessageId, NextHop};
+use crate::state::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// How a hop stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HopState {
+    /// An association stands, or work is in flight.
+    Active,
+    /// Nothing is in the way.
+    Ready,
+    /// It failed and waits.
+    Retry,
+    /// An operator stopped it.
+    Held,
+}
+
+/// One hop and its backlog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HopView {
+    /// Which.
+    pub next_hop: NextHop,
+    /// How it stands.
+    pub state: HopState,
+    /// Messages with a recipient for it.
+    pub messages: u64,
+    /// Their octets.
+    pub bytes: u64,
+    /// When the oldest of them was submitted.
+    pub oldest: Option<Timestamp>,
+    /// When something happens again, if a delay runs.
+    pub next_attempt: Option<Timestamp>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MessageView {
+    /// Its number in this queue.
+    pub id: MessageId,
+    /// Message or report.
+    pub kind: Kind,
+    /// The MTS identifier.
+    pub mts_id: String,
+    /// The originator's address.
+    pub from: String,
+    /// Who is still to be served.
+    pub recipients: Vec<RecipientView>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Octets.
+    pub size: u64,
+    /// When it was submitted.
+    pub submitted: Timestamp,
+    /// When it comes back.
+    pub expires: Timestamp,
+}
+
+/// One recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecipientView {
+    /// Its number in the message.
+    pub number: u32,
+    /// The address.
+    pub address: String,
+    /// Where it stands: `queued`, `in-flight`, `retry`, `failed`, `removing`.
+    pub state: &'static str,
+    /// Where it goes next.
+    pub next_hop: NextHop,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// When it is tried again, if a delay of its own runs.
+    pub next_attempt: Option<Timestamp>,
+}
+
+/// Which messages to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// Only this one.
+    pub id: Option<MessageId>,
+    /// Only those with a recipient for this hop.
+    pub next_hop: Option<NextHop>,
+    /// Only those from or to this address, in any case of letters.
+    pub address: Option<String>,
+    /// At most so many, oldest number first; all if not given.
+    pub limit: Option<usize>,
+}
+
+impl Queue {
+    /// All hops that were ever named, by name.
+    #[must_use]
+    pub fn hops(&self, _now: Timestamp) -> Vec<HopView> {
+        let mut tallies = vec![Tally::default(); self.hops.by_name().count()];
+        for entry in self.messages.values().filter(|entry| entry.is_accepted()) {
+            let present: BTreeSet<usize> = entry
+                .recipients
+                .iter()
+                .filter(|recipient| recipient.is_waiting_for_hop())
+                .map(|recipient| recipient.hop)
+                .collect();
+            for index in present {
+                tallies[index].count(entry);
+            }
+            for recipient in &entry.recipients {
+                if let State::Waiting { due } = recipient.state {
+                    let earliest = &mut tallies[recipient.hop].due;
+                    *earliest = Some(earliest.map_or(due, |other: Timestamp| other.min(due)));
+                }
+            }
+        }
+        self.hops
+            .by_name()
+            .map(|(index, hop)| {
+                let tally = &tallies[index];
+                let state = if hop.held {
+                    HopState::Held
+                } else if hop.retry_at.is_some() {
+                    HopState::Retry
+                } else if hop.up || !hop.flying.is_empty() {
+                    HopState::Active
+                } else if hop.ready.is_empty() && tally.due.is_some() {
+                    HopState::Retry
+                } else {
+                    HopState::Ready
+                };
+                HopView {
+                    next_hop: hop.name.clone(),
+                    state,
+                    messages: tally.messages,
+                    bytes: tally.bytes,
+                    oldest: tally.oldest,
+                    next_attempt: hop.retry_at.or(tally.due),
+                    last_error: hop.last_error.clone(),
+                }
+            })
+            .collect()
+    }
+
+    /// The messages that the filter lets through, by number.
+    #[must_use]
+    pub fn messages(&self, filter: &MessageFilter) -> Vec<MessageView> {
+        self.messages
+            .values()
+            .filter(|entry| entry.is_accepted())
+            .filter(|entry| filter.id.is_none_or(|id| entry.head.id == id))
+            .filter(|entry| match &filter.next_hop {
+                None => true,
+                Some(hop) => self.hops.find(hop).is_some_and(|index| {
+                    let for_hop = |r: &Recipient| r.hop == index && r.is_waiting_for_hop();
+                    entry.recipients.iter().any(for_hop)
+                }),
+            })
+            .filter(|entry| filter.address.as_ref().is_none_or(|address| entry.concerns(address)))
+            .take(filter.limit.unwrap_or(usize::MAX))
+            .map(|entry| self.message_view(entry))
+            .collect()
+    }
+
+    fn message_view(&self, entry: &Entry) -> MessageView {
+        let recipients = entry
+            .recipients
+            .iter()
+            .filter_map(|recipient| {
+                let state = recipient.state.word()?;
+                let record = self.recipient_record(recipient);
+                Some(RecipientView {
+                    number: record.number,
+                    address: record.address,
+                    state,
+                    next_hop: record.next_hop,
+                    attempts: record.attempts,
+                    last_error: record.last_error,
+                    next_attempt: match recipient.state {
+                        State::Waiting { due } => Some(due),
+                        _ => None,
+                    },
+                })
+            })
+            .collect();
+        let head = &entry.head;
+        MessageView {
+            id: head.id,
+            kind: head.kind,
+            mts_id: head.mts_id.clone(),
+            from: head.originator.clone(),
+            recipients,
+            priority: head.priority,
+            size: head.size,
+            submitted: head.submitted,
+            expires: head.expires,
+        }
+    }
+}
+
+impl Entry {
+    /// Whether its acceptance is durable.
+    pub(crate) fn is_accepted(&self) -> bool {
+        let committing = |recipient: &Recipient| recipient.state == State::Committing;
+        !self.recipients.iter().any(committing)
+    }
+
+    fn concerns(&self, address: &str) -> bool {
+        self.head.originator.eq_ignore_ascii_case(address)
+            || self
+                .recipients
+                .iter()
+                .any(|recipient| recipient.address.eq_ignore_ascii_case(address))
+    }
+}
+
+impl Recipient {
+    fn is_waiting_for_hop(&self) -> bool {
+        self.is_pending() || self.state == State::Doomed
+    }
+}
+
+impl State {
+    /// The word for people; nothing for what is not in the queue any more or not yet.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Queued => Some("queued"),
+            Self::InFlight | Self::Doomed => Some("in-flight"),
+            Self::Waiting { .. } => Some("retry"),
+            Self::Failed | Self::Reporting => Some("failed"),
+            Self::Removing => Some("removing"),
+            Self::Committing | Self::Gone => None,
+        }
+    }
+}
+
+/// Sums over a hop's backlog.
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    messages: u64,
+    bytes: u64,
+    oldest: Option<Timestamp>,
+    due: Option<Timestamp>,
+}
+
+impl Tally {
+    fn count(&mut self, entry: &Entry) {
+        self.messages += 1;
+        self.bytes = self.bytes.saturating_add(entry.head.size);
+        let submitted = entry.head.submitted;
+        self.oldest = Some(self.oldest.map_or(submitted, |other| other.min(submitted)));
+    }
+}
