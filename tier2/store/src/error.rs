@@ -1,0 +1,169 @@
+//! What can go wrong, where, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A failure of the store. Cheap to clone, since one failed sync is the answer to many commits.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error(
+        "the store in {} is in use by another process; stop that process, or give the command to the running server",
+        dir.display()
+    )]
+    Locked {
+        /// The store's directory.
+        dir: PathBuf,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "the store in {} has format {found}, this program knows formats up to {known}; run the program that wrote it, \
+         or a newer one",
+        dir.display()
+    )]
+    Newer {
+        /// The store's directory.
+        dir: PathBuf,
+        /// The format on disk.
+        found: u32,
+        /// The newest known format.
+        known: u32,
+    },
+    /// The directory holds the files of a fjall version that this program does not read.
+    #[error("the files in {} have a format that this program's storage engine does not read", dir.display())]
+    EngineFormat {
+        /// The store's directory.
+        dir: PathBuf,
+    },
+    /// No space is left.
+    #[error("no space is left for the store in {} while {doing}; free space, then restart the server", dir.display())]
+    DiskFull {
+        /// The store's directory.
+        dir: PathBuf,
+        /// What was going on.
+        doing: &'static str,
+        /// The system's answer.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The files may not be read or written.
+    #[error(
+        "{doing} in {} is not permitted; give the directory and its files to the user that runs the server",
+        dir.display()
+    )]
+    Permission {
+        /// The store's directory.
+        dir: PathBuf,
+        /// What was going on.
+        doing: &'static str,
+        /// The system's answer.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The system failed otherwise.
+    #[error("{doing} failed in the store in {}", dir.display())]
+    Io {
+        /// The store's directory.
+        dir: PathBuf,
+        /// What was going on.
+        doing: &'static str,
+        /// The system's answer.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The storage engine failed.
+    #[error("{doing} failed in the store in {}; check the disk and the system's log", dir.display())]
+    Engine {
+        /// The store's directory.
+        dir: PathBuf,
+        /// What was going on.
+        doing: &'static str,
+        /// The engine's answer.
+        #[source]
+        source: Arc<fjall::Error>,
+    },
+    /// An earlier write failed, so that the engine takes no more.
+    #[error(
+        "the store in {} takes no writes since an earlier one failed; free space or mend the disk, then restart the \
+         server",
+        dir.display()
+    )]
+    Stopped {
+        /// The store's directory.
+        dir: PathBuf,
+    },
+    /// A value cannot be read.
+    #[error(
+        "the value {key} of {space} in the store in {} cannot be read ({detail}); restore the directory from a backup",
+        dir.display()
+    )]
+    Corrupt {
+        /// The store's directory.
+        dir: PathBuf,
+        /// The keyspace.
+        space: &'static str,
+        /// The key, in hexadecimal.
+        key: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A value cannot be written.
+    #[error("the {what} has {size} octets, the store takes at most {limit}")]
+    TooLarge {
+        /// Which value.
+        what: &'static str,
+        /// Its size.
+        size: usize,
+        /// The most that is taken.
+        limit: usize,
+    },
+    /// Events come faster than the disk takes them; this one is not kept.
+    #[error("{waiting} events wait to be written, no more are taken until the disk has caught up")]
+    EventsBehind {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The store was closed.
+    #[error("the store in {} is closed", dir.display())]
+    Closed {
+        /// The store's directory.
+        dir: PathBuf,
+    },
+}
+
+impl StoreError {
+    /// Sorts an error of the engine by what has to be done about it.
+    pub(crate) fn engine(dir: &Path, doing: &'static str, error: fjall::Error) -> Self {
+        let dir = dir.to_owned();
+        match error {
+            fjall::Error::Locked => Self::Locked { dir },
+            fjall::Error::Poisoned => Self::Stopped { dir },
+            fjall::Error::InvalidVersion(_) => Self::EngineFormat { dir },
+            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+                Self::io(&dir, doing, error)
+            }
+            error => Self::Engine { dir, doing, source: Arc::new(error) },
+        }
+    }
+
+    /// Sorts an error of the system by what has to be done about it.
+    pub(crate) fn io(dir: &Path, doing: &'static str, error: io::Error) -> Self {
+        let (dir, kind, source) = (dir.to_owned(), error.kind(), Arc::new(error));
+        match kind {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { dir, doing, source }
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::Permission { dir, doing, source }
+            }
+            _ => Self::Io { dir, doing, source },
+        }
+    }
+
+    /// A value that cannot be read.
+    pub(crate) fn corrupt(dir: &Path, space: &'static str, key: &[u8], detail: String) -> Self {
+        let key = key.iter().map(|octet| format!("{octet:02x}")).collect();
+        Self::Corrupt { dir: dir.to_owned(), space, key, detail }
+    }
+}

@@ -1,0 +1,146 @@
+//! One atomic batch, put together from many commits.
+//!
+//! The engine gives all changes of a batch the same sequence number, so a key may occur only once in it: the last change
+//! of a key wins here, before the engine sees any.
+
+use crate::disk::{
+    self, DiskMessage, DiskRecipient, META_LAST_ID, account_key, message_key, recipient_key,
+    seen_end_key, seen_key,
+};
+use crate::error::StoreError;
+use crate::open::Engine;
+use crate::spaces::Space;
+use fjall::{PersistMode, UserValue};
+use identity::{Account, AccountName};
+use jiff::Timestamp;
+use queue::{MessageId, StoredMessage, Write};
+use std::collections::BTreeMap;
+
+/// The changes of one group, last change of each key.
+#[derive(Default)]
+pub(crate) struct Group {
+    changes: BTreeMap<(Space, Vec<u8>), Option<UserValue>>,
+    /// Whether anybody waits for the disk.
+    synced: bool,
+}
+
+impl Group {
+    /// Adds the writes of one commit; the caller drops the whole group on an error.
+    pub(crate) fn add(&mut self, engine: &Engine, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.synced = true;
+        for write in writes {
+            match write {
+                Write::PutMessage(message) => self.put_message(engine, *message)?,
+                Write::PutRecipient { id, recipient } => {
+                    let row = engine.encode(&DiskRecipient::new(&recipient))?;
+                    self.put(Space::Recipients, recipient_key(id, recipient.number), row);
+                }
+                Write::RemoveRecipient { id, number } => {
+                    self.remove(Space::Recipients, recipient_key(id, number));
+                }
+                Write::RemoveMessage { id } => self.remove_message(engine, id)?,
+                Write::PutSeen { key, until } => self.put_seen(&key, until),
+                Write::RemoveSeen { key } => self.remove_seen(engine, &key)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds an account, in place of one with the same name.
+    pub(crate) fn put_account(
+        &mut self,
+        engine: &Engine,
+        account: &Account,
+    ) -> Result<(), StoreError> {
+        self.synced = true;
+        let row = engine.encode(account)?;
+        self.put(Space::Accounts, account_key(&account.name), row);
+        Ok(())
+    }
+
+    /// Removes an account.
+    pub(crate) fn remove_account(&mut self, name: &AccountName) {
+        self.synced = true;
+        self.remove(Space::Accounts, account_key(name));
+    }
+
+    pub(crate) fn put(&mut self, space: Space, key: Vec<u8>, value: impl Into<UserValue>) {
+        self.changes.insert((space, key), Some(value.into()));
+    }
+
+    pub(crate) fn remove(&mut self, space: Space, key: Vec<u8>) {
+        self.changes.insert((space, key), None);
+    }
+
+    /// Writes the batch, synced to the disk if anybody waits for that.
+    pub(crate) fn commit(self, engine: &Engine) -> Result<(), StoreError> {
+        let mode = if self.synced { PersistMode::SyncData } else { PersistMode::Buffer };
+        let mut batch = engine.db.batch().durability(Some(mode));
+        for ((space, key), value) in self.changes {
+            let space = engine.spaces.of(space);
+            match value {
+                Some(value) => batch.insert(space, key, value),
+                None => batch.remove(space, key),
+            }
+        }
+        batch.commit().map_err(|error| StoreError::engine(&engine.dir, "committing", error))
+    }
+
+    fn put_message(&mut self, engine: &Engine, message: StoredMessage) -> Result<(), StoreError> {
+        let head = &message.record.head;
+        let key = message_key(head.id).to_vec();
+        self.put(Space::Messages, key.clone(), engine.encode(&DiskMessage::new(head))?);
+        for recipient in &message.record.recipients {
+            let row = engine.encode(&DiskRecipient::new(recipient))?;
+            self.put(Space::Recipients, recipient_key(head.id, recipient.number), row);
+        }
+        if head.id > self.last_id(engine)? {
+            self.put(Space::Meta, META_LAST_ID.to_vec(), message_key(head.id));
+        }
+        self.put(Space::Envelopes, key.clone(), message.envelope);
+        self.put(Space::Contents, key, message.content);
+        Ok(())
+    }
+
+    fn remove_message(&mut self, engine: &Engine, id: MessageId) -> Result<(), StoreError> {
+        let key = message_key(id);
+        for space in [Space::Messages, Space::Envelopes, Space::Contents] {
+            self.remove(space, key.to_vec());
+        }
+        let pending = (Space::Recipients, recipient_key(id, 0))
+            ..=(Space::Recipients, recipient_key(id, u32::MAX));
+        for (_, value) in self.changes.range_mut(pending) {
+            *value = None;
+        }
+        for row in engine.spaces.of(Space::Recipients).prefix(key) {
+            let row = row.key().map_err(|error| engine.error("reading recipients", error))?;
+            self.remove(Space::Recipients, row.to_vec());
+        }
+        Ok(())
+    }
+
+    fn put_seen(&mut self, key: &str, until: Timestamp) {
+        self.put(Space::Seen, seen_key(key), disk::time_key(until));
+        self.put(Space::Seen, seen_end_key(until, key), []);
+    }
+
+    fn remove_seen(&mut self, engine: &Engine, key: &str) -> Result<(), StoreError> {
+        let row = seen_key(key);
+        let until = match self.changes.get(&(Space::Seen, row.clone())) {
+            Some(value) => value.clone(),
+            None => engine.get(Space::Seen, &row)?,
+        };
+        if let Some(until) = until.and_then(|until| disk::read_time(&until)) {
+            self.remove(Space::Seen, seen_end_key(until, key));
+        }
+        self.remove(Space::Seen, row);
+        Ok(())
+    }
+
+    fn last_id(&self, engine: &Engine) -> Result<MessageId, StoreError> {
+        match self.changes.get(&(Space::Meta, META_LAST_ID.to_vec())) {
+            Some(Some(value)) => Ok(disk::read_message_key(value).unwrap_or(MessageId::ZERO)),
+            _ => engine.last_id(),
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The handle that everybody holds.
+
+use crate::committer::{Committer, Done, Job};
+use crate::disk::{self, DiskMessage, DiskRecipient};
+use crate::error::StoreError;
+use crate::events::{self, EventLog};
+use crate::open::Engine;
+use crate::spaces::Space;
+use identity::{Account, AccountName};
+use jiff::Timestamp;
+use queue::{MessageId, MessageRecord, Write};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Most octets of an envelope or content: what the engine takes as one value is 4 GiB; this leaves room for its head.
+const VALUE_LIMIT: usize = 0xF000_0000;
+/// Most octets of a dedupe key: an MTS identifier has less than 200, a recipient's number 10.
+const SEEN_KEY_LIMIT: usize = 4096;
+/// Most octets of one event: the longest rendering of the catalogue with room for long texts.
+const EVENT_LIMIT: usize = 64 * 1024;
+/// Most events that may wait to be written: at a few hundred octets each, some megabytes.
+const EVENTS_WAITING: usize = 10_000;
+
+/// How many events are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventLimits {
+    /// The oldest beyond this number are dropped, in steps of a hundredth.
+    pub keep: usize,
+}
+
+impl Default for EventLimits {
+    fn default() -> Self {
+        Self { keep: 100_000 }
+    }
+}
+
+/// The store. A clone is another handle to the same one; the last one to go closes it.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+impl Store {
+    /// Opens the store in a directory, made if it is not there, and locks it against other processes.
+    ///
+    /// # Errors
+    /// It is in use, was written by a newer program, may not be read or written, or is damaged.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, EventLimits::default())
+    }
+
+    /// [`Store::open`] with another number of events to keep.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(dir: &Path, limits: EventLimits) -> Result<Self, StoreError> {
+        let engine = Engine::open(dir)?;
+        let events = EventLog::open(&engine, limits.keep)?;
+        let (sender, jobs) = channel();
+        let events_waiting = Arc::new(AtomicUsize::new(0));
+        let committer = Committer {
+            engine: engine.clone(),
+            jobs,
+            events,
+            events_waiting: Arc::clone(&events_waiting),
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-commit".to_owned())
+            .spawn(move || committer.run())
+            .map_err(|error| StoreError::io(dir, "starting the commit thread", error))?;
+        let shared = Shared { engine, sender, events_waiting, thread: Mutex::new(Some(thread)) };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Hands writes to the commit thread; `done` is called exactly once, from that thread, when they are on the disk or
+    /// cannot be written. It must not block, and must not wait for another commit.
+    pub fn commit(
+        &self,
+        writes: Vec<Write>,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) {
+        match check(&writes) {
+            Ok(()) => {
+                self.send(Job::Commit { writes, done: Done::new(&self.shared.engine.dir, done) })
+            }
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// [`Store::commit`] for callers that can wait; not from the commit thread.
+    ///
+    /// # Errors
+    /// The writes are not on the disk.
+    pub fn commit_wait(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        check(&writes)?;
+        self.wait(|done| Job::Commit { writes, done })
+    }
+
+    /// Every message with the recipients that are still to be served, by identifier.
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    pub fn load_messages(&self) -> Result<Vec<MessageRecord>, StoreError> {
+        let engine = &self.shared.engine;
+        let mut records = BTreeMap::new();
+        for row in engine.spaces.of(Space::Messages).iter() {
+            let (key, value) =
+                row.into_inner().map_err(|error| engine.error("reading messages", error))?;
+            let id = disk::read_message_key(&key)
+                .ok_or_else(|| engine.corrupt(Space::Messages, &key, "its key is no identifier"))?;
+            let message: DiskMessage = disk::decode(&value)
+                .map_err(|detail| engine.corrupt(Space::Messages, &key, detail))?;
+            records.insert(id, message.into_record(id));
+        }
+        for row in engine.spaces.of(Space::Recipients).iter() {
+            let (key, value) =
+                row.into_inner().map_err(|error| engine.error("reading recipients", error))?;
+            let (id, number) = disk::read_recipient_key(&key).ok_or_else(|| {
+                engine.corrupt(Space::Recipients, &key, "its key is no recipient")
+            })?;
+            let recipient: DiskRecipient = disk::decode(&value)
+                .map_err(|detail| engine.corrupt(Space::Recipients, &key, detail))?;
+            if let Some(record) = records.get_mut(&id) {
+                record.recipients.push(recipient.into_record(number));
+            }
+        }
+        Ok(records.into_values().collect())
+    }
+
+    /// The highest message identifier that was ever stored, also of messages that are gone.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn last_id(&self) -> Result<MessageId, StoreError> {
+        self.shared.engine.last_id()
+    }
+
+    /// The envelope of a message.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn envelope(&self, id: MessageId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.value(Space::Envelopes, &disk::message_key(id))
+    }
+
+    /// The content of a message.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn content(&self, id: MessageId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.value(Space::Contents, &disk::message_key(id))
+    }
+
+    /// Whether a dedupe key is kept.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn seen(&self, key: &str) -> Result<bool, StoreError> {
+        let row = self.shared.engine.get(Space::Seen, &disk::seen_key(key))?;
+        Ok(row.is_some())
+    }
+
+    /// All accounts, by name.
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let engine = &self.shared.engine;
+        let mut accounts = Vec::new();
+        for row in engine.spaces.of(Space::Accounts).iter() {
+            let (key, value) =
+                row.into_inner().map_err(|error| engine.error("reading accounts", error))?;
+            accounts.push(self.account_row(&key, &value)?);
+        }
+        Ok(accounts)
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// The row cannot be read.
+    pub fn account(&self, name: &AccountName) -> Result<Option<Account>, StoreError> {
+        let key = disk::account_key(name);
+        match self.shared.engine.get(Space::Accounts, &key)? {
+            Some(value) => self.account_row(&key, &value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes an account, in place of one with the same name, and waits for the disk.
+    ///
+    /// # Errors
+    /// It is not on the disk.
+    pub fn put_account(&self, account: Account) -> Result<(), StoreError> {
+        self.wait(|done| Job::PutAccount { account, done })
+    }
+
+    /// Removes an account and waits for the disk; whether there was one.
+    ///
+    /// # Errors
+    /// The removal is not on the disk.
+    pub fn remove_account(&self, name: &AccountName) -> Result<bool, StoreError> {
+        let key = disk::account_key(name);
+        let known = self.shared.engine.get(Space::Accounts, &key)?.is_some();
+        let name = name.clone();
+        self.wait(|done| Job::RemoveAccount { name, done })?;
+        Ok(known)
+    }
+
+    /// Hands an event, as JSON, to the commit thread. It reaches the disk with the next commit, or at close.
+    ///
+    /// # Errors
+    /// It is too large, too many wait, or the store is closed; it is not kept.
+    pub fn append_event(&self, event: &[u8], time: Timestamp) -> Result<(), StoreError> {
+        limit("event", event.len(), EVENT_LIMIT)?;
+        let waiting = self.shared.events_waiting.fetch_add(1, Ordering::Relaxed);
+        if waiting >= EVENTS_WAITING {
+            self.shared.events_waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(StoreError::EventsBehind { waiting });
+        }
+        let event = event.to_vec();
+        self.shared.sender.send(Job::Event { time, event }).map_err(|_| self.closed())
+    }
+
+    /// The newest `limit` events that are not older than `since`, in the order of their times.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn events(
+        &self,
+        since: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        events::read(&self.shared.engine, since, limit)
+    }
+
+    /// Waits until everything handed in so far is on the disk, events too.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.wait(|done| Job::Sync { done })
+    }
+
+    /// Finishes what was handed in, syncs, and ends the commit thread; other handles can only read from then on.
+    /// The lock is released when the last handle is gone. Dropping the last handle does the same.
+    pub fn close(self) {
+        self.shared.stop();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared_engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    fn value(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.shared.engine.get(space, key)?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn account_row(&self, key: &[u8], value: &[u8]) -> Result<Account, StoreError> {
+        disk::decode(value)
+            .map_err(|detail| self.shared.engine.corrupt(Space::Accounts, key, detail))
+    }
+
+    fn send(&self, job: Job) {
+        // A job that cannot be sent is dropped here, which tells whoever waits for it.
+        let _ = self.shared.sender.send(job);
+    }
+
+    fn wait(&self, job: impl FnOnce(Done) -> Job) -> Result<(), StoreError> {
+        let (sender, answer) = channel();
+        let done = Done::new(&self.shared.engine.dir, move |result| {
+            // Nobody listens only if the waiting thread is gone.
+            let _ = sender.send(result);
+        });
+        self.send(job(done));
+        answer.recv().unwrap_or_else(|_| Err(self.closed()))
+    }
+
+    fn closed(&self) -> StoreError {
+        StoreError::Closed { dir: self.shared.engine.dir.clone() }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.shared.engine.dir).finish_non_exhaustive()
+    }
+}
+
+/// What the handles share.
+struct Shared {
+    engine: Engine,
+    sender: Sender<Job>,
+    events_waiting: Arc<AtomicUsize>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Shared {
+    fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else {
+            return;
+        };
+        // It is gone already if this fails.
+        let _ = self.sender.send(Job::Stop);
+        // The last handle may have been held by an answer: the commit thread cannot wait for itself.
+        if thread.thread().id() != std::thread::current().id() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn check(writes: &[Write]) -> Result<(), StoreError> {
+    for write in writes {
+        match write {
+            Write::PutMessage(message) => {
+                limit("envelope", message.envelope.len(), VALUE_LIMIT)?;
+                limit("content", message.content.len(), VALUE_LIMIT)?;
+            }
+            Write::PutSeen { key, .. } => limit("dedupe key", key.len(), SEEN_KEY_LIMIT)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+const fn limit(what: &'static str, size: usize, limit: usize) -> Result<(), StoreError> {
+    if size > limit {
+        return Err(StoreError::TooLarge { what, size, limit });
+    }
+    Ok(())
+}
