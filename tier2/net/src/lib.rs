@@ -1,0 +1,20 @@
+//! The drive loop that joins protocol machines to sockets, the resolver, and RPC over TCP.
+//!
+//! Protocol machines of the tiers below never see a socket: [`Pump`] moves octets between
+//! one machine and one stream, and everything here is built on it. A failure to reach a
+//! peer keeps the layer where it stopped as data ([`RpcFailure`]), since the events and the
+//! doctor tell causes apart by it.
+
+mod connect;
+mod listen;
+mod pump;
+mod resolve;
+mod rpc_client;
+mod rpc_server;
+
+pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
+pub use listen::{ListenError, listen};
+pub use pump::{Machine, Progress, Pump, PumpError};
+pub use resolve::{ResolveError, Resolved, Resolver, Source};
+pub use rpc_client::{CallError, Reply, RpcClient};
+pub use rpc_server::{RpcRequest, RpcService, serve_rpc};

@@ -1,0 +1,137 @@
+//! The one loop that moves octets between a protocol machine and a stream.
+
+use std::collections::VecDeque;
+use std::io;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// Octets read at once: one of the largest RPC fragments fits.
+const READ_SIZE: usize = 64 * 1024;
+/// While more than this waits to be sent nothing is read, so that a peer that does not read
+/// cannot make the machine produce without end.
+const MAX_OUTGOING: usize = 1024 * 1024;
+
+/// A protocol machine: octets in, octets out.
+pub trait Machine {
+    type Error;
+
+    /// Takes what the peer sent.
+    ///
+    /// # Errors
+    /// The peer broke the protocol; what the machine still wants to say can be polled.
+    fn handle_bytes(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// The next octets to send.
+    fn poll_transmit(&mut self) -> Option<Vec<u8>>;
+}
+
+/// What [`Pump::drive`] brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The machine took octets: poll it.
+    Received,
+    /// The peer closed its side.
+    Closed,
+}
+
+/// The stream failed, or the machine refused what came.
+#[derive(Debug, thiserror::Error)]
+pub enum PumpError<E: std::error::Error + 'static> {
+    #[error("the connection failed")]
+    Io(#[source] io::Error),
+    #[error("the peer broke the protocol")]
+    Protocol(#[source] E),
+}
+
+/// A machine and its stream. Every method can be cancelled and called again without loss.
+pub struct Pump<M> {
+    pub machine: M,
+    stream: TcpStream,
+    outgoing: VecDeque<u8>,
+    incoming: Box<[u8]>,
+}
+
+impl<M: Machine> Pump<M>
+where
+    M::Error: std::error::Error + 'static,
+{
+    /// Joins `machine` to `stream`.
+    pub fn new(machine: M, stream: TcpStream) -> Self {
+        // Requests and their answers are small: waiting to fill a segment only costs time.
+        let _ = stream.set_nodelay(true);
+        let incoming = vec![0; READ_SIZE].into_boxed_slice();
+        Self { machine, stream, outgoing: VecDeque::new(), incoming }
+    }
+
+    /// Sends what there is to send until something arrives.
+    ///
+    /// # Errors
+    /// The stream failed or the machine refused the octets.
+    pub async fn drive(&mut self) -> Result<Progress, PumpError<M::Error>> {
+        loop {
+            self.collect();
+            let interest = match self.outgoing.len() {
+                0 => Interest::READABLE,
+                length if length > MAX_OUTGOING => Interest::WRITABLE,
+                _ => Interest::READABLE | Interest::WRITABLE,
+            };
+            let ready = self.stream.ready(interest).await.map_err(PumpError::Io)?;
+            if ready.is_writable() {
+                self.write().map_err(PumpError::Io)?;
+            }
+            if ready.is_readable()
+                && let Some(count) = self.read().map_err(PumpError::Io)?
+            {
+                if count == 0 {
+                    return Ok(Progress::Closed);
+                }
+                let taken = self.machine.handle_bytes(&self.incoming[..count]);
+                return taken.map(|()| Progress::Received).map_err(PumpError::Protocol);
+            }
+        }
+    }
+
+    /// Sends everything that the machine still has to say.
+    ///
+    /// # Errors
+    /// The stream failed.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        loop {
+            self.collect();
+            if self.outgoing.is_empty() {
+                return Ok(());
+            }
+            self.stream.writable().await?;
+            self.write()?;
+        }
+    }
+
+    fn collect(&mut self) {
+        while self.outgoing.len() <= MAX_OUTGOING
+            && let Some(octets) = self.machine.poll_transmit()
+        {
+            self.outgoing.extend(octets);
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while !self.outgoing.is_empty() {
+            let (front, _) = self.outgoing.as_slices();
+            match self.stream.try_write(front) {
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> io::Result<Option<usize>> {
+        match self.stream.try_read(&mut self.incoming) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
