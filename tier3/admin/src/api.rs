@@ -1,0 +1,330 @@
+//! What is asked and what is answered, one type each.
+//!
+//! Times are RFC 3339 in UTC. Words for states are given by the server; a reader shows a word that it does not know as it is.
+
+use diagnosis::{ProbeFact, ServerFacts};
+use event::Event;
+use finding::Cause;
+use identity::Password;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::envelope::Shape;
+
+/// One queue: what waits for one next hop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// The server or mailbox host that it waits for.
+    pub next_hop: String,
+    /// For example `active`, `retry`, `idle`.
+    pub state: String,
+    /// How many messages and reports wait.
+    pub messages: u64,
+    /// Their content in octets.
+    pub bytes: u64,
+    /// When the oldest of them came.
+    pub oldest: Option<Timestamp>,
+    /// When the next hop is tried again.
+    pub next_attempt: Option<Timestamp>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// The cause that the server itself suspects.
+    pub finding: Option<Cause>,
+}
+
+/// Every queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    pub queues: Vec<QueueRow>,
+}
+
+/// Which messages to show; without any field, all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageQuery {
+    /// This message only.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Only messages with a recipient that waits for this next hop.
+    #[serde(default)]
+    pub next_hop: Option<String>,
+    /// At most so many, oldest first.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// One message in the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRow {
+    pub id: String,
+    /// The originator's address; empty where there is none (a report).
+    pub from: String,
+    pub recipients: Vec<RecipientRow>,
+    /// `urgent`, `normal` or `non-urgent`.
+    pub priority: String,
+    /// In octets.
+    pub size: u64,
+    pub submitted: Timestamp,
+    /// When it becomes undeliverable.
+    pub expires: Timestamp,
+}
+
+/// One recipient of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipientRow {
+    pub address: String,
+    /// For example `waiting`, `in-transfer`, `delivered`.
+    pub state: String,
+    pub next_hop: Option<String>,
+    pub attempts: u32,
+    pub last_error: Option<String>,
+}
+
+/// Messages in the queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Messages {
+    pub messages: Vec<MessageRow>,
+}
+
+/// What is tried again at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetrySelector {
+    /// One message, by its identifier.
+    Message(String),
+    /// All that waits for one next hop.
+    NextHop(String),
+    /// Every queue.
+    All,
+}
+
+/// How much is tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retried {
+    /// How many messages were woken.
+    pub messages: u64,
+    /// The next hops that are tried now.
+    pub next_hops: Vec<String>,
+}
+
+/// A message that was taken out of the queue, without a report to its originator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    pub id: String,
+}
+
+/// One row of the locality table: one RPC association.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LtabEntry {
+    pub index: u32,
+    /// `out`: this server called; `in`: the peer called.
+    pub direction: String,
+    pub peer: String,
+    pub account: String,
+    pub protocol_string: String,
+    /// `none`, `waiting`, `bound` or `refused`.
+    pub bind: String,
+    /// The same for the return channel.
+    pub bind_back: String,
+    /// `opening`, `open`, `closed` or `failed`.
+    pub state: String,
+    pub since: Timestamp,
+    pub last_error: Option<LtabError>,
+    /// How many messages and reports it carried.
+    pub messages: u64,
+}
+
+/// The codes of the last failure of an association.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LtabError {
+    pub code: u32,
+    pub comms: u32,
+    pub bind: u32,
+    pub layer: String,
+    pub text: String,
+}
+
+/// The locality table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LtabEntries {
+    pub entries: Vec<LtabEntry>,
+}
+
+/// Which events to show; without any field, all that the server keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventQuery {
+    /// Not older than this.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// With this number only.
+    #[serde(default)]
+    pub id: Option<u32>,
+    /// The newest so many.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+impl EventQuery {
+    /// True when the query asks for this event; the limit is not looked at.
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> bool {
+        self.id.is_none_or(|id| event.id == id)
+            && self.since.is_none_or(|since| event.time >= since)
+    }
+}
+
+/// Events, oldest first; also one line of those that are followed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Events {
+    pub events: Vec<Event>,
+    /// How many events came faster than they were read here, and were left out in front of these.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missed: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// One account that the server accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRow {
+    /// `DOMAIN\name`.
+    pub name: String,
+    pub enabled: bool,
+    pub roles: Vec<String>,
+    /// When its password was last set.
+    pub password_set: Timestamp,
+}
+
+/// Every account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounts {
+    pub accounts: Vec<AccountRow>,
+}
+
+/// One account as it is after a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountChanged {
+    pub account: AccountRow,
+}
+
+/// An account that is no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRemoved {
+    pub removed: String,
+}
+
+/// A new account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountAdd {
+    /// `DOMAIN\name`.
+    pub name: String,
+    #[serde(serialize_with = "password_out", deserialize_with = "password_in")]
+    pub password: Password,
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+/// A new password for an account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountPassword {
+    pub name: String,
+    #[serde(serialize_with = "password_out", deserialize_with = "password_in")]
+    pub password: Password,
+}
+
+/// A role given to, or taken from, an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRole {
+    pub name: String,
+    pub role: String,
+}
+
+/// An account, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountNamed {
+    pub name: String,
+}
+
+/// A message, by its identifier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageNamed {
+    pub id: String,
+}
+
+// Passwords cross the Unix socket only; `Password` itself refuses to be serialised, so that none is written by accident.
+fn password_out<S: Serializer>(password: &Password, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(password.expose())
+}
+
+fn password_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
+    String::deserialize(deserializer).map(Password::new)
+}
+
+/// What a server knows, for the doctor.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    pub facts: ServerFacts,
+}
+
+/// The peer to probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeOrder {
+    /// The peer's MTA name.
+    pub peer: String,
+}
+
+/// What a probe saw, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probes {
+    pub checks: Vec<ProbeFact>,
+}
+
+/// A message to send: an RFC 5322 text, as it stands in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SendOrder {
+    /// The envelope's originator; the server's postmaster where it is not given.
+    pub from: Option<String>,
+    /// The envelope's recipients.
+    pub to: Vec<String>,
+    /// Header and body.
+    pub content: Vec<u8>,
+}
+
+/// A message that was accepted and is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    pub id: String,
+}
+
+/// What a reload changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The parts of the configuration that are in force from now on, for example `hosts`; empty when nothing had changed.
+    pub applied: Vec<String>,
+    /// The parts that differ in the file and need a restart.
+    #[serde(default)]
+    pub needs_restart: Vec<String>,
+}
+
+macro_rules! shapes {
+    ($($name:ident $shape:literal,)*) => {
+        $(impl Shape for $name { const NAME: &'static str = $shape; })*
+    };
+}
+
+shapes! {
+    Queues "queue-list",
+    Messages "queue-show",
+    Retried "queue-retry",
+    Deleted "queue-delete",
+    LtabEntries "ltab",
+    Events "events",
+    Accounts "account-list",
+    AccountChanged "account",
+    AccountRemoved "account-remove",
+    Facts "facts",
+    Probes "probe",
+    Sent "send",
+    Reloaded "reload",
+}

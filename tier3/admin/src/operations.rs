@@ -1,0 +1,122 @@
+//! What a server can be asked to do, and why it may not.
+
+use std::future::Future;
+
+use diagnosis::{ProbeFact, ServerFacts};
+use event::Event;
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use crate::api::{
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
+    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+};
+
+/// Why an operation was not done. The text is for a person: what, why, and the way out; it never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "text", rename_all = "kebab-case")]
+pub enum OperationError {
+    /// The message, account, peer or next hop does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The request itself is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// It cannot be done in the present state, for example an account that exists already.
+    #[error("{0}")]
+    Conflict(String),
+    /// Not now, or not here: the server stops, or the operation needs a running one.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The server's own fault, or its disk's.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// The operations of a server, running or not. A server that does not run answers [`OperationError::Unavailable`] where it would have to.
+pub trait Operations: Send + Sync + 'static {
+    /// One row for each next hop.
+    fn queues(&self) -> impl Future<Output = Result<Vec<QueueRow>, OperationError>> + Send;
+
+    /// The messages that the query asks for, oldest first; `NotFound` when it names a message that is not there.
+    fn messages(
+        &self,
+        query: MessageQuery,
+    ) -> impl Future<Output = Result<Vec<MessageRow>, OperationError>> + Send;
+
+    /// Tries again now.
+    fn retry(
+        &self,
+        selector: RetrySelector,
+    ) -> impl Future<Output = Result<Retried, OperationError>> + Send;
+
+    /// Takes a message out of the queue without a report; returns when that is on disk.
+    fn delete(&self, id: String) -> impl Future<Output = Result<(), OperationError>> + Send;
+
+    /// The locality table.
+    fn ltab(&self) -> impl Future<Output = Result<Vec<LtabEntry>, OperationError>> + Send;
+
+    /// The events that the query asks for, oldest first.
+    fn events(
+        &self,
+        query: EventQuery,
+    ) -> impl Future<Output = Result<Vec<Event>, OperationError>> + Send;
+
+    /// Every event from now on.
+    ///
+    /// # Errors
+    /// `Unavailable` when nothing runs that could log one.
+    fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError>;
+
+    /// The accounts that the server accepts.
+    fn accounts(&self) -> impl Future<Output = Result<Vec<AccountRow>, OperationError>> + Send;
+
+    /// Makes an account; `Conflict` when it exists. Returns it, as all changes do, once it is on disk.
+    fn account_add(
+        &self,
+        account: AccountAdd,
+    ) -> impl Future<Output = Result<AccountRow, OperationError>> + Send;
+
+    /// Sets a password.
+    fn account_set_password(
+        &self,
+        change: AccountPassword,
+    ) -> impl Future<Output = Result<AccountRow, OperationError>> + Send;
+
+    /// Gives a role; done already is no error.
+    fn account_grant(
+        &self,
+        change: AccountRole,
+    ) -> impl Future<Output = Result<AccountRow, OperationError>> + Send;
+
+    /// Takes a role; done already is no error.
+    fn account_revoke(
+        &self,
+        change: AccountRole,
+    ) -> impl Future<Output = Result<AccountRow, OperationError>> + Send;
+
+    /// Removes an account.
+    fn account_remove(
+        &self,
+        name: String,
+    ) -> impl Future<Output = Result<(), OperationError>> + Send;
+
+    /// What the server knows, for the doctor.
+    fn facts(&self) -> impl Future<Output = Result<ServerFacts, OperationError>> + Send;
+
+    /// Resolves a peer, asks its endpoint mapper and connects to its port: read-only, nothing is logged on.
+    fn probe(
+        &self,
+        order: ProbeOrder,
+    ) -> impl Future<Output = Result<Vec<ProbeFact>, OperationError>> + Send;
+
+    /// Accepts a message; returns its identifier once it is on disk.
+    fn send(&self, order: SendOrder)
+    -> impl Future<Output = Result<String, OperationError>> + Send;
+
+    /// Reads the configuration file again.
+    fn reload(&self) -> impl Future<Output = Result<Reloaded, OperationError>> + Send;
+
+    /// The metrics in the text format of Prometheus, version 0.0.4.
+    fn metrics(&self) -> impl Future<Output = Result<String, OperationError>> + Send;
+}
