@@ -1,1 +1,8 @@
-//! The machines against each other.
+//! The machines against each other, and against octets that no machine sends.
+
+mod association;
+mod authentication;
+mod fixture;
+mod hostile;
+mod ndr;
+mod pdus;
