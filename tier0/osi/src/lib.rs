@@ -1,0 +1,23 @@
+//! X.400's upper layers: X.225 session, X.226 presentation, X.227 ACSE and X.228 RTSE, joined in
+//! one [`Stack`] that takes and gives transport service data units.
+//!
+//! Normal mode, monologue, basic concatenation; the carrier below and the APDUs above are opaque.
+//! Pure: no input or output, no clock, no randomness.
+//!
+//! Left out: X.410 mode, two-way-alternate dialogue, activity resumption, data overflow.
+
+pub mod acse;
+mod error;
+mod external;
+pub mod presentation;
+pub mod rtse;
+pub mod session;
+mod stack;
+
+pub use error::{Layer, StackError};
+pub use external::External;
+pub use session::ExceptionReason;
+pub use stack::{
+    AbortReason, Abstract, DEFAULT_CHECKPOINT_KIB, DEFAULT_MAXIMUM_APDU, DEFAULT_WINDOW,
+    OpenParameters, RefuseReason, RespondParameters, Stack, StackEvent, TransferFailure,
+};

@@ -1,0 +1,12 @@
+//! X.225 session protocol data units and the serial numbers of synchronisation.
+//!
+//! Left out: expedited data, extended concatenation, segmenting, connect data overflow.
+
+mod connect;
+mod parameter;
+mod spdu;
+mod sync;
+
+pub use connect::{Accept, Connect, REQUIRED_UNITS, Reference, Refuse, RefuseCode, Versions};
+pub use spdu::{Abort, DATA_PREFIX, ExceptionReason, Prefix, Spdu, Tsdu};
+pub use sync::SyncPoints;

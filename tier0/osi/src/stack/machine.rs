@@ -1,0 +1,347 @@
+//! The machine itself: its states, and which part handles which.
+
+use std::fmt;
+
+use ber::decode_one;
+
+use super::open::Opening;
+use super::output::Output;
+use super::parameters::{Link, OpenParameters, RespondParameters};
+use super::receiver::Receiver;
+use super::respond::{Deciding, Listening};
+use super::sender::Sender;
+use super::{AbortReason, StackEvent};
+use crate::presentation::UserData;
+use crate::session::{ExceptionReason, Prefix, Spdu, Tsdu};
+use crate::{Layer, StackError, acse};
+
+/// One association, from CONNECT to its end.
+///
+/// Input is [`handle_tsdu`](Self::handle_tsdu) and the commands; after each, output waits in
+/// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event). Data of a transfer
+/// are made as they are polled, so polling only as fast as the carrier sends bounds the memory.
+pub struct Stack {
+    state: State,
+    out: Output,
+    release_wanted: bool,
+}
+
+/// A state owns exactly its data; a transition consumes it.
+pub(super) enum State {
+    /// Responder, before CONNECT.
+    Listening(Listening),
+    /// Initiator, CONNECT sent.
+    Opening(Opening),
+    /// Responder, the user decides.
+    Deciding(Deciding),
+    /// Initiator, open.
+    Sender(Sender),
+    /// Responder, open.
+    Receiver(Receiver),
+    /// Initiator, FINISH sent.
+    Releasing(Link),
+    Closed,
+}
+
+impl Stack {
+    /// An initiator, whose CONNECT waits in `poll_transmit`.
+    ///
+    /// Parameters that do not fit a CONNECT give an `Aborted` event and nothing to send.
+    #[must_use]
+    pub fn initiator(parameters: OpenParameters) -> Self {
+        let mut out = Output::default();
+        let state = match Opening::start(&parameters, &mut out) {
+            Ok(opening) => State::Opening(opening),
+            Err(error) => {
+                let reason = AbortReason::of_error(&error);
+                out.tell(StackEvent::Aborted { by_peer: false, reason });
+                State::Closed
+            }
+        };
+        Self { state, out, release_wanted: false }
+    }
+
+    /// A responder, which waits for CONNECT.
+    #[must_use]
+    pub fn responder(parameters: RespondParameters) -> Self {
+        let state = State::Listening(Listening { parameters });
+        Self { state, out: Output::default(), release_wanted: false }
+    }
+
+    /// Takes a TSDU from the carrier; after the association's end it is passed over.
+    ///
+    /// # Errors
+    /// The peer broke the protocol: the association is aborted, an ABORT and an `Aborted` event
+    /// are queued.
+    pub fn handle_tsdu(&mut self, tsdu: &[u8]) -> Result<(), StackError> {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        if matches!(state, State::Closed) {
+            return Ok(());
+        }
+        let link = state.link();
+        let step = Tsdu::decode(tsdu)
+            .map_err(Layer::Session.malformed())
+            .and_then(|tsdu| state.handle(&tsdu.spdu, &mut self.out));
+        match step {
+            Ok(next) => {
+                self.state = next;
+                self.release_if_idle();
+                Ok(())
+            }
+            Err(error) => {
+                self.end_by(AbortReason::of_error(&error), link);
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells that the carrier is gone: an `Aborted` event, unless the association has ended.
+    pub fn handle_channel_lost(&mut self) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        self.state = State::Closed;
+        self.out.transmit.clear();
+        let reason = AbortReason::ChannelLost;
+        self.out.tell(StackEvent::Aborted { by_peer: false, reason });
+    }
+
+    /// The next TSDU for the carrier.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.out.transmit.pop_front().or_else(|| match &mut self.state {
+            State::Sender(sender) => sender.poll_transmit(),
+            _ => None,
+        })
+    }
+
+    /// The next event for the user.
+    pub fn poll_event(&mut self) -> Option<StackEvent> {
+        self.out.events.pop_front()
+    }
+
+    /// Responder: accepts after `OpenIndication`; `bind_result` is one BER value.
+    ///
+    /// Without such an indication, as when the peer has aborted since, nothing happens.
+    pub fn accept_open(&mut self, bind_result: Vec<u8>) {
+        self.decide(|deciding, out| deciding.accept(&bind_result, out));
+    }
+
+    /// Responder: refuses after `OpenIndication`; `bind_error` is one BER value.
+    pub fn refuse_open(&mut self, bind_error: Option<Vec<u8>>) {
+        self.decide(|deciding, out| deciding.refuse(bind_error.as_deref(), out));
+    }
+
+    /// Initiator: transfers one APDU, which must be one BER value; the next one after
+    /// `TransferConfirmed` or `TransferFailed`.
+    ///
+    /// # Errors
+    /// The state does not allow it, or the APDU is too large or no BER value; nothing changed.
+    pub fn transfer(&mut self, apdu: Vec<u8>) -> Result<(), StackError> {
+        match &mut self.state {
+            State::Sender(sender) if !self.release_wanted => sender.transfer(apdu, &mut self.out),
+            state => Err(StackError::NotAllowed { command: "transfer", state: state.name() }),
+        }
+    }
+
+    /// Responder: the APDU of `TransferIndication` is on stable storage; the peer may forget it.
+    ///
+    /// # Errors
+    /// No APDU is waiting for this.
+    pub fn confirm_transfer(&mut self) -> Result<(), StackError> {
+        match &mut self.state {
+            State::Receiver(receiver) => receiver.confirm(&mut self.out)?,
+            state => {
+                let (command, state) = ("confirm_transfer", state.name());
+                return Err(StackError::NotAllowed { command, state });
+            }
+        }
+        self.release_if_idle();
+        Ok(())
+    }
+
+    /// Responder: will not have the APDU that arrives or has arrived.
+    ///
+    /// # Errors
+    /// None arrives, or it is refused already.
+    pub fn refuse_transfer(&mut self, reason: ExceptionReason) -> Result<(), StackError> {
+        match &mut self.state {
+            State::Receiver(receiver) => receiver.refuse(reason, &mut self.out),
+            state => {
+                let (command, state) = ("refuse_transfer", state.name());
+                Err(StackError::NotAllowed { command, state })
+            }
+        }
+    }
+
+    /// Ends the association in order, as soon as no transfer is under way.
+    ///
+    /// In a monologue only the initiator may release; a responder, which has no other way, aborts
+    /// at that moment.
+    pub fn release(&mut self) {
+        self.release_wanted = true;
+        self.release_if_idle();
+    }
+
+    /// Ends the association at once; a transfer under way is lost.
+    pub fn abort(&mut self) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        let link = self.state.link();
+        self.state = State::Closed;
+        self.end_by(AbortReason::User, link);
+    }
+
+    /// True while APDUs can pass.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Sender(_) | State::Receiver(_))
+    }
+
+    /// True when the association is open and no transfer is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        match &self.state {
+            State::Sender(sender) => sender.is_idle(),
+            State::Receiver(receiver) => receiver.is_idle(),
+            _ => false,
+        }
+    }
+
+    /// True once the association has ended or was never opened; what is queued is still to send.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    fn decide(
+        &mut self,
+        decision: impl FnOnce(Deciding, &mut Output) -> Result<State, StackError>,
+    ) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Deciding(deciding) => {
+                let link = deciding.link;
+                match decision(deciding, &mut self.out) {
+                    Ok(next) => self.state = next,
+                    Err(error) => self.end_by(AbortReason::of_error(&error), Some(link)),
+                }
+            }
+            other => self.state = other,
+        }
+        self.release_if_idle();
+    }
+
+    fn release_if_idle(&mut self) {
+        if !self.release_wanted {
+            return;
+        }
+        match &self.state {
+            State::Sender(sender) if sender.is_idle() => {
+                let link = sender.link;
+                self.state = State::Closed;
+                let rlrq = acse::Apdu::ReleaseRequest { reason: Some(0) }.encode();
+                let data = UserData::single(link.contexts.acse, &rlrq).to_vec();
+                match self.out.send(&Spdu::Finish { user_data: &data }, Prefix::Give) {
+                    Ok(()) => self.state = State::Releasing(link),
+                    Err(error) => self.end_by(AbortReason::of_error(&error), Some(link)),
+                }
+            }
+            State::Receiver(receiver) if receiver.is_idle() => self.abort(),
+            State::Deciding(_) | State::Opening(_) => {}
+            State::Listening(_) => self.state = State::Closed,
+            _ => {}
+        }
+    }
+
+    /// Queues ABORT and tells the user; the state is closed already.
+    fn end_by(&mut self, reason: AbortReason, link: Option<Link>) {
+        // An ABORT always fits; should it not, the carrier's end says the same.
+        if let Ok(tsdu) = reason.encode(link) {
+            self.out.transmit.push_back(tsdu);
+        }
+        self.out.tell(StackEvent::Aborted { by_peer: false, reason });
+    }
+}
+
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Listening(_) => Listening::NAME,
+            Self::Opening(_) => Opening::NAME,
+            Self::Deciding(_) => Deciding::NAME,
+            Self::Sender(sender) => sender.name(),
+            Self::Receiver(receiver) => receiver.name(),
+            Self::Releasing(_) => "releasing",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// What an abort can be written with.
+    fn link(&self) -> Option<Link> {
+        match self {
+            Self::Opening(_) => Some(Opening::LINK),
+            Self::Deciding(deciding) => Some(deciding.link),
+            Self::Sender(sender) => Some(sender.link),
+            Self::Receiver(receiver) => Some(receiver.link),
+            Self::Releasing(link) => Some(*link),
+            Self::Listening(_) | Self::Closed => None,
+        }
+    }
+
+    fn handle(self, spdu: &Spdu<'_>, out: &mut Output) -> Result<Self, StackError> {
+        if let Spdu::Abort(abort) = spdu {
+            out.transmit.clear();
+            if !abort.transport_released {
+                out.send(&Spdu::AbortAccept, Prefix::Give)?;
+            }
+            let reason = AbortReason::decode(abort);
+            out.tell(StackEvent::Aborted { by_peer: true, reason });
+            return Ok(Self::Closed);
+        }
+        match self {
+            Self::Listening(listening) => listening.handle(spdu, out),
+            Self::Opening(opening) => opening.handle(spdu, out),
+            Self::Deciding(_) => Err(StackError::Unexpected {
+                layer: Layer::Session,
+                expected: "nothing",
+                got: spdu.name(),
+                state: Deciding::NAME,
+            }),
+            Self::Sender(sender) => sender.handle(spdu, out),
+            Self::Receiver(receiver) => receiver.handle(spdu, out),
+            Self::Releasing(link) => handle_releasing(link, spdu, out),
+            Self::Closed => Ok(Self::Closed),
+        }
+    }
+}
+
+fn handle_releasing(link: Link, spdu: &Spdu<'_>, out: &mut Output) -> Result<State, StackError> {
+    let Spdu::Disconnect { user_data } = spdu else {
+        return Err(StackError::Unexpected {
+            layer: Layer::Session,
+            expected: "DISCONNECT",
+            got: spdu.name(),
+            state: "releasing",
+        });
+    };
+    if !user_data.is_empty() {
+        let element = decode_one("DISCONNECT user data", user_data)
+            .map_err(Layer::Presentation.malformed())?;
+        let data = UserData::decode(element).map_err(Layer::Presentation.malformed())?;
+        if let Some(apdu) = data.value(link.contexts.acse) {
+            acse::Apdu::decode(apdu).map_err(Layer::Acse.malformed())?;
+        }
+    }
+    out.tell(StackEvent::Released);
+    Ok(State::Closed)
+}
+
+impl fmt::Debug for Stack {
+    /// Tells the state and no octets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack")
+            .field("state", &self.state.name())
+            .field("release_wanted", &self.release_wanted)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,29 @@
+//! The four layers joined: a pure machine between TSDUs and the user of RTSE.
+//!
+//! One association for each [`Stack`], monologue: the initiator sends APDUs, one at a time. An
+//! APDU is handed over when the responder confirms it, which answers ACTIVITY END; X.228 7.4.
+//!
+//! Invariants: after `Aborted`, `Released`, `ReleaseIndication` or `OpenRefused` nothing is sent
+//! but what is queued; no event follows, and further input is ignored.
+
+mod abort;
+mod event;
+mod machine;
+mod open;
+mod output;
+mod parameters;
+mod receiver;
+mod refuse;
+mod respond;
+mod sender;
+#[cfg(test)]
+mod tests;
+
+pub use abort::AbortReason;
+pub use event::{StackEvent, TransferFailure};
+pub use machine::Stack;
+pub use parameters::{
+    Abstract, DEFAULT_CHECKPOINT_KIB, DEFAULT_MAXIMUM_APDU, DEFAULT_WINDOW, OpenParameters,
+    RespondParameters,
+};
+pub use refuse::RefuseReason;
