@@ -1,0 +1,249 @@
+//! Accounts: a wrong password, an account that is not there, an account without the role.
+//!
+//! All three look alike from the caller's side (code 5, as the wire gave it). They are told apart by the exact code in the
+//! refusing server's security event 9297, and by its list of accounts.
+
+use finding::{Cause, Remedy};
+
+use crate::causes::rule::{Case, Clue, Kind, Rule, with_command};
+use crate::obstacle::Refusal;
+use crate::shell::command;
+use crate::snapshot::AccountFacts;
+
+/// The role that an account needs to exchange mail.
+const ROLE: &str = "service-account-admin";
+
+const WRONG_PASSWORD: u32 = 1326;
+const NO_SUCH_USER: u32 = 1317;
+const ACCESS_DENIED: u32 = 5;
+
+pub(crate) const PASSWORD_MISMATCH: Rule = Rule {
+    cause: Cause::ServiceAccountPasswordMismatch,
+    prior: 0.33,
+    clues: &[denied, wrong_password, password_list],
+    subject,
+    remedy: set_password,
+    page: "docs/findings/service-account-password-mismatch.md",
+    text: include_str!("../../../../docs/findings/service-account-password-mismatch.md"),
+};
+
+pub(crate) const ACCOUNT_MISSING: Rule = Rule {
+    cause: Cause::ServiceAccountMissing,
+    prior: 0.28,
+    clues: &[denied, no_such_user, missing_list],
+    subject,
+    remedy: add_account,
+    page: "docs/findings/service-account-missing.md",
+    text: include_str!("../../../../docs/findings/service-account-missing.md"),
+};
+
+pub(crate) const LACKS_RIGHT: Rule = Rule {
+    cause: Cause::ServiceAccountLacksDirectoryRight,
+    prior: 0.3,
+    clues: &[denied, no_right, role_list],
+    subject,
+    remedy: grant_role,
+    page: "docs/findings/service-account-lacks-directory-right.md",
+    text: include_str!("../../../../docs/findings/service-account-lacks-directory-right.md"),
+};
+
+/// The account that the actor presents to the target.
+pub(crate) fn account(case: Case<'_>) -> Option<String> {
+    let refused = case.obstacle.refusals.iter().find_map(|refusal| refusal.user.clone());
+    let own = || case.view.server(case.actor()).map(|server| server.service_account.clone());
+    let expected = || case.view.peer(case.target(), case.actor()).map(|peer| peer.account.clone());
+    let known = refused.or_else(|| own().filter(|name| !name.is_empty()));
+    known.or_else(expected).filter(|name| !name.is_empty())
+}
+
+fn account_words(case: Case<'_>) -> String {
+    account(case).unwrap_or_else(|| format!("the service account of {}", case.actor()))
+}
+
+fn subject(case: Case<'_>) -> String {
+    format!("{} refuses {}", case.target(), account_words(case))
+}
+
+/// Access was denied, or it failed in another way and accounts have nothing to do with it.
+fn denied(case: Case<'_>) -> Vec<Clue> {
+    let mut clues = Vec::new();
+    for witness in &case.obstacle.witnesses {
+        if witness.code == ACCESS_DENIED {
+            clues.push(Clue::speaks_for(Kind::Symptom, 0.3, &witness.source, &*witness.says));
+        } else if !case.obstacle.denied() {
+            let says = format!("{}: no account was refused", witness.says);
+            clues.push(Clue::against(Kind::Symptom, 0.95, &witness.source, says));
+        }
+    }
+    if !case.obstacle.denied() && clues.is_empty() {
+        let says = format!("{} denied nothing to {}", case.target(), case.actor());
+        clues.push(Clue::against(Kind::Symptom, 0.95, case.target(), says));
+    }
+    clues
+}
+
+fn wrong_password(case: Case<'_>) -> Vec<Clue> {
+    reason(case, WRONG_PASSWORD)
+}
+
+fn no_such_user(case: Case<'_>) -> Vec<Clue> {
+    reason(case, NO_SUCH_USER)
+}
+
+fn no_right(case: Case<'_>) -> Vec<Clue> {
+    reason(case, ACCESS_DENIED)
+}
+
+/// The exact reason of the newest refusal is `expected`, or another one.
+fn reason(case: Case<'_>, expected: u32) -> Vec<Clue> {
+    let Some(newest) = case.obstacle.refusals.first() else { return Vec::new() };
+    let mut clues = Vec::new();
+    for refusal in case.obstacle.refusals.iter().filter(|one| one.code == newest.code) {
+        let says = refusal_says(case, refusal);
+        clues.push(if refusal.code == expected {
+            Clue::speaks_for(Kind::Reason, 0.9, &refusal.source, says)
+        } else {
+            Clue::against(Kind::Reason, 0.92, &refusal.source, says)
+        });
+    }
+    clues
+}
+
+fn refusal_says(case: Case<'_>, refusal: &Refusal) -> String {
+    let words = match refusal.code {
+        WRONG_PASSWORD => "wrong password",
+        NO_SUCH_USER => "no such user",
+        ACCESS_DENIED => "the account lacks the right",
+        _ => "refused",
+    };
+    let user = refusal.user.clone().unwrap_or_else(|| account_words(case));
+    let exact = if refusal.reason.is_empty() { words } else { &refusal.reason };
+    format!("{} refused {user}: code {}, {exact}, at {}", case.target(), refusal.code, refusal.time)
+}
+
+/// The account as the target knows it: `None` when its list was not read, `Some(None)` when it is not in the list.
+fn listed(case: Case<'_>) -> Option<Option<&AccountFacts>> {
+    let target = case.view.read(case.target())?;
+    Some(target.account(&account(case)?))
+}
+
+fn list_source(case: Case<'_>) -> String {
+    format!("{} accounts", case.target())
+}
+
+fn password_list(case: Case<'_>) -> Vec<Clue> {
+    let (source, user) = (list_source(case), account_words(case));
+    match listed(case) {
+        None => Vec::new(),
+        Some(None) => {
+            vec![Clue::against(
+                Kind::Setting,
+                0.9,
+                &source,
+                format!("{user} is not in the list: it has no password here"),
+            )]
+        }
+        Some(Some(_)) if !case.obstacle.denied() => Vec::new(),
+        Some(Some(found)) => {
+            let since = case.view.last_success(case.actor(), case.target());
+            let changed = since.is_some_and(|success| found.password_set > success);
+            if changed {
+                let says = format!(
+                    "the password of {user} was set at {}, after mail last flowed",
+                    found.password_set
+                );
+                return vec![Clue::speaks_for(Kind::Setting, 0.4, &source, says)];
+            }
+            let weight = if found.roles.iter().any(|role| role == ROLE) { 0.2 } else { 0.05 };
+            let says =
+                format!("{user} is in the list; its password was set at {}", found.password_set);
+            vec![Clue::speaks_for(Kind::Setting, weight, &source, says)]
+        }
+    }
+}
+
+fn missing_list(case: Case<'_>) -> Vec<Clue> {
+    let (source, user) = (list_source(case), account_words(case));
+    match listed(case) {
+        None => Vec::new(),
+        Some(None) if case.obstacle.denied() => {
+            vec![Clue::speaks_for(
+                Kind::Setting,
+                0.6,
+                &source,
+                format!("{user} is not in the list"),
+            )]
+        }
+        Some(None) => Vec::new(),
+        Some(Some(_)) => {
+            vec![Clue::against(Kind::Setting, 0.9, &source, format!("{user} is in the list"))]
+        }
+    }
+}
+
+fn role_list(case: Case<'_>) -> Vec<Clue> {
+    let (source, user) = (list_source(case), account_words(case));
+    match listed(case) {
+        None => Vec::new(),
+        Some(None) => {
+            vec![Clue::against(
+                Kind::Setting,
+                0.7,
+                &source,
+                format!("{user} is not in the list at all"),
+            )]
+        }
+        Some(Some(found)) if found.roles.iter().any(|role| role == ROLE) => {
+            vec![Clue::against(Kind::Setting, 0.85, &source, format!("{user} has the role {ROLE}"))]
+        }
+        Some(Some(_)) if case.obstacle.denied() => {
+            vec![Clue::speaks_for(
+                Kind::Setting,
+                0.6,
+                &source,
+                format!("{user} is in the list without the role {ROLE}"),
+            )]
+        }
+        Some(Some(_)) => Vec::new(),
+    }
+}
+
+/// `bindback account <verb> NAME ... -c CONFIG`, with the options whose values are known.
+fn account_command(case: Case<'_>, verb: &str, role: bool, password: bool) -> String {
+    let user = account_words(case);
+    let mut words = vec!["bindback", "account", verb, user.as_str()];
+    if role {
+        words.extend(["--role", ROLE]);
+    }
+    let file = case.view.server(case.actor()).and_then(|server| server.password_file.as_deref());
+    if let Some(file) = file.filter(|_| password) {
+        words.extend(["--password-file", file]);
+    }
+    if let Some(config) = case.view.config(case.target()) {
+        words.extend(["-c", config]);
+    }
+    command(&words)
+}
+
+fn set_password(case: Case<'_>) -> Vec<Remedy> {
+    let (actor, target) = (case.actor(), case.target());
+    let text = format!(
+        "On {target}, set the password of {} to the one that {actor} uses.",
+        account_words(case)
+    );
+    with_command(text, account_command(case, "set-password", false, true))
+}
+
+fn add_account(case: Case<'_>) -> Vec<Remedy> {
+    let (actor, target) = (case.actor(), case.target());
+    let text = format!(
+        "On {target}, add the account {} with the role {ROLE} and the password that {actor} uses.",
+        account_words(case)
+    );
+    with_command(text, account_command(case, "add", true, true))
+}
+
+fn grant_role(case: Case<'_>) -> Vec<Remedy> {
+    let text = format!("On {}, give {} the role {ROLE}.", case.target(), account_words(case));
+    with_command(text, account_command(case, "grant", true, false))
+}

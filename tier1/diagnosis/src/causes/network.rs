@@ -1,0 +1,266 @@
+//! The way between the servers: a port that is closed to one of them, a server that is down.
+
+use event::Layer;
+use finding::{Cause, Remedy};
+
+use crate::address;
+use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
+use crate::obstacle::{Step, Witness};
+use crate::shell::command;
+use crate::snapshot::{ProbeFact, ProbeResult};
+
+pub(crate) const PORT_FILTERED: Rule = Rule {
+    cause: Cause::PortFilteredByFirewall,
+    prior: 0.3,
+    clues: &[closed_symptom, allow_list, closed_checks, closed_but_alive],
+    subject: |case| format!("{} is closed to {}", case.target(), case.actor()),
+    remedy: open_port,
+    page: "docs/findings/port-filtered-by-firewall.md",
+    text: include_str!("../../../../docs/findings/port-filtered-by-firewall.md"),
+};
+
+pub(crate) const SERVER_UNREACHABLE: Rule = Rule {
+    cause: Cause::RemoteServerUnreachable,
+    prior: 0.28,
+    clues: &[down_symptom, down_checks, down_or_alive],
+    subject: |case| format!("{} is down", case.target()),
+    remedy: start_server,
+    page: "docs/findings/remote-server-unreachable.md",
+    text: include_str!("../../../../docs/findings/remote-server-unreachable.md"),
+};
+
+/// How far a failed step got, as far as the network is concerned.
+enum Way {
+    /// The connection or the first exchange on it failed.
+    Blocked,
+    /// The mapper answered and knows no endpoint.
+    NoEndpoint,
+    /// The record does not say where it failed.
+    Unclear,
+    /// It failed before the network, or after it.
+    Elsewhere,
+}
+
+fn way(witness: &Witness) -> Way {
+    match (witness.layer, witness.code) {
+        (_, 5)
+        | (Some(Layer::Name | Layer::Authentication | Layer::AccessCheck | Layer::Call), _) => {
+            Way::Elsewhere
+        }
+        (Some(Layer::Mapper) | None, 1753) => Way::NoEndpoint,
+        (Some(Layer::Tcp | Layer::Mapper | Layer::Bind), _) => Way::Blocked,
+        // 10054 reset, 10060 timed out, 10061 refused.
+        (None | Some(Layer::BindBack), 1722 | 10054 | 10060 | 10061) => Way::Unclear,
+        (None | Some(Layer::BindBack), _) => Way::Elsewhere,
+    }
+}
+
+/// What both causes of this module make of the records; `down` says which of the two asks.
+fn symptom(case: Case<'_>, down: bool) -> Vec<Clue> {
+    let mut clues = Vec::new();
+    for witness in &case.obstacle.witnesses {
+        let (source, says) = (witness.source.as_str(), witness.says.as_str());
+        clues.push(match way(witness) {
+            Way::Blocked if down && witness.step == Step::BindBack => {
+                let says = format!("{says}: {} had just called, so it was up", case.target());
+                Clue::against(Kind::Symptom, 0.6, source, says)
+            }
+            Way::NoEndpoint if !down => {
+                let says = format!("{says}: the mapper of {} was reached", case.target());
+                Clue::against(Kind::Symptom, 0.7, source, says)
+            }
+            Way::Blocked | Way::NoEndpoint => Clue::speaks_for(Kind::Symptom, 0.3, source, says),
+            Way::Unclear => Clue::speaks_for(Kind::Symptom, 0.25, source, says),
+            Way::Elsewhere => {
+                let says = format!("{says}: it did not fail by the way to {}", case.target());
+                Clue::against(Kind::Symptom, 0.92, source, says)
+            }
+        });
+    }
+    if case.obstacle.witnesses.is_empty() && case.obstacle.denied() {
+        let says = format!("{} was reached and denied access", case.target());
+        clues.push(Clue::against(Kind::Symptom, 0.92, case.target(), says));
+    }
+    clues
+}
+
+fn closed_symptom(case: Case<'_>) -> Vec<Clue> {
+    symptom(case, false)
+}
+
+fn down_symptom(case: Case<'_>) -> Vec<Clue> {
+    symptom(case, true)
+}
+
+/// The target's own list of networks shuts the actor out, or lets it in.
+fn allow_list(case: Case<'_>) -> Vec<Clue> {
+    let Some(shut_out) = case.view.shut_out(case.actor(), case.target()) else { return Vec::new() };
+    let source = format!("{} rpc allow list", case.target());
+    let from = case.view.server(case.actor()).map_or("", |server| server.rpc.as_str());
+    if !shut_out {
+        return vec![Clue::against(
+            Kind::Setting,
+            0.3,
+            &source,
+            format!("the list lets {from} of {} in", case.actor()),
+        )];
+    }
+    // The list explains a blocked way only: a name that is not resolved, or a refused account, fails elsewhere.
+    let says = format!("the list holds no network with {from} of {}", case.actor());
+    vec![Clue::speaks_for(Kind::Setting, 0.9, &source, says)]
+}
+
+/// The checks of the target's mail ports.
+fn port_checks<'a>(case: Case<'a>) -> impl Iterator<Item = &'a ProbeFact> {
+    let checks = case.obstacle.checks.iter().copied();
+    checks.filter(|check| matches!(check.check.as_str(), "tcp-mapper" | "map" | "tcp-rpc"))
+}
+
+fn check_says(check: &ProbeFact) -> (String, String) {
+    let result = match check.result {
+        ProbeResult::Ok => "answers",
+        ProbeResult::Refused => "refuses the connection",
+        ProbeResult::Timeout => "does not answer",
+        ProbeResult::Denied => "denies access",
+        ProbeResult::NotFound => "knows no endpoint",
+        ProbeResult::Reset => "closes the connection",
+        ProbeResult::Error => "fails",
+    };
+    let says = format!("{} {result} {}", check.target, check.detail);
+    (format!("{} check {}", check.from, check.check), says.trim_end().to_owned())
+}
+
+fn closed_checks(case: Case<'_>) -> Vec<Clue> {
+    let clues = port_checks(case).map(|check| {
+        let (source, says) = check_says(check);
+        match check.result {
+            ProbeResult::Ok if check.check == "tcp-mapper" => {
+                Clue::against(Kind::Probe, 0.3, &source, says)
+            }
+            ProbeResult::Ok => Clue::against(Kind::Probe, 0.8, &source, says),
+            ProbeResult::Timeout | ProbeResult::Reset | ProbeResult::Denied => {
+                Clue::speaks_for(Kind::Probe, 0.5, &source, says)
+            }
+            ProbeResult::Refused => Clue::speaks_for(Kind::Probe, 0.3, &source, says),
+            ProbeResult::NotFound | ProbeResult::Error => {
+                Clue::against(Kind::Probe, 0.2, &source, says)
+            }
+        }
+    });
+    clues.collect()
+}
+
+fn down_checks(case: Case<'_>) -> Vec<Clue> {
+    let clues = port_checks(case).map(|check| {
+        let (source, says) = check_says(check);
+        match check.result {
+            ProbeResult::Ok | ProbeResult::Denied => {
+                Clue::against(Kind::Probe, 0.85, &source, says)
+            }
+            ProbeResult::Refused | ProbeResult::NotFound => {
+                Clue::speaks_for(Kind::Probe, 0.5, &source, says)
+            }
+            ProbeResult::Timeout => Clue::speaks_for(Kind::Probe, 0.4, &source, says),
+            ProbeResult::Reset | ProbeResult::Error => {
+                Clue::speaks_for(Kind::Probe, 0.1, &source, says)
+            }
+        }
+    });
+    clues.collect()
+}
+
+/// Whether anything of the target answers, with the check that says so.
+fn life(case: Case<'_>) -> Option<(bool, String, String)> {
+    let alive = case.view.alive(case.target())?;
+    let target = case.target();
+    let check = case.view.admin_checks(target).next();
+    let source = match check {
+        Some(check) => format!("{} check admin", check.from),
+        None => format!("{target} facts"),
+    };
+    let detail = check.map_or("", |check| check.detail.as_str());
+    let says = if alive {
+        format!("the administrative interface of {target} answers {detail}")
+    } else {
+        format!("the administrative interface of {target} does not answer {detail}")
+    };
+    Some((alive, source, says.trim_end().to_owned()))
+}
+
+fn closed_but_alive(case: Case<'_>) -> Vec<Clue> {
+    let blocked =
+        case.obstacle.witnesses.iter().any(|witness| matches!(way(witness), Way::Blocked))
+            || port_checks(case).any(|check| check.result != ProbeResult::Ok);
+    match life(case) {
+        Some((true, source, says)) if blocked => {
+            vec![Clue::speaks_for(
+                Kind::Life,
+                0.5,
+                &source,
+                format!("{says}: it is up, and the port is closed"),
+            )]
+        }
+        Some((false, source, says)) => vec![Clue::against(Kind::Life, 0.5, &source, says)],
+        _ => Vec::new(),
+    }
+}
+
+fn down_or_alive(case: Case<'_>) -> Vec<Clue> {
+    match life(case) {
+        Some((true, source, says)) => vec![Clue::against(Kind::Life, 0.9, &source, says)],
+        // Who does not answer its administrator may still deny access to a peer: silence counts only beside silence.
+        Some((false, source, says)) if !case.obstacle.denied() => {
+            vec![Clue::speaks_for(Kind::Life, 0.6, &source, says)]
+        }
+        None if !case.obstacle.denied() => {
+            let says = format!("nothing could be read from {}", case.target());
+            vec![Clue::speaks_for(Kind::Life, 0.1, "doctor", says)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn open_port(case: Case<'_>) -> Vec<Remedy> {
+    let (actor, target) = (case.actor(), case.target());
+    let from = case.view.server(actor).and_then(|server| address::usable(&server.rpc));
+    if case.view.shut_out(actor, target) == Some(true)
+        && let Some(from) = from
+    {
+        let network = address::single(from);
+        let mut words = vec!["bindback", "network", "allow", "rpc", network.as_str()];
+        if let Some(config) = case.view.config(target) {
+            words.extend(["-c", config]);
+        }
+        let text = format!(
+            "On {target}, let the RPC ports be reached from {network}, the address of {actor}."
+        );
+        return with_command(text, command(&words));
+    }
+    let facts = case.view.server(target);
+    let host = case.view.host_name(actor, target).unwrap_or(target);
+    let at = facts.map(|server| server.rpc.as_str()).filter(|rpc| !rpc.is_empty());
+    let ports: Vec<String> = facts.map_or_else(Vec::new, |server| {
+        [server.mapper_port, server.rpc_port]
+            .iter()
+            .filter(|port| **port != 0)
+            .map(u16::to_string)
+            .collect()
+    });
+    let ports = if ports.is_empty() { "of RPC".to_owned() } else { ports.join(" and ") };
+    let at = at.map_or_else(String::new, |at| format!(" ({at})"));
+    in_words(format!(
+        "Open TCP ports {ports} of {host}{at} for connections from {actor}: in the firewalls between them, and on {target}."
+    ))
+}
+
+fn start_server(case: Case<'_>) -> Vec<Remedy> {
+    let target = case.target();
+    match case.view.config(target) {
+        Some(config) => {
+            with_command(format!("Start {target}."), command(&["bindback", "serve", "-c", config]))
+        }
+        None => in_words(format!(
+            "Start {target}, or bring the machine that it runs on back to the network."
+        )),
+    }
+}

@@ -1,0 +1,214 @@
+//! The engine: lets every cause speak to every obstacle, weighs, merges, ranks.
+
+use std::collections::BTreeMap;
+
+use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe};
+
+use crate::causes::{Case, Clue, Kind, RULES, Rule};
+use crate::obstacle::{Obstacle, Step, collect};
+use crate::shell::command;
+use crate::snapshot::Snapshot;
+use crate::view::View;
+
+/// A cause is listed on its own merit from this confidence on; weaker ones only to make up the three best.
+const LISTED: f64 = 0.35;
+/// The best cause must reach this much to be the answer.
+const DECIDED: f64 = 0.5;
+/// The best cause must lead the next one of its obstacle by this much to be the answer.
+const LEAD: f64 = 0.1;
+/// So many causes are always named when anything is wrong.
+const BEST: usize = 3;
+/// No diagnosis shows more observations than this: nobody reads on.
+const MAX_EVIDENCE: usize = 16;
+
+/// What is wrong between the servers of a snapshot, best cause first; nothing when nothing is.
+#[must_use]
+pub fn diagnose(snapshot: &Snapshot) -> Answer {
+    let view = View { snapshot };
+    let obstacles = collect(view);
+    let mut judged: Vec<Judged<'_>> =
+        obstacles.iter().map(|obstacle| judge(Case { view, obstacle })).collect();
+    // The clearest case leads; the names decide between equals.
+    judged.sort_by(|a, b| b.best().total_cmp(&a.best()));
+    let undecided = judged.first().is_some_and(Judged::is_undecided);
+    let next_probe = judged.iter().find(|one| one.is_undecided()).and_then(Judged::next_probe);
+    Answer { undecided, diagnoses: rank(&judged), next_probe, checks: snapshot.checks.clone() }
+}
+
+/// One cause, weighed against one obstacle.
+struct Weighed {
+    rule: &'static Rule,
+    /// What the weighing gave, unrounded: it orders the causes.
+    score: f64,
+    confidence: f64,
+    evidence: Vec<Evidence>,
+    against: Vec<Evidence>,
+}
+
+/// One obstacle with all causes, best first.
+struct Judged<'a> {
+    case: Case<'a>,
+    causes: Vec<Weighed>,
+}
+
+fn judge(case: Case<'_>) -> Judged<'_> {
+    let mut causes: Vec<Weighed> = RULES.iter().map(|rule| weigh(rule, case)).collect();
+    causes.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.rule.cause.cmp(&b.rule.cause)));
+    Judged { case, causes }
+}
+
+/// The confidence in one cause: what speaks for it joins like independent signs, what speaks against it takes its share.
+fn weigh(rule: &'static Rule, case: Case<'_>) -> Weighed {
+    let clues: Vec<Clue> = rule.clues.iter().flat_map(|clue| clue(case)).collect();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let mut against: Vec<Evidence> = Vec::new();
+    for clue in &clues {
+        let list = if clue.speaks_for { &mut evidence } else { &mut against };
+        if !list.contains(&clue.evidence) {
+            list.push(clue.evidence.clone());
+        }
+    }
+    let doubt: f64 = strongest(&clues, true).values().map(|weight| 1.0 - weight).product();
+    let rest: f64 = strongest(&clues, false).values().map(|weight| 1.0 - weight).product();
+    // Where nothing tells the causes of a group apart, the prior orders them.
+    let support =
+        if evidence.is_empty() { rule.prior * 0.1 } else { (1.0 - doubt) + rule.prior * 0.05 };
+    if evidence.is_empty() && against.is_empty() {
+        against.push(Evidence::new("doctor", "nothing that was seen speaks for it", 0.0));
+    }
+    heaviest_first(&mut evidence);
+    heaviest_first(&mut against);
+    let score = support * rest;
+    Weighed { rule, score, confidence: hundredths(score), evidence, against }
+}
+
+/// The heaviest clue of each kind.
+fn strongest(clues: &[Clue], speaks_for: bool) -> BTreeMap<Kind, f64> {
+    let mut best = BTreeMap::new();
+    for clue in clues.iter().filter(|clue| clue.speaks_for == speaks_for) {
+        let kept = best.entry(clue.kind).or_insert(0.0_f64);
+        *kept = kept.max(clue.evidence.weight);
+    }
+    best
+}
+
+fn heaviest_first(list: &mut Vec<Evidence>) {
+    list.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.source.cmp(&b.source)));
+    list.truncate(MAX_EVIDENCE);
+}
+
+/// Two digits are all that these numbers are worth; neither certainty nor impossibility is ever claimed.
+fn hundredths(confidence: f64) -> f64 {
+    (confidence.clamp(0.01, 0.99) * 100.0).round() / 100.0
+}
+
+/// The list that is shown: every cause that stands on its own, then the best of the rest.
+fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
+    let mut listed: Vec<(String, Diagnosis)> = Vec::new();
+    for one in judged {
+        for weighed in one.causes.iter().filter(|weighed| weighed.confidence >= LISTED) {
+            add(&mut listed, one.case, weighed);
+        }
+    }
+    let rest = judged.iter().flat_map(|one| one.causes.iter().map(|weighed| (one.case, weighed)));
+    for (case, weighed) in rest {
+        if listed.len() >= BEST {
+            break;
+        }
+        if listed.iter().all(|(_, diagnosis)| diagnosis.cause != weighed.rule.cause) {
+            add(&mut listed, case, weighed);
+        }
+    }
+    // A stable sort: equals keep the order in which they were found.
+    listed.sort_by(|(_, a), (_, b)| b.confidence.total_cmp(&a.confidence));
+    listed.into_iter().map(|(_, diagnosis)| diagnosis).collect()
+}
+
+/// Adds a cause to the list, or its evidence to the diagnosis that has the same cause and subject.
+fn add(listed: &mut Vec<(String, Diagnosis)>, case: Case<'_>, weighed: &Weighed) {
+    let subject = (weighed.rule.subject)(case);
+    let same =
+        listed.iter_mut().find(|(known, one)| *known == subject && one.cause == weighed.rule.cause);
+    if let Some((_, known)) = same {
+        known.confidence = known.confidence.max(weighed.confidence);
+        merge(&mut known.evidence, &weighed.evidence);
+        merge(&mut known.against, &weighed.against);
+        return;
+    }
+    let mut diagnosis = Diagnosis::new(weighed.rule.cause, weighed.confidence);
+    diagnosis.evidence.clone_from(&weighed.evidence);
+    diagnosis.against.clone_from(&weighed.against);
+    diagnosis.remedy = (weighed.rule.remedy)(case);
+    diagnosis.reads = vec![weighed.rule.page.to_owned()];
+    listed.push((subject, diagnosis));
+}
+
+fn merge(into: &mut Vec<Evidence>, more: &[Evidence]) {
+    let new: Vec<Evidence> = more.iter().filter(|one| !into.contains(one)).cloned().collect();
+    into.extend(new);
+    heaviest_first(into);
+}
+
+impl Judged<'_> {
+    fn best(&self) -> f64 {
+        self.causes.first().map_or(0.0, |weighed| weighed.confidence)
+    }
+
+    fn is_undecided(&self) -> bool {
+        let second = self.causes.get(1).map_or(0.0, |weighed| weighed.confidence);
+        self.best() < DECIDED || self.best() - second < LEAD - f64::EPSILON
+    }
+
+    /// The check that would tell the leading causes of this obstacle apart.
+    fn next_probe(&self) -> Option<NextProbe> {
+        let obstacle: &Obstacle<'_> = self.case.obstacle;
+        let view = self.case.view;
+        let (actor, target) = (self.case.actor(), self.case.target());
+        if obstacle.denied() {
+            let check = match view.read(target) {
+                None => format!(
+                    "on {target}: the newest security event 9297; its code and reason name what is wrong"
+                ),
+                Some(_) => {
+                    format!("on {target}: its accounts, beside its newest security event 9297")
+                }
+            };
+            return Some(self.probe(check, events_command(view, target, "9297"), &AUTH));
+        }
+        let second_hand = obstacle.of_step(Step::BindBack).any(|witness| !witness.first_hand);
+        if second_hand && view.read(actor).is_none() {
+            let check = format!(
+                "on {actor}: the newest event 9322; its protocol string shows how far the bind-back got"
+            );
+            return Some(self.probe(check, events_command(view, actor, "9322"), &BIND_BACK));
+        }
+        let name = view.host_name(actor, target).unwrap_or(target);
+        let check = format!(
+            "on {actor}: whether {name} is resolved, and whether its ports answer; on {target}: whether it runs"
+        );
+        Some(self.probe(check, command(&["bindback", "rpc", "ping", name]), &WAY))
+    }
+
+    fn probe(&self, check: String, command: String, tells: &[Cause]) -> NextProbe {
+        let ranked = self.causes.iter().map(|weighed| weighed.rule.cause);
+        let would_tell = ranked.filter(|cause| tells.contains(cause)).collect();
+        NextProbe { check, would_tell, command: Some(command) }
+    }
+}
+
+const AUTH: [Cause; 3] = [
+    Cause::ServiceAccountPasswordMismatch,
+    Cause::ServiceAccountMissing,
+    Cause::ServiceAccountLacksDirectoryRight,
+];
+const BIND_BACK: [Cause; 2] = [Cause::BindbackNameUnresolvable, Cause::PortFilteredByFirewall];
+const WAY: [Cause; 3] =
+    [Cause::RemoteNameUnresolvable, Cause::PortFilteredByFirewall, Cause::RemoteServerUnreachable];
+
+fn events_command(view: View<'_>, server: &str, number: &str) -> String {
+    let mut words = vec!["bindback", "events", "--id", number];
+    if let Some(config) = view.config(server) {
+        words.extend(["-c", config]);
+    }
+    command(&words)
+}

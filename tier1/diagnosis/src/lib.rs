@@ -1,0 +1,28 @@
+//! From a snapshot of facts to findings: a pure function.
+//!
+//! [`diagnose`] takes what others gathered (two servers' logs, peers, accounts, live checks) and says which cause explains
+//! it, with what speaks for and against each. It first sorts the facts into [`obstacle`]s ("WEST cannot get into EAST"),
+//! so that both directions of one fault meet, then lets each cause of [`causes`] speak to every obstacle and weighs them.
+//!
+//! Invariants: no clock (the snapshot carries its time), the same snapshot gives the same answer, only a condition that is
+//! current counts (its latest failure is newer than the latest success). Deliberately left out: gathering, and printing.
+
+mod address;
+mod catalogue;
+mod causes;
+mod engine;
+mod obstacle;
+mod shell;
+mod snapshot;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use catalogue::{Reading, catalogue, explain};
+pub use engine::diagnose;
+pub use shell::quote;
+pub use snapshot::{
+    AccountFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact, ProbeResult, QueueFacts, Role,
+    ServerFacts, Snapshot,
+};

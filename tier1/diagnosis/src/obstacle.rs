@@ -1,0 +1,404 @@
+//! Obstacles: who cannot get into whom, with everything that was seen of it.
+//!
+//! A failed call of C to D and a failed bind-back of C to D meet in the same obstacle (C, D), so one fault gives one
+//! diagnosis although it stops both directions. The table "which event on which side" of the published interface says whose
+//! failure a record is: a bind error other than 0 on the caller means that the called server could not get back in.
+
+use std::collections::BTreeMap;
+
+use event::{Event, Layer, id};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::snapshot::{FailureFacts, PeerFacts, ProbeFact, ProbeResult, ServerFacts};
+use crate::view::View;
+
+/// The kinds of live check that go from one server to another's mail ports.
+pub(crate) const ROAD_CHECKS: [&str; 4] = ["resolve", "tcp-mapper", "map", "tcp-rpc"];
+
+/// An event and a peer's last failure are of the same attempt when they are no further apart.
+const SAME_ATTEMPT: SignedDuration = SignedDuration::from_secs(10);
+
+/// On which of the two binds it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The actor called.
+    Call,
+    /// The actor was called and bound back.
+    BindBack,
+}
+
+/// One record of a failure.
+#[derive(Clone, Debug)]
+pub(crate) struct Witness {
+    /// Where it stands, for example `WEST event 9318`.
+    pub(crate) source: String,
+    pub(crate) step: Step,
+    /// True when the actor itself recorded it.
+    pub(crate) first_hand: bool,
+    pub(crate) code: u32,
+    pub(crate) layer: Option<Layer>,
+    pub(crate) says: String,
+    /// The name or address that was tried.
+    pub(crate) protocol_string: Option<String>,
+}
+
+/// One refusal in the words of the server that refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) source: String,
+    pub(crate) time: Timestamp,
+    pub(crate) user: Option<String>,
+    pub(crate) code: u32,
+    pub(crate) reason: String,
+}
+
+/// `actor` cannot get into `target`.
+#[derive(Clone, Debug)]
+pub(crate) struct Obstacle<'a> {
+    pub(crate) actor: String,
+    pub(crate) target: String,
+    pub(crate) witnesses: Vec<Witness>,
+    /// Newest first.
+    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) checks: Vec<&'a ProbeFact>,
+}
+
+impl Obstacle<'_> {
+    /// True when somebody recorded that access was denied.
+    pub(crate) fn denied(&self) -> bool {
+        !self.refusals.is_empty() || self.witnesses.iter().any(|witness| witness.code == 5)
+    }
+
+    /// The witnesses of one step.
+    pub(crate) fn of_step(&self, step: Step) -> impl Iterator<Item = &Witness> {
+        self.witnesses.iter().filter(move |witness| witness.step == step)
+    }
+}
+
+/// The obstacles of a snapshot that are current, in the order of the names.
+pub(crate) fn collect(view: View<'_>) -> Vec<Obstacle<'_>> {
+    let mut all = Collector { view, obstacles: BTreeMap::new() };
+    for server in &view.snapshot.servers {
+        for peer in &server.peers {
+            all.take_out(server, peer);
+            all.take_in(server, peer);
+        }
+    }
+    for server in &view.snapshot.servers {
+        all.take_refusals(server);
+    }
+    all.take_checks();
+    all.obstacles.into_values().collect()
+}
+
+struct Collector<'a> {
+    view: View<'a>,
+    obstacles: BTreeMap<(String, String), Obstacle<'a>>,
+}
+
+impl<'a> Collector<'a> {
+    fn obstacle(&mut self, actor: &str, target: &str) -> &mut Obstacle<'a> {
+        let key = (actor.to_ascii_uppercase(), target.to_ascii_uppercase());
+        self.obstacles.entry(key).or_insert_with(|| Obstacle {
+            actor: actor.to_owned(),
+            target: target.to_owned(),
+            witnesses: Vec::new(),
+            refusals: Vec::new(),
+            checks: Vec::new(),
+        })
+    }
+
+    /// True when a failure on a call of `caller` to `called` is newer than every success that disproves it.
+    fn is_current(&self, caller: &str, called: &str, time: Timestamp, denied: bool) -> bool {
+        if self.view.last_success(caller, called).is_some_and(|success| success >= time) {
+            return false;
+        }
+        // Both accounts are checked whichever side calls: a later success the other way disproves a denial, unless mail
+        // still waits on this way.
+        let waits = self.view.backlog(caller, called).is_some_and(|messages| messages > 0);
+        let other_way =
+            self.view.last_success(called, caller).is_some_and(|success| success >= time);
+        !(denied && other_way && !waits)
+    }
+
+    /// What `server` recorded of its own calls.
+    fn take_out(&mut self, server: &'a ServerFacts, peer: &'a PeerFacts) {
+        let logged = newest(server, id::BIND_FAILED, &peer.name);
+        let Some(record) = Record::choose(server, logged, peer.last_failure_out.as_ref()) else {
+            return;
+        };
+        if !self.is_current(
+            &server.name,
+            &peer.name,
+            record.time,
+            record.code == 5 || record.bind == 5,
+        ) {
+            return;
+        }
+        if record.bind == 0 {
+            let witness = record.witness(
+                Step::Call,
+                true,
+                format!("{} cannot call {}", server.name, peer.name),
+            );
+            self.obstacle(&server.name, &peer.name).witnesses.push(witness);
+        } else {
+            let says =
+                format!("{} calls {}, and {} cannot bind back", server.name, peer.name, peer.name);
+            let witness = record.witness(Step::BindBack, false, says);
+            self.obstacle(&peer.name, &server.name).witnesses.push(witness);
+        }
+    }
+
+    /// What `server` recorded of calls that came in.
+    fn take_in(&mut self, server: &'a ServerFacts, peer: &'a PeerFacts) {
+        let logged = newest(server, id::BIND_BACK_FAILED, &peer.name);
+        let facts = peer.last_failure_in.as_ref();
+        let (failed, refused) = match facts {
+            Some(failure) if is_refusal(server, peer, failure) => (None, Some(failure)),
+            other => (other, None),
+        };
+        if let Some(record) = Record::choose(server, logged, failed)
+            && self.is_current(&peer.name, &server.name, record.time, record.code == 5)
+        {
+            let says =
+                format!("{} was called by {} and cannot bind back to it", server.name, peer.name);
+            let witness = record.witness(Step::BindBack, true, says);
+            self.obstacle(&server.name, &peer.name).witnesses.push(witness);
+        }
+        if let Some(failure) = refused
+            && self.is_current(&peer.name, &server.name, failure.time, true)
+        {
+            let refusal = Refusal {
+                source: format!("{} peer {}", server.name, peer.name),
+                time: failure.time,
+                user: None,
+                code: failure.code,
+                reason: failure.text.clone(),
+            };
+            self.obstacle(&peer.name, &server.name).refusals.push(refusal);
+        }
+    }
+
+    /// The security violations that `server` logged.
+    fn take_refusals(&mut self, server: &'a ServerFacts) {
+        let mut latest: BTreeMap<String, &Event> = BTreeMap::new();
+        for event in server.events.iter().filter(|event| event.id == id::SECURITY_VIOLATION) {
+            let Some(actor) = self.who(server, event) else { continue };
+            let kept = latest.entry(actor.to_owned()).or_insert(event);
+            if event.time >= kept.time {
+                *kept = event;
+            }
+        }
+        for (actor, event) in latest {
+            let out = self.view.last_success(&server.name, &actor);
+            let into = self.view.last_success(&actor, &server.name);
+            let key = (actor.to_ascii_uppercase(), server.name.to_ascii_uppercase());
+            let known = self.obstacles.get(&key).is_some_and(Obstacle::denied);
+            // With nothing else to go by, any later success disproves it; beside a current denial it only has to be newer
+            // than the older of the two ways.
+            let bound = if known { out.min(into) } else { out.max(into) };
+            if bound.is_some_and(|success| success >= event.time) {
+                continue;
+            }
+            let obstacle = self.obstacle(&actor, &server.name);
+            obstacle.refusals.push(Refusal {
+                source: format!("{} event {}", server.name, event.id),
+                time: event.time,
+                user: event.word("user").map(str::to_owned),
+                code: event.code().unwrap_or(5),
+                reason: event.word("reason").unwrap_or_default().to_owned(),
+            });
+            // The event has the account's name: at the same moment it is the better record of the two.
+            obstacle
+                .refusals
+                .sort_by(|a, b| b.time.cmp(&a.time).then(b.user.is_some().cmp(&a.user.is_some())));
+            prefer_events(&mut obstacle.refusals);
+        }
+    }
+
+    /// The server whose account a security violation names.
+    fn who(&self, server: &'a ServerFacts, event: &'a Event) -> Option<&'a str> {
+        let named = event.peer.as_deref().filter(|peer| !peer.is_empty());
+        let user = event.word("user").unwrap_or_default();
+        let by_account = || {
+            server
+                .peers
+                .iter()
+                .find(|peer| !user.is_empty() && peer.account.eq_ignore_ascii_case(user))
+        };
+        let by_server = || {
+            let others = self.view.snapshot.servers.iter().filter(|one| one.name != server.name);
+            others
+                .into_iter()
+                .find(|one| !user.is_empty() && one.service_account.eq_ignore_ascii_case(user))
+        };
+        let only = || match server.peers.as_slice() {
+            [peer] => Some(peer.name.as_str()),
+            _ => None,
+        };
+        let known = named.or_else(|| by_account().map(|peer| peer.name.as_str()));
+        known.or_else(|| by_server().map(|one| one.name.as_str())).or_else(only)
+    }
+
+    /// The live checks; one that failed is an obstacle of its own.
+    fn take_checks(&mut self) {
+        for check in &self.view.snapshot.checks {
+            let Some(target) = self.view.target(check) else { continue };
+            if !ROAD_CHECKS.contains(&check.check.as_str())
+                || target.eq_ignore_ascii_case(&check.from)
+            {
+                continue;
+            }
+            let key = (check.from.to_ascii_uppercase(), target.to_ascii_uppercase());
+            if self.obstacles.contains_key(&key) || self.blocks(check, target) {
+                self.obstacle(&check.from, target).checks.push(check);
+            }
+        }
+        // A check that went well before the first that failed belongs to the same obstacle.
+        for obstacle in self.obstacles.values_mut() {
+            let view = self.view;
+            let mine = view.snapshot.checks.iter().filter(|check| {
+                ROAD_CHECKS.contains(&check.check.as_str())
+                    && check.from.eq_ignore_ascii_case(&obstacle.actor)
+                    && view
+                        .target(check)
+                        .is_some_and(|target| target.eq_ignore_ascii_case(&obstacle.target))
+            });
+            obstacle.checks = mine.collect();
+        }
+    }
+
+    /// True when a check alone shows that the road is blocked.
+    fn blocks(&self, check: &ProbeFact, target: &str) -> bool {
+        match check.result {
+            ProbeResult::Ok | ProbeResult::Error => false,
+            ProbeResult::Refused | ProbeResult::Timeout | ProbeResult::NotFound => true,
+            // A port may close on a stranger and still serve its peers: somebody else must have seen it too.
+            ProbeResult::Reset | ProbeResult::Denied => {
+                let waits =
+                    self.view.backlog(&check.from, target).is_some_and(|messages| messages > 0);
+                waits || self.view.shut_out(&check.from, target) == Some(true)
+            }
+        }
+    }
+}
+
+/// Of the refusals of one attempt only the event is kept, which names the account.
+fn prefer_events(refusals: &mut Vec<Refusal>) {
+    let times: Vec<Timestamp> =
+        refusals.iter().filter(|one| one.user.is_some()).map(|one| one.time).collect();
+    refusals.retain(|one| one.user.is_some() || !times.iter().any(|time| near(*time, one.time)));
+}
+
+/// Whether a failure on an incoming call is our refusal, and not our own failed bind-back.
+///
+/// The log tells, where it has an event of that attempt; else the code does: exact codes never go over the wire, and in a
+/// refusal no call of our own failed.
+fn is_refusal(server: &ServerFacts, peer: &PeerFacts, failure: &FailureFacts) -> bool {
+    let logged = |number| {
+        newest(server, number, &peer.name).is_some_and(|event| near(event.time, failure.time))
+    };
+    match (logged(id::SECURITY_VIOLATION), logged(id::BIND_BACK_FAILED)) {
+        (true, false) => return true,
+        (false, true) => return false,
+        _ => {}
+    }
+    let exact = matches!(failure.code, 1326 | 1317);
+    let here = matches!(failure.layer, Some(Layer::Authentication | Layer::AccessCheck) | None);
+    exact || (failure.code == 5 && failure.comms == 0 && failure.protocol_string.is_none() && here)
+}
+
+fn near(a: Timestamp, b: Timestamp) -> bool {
+    a.duration_since(b).abs() <= SAME_ATTEMPT
+}
+
+fn newest<'a>(server: &'a ServerFacts, number: u32, peer: &str) -> Option<&'a Event> {
+    let about = |event: &&Event| {
+        let named = event.peer.as_deref().or_else(|| event.word("remote_server"));
+        event.id == number && named.is_some_and(|name| name.eq_ignore_ascii_case(peer))
+    };
+    server.events.iter().filter(about).max_by_key(|event| event.time)
+}
+
+/// A failure, from the log or from what the server remembers of its peer.
+struct Record {
+    source: String,
+    time: Timestamp,
+    code: u32,
+    comms: u32,
+    bind: u32,
+    layer: Option<Layer>,
+    text: String,
+    protocol_string: Option<String>,
+}
+
+impl Record {
+    /// The newer of the two; of the same attempt the event, which says more.
+    fn choose(
+        server: &ServerFacts,
+        event: Option<&Event>,
+        facts: Option<&FailureFacts>,
+    ) -> Option<Self> {
+        match (event, facts) {
+            (Some(event), Some(facts)) if facts.time.duration_since(event.time) > SAME_ATTEMPT => {
+                Some(Self::from_facts(server, facts))
+            }
+            (Some(event), _) => Some(Self::from_event(server, event)),
+            (None, Some(facts)) => Some(Self::from_facts(server, facts)),
+            (None, None) => None,
+        }
+    }
+
+    fn from_event(server: &ServerFacts, event: &Event) -> Self {
+        let code = event.code().unwrap_or_default();
+        Self {
+            source: format!("{} event {}", server.name, event.id),
+            time: event.time,
+            code,
+            comms: event.comms().unwrap_or(code),
+            bind: event.bind().unwrap_or_default(),
+            layer: event.layer,
+            text: event.word("detail").unwrap_or_default().to_owned(),
+            protocol_string: event.word("protocol_string").map(str::to_owned),
+        }
+    }
+
+    fn from_facts(server: &ServerFacts, facts: &FailureFacts) -> Self {
+        Self {
+            source: format!("{} last failure", server.name),
+            time: facts.time,
+            code: facts.code,
+            comms: facts.comms,
+            bind: facts.bind,
+            layer: facts.layer,
+            text: facts.text.clone(),
+            protocol_string: facts.protocol_string.clone(),
+        }
+    }
+
+    fn witness(self, step: Step, first_hand: bool, mut says: String) -> Witness {
+        says.push_str(&format!(
+            ": code {}, comms error {}, bind error {}",
+            self.code, self.comms, self.bind
+        ));
+        if let Some(layer) = self.layer {
+            says.push_str(&format!(", at layer {layer}"));
+        }
+        if !self.text.is_empty() {
+            says.push_str(&format!(" ({})", self.text));
+        }
+        says.push_str(&format!(", at {}", self.time));
+        // The caller's layer of a failed bind-back says no more than that it was the bind-back.
+        let layer = self.layer.filter(|layer| first_hand || *layer != Layer::BindBack);
+        Witness {
+            source: self.source,
+            step,
+            first_hand,
+            code: self.code,
+            layer,
+            says,
+            protocol_string: self.protocol_string,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The facts that a diagnosis starts from.
+//!
+//! Whoever gathers them fills in what it knows and leaves the rest empty: an empty field says nothing, it never says "no".
+
+use std::collections::BTreeMap;
+
+use event::{Event, Layer};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One live check: the same shape as the doctor prints.
+pub use finding::Check as ProbeFact;
+/// How a live check ended.
+pub use finding::CheckResult as ProbeResult;
+
+/// All that is known at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub now: Timestamp,
+    /// Name of the server that it was taken on.
+    pub local: String,
+    /// That server and its neighbours; a neighbour that could not be reached is listed with what is known of it.
+    pub servers: Vec<ServerFacts>,
+    /// The live checks that were made.
+    #[serde(default)]
+    pub checks: Vec<ProbeFact>,
+}
+
+/// How the facts of a server were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It is the server that the snapshot was taken on.
+    Local,
+    /// Its administrative interface answered.
+    Neighbour,
+    /// Nothing answered: what is known of it comes from its neighbours or from its configuration.
+    #[default]
+    Unread,
+}
+
+/// What is known of one server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServerFacts {
+    /// Its name.
+    pub name: String,
+    /// True when its administrative interface answered, or when it is the local server and runs.
+    pub reachable: bool,
+    /// How these facts were read.
+    pub role: Role,
+    /// Path of its configuration file, as a command on its machine would name it.
+    pub config_path: Option<String>,
+    /// Its host name.
+    pub host_name: String,
+    /// The name that it hands over for the bind-back.
+    pub bind_back_name: String,
+    /// The account that it presents to others, `DOMAIN\name`.
+    pub service_account: String,
+    /// The file that holds the password of that account.
+    pub password_file: Option<String>,
+    /// The address that its RPC listener is bound to; also the address that its calls come from.
+    pub rpc: String,
+    /// Port of its endpoint mapper.
+    pub mapper_port: u16,
+    /// Port of its MTA interface.
+    pub rpc_port: u16,
+    /// Networks that may reach its RPC ports; empty when there is no such list.
+    pub rpc_allow: Vec<String>,
+    /// The peers that it is configured for.
+    pub peers: Vec<PeerFacts>,
+    /// The accounts that it accepts.
+    pub accounts: Vec<AccountFacts>,
+    /// Its own table of names.
+    pub hosts: BTreeMap<String, Vec<String>>,
+    /// Its recent events.
+    pub events: Vec<Event>,
+    /// Its queues.
+    pub queues: Vec<QueueFacts>,
+    /// Its locality table.
+    pub ltab: Vec<LtabFacts>,
+}
+
+/// What a server knows of one of its peers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PeerFacts {
+    /// The peer's name.
+    pub name: String,
+    /// The host name under which this server calls it.
+    pub host: String,
+    /// The name that it may hand over for the bind-back, if it is another one.
+    pub bind_back: Option<String>,
+    /// Port of its endpoint mapper.
+    pub mapper_port: u16,
+    /// The account that the peer is expected to use here.
+    pub account: String,
+    /// When an association to it was last opened from here (bind and bind-back both stood).
+    pub last_success_out: Option<Timestamp>,
+    /// The last failure to open one from here.
+    pub last_failure_out: Option<FailureFacts>,
+    /// When an association from it was last opened.
+    pub last_success_in: Option<Timestamp>,
+    /// The last failure on a call from it: our refusal (exact code) or our failed bind-back.
+    pub last_failure_in: Option<FailureFacts>,
+}
+
+/// One failure to open an association.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureFacts {
+    /// When.
+    pub time: Timestamp,
+    /// NT/MTA error code.
+    pub code: u32,
+    /// Status of this server's own RPC.
+    #[serde(default)]
+    pub comms: u32,
+    /// Status that the other side reported for its bind-back.
+    #[serde(default)]
+    pub bind: u32,
+    /// Where it failed.
+    #[serde(default)]
+    pub layer: Option<Layer>,
+    /// The status in words.
+    #[serde(default)]
+    pub text: String,
+    /// Protocol string: the name while it is unresolved, else address and port.
+    #[serde(default)]
+    pub protocol_string: Option<String>,
+}
+
+/// One account that a server accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFacts {
+    /// `DOMAIN\name`.
+    pub name: String,
+    /// False when it may not log on.
+    pub enabled: bool,
+    /// Its roles, for example `service-account-admin`.
+    pub roles: Vec<String>,
+    /// When its password was last set.
+    pub password_set: Timestamp,
+}
+
+/// One queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QueueFacts {
+    /// The server that it waits for.
+    pub next_hop: String,
+    /// Its state in one word.
+    pub state: String,
+    /// How many messages wait.
+    pub messages: u64,
+    /// Why they wait.
+    pub last_error: Option<String>,
+}
+
+/// One row of a locality table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LtabFacts {
+    /// Row number.
+    pub index: u32,
+    /// `out` or `in`.
+    pub direction: String,
+    /// The other server.
+    pub peer: String,
+    /// Its state in one word.
+    pub state: String,
+}
+
+impl Snapshot {
+    /// The server of this name.
+    #[must_use]
+    pub fn server(&self, name: &str) -> Option<&ServerFacts> {
+        self.servers.iter().find(|server| server.name.eq_ignore_ascii_case(name))
+    }
+}
+
+impl ServerFacts {
+    /// What this server knows of the peer of this name.
+    #[must_use]
+    pub fn peer(&self, name: &str) -> Option<&PeerFacts> {
+        self.peers.iter().find(|peer| peer.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The account of this name in the list of those that this server accepts.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<&AccountFacts> {
+        self.accounts.iter().find(|account| account.name.eq_ignore_ascii_case(name))
+    }
+}
