@@ -1,0 +1,32 @@
+//! RFC 2156 (MIXER) between RFC 822 mail and X.400, as far as mail that keeps its form needs it.
+//!
+//! A mail's content is not converted: it travels octet for octet under a content type of its
+//! own ([`oids::rfc822_content`]), and its RFC 5321 envelope travels verbatim in two private
+//! extensions. Beside them stand an O/R address and report requests that any X.400 system
+//! understands. Reports become delivery status notifications (RFC 3464, RFC 6533). Left
+//! out: conversion of contents (P2, P22) and of X.400 addresses without a mail address.
+
+pub mod oids;
+
+mod address;
+mod dsn;
+mod dsn_report;
+mod error;
+mod header;
+mod message;
+mod mime;
+mod printable;
+mod priority;
+mod smtp_envelope;
+mod status;
+
+pub use address::{to_or_address, to_rfc822};
+pub use dsn::{Action, Dsn, DsnMessage, DsnRecipient, LastError, OriginalMessage, build_dsn};
+pub use dsn_report::{carry_envelope, report_originator, report_recipients, wants_report};
+pub use error::MixerError;
+pub use header::{header_block, header_value};
+pub use message::{NewMessage, SmtpView, ViewedRecipient, build_message, indicators, smtp_view};
+pub use printable::{from_printable, to_printable};
+pub use priority::priority_from_header;
+pub use smtp_envelope::{Body, Notify, Return, SmtpOriginator, SmtpRecipient};
+pub use status::Status;
