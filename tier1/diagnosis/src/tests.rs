@@ -563,3 +563,27 @@ fn every_known_cause_has_its_page() {
     }
     assert_eq!(explain(Cause::MailStorm), None);
 }
+
+#[test]
+fn one_dead_server_is_one_diagnosis_for_all_who_miss_it() {
+    let mut snapshot = west_down();
+    let mut north = server("NORTH", "WEST", "127.0.0.4", "127.0.0.3");
+    call_failed(&mut north, Codes::own(1722), Layer::Tcp);
+    snapshot.servers.push(north);
+    let answer = diagnose(&snapshot);
+    let first = decided(&answer);
+    assert_eq!(first.cause, Cause::RemoteServerUnreachable);
+    assert!(
+        sources(first).contains(&"NORTH event 9318") && sources(first).contains(&"EAST event 9318")
+    );
+    assert_eq!(answer.diagnoses.iter().filter(|one| one.cause == first.cause).count(), 1);
+}
+
+#[test]
+fn a_name_that_fails_a_live_check_is_told_before_mail_does() {
+    let mut snapshot = healthy();
+    snapshot.checks.push(check("resolve", "west.demo.test", ProbeResult::NotFound));
+    let answer = diagnose(&snapshot);
+    assert_eq!(answer.first().unwrap().cause, Cause::RemoteNameUnresolvable);
+    assert!(!answer.undecided);
+}

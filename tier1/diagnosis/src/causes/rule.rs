@@ -83,11 +83,11 @@ pub(crate) struct Rule {
 }
 
 /// A remedy that is one command.
-fn with_command(text: String, command: String) -> Vec<Remedy> {
+pub(crate) fn with_command(text: String, command: String) -> Vec<Remedy> {
     vec![Remedy { text, command: Some(command) }]
 }
 
 /// A remedy that no command of ours can do.
-fn in_words(text: String) -> Vec<Remedy> {
+pub(crate) fn in_words(text: String) -> Vec<Remedy> {
     vec![Remedy { text, command: None }]
 }
