@@ -13,6 +13,8 @@ pub mod presentation;
 pub mod rtse;
 pub mod session;
 mod stack;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{Layer, StackError};
 pub use external::External;
