@@ -18,7 +18,7 @@ use crate::pdu::{
     AuthVerifier, Bind, BindAck, Body, ContextElement, Frame, Header, NakReason, NegotiationResult,
     Pdu, PduFlags, PduType, ProviderReason, SecTrailer,
 };
-use crate::status;
+use crate::status::{self, SEC_PKG_ERROR, Status};
 use crate::uuid::SyntaxId;
 
 /// The `call_id` of the bind and of all legs that follow it.
@@ -85,7 +85,7 @@ pub enum BindRefusal {
         reason: ProviderReason,
     },
     /// The server answered with a fault; the status is in the error's table.
-    #[error("the server refused the binding with {}", status::Status(*status))]
+    #[error("the server refused the binding with {}", Status(*status))]
     Fault {
         /// The status.
         status: u32,
@@ -96,6 +96,19 @@ pub enum BindRefusal {
     /// The security mechanism of this side could not begin.
     #[error("the security exchange could not begin")]
     Security(#[source] SecurityError),
+}
+
+impl BindRefusal {
+    /// The Win32 code under which a Windows client would report it, for events (MS-ERREF 2.2).
+    #[must_use]
+    pub fn win32(&self) -> u32 {
+        match self {
+            Self::Nak { reason, .. } => reason.win32(),
+            Self::Context { reason, .. } => reason.win32(),
+            Self::Fault { status } => Status(*status).win32(),
+            Self::NoCredentials | Self::Security(_) => SEC_PKG_ERROR,
+        }
+    }
 }
 
 /// The client side of one connection.

@@ -13,6 +13,8 @@ pub const BAD_STUB_DATA: u32 = 0x0000_06f7;
 pub const SERVER_UNAVAILABLE: u32 = 1722;
 /// The endpoint mapper has no endpoint: `EPT_S_NOT_REGISTERED`.
 pub const ENDPOINT_NOT_REGISTERED: u32 = 1753;
+/// The security mechanism of this side failed: `RPC_S_SEC_PKG_ERROR`.
+pub const SEC_PKG_ERROR: u32 = 1825;
 /// The operation number is out of range.
 pub const NCA_OP_RNG_ERROR: u32 = 0x1c01_0002;
 /// The interface is not known.

@@ -107,6 +107,17 @@ impl ProviderReason {
     pub const TRANSFER_SYNTAXES_NOT_SUPPORTED: Self = Self(2);
     /// Too many contexts.
     pub const LOCAL_LIMIT_EXCEEDED: Self = Self(3);
+
+    /// The Win32 code of the same condition, MS-ERREF 2.2.
+    #[must_use]
+    pub fn win32(self) -> u32 {
+        match self {
+            Self::ABSTRACT_SYNTAX_NOT_SUPPORTED => 1717,
+            Self::TRANSFER_SYNTAXES_NOT_SUPPORTED => 1730,
+            Self::LOCAL_LIMIT_EXCEEDED => 1723,
+            _ => 1727,
+        }
+    }
 }
 
 impl fmt::Display for ProviderReason {
@@ -147,6 +158,18 @@ impl NakReason {
     pub const AUTHENTICATION_TYPE_NOT_RECOGNIZED: Self = Self(8);
     /// The token was refused.
     pub const INVALID_CHECKSUM: Self = Self(9);
+
+    /// The Win32 code of the same condition, MS-ERREF 2.2.
+    #[must_use]
+    pub fn win32(self) -> u32 {
+        match self {
+            Self::TEMPORARY_CONGESTION | Self::LOCAL_LIMIT_EXCEEDED => 1723,
+            Self::PROTOCOL_VERSION_NOT_SUPPORTED => 1728,
+            Self::AUTHENTICATION_TYPE_NOT_RECOGNIZED => 1747,
+            Self::INVALID_CHECKSUM => 5,
+            _ => 1727,
+        }
+    }
 }
 
 impl fmt::Display for NakReason {

@@ -269,6 +269,7 @@ fn mechanisms_that_are_not_served_are_refused() {
         panic!("{events:?}");
     };
     assert_eq!(*reason, NakReason::AUTHENTICATION_TYPE_NOT_RECOGNIZED);
+    assert_eq!(reason.win32(), 1747);
     assert_eq!(versions[..], [(5, 0), (5, 1)]);
 }
 
@@ -282,10 +283,12 @@ fn a_first_token_that_is_refused_is_a_nak() {
     assert!(matches!(pair.server_events()[0], ServerEvent::AuthenticationFailed { .. }));
     let nak = pair.server.poll_transmit().unwrap();
     pair.client.handle_bytes(&nak).unwrap();
-    assert!(matches!(
-        pair.client_events()[..],
-        [ClientEvent::Refused(BindRefusal::Nak { reason: NakReason::INVALID_CHECKSUM, .. })]
-    ));
+    let events = pair.client_events();
+    let [ClientEvent::Refused(refusal)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert!(matches!(refusal, BindRefusal::Nak { reason: NakReason::INVALID_CHECKSUM, .. }));
+    assert_eq!(refusal.win32(), status::ACCESS_DENIED);
 }
 
 #[test]
