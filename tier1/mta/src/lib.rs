@@ -1,0 +1,28 @@
+//! The message transfer agent's decisions: transfer in and out, associations and the
+//! locality table, reports.
+//!
+//! X.411 (1999) clause 14 for the procedures. Pure: envelopes, pieces and the time go in,
+//! queue entries, APDUs and pieces come out. Left out so far: probes, delivery reports,
+//! redirection and distribution lists.
+
+mod association;
+mod disposition;
+mod ltab;
+mod pieces;
+mod report;
+pub mod rpc_interface;
+mod site;
+mod transfer_in;
+mod transfer_out;
+
+pub use association::{Association, AssociationError, AssociationNames, Output, Terms};
+pub use disposition::{Disposition, dispose};
+pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
+pub use pieces::{Joiner, PieceError, Splitter};
+pub use report::non_delivery;
+pub use site::Site;
+pub use transfer_in::{
+    Submission, TransferError, from_apdu, from_submission, report_entry, smtp_originator,
+    smtp_recipient,
+};
+pub use transfer_out::apdu;

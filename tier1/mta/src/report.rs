@@ -1,0 +1,107 @@
+//! Reports that this MTA makes, X.411 14.3.4 and 12.2.1.3.
+
+use jiff::Timestamp;
+use queue::Failure;
+use x400::{
+    DeliveryOutcome, DiagnosticCode, MessageTransferEnvelope, MtsIdentifier, PerRecipientFields,
+    PerRecipientReportFields, ReasonCode, Report, ReportContent, ReportTransferEnvelope,
+    SuppliedInformation, SupplementaryInformation, TraceElement, append_trace,
+};
+
+use crate::site::Site;
+
+/// Octets of the subject's header that a report returns when the whole is not asked for.
+const MAX_HEADER: usize = 64 * 1024;
+
+/// Makes the one report about recipients that could not be served; `None` where the
+/// originator wants none, or the originator is nobody.
+#[must_use]
+pub fn non_delivery(
+    site: &Site,
+    identifier: MtsIdentifier,
+    subject: &MessageTransferEnvelope,
+    content: &[u8],
+    failures: &[(u32, Failure)],
+    now: Timestamp,
+) -> Option<Report> {
+    let reverse_path = mixer::smtp_view(subject).ok()?.originator.reverse_path;
+    if reverse_path.is_empty() {
+        return None;
+    }
+    let recipients: Vec<_> = failures
+        .iter()
+        .filter_map(|(number, failure)| {
+            let fields = subject.recipients.iter().find(|fields| fields.number == *number)?;
+            wants_report(fields).then(|| failed_recipient(subject, fields, failure, now))
+        })
+        .collect();
+    if recipients.is_empty() {
+        return None;
+    }
+    let mut envelope = ReportTransferEnvelope {
+        destination: subject.originator.clone(),
+        trace: vec![TraceElement {
+            domain: identifier.domain.clone(),
+            supplied: SuppliedInformation::relayed(now),
+        }],
+        identifier,
+        extensions: Vec::new(),
+        unknown: Vec::new(),
+    };
+    // A fresh trace is well formed.
+    append_trace(&mut envelope, &site.domain, &site.mta_name, SuppliedInformation::relayed(now))
+        .ok()?;
+    let content = ReportContent {
+        subject: subject.mts_identifier.clone(),
+        intermediate_trace: Vec::new(),
+        original_eits: subject.original_eits.clone(),
+        content_type: Some(subject.content_type.clone()),
+        content_identifier: subject.content_identifier.clone(),
+        returned_content: returned(subject, content),
+        additional_information: None,
+        extensions: Vec::new(),
+        recipients,
+        unknown: Vec::new(),
+    };
+    let mut report = Report { envelope, content };
+    // The verbatim envelope is needed where the report becomes mail again.
+    mixer::carry_envelope(subject, &mut report);
+    Some(report)
+}
+
+fn wants_report(fields: &PerRecipientFields) -> bool {
+    fields.indicators.originator_report || fields.indicators.originator_non_delivery_report
+}
+
+fn failed_recipient(
+    subject: &MessageTransferEnvelope,
+    fields: &PerRecipientFields,
+    failure: &Failure,
+    now: Timestamp,
+) -> PerRecipientReportFields {
+    let arrival = subject.trace.last().map_or(now, |last| last.supplied.arrival);
+    PerRecipientReportFields {
+        actual_recipient: fields.recipient.clone(),
+        number: fields.number,
+        indicators: fields.indicators,
+        arrival,
+        converted_eits: None,
+        outcome: DeliveryOutcome::NotDelivered {
+            reason: ReasonCode(failure.reason),
+            diagnostic: failure.diagnostic.map(DiagnosticCode),
+        },
+        intended_recipient: None,
+        supplementary_information: SupplementaryInformation::new(&failure.error),
+        extensions: Vec::new(),
+        unknown: Vec::new(),
+    }
+}
+
+/// The whole content where the originator asked for it, otherwise the header of a mail.
+fn returned(subject: &MessageTransferEnvelope, content: &[u8]) -> Option<Vec<u8>> {
+    if subject.per_message_indicators.bit(MessageTransferEnvelope::CONTENT_RETURN_REQUEST) {
+        return Some(content.to_vec());
+    }
+    let header = mixer::header_block(content);
+    Some(header[..header.len().min(MAX_HEADER)].to_vec())
+}

@@ -1,0 +1,121 @@
+//! The road to a peer's MTA interface, step by step: name, mapper, map, port.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use dcerpc::SyntaxId;
+use diagnosis::{ProbeFact, ProbeResult};
+use net::{Dialer, FailureLayer, RpcFailure, Source};
+
+/// Where a road leads and from where.
+#[derive(Debug, Clone)]
+pub struct Road<'a> {
+    /// The server that walks it.
+    pub from: &'a str,
+    pub host: &'a str,
+    pub mapper_port: u16,
+    pub interface: SyntaxId,
+}
+
+/// Walks the road until a step fails; one fact for each step made.
+pub async fn check_road(dialer: &Dialer, road: &Road<'_>) -> Vec<ProbeFact> {
+    let mut facts = Vec::new();
+    let started = Instant::now();
+    let addresses = match dialer.resolver.resolve(road.host).await {
+        Ok(resolved) => {
+            let source = match resolved.source {
+                Source::Literal => "it is an address",
+                Source::Hosts => "from [hosts]",
+                Source::System => "from the system's resolver",
+            };
+            let list: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
+            let detail = format!("{}, {source}", list.join(", "));
+            facts.push(fact(road, "resolve", road.host, ProbeResult::Ok, detail, started));
+            resolved.addresses
+        }
+        Err(error) => {
+            let result = ProbeResult::NotFound;
+            facts.push(fact(road, "resolve", road.host, result, error.to_string(), started));
+            return facts;
+        }
+    };
+    for address in addresses {
+        check_address(dialer, road, address, &mut facts).await;
+    }
+    facts
+}
+
+async fn check_address(
+    dialer: &Dialer,
+    road: &Road<'_>,
+    address: IpAddr,
+    facts: &mut Vec<ProbeFact>,
+) {
+    let mapper = SocketAddr::new(address, road.mapper_port);
+    let target = format!("{}:{}", road.host, road.mapper_port);
+    let started = Instant::now();
+    if let Err(failure) = dialer.connect(mapper).await {
+        facts.push(failed(road, "tcp-mapper", &target, &failure, started));
+        return;
+    }
+    let detail = format!("{mapper} answers");
+    facts.push(fact(road, "tcp-mapper", &target, ProbeResult::Ok, detail, started));
+    let started = Instant::now();
+    let port = match dialer.map(address, road.mapper_port, &road.interface).await {
+        Ok(port) => port,
+        Err(failure) => {
+            facts.push(failed(road, "map", &target, &failure, started));
+            return;
+        }
+    };
+    let detail = format!("the interface is on port {port}");
+    facts.push(fact(road, "map", &target, ProbeResult::Ok, detail, started));
+    let (to, target) = (SocketAddr::new(address, port), format!("{}:{port}", road.host));
+    let started = Instant::now();
+    facts.push(match dialer.knock(to, &road.interface).await {
+        Ok(()) => {
+            let detail = format!("{to} answers an RPC bind");
+            fact(road, "tcp-rpc", &target, ProbeResult::Ok, detail, started)
+        }
+        Err(failure) => failed(road, "tcp-rpc", &target, &failure, started),
+    });
+}
+
+fn failed(
+    road: &Road<'_>,
+    check: &str,
+    target: &str,
+    failure: &RpcFailure,
+    started: Instant,
+) -> ProbeFact {
+    let text = failure.text.to_lowercase();
+    let result = match failure.layer {
+        FailureLayer::Name => ProbeResult::NotFound,
+        FailureLayer::Authentication => ProbeResult::Denied,
+        FailureLayer::Tcp if text.contains("refused") => ProbeResult::Refused,
+        FailureLayer::Tcp if text.contains("no answer") => ProbeResult::Timeout,
+        // It was accepted and then cut.
+        FailureLayer::Tcp if text.contains("reset") || text.contains("closed") => ProbeResult::Reset,
+        FailureLayer::Mapper => ProbeResult::NotFound,
+        FailureLayer::Tcp | FailureLayer::Bind | FailureLayer::Call => ProbeResult::Error,
+    };
+    fact(road, check, target, result, failure.text.clone(), started)
+}
+
+fn fact(
+    road: &Road<'_>,
+    check: &str,
+    target: &str,
+    result: ProbeResult,
+    detail: String,
+    started: Instant,
+) -> ProbeFact {
+    ProbeFact {
+        check: check.to_owned(),
+        from: road.from.to_owned(),
+        target: target.to_owned(),
+        result,
+        detail,
+        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }
+}
