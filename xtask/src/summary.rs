@@ -4,6 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+/// Who writes the output. Each is read by its own rules only: nextest repeats what a failed test wrote, and that looks like
+/// the other's summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runner {
+    Nextest,
+    CargoTest,
+}
+
 /// Counts read from a runner's output, line by line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -23,23 +31,33 @@ pub struct Skip {
 }
 
 impl Counts {
-    /// Takes one line of `cargo nextest run` or of `cargo test`.
-    pub fn line(&mut self, line: &str) {
+    /// Takes one line of a runner's output.
+    pub fn line(&mut self, runner: Runner, line: &str) {
         let line = line.trim();
-        if let Some((_, counts)) =
-            line.strip_prefix("Summary [").and_then(|rest| rest.split_once(" run: "))
-        {
-            self.summary(counts, ',');
-        } else if let Some((_, counts)) =
-            line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
-        {
-            self.summary(counts, ';');
-        } else if line.starts_with("PASS [") {
-            self.passed_names.extend(line.split_whitespace().last().map(str::to_owned));
-        } else if let Some(name) =
-            line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... ok"))
-        {
-            self.passed_names.insert(name.to_owned());
+        match runner {
+            Runner::Nextest => {
+                if let Some((_, counts)) =
+                    line.strip_prefix("Summary [").and_then(|rest| rest.split_once(" run: "))
+                {
+                    // One for the whole run, at its end.
+                    (self.passed, self.failed) = (0, 0);
+                    self.summary(counts, ',');
+                } else if line.starts_with("PASS [") {
+                    self.passed_names.extend(line.split_whitespace().last().map(str::to_owned));
+                }
+            }
+            Runner::CargoTest => {
+                if let Some((_, counts)) =
+                    line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+                {
+                    // One for each test program.
+                    self.summary(counts, ';');
+                } else if let Some(name) =
+                    line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... ok"))
+                {
+                    self.passed_names.insert(name.to_owned());
+                }
+            }
         }
     }
 
@@ -99,28 +117,31 @@ pub fn skips(text: &str) -> Vec<Skip> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Skip, skips};
+    use super::Runner::{CargoTest, Nextest};
+    use super::{Counts, Runner, Skip, skips};
 
-    fn count(text: &str) -> Counts {
+    fn count(runner: Runner, text: &str) -> Counts {
         let mut counts = Counts::default();
-        text.lines().for_each(|line| counts.line(line));
+        text.lines().for_each(|line| counts.line(runner, line));
         counts
     }
 
     #[test]
     fn nextest() {
         let counts = count(
-            "        PASS [   0.006s] (38/39) bindback-config tests::files::a\n        FAIL [   0.1s] (39/39) x b\n────────────\n     Summary [   0.161s] 39/45 tests run: 31 passed (2 slow, 1 flaky), 3 failed, 2 timed out, 1 exec failed, 4 skipped\n",
+            Nextest,
+            "        PASS [   0.006s] (38/39) bindback-config tests::files::a\n        FAIL [   0.1s] (39/39) x b\n    test result: FAILED. 0 passed; 1 failed; 0 ignored;\n────────────\n     Summary [   0.161s] 39/45 tests run: 31 passed (2 slow, 1 flaky), 3 failed, 2 timed out, 1 exec failed, 4 skipped\n",
         );
         assert_eq!((counts.passed, counts.failed, counts.summaries), (31, 6, 1));
         assert!(counts.passed_names.contains("tests::files::a"));
-        let one = count("     Summary [   0.1s] 1 test run: 1 passed, 0 skipped");
+        let one = count(Nextest, "     Summary [   0.1s] 1 test run: 1 passed, 0 skipped");
         assert_eq!((one.passed, one.failed), (1, 0));
     }
 
     #[test]
     fn cargo_test() {
         let counts = count(
+            CargoTest,
             "test tests::a ... ok\ntest tests::b ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\ntest result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
         );
         assert_eq!((counts.passed, counts.failed, counts.summaries), (4, 1, 2));
@@ -130,6 +151,7 @@ mod tests {
     #[test]
     fn a_skip_is_not_a_pass() {
         let mut counts = count(
+            CargoTest,
             "test tshark::decodes ... ok\ntest other ... ok\ntest result: ok. 2 passed; 0 failed;",
         );
         let found = skips(

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::scan::Scan;
-use crate::summary::{Counts, Skip, skips};
+use crate::summary::{Counts, Runner, Skip, skips};
 use crate::workspace;
 
 /// What to test.
@@ -46,12 +46,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut errors = Vec::new();
 
     if build(&root)? {
-        for (name, mut command) in runs(options) {
+        for (name, runner, mut command) in runs(options) {
             command.current_dir(&root);
             command
                 .env("BINDBACK_BIN", target.join("release/bindback"))
                 .env("BINDBACK_SKIPS", &skip_file.path);
-            let (good, heard) = stream(command).with_context(|| format!("cannot run {name}"))?;
+            let (good, heard) =
+                stream(runner, command).with_context(|| format!("cannot run {name}"))?;
             if !good && heard.failed == 0 {
                 errors.push(format!("{name} failed without a failed test; see its output above"));
             }
@@ -72,6 +73,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         skipped.extend(ignored(&root, options.name.as_deref())?);
     }
     errors.extend(required(&options.require, &skipped));
+    if let Some(name) = &options.name
+        && counts.passed + counts.failed + skipped.len() == 0
+    {
+        errors.push(format!("no test has {name} in its path"));
+    }
     let failed = counts.failed > 0 || !errors.is_empty();
     let report = Report {
         schema: "bindback.test/1",
@@ -80,8 +86,6 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         skipped,
         errors,
     };
-    // The runner writes to standard error; what it said must stand before the last line when both go to one place.
-    std::io::stderr().flush()?;
     println!("{}", serde_json::to_string(&report)?);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -97,7 +101,7 @@ fn build(root: &Path) -> Result<bool> {
 }
 
 /// The runners to start, with their names.
-fn runs(options: &Options) -> Vec<(&'static str, Command)> {
+fn runs(options: &Options) -> Vec<(&'static str, Runner, Command)> {
     let cargo = |arguments: &[&str]| {
         let mut command = Command::new(workspace::cargo());
         command.args(arguments);
@@ -114,7 +118,7 @@ fn runs(options: &Options) -> Vec<(&'static str, Command)> {
         if options.full {
             command.args(["--", "--include-ignored"]);
         }
-        return vec![("cargo test", command)];
+        return vec![("cargo test", Runner::CargoTest, command)];
     }
     let mut command =
         cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "pass"]);
@@ -122,10 +126,14 @@ fn runs(options: &Options) -> Vec<(&'static str, Command)> {
         command.args(["--run-ignored", "all"]);
     }
     filter(&mut command);
-    let mut runs = vec![("cargo nextest", command)];
+    let mut runs = vec![("cargo nextest", Runner::Nextest, command)];
     if options.name.is_none() {
         // The examples in documentation, which nextest leaves out.
-        runs.push(("cargo test --doc", cargo(&["test", "--workspace", "--doc", "--no-fail-fast"])));
+        runs.push((
+            "cargo test --doc",
+            Runner::CargoTest,
+            cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]),
+        ));
     }
     runs
 }
@@ -140,7 +148,7 @@ fn has_nextest() -> bool {
 }
 
 /// Runs a command, passing on what it writes while counting. True when it succeeded.
-fn stream(mut command: Command) -> Result<(bool, Counts)> {
+fn stream(runner: Runner, mut command: Command) -> Result<(bool, Counts)> {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
@@ -148,9 +156,9 @@ fn stream(mut command: Command) -> Result<(bool, Counts)> {
     };
     let counts = Arc::new(Mutex::new(Counts::default()));
     let other = Arc::clone(&counts);
-    // Both go to standard error: standard output is for the report alone.
-    let thread = std::thread::spawn(move || pass_on(out, &other));
-    pass_on(err, &counts)?;
+    // Both go to standard output, so that one stream has everything, the report at its end.
+    let thread = std::thread::spawn(move || pass_on(out, runner, &other));
+    pass_on(err, runner, &counts)?;
     match thread.join() {
         Ok(done) => done?,
         Err(_) => bail!("reading its output failed"),
@@ -160,13 +168,16 @@ fn stream(mut command: Command) -> Result<(bool, Counts)> {
     Ok((good, counts))
 }
 
-fn pass_on(from: impl Read, counts: &Mutex<Counts>) -> Result<()> {
+fn pass_on(from: impl Read, runner: Runner, counts: &Mutex<Counts>) -> Result<()> {
     let mut reader = BufReader::new(from);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {
         // A closed terminal is no reason to lose the count.
-        let _ = std::io::stderr().write_all(&line);
-        counts.lock().unwrap_or_else(PoisonError::into_inner).line(&String::from_utf8_lossy(&line));
+        let _ = std::io::stdout().write_all(&line);
+        counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .line(runner, &String::from_utf8_lossy(&line));
         line.clear();
     }
     Ok(())
@@ -226,7 +237,7 @@ mod tests {
     use std::process::Command;
 
     use super::{required, stream};
-    use crate::summary::Skip;
+    use crate::summary::{Runner, Skip};
 
     #[test]
     fn a_required_test_must_not_be_skipped() {
@@ -241,10 +252,12 @@ mod tests {
 
     #[test]
     fn both_outputs_are_counted() {
+        let script =
+            "echo 'test a ... ok'; echo 'test result: ok. 2 passed; 0 failed;' >&2; exit 3";
         let mut command = Command::new("sh");
-        command.args(["-c", "echo 'test result: ok. 2 passed; 0 failed;'; echo '  Summary [ 1s] 4 tests run: 3 passed, 1 failed' >&2; exit 3"]);
-        let (good, counts) = stream(command).unwrap();
+        command.args(["-c", script]);
+        let (good, counts) = stream(Runner::CargoTest, command).unwrap();
         assert!(!good);
-        assert_eq!((counts.passed, counts.failed), (5, 1));
+        assert_eq!((counts.passed, counts.failed, counts.passed_names.len()), (2, 0, 1));
     }
 }
