@@ -1,4 +1,5 @@
-//! Rust source, seen just closely enough for tidy: which octets are code, comment or literal, and where functions end.
+//! Rust source, seen just closely enough for tidy: which octets are code, comment or literal, and where functions
+//! end.
 //!
 //! Left out: everything that needs a syntax tree. Macros are read as the code that they look like.
 

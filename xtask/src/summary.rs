@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-/// Who writes the output. Each is read by its own rules only: nextest repeats what a failed test wrote, and that looks like
+/// Who writes the output. Each is read by its own rules only: nextest repeats what a failed test wrote, and that
+/// looks like
 /// the other's summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runner {

@@ -6,7 +6,8 @@ use ipnet::IpNet;
 
 use crate::names;
 
-/// A network in prefix notation; a bare address stands for itself alone. Bits after the prefix are refused, because they hide a typing error.
+/// A network in prefix notation; a bare address stands for itself alone. Bits after the prefix are refused, because
+/// they hide a typing error.
 pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address));

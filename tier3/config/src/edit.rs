@@ -1,6 +1,7 @@
 //! Changes to a configuration file that keep its comments and layout.
 //!
-//! The new text is checked as a whole before it replaces the old one in one rename, so that a reader sees the old file or the new one, and never one that
+//! The new text is checked as a whole before it replaces the old one in one rename, so that a reader sees the old
+//! file or the new one, and never one that
 //! does not load. Edits of several processes wait for each other at a lock on the folder.
 
 use std::fs::{File, OpenOptions};
@@ -203,7 +204,8 @@ fn written_name(table: &dyn TableLike, name: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The table of a section, made at the end of the file if there is none. The file has been checked, so it is a table if it is there.
+/// The table of a section, made at the end of the file if there is none. The file has been checked, so it is a table
+/// if it is there.
 #[expect(
     clippy::expect_used,
     reason = "the file was checked before, and what is inserted is a table"

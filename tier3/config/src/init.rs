@@ -25,9 +25,11 @@ pub struct Initialised {
     pub token_file: PathBuf,
 }
 
-/// Writes a new server's folder: a configuration that starts as it is, its two secrets and its folders. Nothing is ever overwritten.
+/// Writes a new server's folder: a configuration that starts as it is, its two secrets and its folders. Nothing is
+/// ever overwritten.
 ///
-/// The answers are checked first, so that a fault in them leaves nothing behind. `random` must come from a cryptographic source.
+/// The answers are checked first, so that a fault in them leaves nothing behind. `random` must come from a
+/// cryptographic source.
 pub fn init(
     folder: &Path,
     answers: &InitAnswers,

@@ -1,4 +1,5 @@
-//! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a default.
+//! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a
+//! default.
 
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
@@ -494,7 +495,7 @@ pub const KEYS: &[Key] = &[
         Integer { min: 0, max: 1024 },
         "30",
         "KiB",
-        "Octets between two checkpoints of a transfer, in kibibytes; 0 means none (X.228, 8.1.1.2).",
+        "Octets between two checkpoints of a transfer, in kibibytes; 0 means none (X.228).",
     ),
     counted(
         Association,

@@ -1,15 +1,18 @@
 //! The server's configuration file, `bindback.toml`.
 //!
-//! The file is parsed once at the edge into typed values ([`Config::load`]); nothing behind it sees a string that has not been checked. A fault is told
+//! The file is parsed once at the edge into typed values ([`Config::load`]); nothing behind it sees a string that has
+//! not been checked. A fault is told
 //! with file, line and column, with the nearest known key where a name is unknown, and with the way out ([`Fault`]).
 //!
 //! Invariants:
-//! - [`KEYS`] is the only table of keys. Defaults, units, ranges and doc lines are read from it by the parser, by the reference page ([`reference_page`])
+//! - [`KEYS`] is the only table of keys. Defaults, units, ranges and doc lines are read from it by the parser, by the
+//!   reference page ([`reference_page`])
 //!   and by the commented file that `bindback init` writes ([`template`]).
 //! - Every path in a [`Config`] is absolute, taken against the folder of the file.
 //! - An edit ([`edit`]) never leaves a file behind that would not load.
 //!
-//! Left out on purpose: reading secrets at load (see [`read_secret`]), resolving names, and opening anything that the file names.
+//! Left out on purpose: reading secrets at load (see [`read_secret`]), resolving names, and opening anything that the
+//! file names.
 
 mod address;
 mod check;

@@ -16,7 +16,8 @@ use crate::model::{
 use crate::names;
 use crate::section::Section;
 
-/// Octets of a configuration file: no real one comes near, and a wrong path (a device, a log) is refused before it fills the memory.
+/// Octets of a configuration file: no real one comes near, and a wrong path (a device, a log) is refused before it
+/// fills the memory.
 pub(crate) const FILE_MAX: u64 = 4_194_304;
 
 impl Config {

@@ -183,7 +183,7 @@ pub struct Queue {
 /// `[association]`: what is offered to RTSE, and when an idle association is released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Association {
-    /// In kibibytes; 0 means no checkpoints (X.228, 8.1.1.2).
+    /// In kibibytes; 0 means no checkpoints (X.228).
     pub checkpoint_kib: u32,
     pub window: u32,
     pub idle: Duration,

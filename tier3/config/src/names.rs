@@ -12,7 +12,8 @@ const LOCAL_PART_MAX: usize = 64;
 /// X.680, 41.4: the characters of PrintableString besides letters and digits.
 const PRINTABLE_MARKS: &str = " '()+,-./:=?";
 
-/// What keeps `text` from being a host or mail domain name (RFC 1123, 2.1; the underscore of NetBIOS names is let through).
+/// What keeps `text` from being a host or mail domain name (RFC 1123, 2.1; the underscore of NetBIOS names is let
+/// through).
 pub(crate) fn domain_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         return Some("is empty");
@@ -47,7 +48,8 @@ pub(crate) fn domain_problem(text: &str) -> Option<&'static str> {
     None
 }
 
-/// What keeps `text` from being the local part of a mailbox here (the dot-string of RFC 5321, 4.1.2, and UTF-8 as RFC 6531 allows it).
+/// What keeps `text` from being the local part of a mailbox here (the dot-string of RFC 5321, 4.1.2, and UTF-8 as RFC
+/// 6531 allows it).
 pub(crate) fn local_part_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         return Some("is empty");

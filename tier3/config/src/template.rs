@@ -37,7 +37,8 @@ pub struct InitAnswers {
     pub hosts: Vec<(String, Vec<IpAddr>)>,
     /// With an address the file also names the token file that `init` writes.
     pub admin_listen: Option<SocketAddr>,
-    /// Any other key, its value spelt as in the file; it wins over the fields above. Not for `[[peer]]` and `[hosts]`.
+    /// Any other key, its value spelt as in the file; it wins over the fields above. Not for `[[peer]]` and
+    /// `[hosts]`.
     pub set: Vec<(Section, &'static str, String)>,
 }
 

@@ -14,7 +14,8 @@ use crate::keys::Kind;
 use crate::model::{Mailboxes, StderrLevel};
 use crate::{address, names};
 
-/// Entries of one list: far more than any server listens on or serves, and small enough that the checks between lists stay quick.
+/// Entries of one list: far more than any server listens on or serves, and small enough that the checks between lists
+/// stay quick.
 const LIST_MAX: usize = 10_000;
 
 impl Found<'_> {

@@ -1,4 +1,5 @@
-//! The rules of one source file: length, functions, notes to self, and what a `lib.rs` holds. And arrows that no code uses.
+//! The rules of one source file: length, functions, notes to self, and what a `lib.rs` holds. And arrows that no code
+//! uses.
 
 use std::path::Path;
 
