@@ -42,6 +42,13 @@ pub(crate) struct Witness {
     pub(crate) protocol_string: Option<String>,
 }
 
+impl Witness {
+    /// True when access was denied: 5 is what the wire gives; the exact codes stand in records of other systems.
+    pub(crate) fn denied(&self) -> bool {
+        matches!(self.code, 5 | 1317 | 1326)
+    }
+}
+
 /// One refusal in the words of the server that refused.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
@@ -50,6 +57,8 @@ pub(crate) struct Refusal {
     pub(crate) user: Option<String>,
     pub(crate) code: u32,
     pub(crate) reason: String,
+    /// What was checked when it was refused (`authentication`, `role`, `peer` ...), where the event says so.
+    pub(crate) step: Option<String>,
 }
 
 /// `actor` cannot get into `target`.
@@ -66,7 +75,7 @@ pub(crate) struct Obstacle<'a> {
 impl Obstacle<'_> {
     /// True when somebody recorded that access was denied.
     pub(crate) fn denied(&self) -> bool {
-        !self.refusals.is_empty() || self.witnesses.iter().any(|witness| witness.code == 5)
+        !self.refusals.is_empty() || self.witnesses.iter().any(|witness| witness.denied())
     }
 
     /// The witnesses of one step.
@@ -91,6 +100,23 @@ pub(crate) fn collect(view: View<'_>) -> Vec<Obstacle<'_>> {
     all.obstacles.into_values().collect()
 }
 
+/// What an attempt failed by, as far as it matters for what disproves it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Denied,
+    Name,
+    Way,
+}
+
+/// One failed attempt of `caller` to open an association with `called`.
+struct Attempt<'a> {
+    caller: &'a str,
+    called: &'a str,
+    time: Timestamp,
+    step: Step,
+    trouble: Trouble,
+}
+
 struct Collector<'a> {
     view: View<'a>,
     obstacles: BTreeMap<(String, String), Obstacle<'a>>,
@@ -108,17 +134,27 @@ impl<'a> Collector<'a> {
         })
     }
 
-    /// True when a failure on a call of `caller` to `called` is newer than every success that disproves it.
-    fn is_current(&self, caller: &str, called: &str, time: Timestamp, denied: bool) -> bool {
-        if self.view.last_success(caller, called).is_some_and(|success| success >= time) {
+    /// True when nothing newer disproves a failure.
+    fn is_current(&self, attempt: &Attempt<'_>) -> bool {
+        let Attempt { caller, called, time, step, trouble } = *attempt;
+        let since = |from, to| self.view.last_success(from, to).is_some_and(|at| at >= time);
+        if since(caller, called) {
             return false;
         }
-        // Both accounts are checked whichever side calls: a later success the other way disproves a denial, unless mail
-        // still waits on this way.
-        let waits = self.view.backlog(caller, called).is_some_and(|messages| messages > 0);
-        let other_way =
-            self.view.last_success(called, caller).is_some_and(|success| success >= time);
-        !(denied && other_way && !waits)
+        let waiting = self.view.backlog(caller, called);
+        if waiting.is_some_and(|messages| messages > 0) {
+            return true;
+        }
+        // Whichever side calls, both accounts are checked and both ways are used; only the names may be others.
+        if since(called, caller) && trouble != Trouble::Name {
+            return false;
+        }
+        // No mail waits and live checks get through: it was another time's trouble.
+        let (actor, target) = match step {
+            Step::Call => (caller, called),
+            Step::BindBack => (called, caller),
+        };
+        trouble == Trouble::Denied || waiting.is_none() || !self.view.road_is_open(actor, target)
     }
 
     /// What `server` recorded of its own calls.
@@ -127,15 +163,11 @@ impl<'a> Collector<'a> {
         let Some(record) = Record::choose(server, logged, peer.last_failure_out.as_ref()) else {
             return;
         };
-        if !self.is_current(
-            &server.name,
-            &peer.name,
-            record.time,
-            record.code == 5 || record.bind == 5,
-        ) {
+        let step = if record.bind == 0 { Step::Call } else { Step::BindBack };
+        if !self.is_current(&record.attempt(&server.name, &peer.name, step)) {
             return;
         }
-        if record.bind == 0 {
+        if step == Step::Call {
             let witness = record.witness(
                 Step::Call,
                 true,
@@ -159,7 +191,7 @@ impl<'a> Collector<'a> {
             other => (other, None),
         };
         if let Some(record) = Record::choose(server, logged, failed)
-            && self.is_current(&peer.name, &server.name, record.time, record.code == 5)
+            && self.is_current(&record.attempt(&peer.name, &server.name, Step::BindBack))
         {
             let says =
                 format!("{} was called by {} and cannot bind back to it", server.name, peer.name);
@@ -167,7 +199,13 @@ impl<'a> Collector<'a> {
             self.obstacle(&server.name, &peer.name).witnesses.push(witness);
         }
         if let Some(failure) = refused
-            && self.is_current(&peer.name, &server.name, failure.time, true)
+            && self.is_current(&Attempt {
+                caller: &peer.name,
+                called: &server.name,
+                time: failure.time,
+                step: Step::Call,
+                trouble: Trouble::Denied,
+            })
         {
             let refusal = Refusal {
                 source: format!("{} peer {}", server.name, peer.name),
@@ -175,6 +213,7 @@ impl<'a> Collector<'a> {
                 user: None,
                 code: failure.code,
                 reason: failure.text.clone(),
+                step: None,
             };
             self.obstacle(&peer.name, &server.name).refusals.push(refusal);
         }
@@ -208,6 +247,7 @@ impl<'a> Collector<'a> {
                 user: event.word("user").map(str::to_owned),
                 code: event.code().unwrap_or(5),
                 reason: event.word("reason").unwrap_or_default().to_owned(),
+                step: event.word("step").map(str::to_owned),
             });
             // The event has the account's name: at the same moment it is the better record of the two.
             obstacle
@@ -296,12 +336,15 @@ fn prefer_events(refusals: &mut Vec<Refusal>) {
 /// The log tells, where it has an event of that attempt; else the code does: exact codes never go over the wire, and in a
 /// refusal no call of our own failed.
 fn is_refusal(server: &ServerFacts, peer: &PeerFacts, failure: &FailureFacts) -> bool {
-    let logged = |number| {
-        newest(server, number, &peer.name).is_some_and(|event| near(event.time, failure.time))
+    let distance = |number| {
+        let event = newest(server, number, &peer.name)?;
+        let distance = event.time.duration_since(failure.time).abs();
+        (distance <= SAME_ATTEMPT).then_some(distance)
     };
-    match (logged(id::SECURITY_VIOLATION), logged(id::BIND_BACK_FAILED)) {
-        (true, false) => return true,
-        (false, true) => return false,
+    match (distance(id::SECURITY_VIOLATION), distance(id::BIND_BACK_FAILED)) {
+        (Some(refused), Some(failed)) if refused != failed => return refused < failed,
+        (Some(_), None) => return true,
+        (None, Some(_)) => return false,
         _ => {}
     }
     let exact = matches!(failure.code, 1326 | 1317);
@@ -375,6 +418,15 @@ impl Record {
             text: facts.text.clone(),
             protocol_string: facts.protocol_string.clone(),
         }
+    }
+
+    fn attempt<'a>(&self, caller: &'a str, called: &'a str, step: Step) -> Attempt<'a> {
+        let trouble = match self.layer {
+            _ if matches!(self.code, 5 | 1317 | 1326) => Trouble::Denied,
+            Some(Layer::Name) => Trouble::Name,
+            _ => Trouble::Way,
+        };
+        Attempt { caller, called, time: self.time, step, trouble }
     }
 
     fn witness(self, step: Step, first_hand: bool, mut says: String) -> Witness {

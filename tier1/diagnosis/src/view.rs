@@ -130,6 +130,18 @@ impl<'a> View<'a> {
         address::shut_out(&self.server(target)?.rpc_allow, from)
     }
 
+    /// True when live checks went all the way from `actor` to the mail port of `target`, and none failed.
+    pub(crate) fn road_is_open(self, actor: &str, target: &str) -> bool {
+        let about = |check: &&ProbeFact| {
+            let kinds = crate::obstacle::ROAD_CHECKS.contains(&check.check.as_str());
+            let there = self.target(check).is_some_and(|name| name.eq_ignore_ascii_case(target));
+            kinds && there && check.from.eq_ignore_ascii_case(actor)
+        };
+        let mut mine = self.snapshot.checks.iter().filter(about);
+        let arrived = mine.clone().any(|check| check.check == "tcp-rpc");
+        arrived && mine.all(|check| check.result == ProbeResult::Ok)
+    }
+
     /// How many messages wait on `from` for `to`, where it is known.
     pub(crate) fn backlog(self, from: &str, to: &str) -> Option<u64> {
         let queues = &self.read(from)?.queues;

@@ -47,6 +47,9 @@ pub(crate) const LACKS_RIGHT: Rule = Rule {
     text: include_str!("../../../../docs/findings/service-account-lacks-directory-right.md"),
 };
 
+/// Steps of the access check at which the role was not the question.
+const NOT_THE_ROLE: [&str; 4] = ["peer", "called-name", "bind-back-name", "account"];
+
 /// The account that the actor presents to the target.
 pub(crate) fn account(case: Case<'_>) -> Option<String> {
     let refused = case.obstacle.refusals.iter().find_map(|refusal| refusal.user.clone());
@@ -68,7 +71,7 @@ fn subject(case: Case<'_>) -> String {
 fn denied(case: Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
     for witness in &case.obstacle.witnesses {
-        if witness.code == ACCESS_DENIED {
+        if witness.denied() {
             clues.push(Clue::speaks_for(Kind::Symptom, 0.3, &witness.source, &*witness.says));
         } else if !case.obstacle.denied() {
             let says = format!("{}: no account was refused", witness.says);
@@ -100,7 +103,10 @@ fn reason(case: Case<'_>, expected: u32) -> Vec<Clue> {
     let mut clues = Vec::new();
     for refusal in case.obstacle.refusals.iter().filter(|one| one.code == newest.code) {
         let says = refusal_says(case, refusal);
-        clues.push(if refusal.code == expected {
+        // Code 5 has other reasons than a missing role: a name that the account does not speak for, for one.
+        let step = refusal.step.as_deref().unwrap_or_default();
+        let elsewhere = expected == ACCESS_DENIED && NOT_THE_ROLE.contains(&step);
+        clues.push(if refusal.code == expected && !elsewhere {
             Clue::speaks_for(Kind::Reason, 0.9, &refusal.source, says)
         } else {
             Clue::against(Kind::Reason, 0.92, &refusal.source, says)
@@ -113,7 +119,7 @@ fn refusal_says(case: Case<'_>, refusal: &Refusal) -> String {
     let words = match refusal.code {
         WRONG_PASSWORD => "wrong password",
         NO_SUCH_USER => "no such user",
-        ACCESS_DENIED => "the account lacks the right",
+        ACCESS_DENIED => "access denied",
         _ => "refused",
     };
     let user = refusal.user.clone().unwrap_or_else(|| account_words(case));

@@ -48,10 +48,13 @@ fn way(witness: &Witness) -> Way {
             Way::Elsewhere
         }
         (Some(Layer::Mapper) | None, 1753) => Way::NoEndpoint,
-        (Some(Layer::Tcp | Layer::Mapper | Layer::Bind), _) => Way::Blocked,
+        // A connection that stands and is cut at once: 1722, or 1726 and 1727 (call failed).
+        (Some(Layer::Tcp), _) | (Some(Layer::Mapper | Layer::Bind), 1722 | 1726 | 1727) => {
+            Way::Blocked
+        }
         // 10054 reset, 10060 timed out, 10061 refused.
         (None | Some(Layer::BindBack), 1722 | 10054 | 10060 | 10061) => Way::Unclear,
-        (None | Some(Layer::BindBack), _) => Way::Elsewhere,
+        _ => Way::Elsewhere,
     }
 }
 

@@ -1,0 +1,87 @@
+//! Only what is current counts: snapshots in which nothing is wrong, or no longer.
+
+use super::*;
+
+#[test]
+fn health_gives_no_diagnosis() {
+    assert!(diagnose(&healthy()).is_healthy());
+    let mut checked = healthy();
+    checked.checks.push(check("resolve", "west.demo.test", ProbeResult::Ok));
+    checked.checks.push(check("tcp-mapper", "west.demo.test:40135", ProbeResult::Ok));
+    checked.checks.push(check("tcp-rpc", "127.0.0.3:40749", ProbeResult::Reset));
+    let answer = diagnose(&checked);
+    assert!(answer.is_healthy() && answer.checks.len() == 3);
+}
+
+#[test]
+fn what_was_cured_is_not_reported() {
+    for mut snapshot in [
+        wrong_password(),
+        unknown_account(),
+        without_role(),
+        no_host_name(),
+        no_bind_back_name(),
+        port_closed(),
+    ] {
+        for server in &mut snapshot.servers {
+            server.peers[0].last_success_out = Some(at(80));
+            server.queues.clear();
+        }
+        let answer = diagnose(&snapshot);
+        assert!(answer.is_healthy(), "{:?}", answer.first());
+    }
+}
+
+#[test]
+fn a_denial_is_disproved_by_a_later_success_the_other_way() {
+    let mut snapshot = wrong_password();
+    for server in &mut snapshot.servers {
+        server.queues.clear();
+    }
+    west(&mut snapshot).peers[0].last_success_out = Some(at(80));
+    assert!(diagnose(&snapshot).is_healthy());
+    let next_hop = "WEST".to_owned();
+    east(&mut snapshot).queues.push(QueueFacts { next_hop, messages: 1, ..QueueFacts::default() });
+    assert!(!diagnose(&snapshot).is_healthy(), "mail still waits on the other way");
+}
+
+#[test]
+fn strangers_in_the_log_do_not_confuse() {
+    let mut snapshot = healthy();
+    let said = SecurityViolation {
+        user: r"ORG\guest".to_owned(),
+        code: 1317,
+        ..SecurityViolation::default()
+    };
+    let stray: Event = build::security_violation(&said).stamp(at(5), "EAST");
+    east(&mut snapshot).events.push(stray);
+    assert!(diagnose(&snapshot).is_healthy());
+}
+
+#[test]
+fn a_blocked_way_is_disproved_by_a_later_success_the_other_way_but_a_name_is_not() {
+    for (mut snapshot, healed) in [(port_closed(), true), (no_host_name(), false)] {
+        west(&mut snapshot).queues.clear();
+        east(&mut snapshot).queues.clear();
+        east(&mut snapshot).peers[0].last_success_out = Some(at(80));
+        assert_eq!(diagnose(&snapshot).is_healthy(), healed);
+    }
+}
+
+#[test]
+fn a_failure_that_left_no_mail_waiting_is_disproved_by_checks() {
+    let mut snapshot = healthy();
+    call_failed(east(&mut snapshot), Codes::own(1722), Layer::Tcp);
+    for (kind, target) in [
+        ("resolve", "west.demo.test"),
+        ("tcp-mapper", "west.demo.test:40135"),
+        ("tcp-rpc", "west.demo.test:40749"),
+    ] {
+        snapshot.checks.push(check(kind, target, ProbeResult::Ok));
+    }
+    assert!(!diagnose(&snapshot).is_healthy(), "mail waits");
+    east(&mut snapshot).queues.clear();
+    assert!(diagnose(&snapshot).is_healthy());
+    snapshot.checks[2].result = ProbeResult::Refused;
+    assert!(!diagnose(&snapshot).is_healthy(), "a check failed");
+}
