@@ -12,6 +12,7 @@
 //! Left out on purpose: what the operations do, any text for a terminal, and TLS (the neighbours' interface is for loopback and protected networks).
 
 pub mod api;
+mod client;
 mod envelope;
 mod exporter;
 mod follow;
@@ -25,6 +26,8 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
+pub use client::{Client, ClientError, Following};
 pub use envelope::{Shape, WrongSchema, enveloped, opened};
 pub use exporter::{Exporter, ExporterError};
+pub use listen::{ServeError, UnixSocket, serve_tcp, serve_unix};
 pub use operations::{OperationError, Operations};
