@@ -82,7 +82,7 @@ pub(crate) fn split_escaped(
         } else if character == separator {
             push_part(&mut parts, key.take(), std::mem::take(&mut value))?;
         } else if character == '=' && key.is_none() {
-            key = Some(std::mem::take(&mut value).trim().to_owned());
+            key = Some(std::mem::take(&mut value).trim_start().to_owned());
         } else {
             value.push(character);
         }
@@ -217,7 +217,7 @@ impl Builder {
         key: String,
         value: String,
     ) -> Result<(), AddressError> {
-        let upper = key.to_ascii_uppercase();
+        let upper = key.trim_end().to_ascii_uppercase();
         let place = match upper.as_str() {
             "C" => &mut address.country,
             "ADMD" | "A" => {

@@ -163,11 +163,6 @@ pub fn mandatory<T>(
     })
 }
 
-/// A bit string of whole octets from its first bits; `length` is a number of bits.
-pub fn bit_string(bits: &[bool]) -> BitString {
-    BitString::from_bits(bits)
-}
-
 /// True when no bit of it is set.
 pub fn is_clear(bits: &BitString) -> bool {
     bits.bytes.iter().all(|octet| *octet == 0)

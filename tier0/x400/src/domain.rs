@@ -115,7 +115,8 @@ impl fmt::Display for MtsIdentifier {
 fn parts<const N: usize>(text: &str, keys: [&str; N]) -> Result<[Option<String>; N], AddressError> {
     let mut values = [const { None }; N];
     for (key, value) in split_escaped(text, ';')? {
-        let Some(at) = keys.iter().position(|known| key.eq_ignore_ascii_case(known)) else {
+        let Some(at) = keys.iter().position(|known| key.trim_end().eq_ignore_ascii_case(known))
+        else {
             return Err(AddressError::UnknownKey(key));
         };
         if !is_part(&value) {

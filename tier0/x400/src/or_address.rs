@@ -448,24 +448,20 @@ mod tests {
         assert_ne!(address("/C=US/ADMD= /"), address("/C=US/ADMD=X/"));
         assert_ne!(address("/C=US/O=A/OU=B/"), address("/C=US/O=A/OU1=B/OU2=C/"));
         // One 1988 peer sends PRMD 42 as a printable string, another as a numeric one.
-        let printable =
-            wire::from_hex("6014 3012 6104 1302 5553 6203 1301 20 a204 1302 3432 8001 31");
-        let octets = printable.unwrap();
-        let fixed = [&[0x60, 0x16, 0x30, 0x14][..], &octets[4..]].concat();
-        let read = OrName::decode(&fixed).unwrap();
+        let hex = "6016 3014 6104 13025553 6203 130120 a204 13023432 8001 31";
+        let read = OrName::decode(&wire::from_hex(hex).unwrap()).unwrap();
         assert_eq!(read.address, address("/C=US/ADMD= /PRMD=42/X121=1/"));
         assert!(wire::to_hex(&read.encode()).contains("a20412023432"));
     }
 
     #[test]
     fn unknown_attributes_are_kept() {
-        let octets = wire::from_hex("600e300c61041302555389030102 03").unwrap();
-        let fixed = [&[0x60, 0x0d, 0x30, 0x0b][..], &octets[4..]].concat();
-        let read = OrName::decode(&fixed).unwrap();
+        let octets = wire::from_hex("600d 300b 6104 13025553 8903 010203").unwrap();
+        let read = OrName::decode(&octets).unwrap();
         assert_eq!(read.address.unknown.len(), 1);
-        assert_eq!(read.encode(), fixed);
-        for end in 0..fixed.len() {
-            assert!(OrName::decode(&fixed[..end]).is_err());
+        assert_eq!(read.encode(), octets);
+        for end in 0..octets.len() {
+            assert!(OrName::decode(&octets[..end]).is_err());
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use wire::DecodeError;
 
 use crate::codec::{
-    MAX_TRACE, Raw, bit_string, list, mandatory, put_once, put_raw, put_time, read_set, text, time,
+    MAX_TRACE, Raw, list, mandatory, put_once, put_raw, put_time, read_set, text, time,
 };
 use crate::domain::GlobalDomainIdentifier;
 use crate::extensions::{ExtensionField, ExtensionKind, standard};
@@ -206,7 +206,7 @@ impl From<&BitString> for OtherActions {
 
 impl From<OtherActions> for BitString {
     fn from(actions: OtherActions) -> Self {
-        bit_string(&[actions.redirected, actions.dl_operation])
+        Self::from_bits(&[actions.redirected, actions.dl_operation])
     }
 }
 
