@@ -282,11 +282,8 @@ mod tests {
     #[test]
     fn octets_of_an_originator() {
         let field = full().to_extension();
-        let octets = "3020800d6ac3b640656173742e74657374810101820551512b324283\
-                      01ff8401018501fc";
-        let length = (octets.replace(' ', "").len() - 4) / 2;
-        let octets = octets.replace("3020", &format!("30{length:02x}"));
-        assert_eq!(field.value.as_bytes(), wire::from_hex(&octets).unwrap());
+        let hex = "3022 800d6ac3b640656173742e74657374 810101 820551512b3242 8301ff 840101 8501fc";
+        assert_eq!(field.value.as_bytes(), wire::from_hex(hex).unwrap());
         assert_eq!(SmtpOriginator::find(&[field]).unwrap(), Some(full()));
         assert_eq!(SmtpOriginator::find(&[]).unwrap(), None);
     }
