@@ -30,13 +30,13 @@ impl Default for QueueConfig {
     }
 }
 
-/// The delays between attempts: `first_s` times `factor` for each further failure up to `max_s`, each with jitter.
+/// The delays between attempts: `first_s` times the factor for each further failure up to `max_s`, each with jitter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// After the first failure, in seconds.
     pub first_s: u32,
-    /// Growth per failure.
-    pub factor: u32,
+    /// Growth per failure, in thousandths: 2000 doubles the delay.
+    pub factor_milli: u32,
     /// The longest delay, in seconds.
     pub max_s: u32,
     /// Makes the jitter differ between servers and yet repeatable.
@@ -45,7 +45,7 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { first_s: 10, factor: 2, max_s: 600, seed: 0 }
+        Self { first_s: 10, factor_milli: 2000, max_s: 600, seed: 0 }
     }
 }
 
@@ -58,10 +58,10 @@ impl Retry {
         let max = u64::from(self.max_s) * MILLIS;
         let mut millis = u64::from(self.first_s) * MILLIS;
         for _ in 1..failures {
-            if millis >= max || self.factor <= 1 {
+            if millis >= max || self.factor_milli <= 1000 {
                 break;
             }
-            millis = millis.saturating_mul(u64::from(self.factor));
+            millis = millis.saturating_mul(u64::from(self.factor_milli)) / 1000;
         }
         let draw = mix(self.seed ^ mix(salt ^ mix(u64::from(failures))));
         let jittered = millis.min(max) * (800 + draw % 401) / 1000;

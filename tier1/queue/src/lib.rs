@@ -10,7 +10,8 @@
 //! - A recipient that was transferred is removed from disk afterwards. A crash between the two leaves it queued, so it
 //!   is done again: the receiving side recognises it (dedupe keys, file names derived from message and recipient).
 //! - An accepted recipient is, at any moment, exactly one of: still queued, done, or reported.
-//! - Identifiers are never used twice, also not after a restart ([`Queue::restore`] takes the last one used).
+//! - The identifier of a message that was ever stored is not used again, also not after a restart ([`Queue::restore`]
+//!   takes the last one); one that a crash or a refusal kept from the disk may be.
 //! - Reports never produce reports.
 //!
 //! The states of a recipient and their transitions are one table, in `state.rs`.
