@@ -40,6 +40,7 @@ pub struct Queues {
 
 /// Which messages to show; without any field, all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MessageQuery {
     /// This message only.
     #[serde(default)]
@@ -151,6 +152,7 @@ pub struct LtabEntries {
 
 /// Which events to show; without any field, all that the server keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EventQuery {
     /// Not older than this.
     #[serde(default)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Request, StatusCode};
+use axum::serve::Listener;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -21,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::neighbour;
 use crate::operations::{OperationError, Operations};
@@ -46,8 +47,6 @@ const MAX_NEIGHBOURS: usize = 16;
 const BACKLOG: u32 = 64;
 /// When stopping, answers that are on their way get so long.
 const GRACE: Duration = Duration::from_secs(5);
-/// After a failed accept (no file descriptor is left, as a rule) the next is tried so much later.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the administrative interface cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +67,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct UnixSocket {
     listener: UnixListener,
-    path: PathBuf,
-    /// Device and inode of our file, so that another one at the same path is left alone.
-    file: Option<(u64, u64)>,
+    file: SocketFile,
 }
 
 impl UnixSocket {
@@ -100,13 +97,21 @@ impl UnixSocket {
         // Before it listens, so that nobody else gets in between.
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
         let listener = socket.listen(BACKLOG).map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned(), file: identity_of(path) })
+        let file = SocketFile { path: path.to_owned(), identity: identity_of(path) };
+        Ok(Self { listener, file })
     }
 }
 
-impl Drop for UnixSocket {
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    /// Device and inode of our file, so that another one at the same path is left alone.
+    identity: Option<(u64, u64)>,
+}
+
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.file.is_some() && identity_of(&self.path) == self.file {
+        if self.identity.is_some() && identity_of(&self.path) == self.identity {
             // Best effort: a file that stays is replaced by the next server.
             let _ = std::fs::remove_file(&self.path);
         }
@@ -126,8 +131,9 @@ pub async fn serve_unix<O: Operations>(
     let (stopped, stopping) = watch::channel(false);
     let router = routes::all(Shared { operations, stopping: stopping.clone() });
     let connections = Connections::new(router, MAX_LOCAL, None, stopping);
-    let accept = async || socket.listener.accept().await.map(|(stream, _)| stream);
-    serve(accept, connections, stop, stopped).await;
+    let UnixSocket { listener, file } = socket;
+    serve(listener, connections, stop, stopped).await;
+    drop(file);
 }
 
 /// Serves the neighbours' part over TCP until `stop`; every request has to present the token.
@@ -140,23 +146,20 @@ pub async fn serve_tcp<O: Operations>(
     let (stopped, stopping) = watch::channel(false);
     let router = neighbour::read_only(Shared { operations, stopping: stopping.clone() }, token);
     let connections = Connections::new(router, MAX_NEIGHBOURS, Some(NEIGHBOUR_LIFETIME), stopping);
-    let accept = async || listener.accept().await.map(|(stream, _)| stream);
-    serve(accept, connections, stop, stopped).await;
+    serve(listener, connections, stop, stopped).await;
 }
 
-async fn serve<S>(
-    accept: impl AsyncFn() -> io::Result<S>,
+async fn serve<L: Listener>(
+    mut listener: L,
     mut connections: Connections,
     stop: impl Future<Output = ()>,
     stopped: watch::Sender<bool>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+) {
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
-            () = connections.accept_one(&accept) => {}
+            () = connections.accept_one(&mut listener) => {}
         }
     }
     // The receivers live in the connections; without any there is nobody to tell.
@@ -184,18 +187,13 @@ impl Connections {
         Self { router, slots, lifetime, stopping, tasks: JoinSet::new() }
     }
 
-    async fn accept_one<S>(&mut self, accept: &impl AsyncFn() -> io::Result<S>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn accept_one(&mut self, listener: &mut impl Listener) {
         while self.tasks.try_join_next().is_some() {}
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
             return;
         };
-        let Ok(stream) = accept().await else {
-            sleep(ACCEPT_PAUSE).await;
-            return;
-        };
+        // It waits by itself after a failure, as a rule that no file descriptor is left.
+        let (stream, _) = listener.accept().await;
         let connection = one(stream, self.router.clone(), self.stopping.clone());
         let lifetime = self.lifetime;
         self.tasks.spawn(async move {

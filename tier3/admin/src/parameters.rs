@@ -38,9 +38,9 @@ pub(crate) async fn order<T: DeserializeOwned>(request: Body) -> Result<T, Respo
 }
 
 /// The query string.
-pub(crate) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Response> {
+pub(crate) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, OperationError> {
     Query::try_from_uri(uri).map(|Query(parameters)| parameters).map_err(|error| {
-        refuse(OperationError::Invalid(format!("the query string is wrong: {}", error.body_text())))
+        OperationError::Invalid(format!("the query string is wrong: {}", error.body_text()))
     })
 }
 

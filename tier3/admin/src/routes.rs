@@ -80,7 +80,7 @@ pub(crate) async fn queues<O: Operations>(State(shared): State<Shared<O>>) -> Re
 }
 
 async fn messages<O: Operations>(State(shared): State<Shared<O>>, uri: Uri) -> Answer {
-    let asked: MessageQuery = query(&uri)?;
+    let asked: MessageQuery = query(&uri).map_err(refuse)?;
     Ok(reply(shared.operations.messages(asked).await.map(|messages| Messages { messages })))
 }
 
@@ -109,7 +109,7 @@ struct EventParameters {
 }
 
 async fn events_or_follow<O: Operations>(State(shared): State<Shared<O>>, uri: Uri) -> Answer {
-    let EventParameters { since, id, limit, follow } = query(&uri)?;
+    let EventParameters { since, id, limit, follow } = query(&uri).map_err(refuse)?;
     let asked = EventQuery { since, id, limit };
     if follow {
         return Ok(follow::stream(shared, asked).await);
@@ -119,7 +119,7 @@ async fn events_or_follow<O: Operations>(State(shared): State<Shared<O>>, uri: U
 
 /// The events, without following: a neighbour has no business to stay.
 pub(crate) async fn events<O: Operations>(State(shared): State<Shared<O>>, uri: Uri) -> Answer {
-    let asked: EventQuery = query(&uri)?;
+    let asked: EventQuery = query(&uri).map_err(refuse)?;
     Ok(reply(shared.operations.events(asked).await.map(page)))
 }
 
@@ -174,7 +174,7 @@ pub(crate) async fn probe<O: Operations>(State(shared): State<Shared<O>>, reques
 }
 
 async fn send<O: Operations>(State(shared): State<Shared<O>>, uri: Uri, request: Body) -> Answer {
-    let parameters: Vec<(String, String)> = query(&uri)?;
+    let parameters: Vec<(String, String)> = query(&uri).map_err(refuse)?;
     let mut asked = SendOrder::default();
     for (name, value) in parameters {
         match name.as_str() {
