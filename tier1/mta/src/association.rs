@@ -201,11 +201,14 @@ impl Association {
     fn take_events(&mut self) -> Result<(), AssociationError> {
         while let Some(event) = self.stack.poll_event() {
             match event {
-                StackEvent::OpenIndication { bind_argument, .. } => self.answer_open(&bind_argument)?,
+                StackEvent::OpenIndication { bind_argument, .. } => {
+                    self.answer_open(&bind_argument)?
+                }
                 StackEvent::OpenConfirmed { bind_result } => self.check_result(&bind_result)?,
                 StackEvent::OpenRefused { bind_error, reason } => {
-                    let error = bind_error
-                        .and_then(|octets| MtaBindError::decode(unwrap(BIND_ERROR, &octets).ok()?).ok());
+                    let error = bind_error.and_then(|octets| {
+                        MtaBindError::decode(unwrap(BIND_ERROR, &octets).ok()?).ok()
+                    });
                     let text = match error {
                         Some(error) => format!("the peer refused the MTA bind: {}", error.name()),
                         None => format!("the peer refused the association: {reason}"),

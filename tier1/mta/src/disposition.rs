@@ -11,10 +11,18 @@ use crate::site::Site;
 /// Deliver or fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disposition {
-    Deliver { mailbox: String },
-    Fail { reason: ReasonCode, diagnostic: DiagnosticCode, text: String },
+    Deliver {
+        mailbox: String,
+    },
+    Fail {
+        reason: ReasonCode,
+        diagnostic: DiagnosticCode,
+        text: String,
+    },
     /// The mailbox moved to another server since the message was queued.
-    Move { peer: String },
+    Move {
+        peer: String,
+    },
 }
 
 /// Decides for one recipient by the routing table in force.

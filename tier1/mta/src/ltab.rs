@@ -39,6 +39,17 @@ pub enum BindState {
     Refused,
 }
 
+impl fmt::Display for BindState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Waiting => "waiting",
+            Self::Bound => "bound",
+            Self::Refused => "refused",
+        })
+    }
+}
+
 /// How far the association is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +58,17 @@ pub enum State {
     Open,
     Closed,
     Failed,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opening => "opening",
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Failed => "failed",
+        })
+    }
 }
 
 /// The codes of the last failure, as the events show them.

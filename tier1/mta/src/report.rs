@@ -5,7 +5,7 @@ use queue::Failure;
 use x400::{
     DeliveryOutcome, DiagnosticCode, MessageTransferEnvelope, MtsIdentifier, PerRecipientFields,
     PerRecipientReportFields, ReasonCode, Report, ReportContent, ReportTransferEnvelope,
-    SuppliedInformation, SupplementaryInformation, TraceElement, append_trace,
+    SupplementaryInformation, SuppliedInformation, TraceElement, append_trace,
 };
 
 use crate::site::Site;

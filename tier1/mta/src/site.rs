@@ -30,7 +30,8 @@ impl Site {
     /// characters, of which the number takes 17.
     #[must_use]
     pub fn mts_identifier(&self, id: MessageId) -> MtsIdentifier {
-        let name: String = self.mta_name.chars().filter(char::is_ascii_alphanumeric).take(15).collect();
+        let name: String =
+            self.mta_name.chars().filter(char::is_ascii_alphanumeric).take(15).collect();
         MtsIdentifier { domain: self.domain.clone(), local: format!("{name}-{id}") }
     }
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mixer::{Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient};
+use mixer::{
+    Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient,
+};
 use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority};
 use routing::{Route, Table};
 use wire::DecodeError;
 use x400::{
-    MessageTransferEnvelope, MtsApdu, PerRecipientFields, Report, SuppliedInformation, append_trace,
+    Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Report, SuppliedInformation,
+    append_trace,
 };
 
 use crate::site::Site;
@@ -97,24 +100,21 @@ pub fn from_apdu(
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     match MtsApdu::decode(apdu)? {
-        MtsApdu::Message(message) => {
-            from_message(site, id, message.envelope, message.content, now, routes, life)
-        }
+        MtsApdu::Message(message) => from_message(site, id, message, now, routes, life),
         MtsApdu::Report(report) => from_report(site, id, report, now, routes, life),
         MtsApdu::Probe(_) => Err(TransferError::Probe),
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one decoded APDU")]
 fn from_message(
     site: &Site,
     id: MessageId,
-    mut envelope: MessageTransferEnvelope,
-    content: Vec<u8>,
+    message: Message,
     now: Timestamp,
     routes: &Table,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
+    let Message { mut envelope, content } = message;
     let view = mixer::smtp_view(&envelope)?;
     // The life of a message counts from its submission, wherever it is.
     let submitted = envelope.trace.first().map_or(now, |first| first.supplied.arrival);
@@ -242,9 +242,7 @@ pub fn smtp_recipient(recipient: &smtp::Recipient) -> SmtpRecipient {
         address: recipient.address.clone(),
         notify: recipient.notify.map(|notify| match notify {
             smtp::Notify::Never => Notify::Never,
-            smtp::Notify::On { success, failure, delay } => {
-                Notify::On { success, failure, delay }
-            }
+            smtp::Notify::On { success, failure, delay } => Notify::On { success, failure, delay },
         }),
         orcpt: recipient.orcpt.clone(),
     }

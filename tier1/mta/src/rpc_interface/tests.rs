@@ -10,9 +10,7 @@ fn idl() -> String {
 /// The operations in order, each with its parameters in order.
 fn operations() -> Vec<(String, Vec<String>)> {
     let idl = idl();
-    let word = |text: &str| {
-        text.rsplit([' ', '*']).next().unwrap_or_default().to_owned()
-    };
+    let word = |text: &str| text.rsplit([' ', '*']).next().unwrap_or_default().to_owned();
     idl.split("error_status_t Mta")
         .skip(1)
         .map(|text| {
@@ -43,7 +41,11 @@ fn the_interface_is_the_one_of_the_idl() {
 #[test]
 fn the_operations_are_those_of_the_idl() {
     let expected = [
-        (MTA_BIND, "MtaBind", "binding caller_name called_name bind_back_binding token max_piece agreed_piece bind_status channel"),
+        (
+            MTA_BIND,
+            "MtaBind",
+            "binding caller_name called_name bind_back_binding token max_piece agreed_piece bind_status channel",
+        ),
         (MTA_BIND_BACK, "MtaBindBack", "binding called_name token max_piece agreed_piece channel"),
         (MTA_TRANSFER, "MtaTransfer", "channel sequence flags length piece"),
         (MTA_UNBIND, "MtaUnbind", "channel"),

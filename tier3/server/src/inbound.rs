@@ -1,0 +1,47 @@
+//! From a peer's APDU to the queue: kept before it is confirmed, taken only once.
+
+use jiff::Timestamp;
+use mta::TransferError;
+use store::StoreError;
+
+use crate::mail_queue::AcceptError;
+use crate::node::Node;
+use crate::settings;
+
+/// An APDU was not taken; the peer keeps it.
+#[derive(Debug, thiserror::Error)]
+pub enum InboundError {
+    #[error("the transfer cannot be taken")]
+    Transfer(#[from] TransferError),
+    #[error("the transfer cannot be kept")]
+    Accept(#[from] AcceptError),
+    #[error("cannot read the store")]
+    Store(#[from] StoreError),
+}
+
+/// Takes an APDU; returns once it is on disk.
+///
+/// # Errors
+/// It cannot be read or kept.
+pub async fn take(node: &Node, apdu: &[u8]) -> Result<(), InboundError> {
+    let config = node.config();
+    let site = settings::site(&config);
+    let id = node.queue.next_id();
+    let routes = node.routes();
+    let life = |priority, submitted| node.queue.expires(priority, submitted);
+    let mut entry = mta::from_apdu(&site, id, apdu, Timestamp::now(), &routes, life)?;
+    // A part of the recipients may have been taken before: by another route, or before a
+    // crash that came between keeping the message and confirming it.
+    let taken = node.queue.taken(&entry.seen)?;
+    if taken.iter().all(|taken| *taken) {
+        return Ok(());
+    }
+    let mut fresh = taken.iter().map(|taken| !taken);
+    entry.recipients.retain(|_| fresh.next().unwrap_or(true));
+    let mut fresh = taken.iter().map(|taken| !taken);
+    entry.seen.retain(|_| fresh.next().unwrap_or(true));
+    match node.queue.accept(entry).await {
+        Ok(_) | Err(AcceptError::Repeated) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,26 @@
+//! Listeners and runtime: the running server.
+//!
+//! The rooms below decide; here their decisions are carried out: sockets, tasks, the store,
+//! events. [`run`] is the whole of it; [`Offline`] does what can be done while nothing runs.
+
+mod account_table;
+mod event_log;
+mod facts;
+mod inbound;
+mod link;
+mod local_delivery;
+mod mail_queue;
+mod node;
+mod notification;
+mod operations;
+mod outbound;
+mod peer_state;
+mod reporting;
+mod route_table;
+mod rpc_listener;
+mod runtime;
+mod settings;
+mod smtp_listener;
+
+pub use operations::Offline;
+pub use runtime::{ServeError, run};

@@ -1,0 +1,335 @@
+//! Being called: may this account bind, and can the caller be bound back.
+//!
+//! The bind-back goes only to a name and port that the configuration gives for the peer that
+//! the proved account speaks for: otherwise a caller could make this server send its
+//! credentials to any place it likes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dcerpc::{AuthLevel, ContextHandle, StringBinding, status::Status};
+use event::Layer;
+use identity::{AccountName, Role};
+use jiff::Timestamp;
+use mta::rpc_interface::{
+    Bind, BindAnswer, BindBack, BindBackAnswer, INTERFACE, MTA_BIND_BACK, MTA_UNBIND_BACK,
+    PIECE_LIMIT, Piece,
+};
+use mta::{Association, AssociationNames, Direction, Output};
+use net::{FailureLayer, RpcClient, RpcFailure, RpcTarget};
+use tokio::sync::mpsc;
+
+use super::channel::{Channel, ChannelEnd};
+use super::records::{self, BackFailure, Refusal};
+use crate::inbound;
+use crate::node::Node;
+use crate::settings::chain;
+
+/// How long the last pieces and the unbind of a finished association may take.
+const LEAVE: Duration = Duration::from_secs(5);
+
+/// An MtaBind with what the RPC layer knows of its caller.
+pub struct BindRequest {
+    pub bind: Bind,
+    pub principal: AccountName,
+    pub address: String,
+    /// The handle that the caller will send its pieces on.
+    pub channel: ContextHandle,
+    pub incoming: mpsc::Receiver<Piece>,
+}
+
+/// Why a bind is refused: what the event says; the wire says 5.
+pub(super) struct Denied {
+    pub reason: String,
+    pub step: &'static str,
+}
+
+/// Win32 `ERROR_ACCESS_DENIED`, all that a refused caller learns.
+pub(super) const ACCESS_DENIED: u32 = 5;
+
+/// Answers MtaBind after the bind-back stands or has failed.
+pub async fn answer_bind(node: Arc<Node>, request: BindRequest) -> BindAnswer {
+    let refusal = |status, bind_status| BindAnswer {
+        agreed_piece: 0,
+        bind_status,
+        channel: ContextHandle::NULL,
+        status,
+    };
+    let config = node.config();
+    let caller = request.bind.caller_name.clone();
+    let target = match check_caller(&node, &request) {
+        Ok(target) => target,
+        Err(denied) => {
+            let known = config.peer(&caller).map(|peer| peer.name.as_str());
+            refuse(&node, &request.principal, &request.address, known, &denied);
+            return refusal(ACCESS_DENIED, 0);
+        }
+    };
+    let account = request.principal.to_string();
+    let row = node.ltab().open(Direction::In, &caller, &account, Timestamp::now());
+    let Ok(ltab_index) = row else {
+        let limit = u32::try_from(config.rpc.ltab_limit).unwrap_or(u32::MAX);
+        node.log(event::build::locality_table_full(limit));
+        // ERROR_NOT_ENOUGH_QUOTA
+        return refusal(1816, 0);
+    };
+    let deadline = config.rpc.bind_back_timeout;
+    let bound = tokio::time::timeout(
+        deadline,
+        bind_back(&node, &caller, &target, &request.bind, ltab_index),
+    );
+    let (client, answer) = match bound.await {
+        Ok(Ok(bound)) => bound,
+        Ok(Err(status)) => return refusal(status, status),
+        Err(_) => {
+            let failure = RpcFailure {
+                layer: FailureLayer::Tcp,
+                code: 1722,
+                text: format!("the bind-back took longer than {} s", deadline.as_secs()),
+                protocol_string: target.protocol_string(),
+            };
+            records::bind_back_failed(
+                &node,
+                &BackFailure {
+                    peer: &caller,
+                    name: &target.host,
+                    account: None,
+                    ltab_index,
+                    failure,
+                },
+            );
+            return refusal(1722, 1722);
+        }
+    };
+    let agreed_piece = answer.agreed_piece.min(request.bind.max_piece);
+    let protocol_string =
+        format!("ncacn_ip_tcp:{}[{}]", client.remote().ip(), client.remote().port());
+    records::opened(&node, &caller, Direction::In, ltab_index, &protocol_string);
+    if node.histories.get(&caller).out_is_failing() {
+        // The peer is there again: whatever waits for it need not wait for its timer.
+        node.wake_peer(&caller);
+    }
+    let handle = request.channel;
+    let channel =
+        Channel::new(&caller, client, answer.channel, request.incoming, config.rpc.call_timeout);
+    let piece = usize::try_from(agreed_piece).unwrap_or(PIECE_LIMIT).min(PIECE_LIMIT);
+    tokio::spawn(serve(Arc::clone(&node), caller, channel, piece, ltab_index));
+    BindAnswer { agreed_piece, bind_status: 0, channel: handle, status: 0 }
+}
+
+/// Who may bind: a configured peer, proved by the account it is configured with, which has
+/// the role; and where it may be bound back.
+fn check_caller(node: &Node, request: &BindRequest) -> Result<RpcTarget, Denied> {
+    let config = node.config();
+    let bind = &request.bind;
+    let Some(peer) = config.peer(&bind.caller_name) else {
+        let reason = format!("{:?} is no configured peer", bind.caller_name);
+        return Err(Denied { reason, step: "peer" });
+    };
+    check_account(node, &peer.account, &request.principal, &peer.name)?;
+    if bind.called_name != config.server.name {
+        let reason = format!(
+            "called as {:?}, but this MTA's name is {:?}",
+            bind.called_name, config.server.name
+        );
+        return Err(Denied { reason, step: "called-name" });
+    }
+    let (name, port) = split_binding(&bind.bind_back_binding).ok_or_else(|| Denied {
+        reason: format!("{:?} is no string binding for a bind-back", bind.bind_back_binding),
+        step: "bind-back-name",
+    })?;
+    let allowed =
+        name.eq_ignore_ascii_case(&peer.bind_back) || name.eq_ignore_ascii_case(&peer.host);
+    if !allowed || port != peer.mapper_port {
+        let reason = format!(
+            "asks to be bound back at {name}[{port}], configured is {}[{}]",
+            peer.bind_back, peer.mapper_port
+        );
+        return Err(Denied { reason, step: "bind-back-name" });
+    }
+    Ok(RpcTarget { host: name, mapper_port: port, interface: INTERFACE, level: AuthLevel::Privacy })
+}
+
+/// The account must be the peer's and have the role on this server.
+pub(super) fn check_account(
+    node: &Node,
+    expected: &AccountName,
+    principal: &AccountName,
+    peer: &str,
+) -> Result<(), Denied> {
+    if !expected.matches(principal) {
+        let reason = format!("{principal} does not speak for {peer}, {expected} does");
+        return Err(Denied { reason, step: "account" });
+    }
+    if !node.accounts.has_role(principal, Role::ServiceAccountAdmin) {
+        let reason = format!("{principal} does not have the role {}", Role::ServiceAccountAdmin);
+        return Err(Denied { reason, step: "role" });
+    }
+    Ok(())
+}
+
+/// Logs the exact reason of a refusal by the access check.
+pub(super) fn refuse(
+    node: &Node,
+    principal: &AccountName,
+    address: &str,
+    peer: Option<&str>,
+    denied: &Denied,
+) {
+    records::refused(
+        node,
+        &Refusal {
+            user: principal.to_string(),
+            peer,
+            address: address.to_owned(),
+            code: ACCESS_DENIED,
+            reason: denied.reason.clone(),
+            step: denied.step,
+            layer: Layer::AccessCheck,
+        },
+    );
+}
+
+fn split_binding(text: &str) -> Option<(String, u16)> {
+    let binding: StringBinding = text.parse().ok()?;
+    Some((binding.host().to_owned(), binding.port()?))
+}
+
+/// Opens this server's channel towards the caller; the error is the status for the caller.
+async fn bind_back(
+    node: &Node,
+    caller: &str,
+    target: &RpcTarget,
+    bind: &Bind,
+    ltab_index: u32,
+) -> Result<(RpcClient, BindBackAnswer), u32> {
+    let config = node.config();
+    let Some(peer) = config.peer(caller) else { return Err(ACCESS_DENIED) };
+    let fail = |account: Option<&AccountName>, failure: RpcFailure| {
+        let code = failure.code;
+        records::bind_back_failed(
+            node,
+            &BackFailure { peer: caller, name: &target.host, account, ltab_index, failure },
+        );
+        code
+    };
+    let at = |layer, code, text: String, protocol_string: String| RpcFailure {
+        layer,
+        code,
+        text,
+        protocol_string,
+    };
+    let (account, password) = node.credentials_for(peer).map_err(|error| {
+        fail(None, at(FailureLayer::Authentication, 1326, chain(&error), target.protocol_string()))
+    })?;
+    let opened = node.dialer().open(target, || node.initiator(&account, &password)).await;
+    let client = match opened {
+        Ok(client) => client,
+        Err(failures) => {
+            // One event for each name or address that was tried; the last has the last word.
+            let mut status = 1722;
+            for failure in failures {
+                status = fail(Some(&account), failure);
+            }
+            return Err(status);
+        }
+    };
+    let binding = format!("ncacn_ip_tcp:{}[{}]", client.remote().ip(), client.remote().port());
+    let request = BindBack {
+        called_name: config.server.name.clone(),
+        token: bind.token,
+        max_piece: u32::try_from(PIECE_LIMIT).unwrap_or(u32::MAX),
+    };
+    let result = client.call(MTA_BIND_BACK, request.encode(), config.rpc.call_timeout).await;
+    let reply = result.map_err(|error| {
+        let (code, layer) = match &error {
+            net::CallError::Fault { status } => {
+                (Status(*status).win32(), FailureLayer::Authentication)
+            }
+            _ => (1722, FailureLayer::Call),
+        };
+        let text = match code {
+            ACCESS_DENIED => format!("{caller} denied access to the bind-back"),
+            _ => format!("MtaBindBack at {caller}: {}", chain(&error)),
+        };
+        fail(Some(&account), at(layer, code, text, binding.clone()))
+    })?;
+    match BindBackAnswer::decode(&reply.stub, reply.order) {
+        Ok(answer) if answer.status == 0 => Ok((client, answer)),
+        Ok(answer) => {
+            let text = format!("{caller} refused the bind-back: error {}", answer.status);
+            Err(fail(
+                Some(&account),
+                at(FailureLayer::Authentication, answer.status, text, binding),
+            ))
+        }
+        Err(error) => {
+            Err(fail(Some(&account), at(FailureLayer::Call, 1783, error.to_string(), binding)))
+        }
+    }
+}
+
+/// Takes what the caller sends until the association is over.
+async fn serve(node: Arc<Node>, peer: String, mut channel: Channel, piece: usize, index: u32) {
+    let config = node.config();
+    let names =
+        AssociationNames { local_mta: config.server.name.clone(), remote_mta: peer.clone() };
+    let mut association = Association::respond(names, crate::settings::terms(&config), piece);
+    let end = tokio::select! {
+        end = receive(&node, &peer, &mut channel, &mut association, index) => end,
+        () = drained(&node) => {
+            association.abort();
+            Ok(None)
+        }
+    };
+    channel.flush(&mut association, LEAVE).await;
+    let why = match end {
+        Ok(why) => why,
+        Err(end) => Some(chain(&end)),
+    };
+    if why.is_none()
+        && let Err(error) = channel.unbind(MTA_UNBIND_BACK, LEAVE).await
+    {
+        node.log(event::build::unbind_back_failed(&event::build::ChannelBroken {
+            ltab_index: index,
+            code: 1722,
+            remote_server: peer.clone(),
+            detail: error.to_string(),
+        }));
+    }
+    records::ended(&node, &peer, index, why.as_deref());
+}
+
+/// A stopping server lets callers finish what they are sending for a moment.
+async fn drained(node: &Node) {
+    node.stopped().await;
+    tokio::time::sleep(LEAVE).await;
+}
+
+async fn receive(
+    node: &Arc<Node>,
+    peer: &str,
+    channel: &mut Channel,
+    association: &mut Association,
+    index: u32,
+) -> Result<Option<String>, ChannelEnd> {
+    loop {
+        match channel.next_output(association).await? {
+            Output::Received(apdu) => {
+                let kept = inbound::take(node, &apdu).await;
+                let answered = match kept {
+                    Ok(()) => association.confirm(),
+                    Err(error) => {
+                        eprintln!("transfer from {peer} refused: {}", chain(&error));
+                        association.refuse()
+                    }
+                };
+                answered
+                    .map_err(|source| ChannelEnd::Protocol { peer: peer.to_owned(), source })?;
+                node.ltab().update(index, |row| row.messages += 1);
+            }
+            Output::Ended(why) => return Ok(why),
+            Output::Opened | Output::Sent | Output::NotSent(_) => {}
+        }
+    }
+}

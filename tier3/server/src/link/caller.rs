@@ -1,0 +1,342 @@
+//! Calling a peer: one task for each peer that opens associations while mail waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dcerpc::{AuthLevel, status::Status};
+use event::Layer;
+use event::build::{self, CallCancelled, Codes};
+use jiff::Timestamp;
+use mta::rpc_interface::{
+    AssociationToken, Bind, BindAnswer, INTERFACE, MTA_BIND, MTA_UNBIND, PIECE_LIMIT,
+};
+use mta::{Association, AssociationNames, Direction, Output};
+use net::{CallError, RpcClient, RpcTarget};
+use queue::{NextHop, Outcome, Work};
+use tokio::sync::oneshot;
+
+use super::channel::{Channel, ChannelEnd};
+use super::records::{self, OutFailure};
+use crate::node::{ExpectedBindBack, Node, random};
+use crate::outbound;
+use crate::settings::chain;
+
+/// How long the peer may take to answer the P1 bind, and to take its leave.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// RTSE transfer of one message: its answer waits for the peer's disk.
+const TRANSFER: Duration = Duration::from_secs(600);
+
+/// An association that stands, as its caller holds it.
+struct Open {
+    channel: Channel,
+    association: Association,
+    ltab_index: u32,
+}
+
+/// Serves one peer until the server stops.
+pub async fn run_peer(node: Arc<Node>, peer: String) {
+    let hop = NextHop::Peer(peer.clone());
+    let (ready, greeting) = (node.queue.ready(&hop), node.greeting(&peer));
+    loop {
+        tokio::select! {
+            () = ready.notified() => {}
+            () = greeting.notified() => {}
+            () = node.stopped() => return,
+        }
+        match open(&node, &peer).await {
+            Ok(open) => {
+                node.queue.hop_up(&hop);
+                let index = open.ltab_index;
+                let why = serve(&node, &peer, &hop, open).await.err().map(|end| chain(&end));
+                records::ended(&node, &peer, index, why.as_deref());
+                if let Some(why) = why {
+                    node.queue.hop_failed(&hop, &why);
+                }
+            }
+            Err(why) => {
+                node.queue.hop_failed(&hop, &why);
+                log_retry(&node, &peer, &hop);
+            }
+        }
+    }
+}
+
+/// Event 301: when the next attempt will be.
+fn log_retry(node: &Node, peer: &str, hop: &NextHop) {
+    let next = node.queue.view(|queue, now| {
+        let hops = queue.hops(now);
+        let view = hops.into_iter().find(|view| view.next_hop == *hop)?;
+        Some(view.next_attempt?.duration_since(now).as_secs())
+    });
+    if let Some(seconds) = next.and_then(|seconds| u32::try_from(seconds).ok()) {
+        node.log(build::retry_timer(peer, Some(peer), 0, seconds));
+    }
+}
+
+/// Binds, waits for the bind-back, and opens the association.
+async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, String> {
+    let config = node.config();
+    let peer = config.peer(peer_name).ok_or_else(|| format!("{peer_name} is no peer any more"))?;
+    let (account, password) = node.credentials_for(peer).map_err(|error| chain(&error))?;
+    let row = node.ltab().open(Direction::Out, &peer.name, &account.to_string(), Timestamp::now());
+    let ltab_index = row.map_err(|full| {
+        node.log(build::locality_table_full(u32::try_from(full.limit).unwrap_or(u32::MAX)));
+        full.to_string()
+    })?;
+    let target = RpcTarget {
+        host: peer.host.clone(),
+        mapper_port: peer.mapper_port,
+        interface: INTERFACE,
+        level: AuthLevel::Privacy,
+    };
+    let fail = |codes, layer, detail: String, protocol_string: String| {
+        let said = OutFailure {
+            peer: &peer.name,
+            host: &peer.host,
+            account: Some(&account),
+            ltab_index,
+            codes,
+            layer,
+            detail,
+            protocol_string,
+        };
+        records::out_failed(node, &said);
+        said.detail
+    };
+    let client =
+        node.dialer().open(&target, || node.initiator(&account, &password)).await.map_err(
+            |failures| {
+                // One event for the bind: the last address tried has the last word.
+                let Some(last) = failures.into_iter().next_back() else {
+                    return fail(
+                        Codes::own(1722),
+                        Layer::Tcp,
+                        "no address".to_owned(),
+                        target.protocol_string(),
+                    );
+                };
+                fail(
+                    Codes::own(last.code),
+                    records::layer_of(last.layer),
+                    last.text,
+                    last.protocol_string,
+                )
+            },
+        )?;
+    let protocol_string =
+        format!("ncacn_ip_tcp:{}[{}]", client.remote().ip(), client.remote().port());
+    match bind(node, &client, &peer.name).await {
+        Ok(bound) => {
+            let channel = Channel::new(
+                &peer.name,
+                client,
+                bound.answer.channel,
+                bound.back.incoming,
+                config.rpc.call_timeout,
+            );
+            let open = handshake(node, &peer.name, channel, &bound.answer, ltab_index).await?;
+            records::opened(node, &peer.name, Direction::Out, ltab_index, &protocol_string);
+            Ok(open)
+        }
+        Err(refused) => {
+            if let Some(waited) = refused.silent_for {
+                log_cancelled(node, &peer.name, ltab_index, "MtaBind", waited, &protocol_string);
+            }
+            Err(fail(refused.codes, refused.layer, refused.detail, protocol_string))
+        }
+    }
+}
+
+struct Bound {
+    answer: BindAnswer,
+    back: super::BoundBack,
+}
+
+struct BindRefused {
+    codes: Codes,
+    layer: Layer,
+    detail: String,
+    silent_for: Option<Duration>,
+}
+
+/// MtaBind; its answer comes after the peer's MtaBindBack has arrived here.
+async fn bind(node: &Node, client: &RpcClient, peer: &str) -> Result<Bound, BindRefused> {
+    let config = node.config();
+    let token = AssociationToken(random());
+    let (bound, mut bound_back) = oneshot::channel();
+    let waiting = ExpectedBindBack { peer: peer.to_owned(), bound };
+    node.expected().insert(token, waiting);
+    let request = Bind {
+        caller_name: config.server.name.clone(),
+        called_name: peer.to_owned(),
+        bind_back_binding: format!(
+            "ncacn_ip_tcp:{}[{}]",
+            config.rpc.bind_back_name, config.rpc.mapper_port
+        ),
+        token,
+        max_piece: u32::try_from(PIECE_LIMIT).unwrap_or(u32::MAX),
+    };
+    // The peer may use all of its own deadline for the bind-back before it answers.
+    let patience = config.rpc.bind_back_timeout + config.rpc.call_timeout;
+    let result = client.call(MTA_BIND, request.encode(), patience).await;
+    node.expected().remove(&token);
+    let refused =
+        |codes, layer, detail: String| BindRefused { codes, layer, detail, silent_for: None };
+    let reply = result.map_err(|error| call_refused(peer, &error))?;
+    let answer = BindAnswer::decode(&reply.stub, reply.order)
+        .map_err(|error| refused(Codes::own(1783), Layer::Call, error.to_string()))?;
+    if answer.bind_status != 0 {
+        let detail = format!("{peer} could not bind back: error {}", answer.bind_status);
+        return Err(refused(Codes::reported(answer.bind_status), Layer::BindBack, detail));
+    }
+    if answer.status != 0 {
+        let detail = format!("{peer} refused the MTA bind: error {}", answer.status);
+        return Err(refused(Codes::own(answer.status), Layer::AccessCheck, detail));
+    }
+    match bound_back.try_recv() {
+        Ok(back) => Ok(Bound { answer, back }),
+        Err(_) => {
+            let detail = format!("{peer} accepted the MTA bind without binding back");
+            Err(refused(Codes::own(1726), Layer::BindBack, detail))
+        }
+    }
+}
+
+fn call_refused(peer: &str, error: &CallError) -> BindRefused {
+    let (code, layer) = match error {
+        CallError::Fault { status } => (Status(*status).win32(), Layer::Bind),
+        CallError::TimedOut { .. } => (1722, Layer::Call),
+        CallError::Lost => (1726, Layer::Call),
+        CallError::Refused(_) => (1726, Layer::Call),
+    };
+    let detail = match code {
+        5 => format!("{peer} denied access"),
+        _ => format!("MtaBind at {peer}: {}", chain(error)),
+    };
+    let silent_for = match error {
+        CallError::TimedOut { waited } => Some(*waited),
+        _ => None,
+    };
+    BindRefused { codes: Codes::own(code), layer, detail, silent_for }
+}
+
+fn log_cancelled(
+    node: &Node,
+    peer: &str,
+    ltab_index: u32,
+    call: &str,
+    waited: Duration,
+    protocol_string: &str,
+) {
+    node.log(build::call_cancelled(&CallCancelled {
+        thread: 0,
+        ltab_index,
+        ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
+        cancel_result: 0,
+        remote_server: peer.to_owned(),
+        call: call.to_owned(),
+        protocol_string: protocol_string.to_owned(),
+    }));
+}
+
+/// The X.400 association over the two channels.
+async fn handshake(
+    node: &Node,
+    peer: &str,
+    mut channel: Channel,
+    answer: &BindAnswer,
+    ltab_index: u32,
+) -> Result<Open, String> {
+    let config = node.config();
+    let names =
+        AssociationNames { local_mta: config.server.name.clone(), remote_mta: peer.to_owned() };
+    let terms = crate::settings::terms(&config);
+    let piece = usize::try_from(answer.agreed_piece).unwrap_or(PIECE_LIMIT).min(PIECE_LIMIT);
+    let reference = format!("{}-{ltab_index}", config.server.name);
+    let utc_time = x400::format_utc_time(Timestamp::now());
+    let mut association = Association::initiate(names, terms, piece, &reference, &utc_time);
+    let why = match channel.next_output_within(&mut association, HANDSHAKE).await {
+        Ok(Output::Opened) => return Ok(Open { channel, association, ltab_index }),
+        Ok(Output::Ended(why)) => why.unwrap_or_else(|| "the peer left at once".to_owned()),
+        Ok(_) => "the peer did not answer the P1 bind".to_owned(),
+        Err(end) => chain(&end),
+    };
+    channel.flush(&mut association, HANDSHAKE).await;
+    records::ended(node, peer, ltab_index, Some(&why));
+    Err(why)
+}
+
+/// Transfers what waits, keeps the association for a while, then takes leave.
+async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<(), ChannelEnd> {
+    let Open { mut channel, mut association, ltab_index } = open;
+    let (ready, greeting) = (node.queue.ready(hop), node.greeting(peer));
+    let idle = node.config().association.idle;
+    loop {
+        while let Some(work) = node.queue.take(hop) {
+            let sent = transfer(node, &mut channel, &mut association, work).await?;
+            if sent {
+                node.ltab().update(ltab_index, |row| row.messages += 1);
+            }
+        }
+        tokio::select! {
+            () = ready.notified() => {}
+            // The association stands: a greeting has nothing to add.
+            () = greeting.notified() => {}
+            () = tokio::time::sleep(idle) => break,
+            () = node.stopped() => break,
+            output = channel.next_output(&mut association) => match output? {
+                Output::Ended(None) => return Ok(()),
+                Output::Ended(Some(why)) => {
+                    return Err(ChannelEnd::Ended { peer: peer.to_owned(), why });
+                }
+                _ => {}
+            },
+        }
+    }
+    association.release();
+    while !matches!(
+        channel.next_output_within(&mut association, HANDSHAKE).await?,
+        Output::Ended(_)
+    ) {}
+    // The release is agreed on; a peer that is already gone takes nothing away.
+    let _ = channel.unbind(MTA_UNBIND, HANDSHAKE).await;
+    Ok(())
+}
+
+/// Hands one message over; false when the peer did not take it, an error when the
+/// association is lost (the queue then takes back what was in flight).
+async fn transfer(
+    node: &Node,
+    channel: &mut Channel,
+    association: &mut Association,
+    work: Work,
+) -> Result<bool, ChannelEnd> {
+    let all = |outcome: &Outcome| work.recipients.iter().map(|n| (*n, outcome.clone())).collect();
+    let apdu = match outbound::apdu(node, &work) {
+        Ok(apdu) => apdu,
+        Err(error) => {
+            node.queue.complete(work.id, all(&Outcome::Retry { error }));
+            return Ok(false);
+        }
+    };
+    if let Err(error) = association.send(apdu) {
+        node.queue.complete(work.id, all(&Outcome::Retry { error: chain(&error) }));
+        return Ok(false);
+    }
+    let result = channel.next_output_within(association, TRANSFER).await?;
+    let outcome = match result {
+        Output::Sent => Outcome::Done,
+        Output::NotSent(error) => Outcome::Retry { error },
+        Output::Ended(why) => {
+            let error = why.unwrap_or_else(|| "the peer took its leave".to_owned());
+            node.queue.complete(work.id, all(&Outcome::Retry { error: error.clone() }));
+            return Err(ChannelEnd::Ended { peer: "the peer".to_owned(), why: error });
+        }
+        Output::Opened | Output::Received(_) => {
+            Outcome::Retry { error: "the peer is out of step".to_owned() }
+        }
+    };
+    let sent = outcome == Outcome::Done;
+    node.queue.complete(work.id, all(&outcome));
+    Ok(sent)
+}

@@ -1,0 +1,206 @@
+//! What is written down when a bind succeeds or fails: LTAB row, history, events.
+
+use event::Layer;
+use event::build::{self, BindBackFailed, BindFailed, Codes, Connection, SecurityViolation};
+use identity::AccountName;
+use jiff::Timestamp;
+use mta::{BindState, Direction, LastError, State};
+use net::{FailureLayer, RpcFailure};
+
+use crate::node::Node;
+use crate::peer_state::Failure;
+
+/// A bind of this server that failed: event 9318 and what follows from it.
+pub struct OutFailure<'a> {
+    pub peer: &'a str,
+    pub host: &'a str,
+    pub account: Option<&'a AccountName>,
+    pub ltab_index: u32,
+    pub codes: Codes,
+    pub layer: Layer,
+    pub detail: String,
+    pub protocol_string: String,
+}
+
+/// Writes down that calling a peer failed.
+pub fn out_failed(node: &Node, said: &OutFailure<'_>) {
+    let last = last_error(said.codes, said.layer, &said.detail);
+    node.ltab().update(said.ltab_index, |row| {
+        row.state = State::Failed;
+        row.bind = if said.codes.bind == 0 { BindState::Refused } else { BindState::Bound };
+        row.bind_back = if said.codes.bind == 0 { BindState::None } else { BindState::Refused };
+        row.protocol_string.clone_from(&said.protocol_string);
+        row.last_error = Some(last.clone());
+    });
+    let failure = failure(last, &said.protocol_string);
+    node.histories.update(said.peer, |history| history.last_failure_out = Some(failure));
+    node.log(build::bind_failed(&BindFailed {
+        ltab_index: said.ltab_index,
+        codes: said.codes,
+        remote_server: said.peer.to_owned(),
+        host: Some(said.host.to_owned()),
+        address: address_of(&said.protocol_string),
+        protocol_string: Some(said.protocol_string.clone()),
+        account: said.account.map(ToString::to_string),
+        layer: Some(said.layer),
+        detail: said.detail.clone(),
+    }));
+    node.log(build::connection_not_opened(&Connection {
+        entity: said.peer.to_owned(),
+        peer: Some(said.peer.to_owned()),
+        code: Some(said.codes.code),
+        detail: said.detail.clone(),
+    }));
+}
+
+/// A bind-back of this server that failed at one name or address: event 9322.
+pub struct BackFailure<'a> {
+    pub peer: &'a str,
+    pub name: &'a str,
+    pub account: Option<&'a AccountName>,
+    pub ltab_index: u32,
+    pub failure: RpcFailure,
+}
+
+/// Writes down that binding back to a caller failed.
+pub fn bind_back_failed(node: &Node, said: &BackFailure<'_>) {
+    let codes = Codes::own(said.failure.code);
+    let layer = layer_of(said.failure.layer);
+    let last = last_error(codes, layer, &said.failure.text);
+    node.ltab().update(said.ltab_index, |row| {
+        row.state = State::Failed;
+        row.bind = BindState::Bound;
+        row.bind_back = BindState::Refused;
+        row.protocol_string.clone_from(&said.failure.protocol_string);
+        row.last_error = Some(last.clone());
+    });
+    let failure = failure(last, &said.failure.protocol_string);
+    node.histories.update(said.peer, |history| history.last_failure_in = Some(failure));
+    node.log(build::bind_back_failed(&BindBackFailed {
+        ltab_index: said.ltab_index,
+        codes,
+        remote_server: said.peer.to_owned(),
+        bind_back_name: said.name.to_owned(),
+        address: address_of(&said.failure.protocol_string),
+        protocol_string: said.failure.protocol_string.clone(),
+        account: said.account.map(ToString::to_string),
+        layer: Some(layer),
+        detail: said.failure.text.clone(),
+    }));
+}
+
+/// Somebody was refused here: who, why exactly, and at which step.
+pub struct Refusal<'a> {
+    pub user: String,
+    pub peer: Option<&'a str>,
+    pub address: String,
+    pub code: u32,
+    pub reason: String,
+    pub step: &'a str,
+    pub layer: Layer,
+}
+
+/// Writes down that this server refused a caller: event 9297, with the exact reason that the
+/// wire does not carry.
+pub fn refused(node: &Node, said: &Refusal<'_>) {
+    let index = said.peer.map_or(0, |peer| refusal_row(node, peer, said));
+    if let Some(peer) = said.peer {
+        let last = last_error(Codes::own(said.code), said.layer, &said.reason);
+        let failure = failure(last, &said.address);
+        node.histories.update(peer, |history| history.last_failure_in = Some(failure));
+    }
+    node.log(build::security_violation(&SecurityViolation {
+        user: said.user.clone(),
+        ltab_index: index,
+        code: said.code,
+        reason: said.reason.clone(),
+        peer: said.peer.map(str::to_owned),
+        address: Some(said.address.clone()),
+        step: Some(said.step.to_owned()),
+        layer: Some(said.layer),
+    }));
+}
+
+/// The row of a refused caller: a refusal has an index of its own, so that the events of both
+/// kinds can be told apart in the table.
+fn refusal_row(node: &Node, peer: &str, said: &Refusal<'_>) -> u32 {
+    let mut ltab = node.ltab();
+    let Ok(index) = ltab.open(Direction::In, peer, &said.user, Timestamp::now()) else { return 0 };
+    let last = last_error(Codes::own(said.code), said.layer, &said.reason);
+    ltab.update(index, |row| {
+        row.state = State::Failed;
+        row.bind = BindState::Refused;
+        row.protocol_string.clone_from(&said.address);
+        row.last_error = Some(last);
+    });
+    index
+}
+
+/// Writes down that an association stands.
+pub fn opened(node: &Node, peer: &str, direction: Direction, index: u32, protocol_string: &str) {
+    let now = Timestamp::now();
+    node.ltab().update(index, |row| {
+        row.state = State::Open;
+        row.bind = BindState::Bound;
+        row.bind_back = BindState::Bound;
+        row.since = now;
+        row.last_error = None;
+        protocol_string.clone_into(&mut row.protocol_string);
+    });
+    node.histories.update(peer, |history| match direction {
+        Direction::Out => history.last_success_out = Some(now),
+        Direction::In => history.last_success_in = Some(now),
+    });
+}
+
+/// Writes down that an association is over; `why` is `None` after an orderly release.
+pub fn ended(node: &Node, peer: &str, index: u32, why: Option<&str>) {
+    node.ltab().update(index, |row| {
+        row.state = if why.is_some() { State::Failed } else { State::Closed };
+        row.since = Timestamp::now();
+        if let Some(text) = why {
+            row.last_error = Some(last_error(Codes::default(), Layer::Call, text));
+        }
+    });
+    if let Some(why) = why {
+        node.log(build::association_ended(&Connection {
+            entity: peer.to_owned(),
+            peer: Some(peer.to_owned()),
+            code: None,
+            detail: why.to_owned(),
+        }));
+    }
+}
+
+/// The event's word for a layer of the network.
+#[must_use]
+pub fn layer_of(layer: FailureLayer) -> Layer {
+    match layer {
+        FailureLayer::Name => Layer::Name,
+        FailureLayer::Tcp => Layer::Tcp,
+        FailureLayer::Mapper => Layer::Mapper,
+        FailureLayer::Bind => Layer::Bind,
+        FailureLayer::Authentication => Layer::Authentication,
+        FailureLayer::Call => Layer::Call,
+    }
+}
+
+fn last_error(codes: Codes, layer: Layer, text: &str) -> LastError {
+    LastError {
+        code: codes.code,
+        comms: codes.comms,
+        bind: codes.bind,
+        layer: layer.to_string(),
+        text: text.to_owned(),
+    }
+}
+
+fn failure(error: LastError, protocol_string: &str) -> Failure {
+    Failure { time: Timestamp::now(), error, protocol_string: protocol_string.to_owned() }
+}
+
+/// The address inside `ncacn_ip_tcp:address[port]`, if it is one already.
+fn address_of(protocol_string: &str) -> Option<String> {
+    let host = protocol_string.strip_prefix("ncacn_ip_tcp:")?.rsplit_once('[')?.0;
+    host.parse::<std::net::IpAddr>().ok().map(|address| address.to_string())
+}

@@ -1,0 +1,168 @@
+//! Recipients of this server: into their Maildirs, or failed for good.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::{DeliveryKey, Maildir, mailbox_folder};
+use jiff::Timestamp;
+use mta::Disposition;
+use queue::{Kind, NextHop, Outcome, Work};
+use x400::MessageTransferEnvelope;
+
+use crate::node::Node;
+use crate::{notification, settings};
+
+/// Pause after a delivery that failed for a reason that may pass, such as a full disk.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Delivers until the server stops.
+pub async fn run(node: Arc<Node>) {
+    let ready = node.queue.ready(&NextHop::Local);
+    let mut maildirs = HashMap::new();
+    loop {
+        while let Some(work) = node.queue.take(&NextHop::Local) {
+            let results = deliver(&node, &mut maildirs, &work).await;
+            let pause = results.iter().any(|(_, outcome)| matches!(outcome, Outcome::Retry { .. }));
+            node.queue.complete(work.id, results);
+            if pause {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        tokio::select! {
+            () = ready.notified() => {}
+            () = node.stopped() => return,
+        }
+    }
+}
+
+/// What is delivered: the octets, and the reverse path in front.
+struct Parcel {
+    reverse_path: String,
+    content: Vec<u8>,
+    envelope: Option<MessageTransferEnvelope>,
+}
+
+async fn deliver(
+    node: &Node,
+    maildirs: &mut HashMap<String, Maildir>,
+    work: &Work,
+) -> Vec<(u32, Outcome)> {
+    let all = |outcome: Outcome| work.recipients.iter().map(|n| (*n, outcome.clone())).collect();
+    let Some(record) = node.queue.view(|queue, _| queue.record(work.id)) else {
+        return all(Outcome::Done);
+    };
+    let parcel = match parcel(node, work, record.head.kind) {
+        Ok(parcel) => parcel,
+        Err(error) => return all(Outcome::Retry { error }),
+    };
+    let mut results = Vec::new();
+    for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
+        let delivered = deliver_one(
+            node,
+            maildirs,
+            &parcel,
+            &record.head.mts_id,
+            recipient.number,
+            &recipient.address,
+        )
+        .await;
+        let waited = Timestamp::now().duration_since(record.head.submitted);
+        if delivered == Outcome::Done {
+            metrics::counter!("bindback_delivered_total").increment(1);
+            metrics::histogram!("bindback_delivery_seconds").record(waited.as_secs_f64());
+        }
+        results.push((recipient.number, delivered));
+    }
+    results
+}
+
+fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
+    let store = node.queue.store();
+    let missing = |what| format!("the {what} of message {} is missing in the store", work.id);
+    let octets = store.envelope(work.id).map_err(|error| error.to_string())?;
+    let octets = octets.ok_or_else(|| missing("envelope"))?;
+    match kind {
+        Kind::Report => {
+            let content = notification::from_report(node, &octets)?;
+            Ok(Parcel { reverse_path: String::new(), content, envelope: None })
+        }
+        Kind::Message => {
+            let envelope =
+                MessageTransferEnvelope::decode(&octets).map_err(|error| error.to_string())?;
+            let view = mixer::smtp_view(&envelope).map_err(|error| error.to_string())?;
+            let content = store.content(work.id).map_err(|error| error.to_string())?;
+            Ok(Parcel {
+                reverse_path: view.originator.reverse_path,
+                content: content.ok_or_else(|| missing("content"))?,
+                envelope: Some(envelope),
+            })
+        }
+    }
+}
+
+async fn deliver_one(
+    node: &Node,
+    maildirs: &mut HashMap<String, Maildir>,
+    parcel: &Parcel,
+    mts_id: &str,
+    number: u32,
+    address: &str,
+) -> Outcome {
+    let config = node.config();
+    let site = settings::site(&config);
+    let routes = node.routes();
+    let mailbox = match mta::dispose(&site, &routes, parcel.envelope.as_ref(), address) {
+        Disposition::Deliver { mailbox } => mailbox,
+        Disposition::Fail { reason, diagnostic, text } => {
+            return Outcome::Fail { reason: reason.0, diagnostic: Some(diagnostic.0), error: text };
+        }
+        Disposition::Move { peer } => {
+            let error = format!("{address} is held by {peer} now; the message follows");
+            return Outcome::Retry { error };
+        }
+    };
+    // RFC 5321 4.5.1: postmaster may be an alias.
+    let mailbox = match &config.mail.postmaster {
+        Some(alias) if mailbox == "postmaster" => alias.clone(),
+        _ => mailbox,
+    };
+    let folder = match mailbox_folder(&mailbox) {
+        Ok(folder) => folder,
+        Err(error) => return failed(&error),
+    };
+    let path = config.mail.maildir.join(&folder);
+    let maildir = match open(maildirs, &folder, path) {
+        Ok(maildir) => maildir,
+        Err(error) => return failed(&error),
+    };
+    let key = DeliveryKey { message: mts_id.to_owned(), recipient: number.to_string() };
+    let header = format!("Return-Path: <{}>\r\nDelivered-To: {address}\r\n", parcel.reverse_path);
+    match maildir.deliver(&key, [header.as_bytes(), &parcel.content]).await {
+        Ok(_) => Outcome::Done,
+        Err(error) => failed(&error),
+    }
+}
+
+fn open<'a>(
+    maildirs: &'a mut HashMap<String, Maildir>,
+    folder: &str,
+    path: std::path::PathBuf,
+) -> Result<&'a Maildir, delivery::DeliveryError> {
+    match maildirs.entry(folder.to_owned()) {
+        std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+        std::collections::hash_map::Entry::Vacant(entry) => Ok(entry.insert(Maildir::open(path)?)),
+    }
+}
+
+fn failed(error: &delivery::DeliveryError) -> Outcome {
+    if error.is_temporary() {
+        Outcome::Retry { error: error.to_string() }
+    } else {
+        Outcome::Fail {
+            reason: x400::ReasonCode::UNABLE_TO_TRANSFER.0,
+            diagnostic: Some(x400::DiagnosticCode::RECIPIENT_UNAVAILABLE.0),
+            error: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The queue engine with its store and its clock: every input ends in performed actions.
+//!
+//! The engine decides, this file performs: commits go to the store's committer thread,
+//! whose answer comes back as an input; what is ready wakes the worker of its next hop.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use queue::{
+    Action, BatchId, Failure, MessageId, NewMessage, NextHop, Outcome, Priority, Queue,
+    QueueConfig, QueueError, Ticket, Work,
+};
+use store::{Store, StoreError};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+/// Recipients that failed for good and wait for their report.
+#[derive(Debug)]
+pub struct ReportOrder {
+    pub id: MessageId,
+    pub failures: Vec<(u32, Failure)>,
+}
+
+/// A message was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// All its recipients were taken before: a repetition, which counts as success.
+    #[error("taken before")]
+    Repeated,
+    #[error("{0}")]
+    Refused(String),
+    #[error("cannot read the store")]
+    Store(#[from] StoreError),
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// The running queue; clones share it.
+#[derive(Clone)]
+pub struct MailQueue {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Mutex<Engine>,
+    store: Store,
+    timer: Notify,
+    reports: mpsc::UnboundedSender<ReportOrder>,
+}
+
+struct Engine {
+    queue: Queue,
+    next_ticket: u64,
+    waiting: HashMap<Ticket, oneshot::Sender<Result<(), String>>>,
+    ready: HashMap<NextHop, Arc<Notify>>,
+}
+
+impl MailQueue {
+    /// Loads what the store holds; orders for reports come out of the receiver.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn open(
+        store: Store,
+        config: QueueConfig,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<ReportOrder>), StoreError> {
+        let mut queue = Queue::new(config);
+        let records = store.load_messages()?;
+        queue.restore(records, store.last_id()?, Timestamp::now());
+        let (reports, orders) = mpsc::unbounded_channel();
+        let engine =
+            Engine { queue, next_ticket: 0, waiting: HashMap::new(), ready: HashMap::new() };
+        let shared = Shared { engine: Mutex::new(engine), store, timer: Notify::new(), reports };
+        Ok((Self { shared: Arc::new(shared) }, orders))
+    }
+
+    /// Runs the engine's timers until the task is dropped.
+    pub async fn run_timers(&self) {
+        // What was restored may be ready at once.
+        self.with(|_, _| ());
+        loop {
+            let due = self.lock().queue.next_timeout();
+            let changed = self.shared.timer.notified();
+            match due {
+                Some(due) => {
+                    let wait = Timestamp::now().duration_until(due).unsigned_abs();
+                    let wait =
+                        if due <= Timestamp::now() { std::time::Duration::ZERO } else { wait };
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = changed => {}
+                    }
+                }
+                None => changed.await,
+            }
+            self.with(Queue::handle_timeout);
+        }
+    }
+
+    /// Reserves the next message number.
+    #[must_use]
+    pub fn next_id(&self) -> MessageId {
+        self.lock().queue.next_id()
+    }
+
+    /// Takes a message; returns once it is on disk.
+    ///
+    /// # Errors
+    /// It was taken before, refused by the engine, or the disk failed.
+    pub async fn accept(&self, message: NewMessage) -> Result<MessageId, AcceptError> {
+        let id = message.id;
+        let answered = {
+            let mut engine = self.lock();
+            // Under the lock, so that a key is seen either while it is being committed or in
+            // the store, and two arrivals of one message cannot both pass.
+            if !message.seen.is_empty() && engine.all_taken(&self.shared.store, &message.seen)? {
+                return Err(AcceptError::Repeated);
+            }
+            let (answer, answered) = oneshot::channel();
+            let ticket = Ticket(engine.next_ticket);
+            engine.next_ticket += 1;
+            engine.waiting.insert(ticket, answer);
+            engine.queue.accept(message, ticket, Timestamp::now());
+            answered
+        };
+        self.perform();
+        match answered.await {
+            Ok(Ok(())) => Ok(id),
+            Ok(Err(error)) => Err(AcceptError::Refused(error)),
+            Err(_) => Err(AcceptError::Stopping),
+        }
+    }
+
+    /// Which of these dedupe keys were taken before.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn taken(&self, keys: &[String]) -> Result<Vec<bool>, StoreError> {
+        let engine = self.lock();
+        keys.iter().map(|key| engine.is_taken(&self.shared.store, key)).collect()
+    }
+
+    /// The next message for a hop, now in flight.
+    #[must_use]
+    pub fn take(&self, hop: &NextHop) -> Option<Work> {
+        self.with(|queue, now| queue.take(hop, now))
+    }
+
+    /// What became of a message in flight.
+    pub fn complete(&self, id: MessageId, results: Vec<(u32, Outcome)>) {
+        self.with(|queue, now| queue.complete(id, results, now));
+    }
+
+    /// A hop could not be reached or broke; what was in flight waits again.
+    pub fn hop_failed(&self, hop: &NextHop, error: &str) {
+        self.with(|queue, now| queue.hop_failed(hop, error.to_owned(), now));
+    }
+
+    /// A hop answers.
+    pub fn hop_up(&self, hop: &NextHop) {
+        self.with(|queue, now| queue.hop_up(hop, now));
+    }
+
+    /// Tries a hop at once, whatever its delay.
+    pub fn wake(&self, hop: &NextHop) {
+        self.with(|queue, now| queue.wake(hop, now));
+    }
+
+    /// Hands in the report for recipients that failed; `None` where none is wanted.
+    pub fn report_created(&self, id: MessageId, recipients: &[u32], report: Option<NewMessage>) {
+        let taken = self.with(|queue, now| queue.report_created(id, recipients, report, now));
+        // The message was deleted meanwhile: nothing is left to report about.
+        drop(taken);
+    }
+
+    /// Removes a message without a report, as an administrator asks.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub fn delete(&self, id: MessageId) -> Result<(), QueueError> {
+        self.with(|queue, now| queue.delete(id, now))
+    }
+
+    /// Tries a message at once.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub fn retry(&self, id: MessageId) -> Result<(), QueueError> {
+        self.with(|queue, now| queue.retry(id, now))
+    }
+
+    /// When a message of this priority comes back.
+    #[must_use]
+    pub fn expires(&self, priority: Priority, submitted: Timestamp) -> Timestamp {
+        self.view(|queue, _| queue.expires(priority, submitted))
+    }
+
+    /// Runs `look` on the engine without changing it.
+    pub fn view<R>(&self, look: impl FnOnce(&Queue, Timestamp) -> R) -> R {
+        look(&self.lock().queue, Timestamp::now())
+    }
+
+    /// The rules of the queue changed.
+    pub fn set_config(&self, config: QueueConfig) {
+        self.with(|queue, _| queue.set_config(config));
+    }
+
+    /// Rings when a hop has work and may be tried.
+    #[must_use]
+    pub fn ready(&self, hop: &NextHop) -> Arc<Notify> {
+        Arc::clone(self.lock().ready.entry(hop.clone()).or_default())
+    }
+
+    /// The store under the queue.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Engine> {
+        self.shared.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<R>(&self, input: impl FnOnce(&mut Queue, Timestamp) -> R) -> R {
+        let result = input(&mut self.lock().queue, Timestamp::now());
+        self.perform();
+        result
+    }
+
+    fn perform(&self) {
+        loop {
+            // The lock is let go before an action is performed: a commit may answer at once.
+            let action = self.lock().queue.poll_action();
+            match action {
+                None => break,
+                Some(action) => self.perform_one(action),
+            }
+        }
+        self.shared.timer.notify_one();
+    }
+
+    fn perform_one(&self, action: Action) {
+        match action {
+            Action::Commit { batch, writes } => {
+                let queue = self.clone();
+                self.shared.store.commit(writes, move |result| queue.committed(batch, result));
+            }
+            Action::Accepted { ticket } => self.answer(ticket, Ok(())),
+            Action::Refused { ticket, error } => self.answer(ticket, Err(error)),
+            Action::Ready { hop } => self.ready(&hop).notify_one(),
+            Action::ReportNeeded { id, failures } => {
+                // The receiver lives as long as the server; a stopping one reports after restart.
+                let _ = self.shared.reports.send(ReportOrder { id, failures });
+            }
+            Action::ReportDiscarded { .. } | Action::Finished { .. } => {}
+        }
+    }
+
+    fn committed(&self, batch: BatchId, result: Result<(), StoreError>) {
+        self.with(|queue, now| match result {
+            Ok(()) => queue.handle_durable(batch, now),
+            Err(error) => queue.handle_failed(batch, error.to_string(), now),
+        });
+    }
+
+    fn answer(&self, ticket: Ticket, result: Result<(), String>) {
+        if let Some(answer) = self.lock().waiting.remove(&ticket) {
+            let _ = answer.send(result);
+        }
+    }
+}
+
+impl Engine {
+    fn is_taken(&self, store: &Store, key: &str) -> Result<bool, StoreError> {
+        if self.queue.is_committing(key) { Ok(true) } else { store.seen(key) }
+    }
+
+    fn all_taken(&self, store: &Store, keys: &[String]) -> Result<bool, StoreError> {
+        for key in keys {
+            if !self.is_taken(store, key)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,137 @@
+//! Operations on the store of a server that does not run, under the store's lock.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use admin::api::{
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
+    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+};
+use admin::{OperationError, Operations};
+use config::Config;
+use diagnosis::{ProbeFact, ServerFacts};
+use event::Event;
+use store::{Store, StoreError};
+use tokio::sync::broadcast;
+
+use super::shared;
+use crate::account_table::AccountTable;
+use crate::mail_queue::MailQueue;
+use crate::{facts, settings};
+
+/// A server's store, opened while the server rests.
+pub struct Offline {
+    config: Arc<Config>,
+    store: Store,
+    queue: MailQueue,
+    accounts: AccountTable,
+}
+
+impl Offline {
+    /// Opens the store of this configuration.
+    ///
+    /// # Errors
+    /// It is locked by a running server, or cannot be read.
+    pub fn open(config: Config) -> Result<Self, StoreError> {
+        let store = Store::open(&store_folder(&config.server.data_dir))?;
+        let (queue, _) = MailQueue::open(store.clone(), settings::queue_config(&config))?;
+        let accounts = AccountTable::open(store.clone())?;
+        Ok(Self { config: Arc::new(config), store, queue, accounts })
+    }
+}
+
+/// Where the store lies inside the data folder.
+#[must_use]
+pub fn store_folder(data_dir: &Path) -> std::path::PathBuf {
+    data_dir.join("store")
+}
+
+fn resting() -> OperationError {
+    OperationError::Unavailable(
+        "no server runs with this configuration; start it with `bindback serve -c FILE`".to_owned(),
+    )
+}
+
+impl Operations for Offline {
+    async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
+        Ok(shared::queues(&self.queue))
+    }
+
+    async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
+        shared::messages(&self.queue, &query)
+    }
+
+    async fn retry(&self, _: RetrySelector) -> Result<Retried, OperationError> {
+        Err(resting())
+    }
+
+    async fn delete(&self, id: String) -> Result<(), OperationError> {
+        shared::delete(&self.queue, &id)?;
+        // The removal is on its way to the disk; the next one in line is behind it.
+        let waited = self.store.commit_wait(Vec::new());
+        waited.map_err(|error| OperationError::Internal(error.to_string()))
+    }
+
+    async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {
+        Ok(Vec::new())
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
+        facts::stored_events(&self.store, &query)
+    }
+
+    fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError> {
+        Err(resting())
+    }
+
+    async fn accounts(&self) -> Result<Vec<AccountRow>, OperationError> {
+        Ok(shared::accounts(&self.accounts))
+    }
+
+    async fn account_add(&self, account: AccountAdd) -> Result<AccountRow, OperationError> {
+        shared::account_add(&self.accounts, &account)
+    }
+
+    async fn account_set_password(
+        &self,
+        change: AccountPassword,
+    ) -> Result<AccountRow, OperationError> {
+        shared::account_set_password(&self.accounts, &change)
+    }
+
+    async fn account_grant(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
+        shared::account_role(&self.accounts, &change, true)
+    }
+
+    async fn account_revoke(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
+        shared::account_role(&self.accounts, &change, false)
+    }
+
+    async fn account_remove(&self, name: String) -> Result<(), OperationError> {
+        shared::account_remove(&self.accounts, &name)
+    }
+
+    async fn facts(&self) -> Result<ServerFacts, OperationError> {
+        let mut facts = facts::of_config(&self.config);
+        facts.accounts = facts::of_accounts(&self.accounts);
+        facts.queues = facts::of_queues(&self.queue);
+        facts.events = facts::stored_events(&self.store, &EventQuery::default())?;
+        Ok(facts)
+    }
+
+    async fn probe(&self, _: ProbeOrder) -> Result<Vec<ProbeFact>, OperationError> {
+        Err(resting())
+    }
+
+    async fn send(&self, _: SendOrder) -> Result<String, OperationError> {
+        Err(resting())
+    }
+
+    async fn reload(&self) -> Result<Reloaded, OperationError> {
+        Err(resting())
+    }
+
+    async fn metrics(&self) -> Result<String, OperationError> {
+        Err(resting())
+    }
+}

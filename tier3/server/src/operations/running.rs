@@ -1,0 +1,262 @@
+//! Operations on the running server.
+
+use std::sync::Arc;
+
+use admin::api::{
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
+    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+};
+use admin::{Exporter, OperationError, Operations};
+use config::Config;
+use diagnosis::{ProbeFact, ServerFacts};
+use event::Event;
+use jiff::Timestamp;
+use mixer::{Body, SmtpOriginator, SmtpRecipient};
+use mta::rpc_interface::INTERFACE;
+use mta::{Row, State};
+use probe::{Road, check_road};
+use routing::Route;
+use tokio::sync::broadcast;
+
+use super::shared;
+use crate::node::Node;
+use crate::{facts, settings};
+
+/// The running server, as its administrative interface sees it.
+pub struct Running {
+    node: Arc<Node>,
+    exporter: Exporter,
+}
+
+impl Running {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(node: Arc<Node>, exporter: Exporter) -> Self {
+        Self { node, exporter }
+    }
+
+    /// Whatever was changed may have put something right: nothing waits for a timer.
+    fn account_changed(&self, row: AccountRow) -> AccountRow {
+        self.node.wake_all_peers();
+        row
+    }
+}
+
+impl Operations for Running {
+    async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
+        Ok(shared::queues(&self.node.queue))
+    }
+
+    async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
+        shared::messages(&self.node.queue, &query)
+    }
+
+    async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
+        shared::retry(&self.node.queue, &selector)
+    }
+
+    async fn delete(&self, id: String) -> Result<(), OperationError> {
+        shared::delete(&self.node.queue, &id)
+    }
+
+    async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {
+        Ok(self.node.ltab().rows().map(ltab_entry).collect())
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
+        facts::stored_events(self.node.queue.store(), &query)
+    }
+
+    fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError> {
+        Ok(self.node.events.follow())
+    }
+
+    async fn accounts(&self) -> Result<Vec<AccountRow>, OperationError> {
+        Ok(shared::accounts(&self.node.accounts))
+    }
+
+    async fn account_add(&self, account: AccountAdd) -> Result<AccountRow, OperationError> {
+        shared::account_add(&self.node.accounts, &account).map(|row| self.account_changed(row))
+    }
+
+    async fn account_set_password(
+        &self,
+        change: AccountPassword,
+    ) -> Result<AccountRow, OperationError> {
+        let changed = shared::account_set_password(&self.node.accounts, &change);
+        changed.map(|row| self.account_changed(row))
+    }
+
+    async fn account_grant(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
+        let changed = shared::account_role(&self.node.accounts, &change, true);
+        changed.map(|row| self.account_changed(row))
+    }
+
+    async fn account_revoke(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
+        shared::account_role(&self.node.accounts, &change, false)
+    }
+
+    async fn account_remove(&self, name: String) -> Result<(), OperationError> {
+        shared::account_remove(&self.node.accounts, &name)
+    }
+
+    async fn facts(&self) -> Result<ServerFacts, OperationError> {
+        let config = self.node.config();
+        let mut facts = facts::of_config(&config);
+        facts.reachable = true;
+        facts.rpc_port = self.node.rpc_port();
+        facts.peers = config
+            .peers
+            .iter()
+            .map(|peer| facts::of_peer(peer, &self.node.histories.get(&peer.name)))
+            .collect();
+        facts.accounts = facts::of_accounts(&self.node.accounts);
+        facts.queues = facts::of_queues(&self.node.queue);
+        facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
+        facts.events = facts::stored_events(self.node.queue.store(), &EventQuery::default())?;
+        Ok(facts)
+    }
+
+    async fn probe(&self, order: ProbeOrder) -> Result<Vec<ProbeFact>, OperationError> {
+        let config = self.node.config();
+        let Some(peer) = config.peer(&order.peer) else {
+            let text = format!("{} is no peer of {}", order.peer, config.server.name);
+            return Err(OperationError::NotFound(text));
+        };
+        let dialer = self.node.dialer();
+        let road = |host| Road {
+            from: &config.server.name,
+            host,
+            mapper_port: peer.mapper_port,
+            interface: INTERFACE,
+        };
+        let mut facts = check_road(&dialer, &road(&peer.host)).await;
+        if !peer.bind_back.eq_ignore_ascii_case(&peer.host) {
+            facts.extend(check_road(&dialer, &road(&peer.bind_back)).await);
+        }
+        Ok(facts)
+    }
+
+    async fn send(&self, order: SendOrder) -> Result<String, OperationError> {
+        let node = &self.node;
+        let config = node.config();
+        let routes = node.routes();
+        for address in &order.to {
+            if matches!(routes.choose(address).route, Route::NoRoute | Route::UnknownMailbox) {
+                let why = routes.choose(address).why;
+                return Err(OperationError::Invalid(format!("{address}: {why}")));
+            }
+        }
+        let domain = config.mail.domains.first().cloned().unwrap_or_default();
+        let from = order.from.unwrap_or_else(|| format!("postmaster@{domain}"));
+        let (id, now) = (node.queue.next_id(), Timestamp::now());
+        let smtputf8 = !from.is_ascii() || order.to.iter().any(|address| !address.is_ascii());
+        let eight_bit = !order.content.is_ascii();
+        let submission = mta::Submission {
+            originator: SmtpOriginator {
+                reverse_path: from,
+                smtputf8,
+                body: if eight_bit { Body::EightBit } else { Body::SevenBit },
+                ..SmtpOriginator::default()
+            },
+            recipients: order
+                .to
+                .into_iter()
+                .map(|address| SmtpRecipient { address, ..SmtpRecipient::default() })
+                .collect(),
+            content: order.content,
+            added: 0,
+            submitted: now,
+            routes: &routes,
+        };
+        let life = |priority| node.queue.expires(priority, now);
+        let entry = mta::from_submission(&settings::site(&config), id, submission, life)
+            .map_err(|error| OperationError::Invalid(error.to_string()))?;
+        let id = node
+            .queue
+            .accept(entry)
+            .await
+            .map_err(|error| OperationError::Unavailable(error.to_string()))?;
+        Ok(id.to_string())
+    }
+
+    async fn reload(&self) -> Result<Reloaded, OperationError> {
+        let old = self.node.config();
+        let fresh = Config::load(&old.file)
+            .map_err(|error| OperationError::Invalid(settings::chain(&error)))?;
+        let reloaded = compare(&old, &fresh);
+        self.node
+            .replace_config(fresh)
+            .map_err(|error| OperationError::Invalid(error.to_string()))?;
+        self.node.wake_all_peers();
+        Ok(reloaded)
+    }
+
+    async fn metrics(&self) -> Result<String, OperationError> {
+        for row in shared::queues(&self.node.queue) {
+            let count = u32::try_from(row.messages).unwrap_or(u32::MAX);
+            metrics::gauge!("bindback_queue_messages", "next_hop" => row.next_hop)
+                .set(f64::from(count));
+        }
+        let open = self.node.ltab().rows().filter(|row| row.state == State::Open).count();
+        metrics::gauge!("bindback_associations")
+            .set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
+        Ok(self.exporter.render())
+    }
+}
+
+/// What a reload puts in force, and what only a restart can.
+fn compare(old: &Config, fresh: &Config) -> Reloaded {
+    let mut reloaded = Reloaded::default();
+    let mut note = |changed: bool, section: &str, live: bool| {
+        if changed {
+            let list = if live { &mut reloaded.applied } else { &mut reloaded.needs_restart };
+            list.push(section.to_owned());
+        }
+    };
+    note(old.hosts != fresh.hosts, "hosts", true);
+    note(old.peers != fresh.peers && same_names(old, fresh), "peer", true);
+    note(old.queue != fresh.queue, "queue", true);
+    note(old.mail != fresh.mail, "mail", true);
+    note(old.association != fresh.association, "association", true);
+    note(old.smtp.allow != fresh.smtp.allow, "smtp.allow", true);
+    note(old.rpc.allow != fresh.rpc.allow, "rpc.allow", true);
+    note(old.rpc.account != fresh.rpc.account, "rpc.account", true);
+    note(old.smtp.listen != fresh.smtp.listen, "smtp.listen", false);
+    let ports = |config: &Config| (config.rpc.listen, config.rpc.port, config.rpc.mapper_port);
+    note(ports(old) != ports(fresh), "rpc.listen", false);
+    note(old.server != fresh.server, "server", false);
+    note(old.admin != fresh.admin, "admin", false);
+    note(old.events != fresh.events, "events", false);
+    note(!same_names(old, fresh), "peer (one was added or removed)", false);
+    reloaded
+}
+
+fn same_names(old: &Config, fresh: &Config) -> bool {
+    let names = |config: &Config| -> Vec<String> {
+        config.peers.iter().map(|peer| peer.name.to_uppercase()).collect()
+    };
+    names(old) == names(fresh)
+}
+
+fn ltab_entry(row: &Row) -> LtabEntry {
+    LtabEntry {
+        index: row.index,
+        direction: row.direction.to_string(),
+        peer: row.peer.clone(),
+        account: row.account.clone(),
+        protocol_string: row.protocol_string.clone(),
+        bind: row.bind.to_string(),
+        bind_back: row.bind_back.to_string(),
+        state: row.state.to_string(),
+        since: row.since,
+        last_error: row.last_error.as_ref().map(|error| LtabError {
+            code: error.code,
+            comms: error.comms,
+            bind: error.bind,
+            layer: error.layer.clone(),
+            text: error.text.clone(),
+        }),
+        messages: row.messages,
+    }
+}

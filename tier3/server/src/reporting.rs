@@ -1,0 +1,92 @@
+//! One report for what failed for good: made here, queued with the removal of what it is about.
+
+use std::sync::Arc;
+
+use event::build::{self, NonDelivery};
+use jiff::Timestamp;
+use queue::{Failure, MessageRecord, NewMessage};
+use tokio::sync::mpsc;
+use x400::{DiagnosticCode, MessageTransferEnvelope, ReasonCode};
+
+use crate::mail_queue::ReportOrder;
+use crate::node::Node;
+use crate::settings;
+
+/// Makes reports until the server stops.
+pub async fn run(node: Arc<Node>, mut orders: mpsc::UnboundedReceiver<ReportOrder>) {
+    loop {
+        let order = tokio::select! {
+            order = orders.recv() => order,
+            () = node.stopped() => return,
+        };
+        let Some(order) = order else { return };
+        report(&node, &order);
+    }
+}
+
+fn report(node: &Node, order: &ReportOrder) {
+    let numbers: Vec<u32> = order.failures.iter().map(|(number, _)| *number).collect();
+    let record = node.queue.view(|queue, _| queue.record(order.id));
+    if let Some(record) = &record {
+        log(node, record, &order.failures);
+    }
+    let report = match make(node, order) {
+        Ok(report) => report,
+        Err(error) => {
+            // Without a readable envelope nobody can be told; the log has the event.
+            eprintln!("message {} failed and cannot be reported: {error}", order.id);
+            None
+        }
+    };
+    if report.is_some() {
+        metrics::counter!("bindback_reports_total").increment(1);
+    }
+    node.queue.report_created(order.id, &numbers, report);
+}
+
+fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> {
+    let store = node.queue.store();
+    let words = |error: store::StoreError| error.to_string();
+    let Some(envelope) = store.envelope(order.id).map_err(words)? else {
+        return Err("its envelope is missing in the store".to_owned());
+    };
+    let subject = MessageTransferEnvelope::decode(&envelope).map_err(|error| error.to_string())?;
+    let content = store.content(order.id).map_err(words)?.unwrap_or_default();
+    let site = settings::site(&node.config());
+    let (id, now) = (node.queue.next_id(), Timestamp::now());
+    let identifier = site.mts_identifier(id);
+    let report = mta::non_delivery(&site, identifier, &subject, &content, &order.failures, now);
+    let Some(report) = report else { return Ok(None) };
+    let life = |priority, submitted| node.queue.expires(priority, submitted);
+    let entry = mta::report_entry(id, &report, now, &node.routes(), life);
+    entry.map(Some).map_err(|error| error.to_string())
+}
+
+/// Events 208 and 290, one for each recipient.
+fn log(node: &Node, record: &MessageRecord, failures: &[(u32, Failure)]) {
+    let lived = record.head.expires.duration_since(record.head.submitted).as_mins();
+    if let Some((_, failure)) = failures.iter().find(|(_, failure)| failure.expired) {
+        let minutes = u32::try_from(lived).unwrap_or(u32::MAX);
+        node.log(build::message_expired(&record.head.mts_id, minutes, Some(&failure.error)));
+    }
+    for (number, failure) in failures {
+        let recipient = record.recipients.iter().find(|recipient| recipient.number == *number);
+        let diagnostic = failure.diagnostic.map(DiagnosticCode);
+        node.log(build::non_delivery(&NonDelivery {
+            reason: words(ReasonCode(failure.reason).name(), failure.reason),
+            diagnostic: match diagnostic {
+                Some(code) => words(code.name(), code.0),
+                None => "none".to_owned(),
+            },
+            mts_id: record.head.mts_id.clone(),
+            recipient: recipient.map_or_else(String::new, |recipient| recipient.address.clone()),
+            recipient_number: *number,
+            redirected_to: None,
+            last_error: Some(failure.error.clone()),
+        }));
+    }
+}
+
+fn words(name: Option<&str>, number: i64) -> String {
+    name.map_or_else(|| number.to_string(), str::to_owned)
+}

@@ -1,0 +1,212 @@
+//! The running server: starts, serves, stops in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin::{Exporter, UnixSocket};
+use config::{Config, ConfigError};
+use event::build;
+use net::{ListenError, listen};
+use store::{Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::account_table::AccountTable;
+use crate::event_log::EventLog;
+use crate::link::{ServiceFactory, run_peer};
+use crate::mail_queue::{MailQueue, ReportOrder};
+use crate::node::Node;
+use crate::operations::{Running, store_folder};
+use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener};
+
+/// How long tasks may take to end once the server stops.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Win32 `RPC_S_CANT_CREATE_ENDPOINT`.
+const CANNOT_LISTEN: u32 = 1720;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the configuration cannot be used")]
+    Config(#[from] ConfigError),
+    #[error("{}", .0)]
+    Listen(#[from] ListenError),
+    #[error("the store under {} cannot be opened", path.display())]
+    Store {
+        path: PathBuf,
+        #[source]
+        source: StoreError,
+    },
+    #[error("cannot make the folder {}", path.display())]
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("a secret cannot be read")]
+    Secret(#[from] config::SecretError),
+    #[error("the administrative socket")]
+    Socket(#[from] admin::ServeError),
+    #[error("the metrics")]
+    Metrics(#[from] admin::ExporterError),
+    #[error("events.json_file cannot be opened")]
+    EventFile(#[source] io::Error),
+    #[error("the domains contradict each other")]
+    Domains(#[from] routing::DomainError),
+    #[error("signals cannot be received")]
+    Signals(#[source] io::Error),
+}
+
+struct Listeners {
+    smtp: Vec<TcpListener>,
+    mapper: TcpListener,
+    mta: TcpListener,
+    admin: Option<(TcpListener, identity::Password)>,
+    socket: UnixSocket,
+}
+
+/// Runs the server of a configuration file until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It cannot start; a port in use and the like are named with their key.
+pub async fn run(file: &Path) -> Result<(), ServeError> {
+    let config = Config::load(file)?;
+    let (mut terminate, mut interrupt, mut reload) = signals()?;
+    let (node, orders) = build_node(&config)?;
+    let listeners = open_listeners(&config).await.inspect_err(|error| {
+        let detail = settings::chain(error);
+        node.log(build::listen_failed(CANNOT_LISTEN, &config.rpc.listen.to_string(), &detail));
+    })?;
+    // A server that cannot read its own password would only find out at the first mail.
+    config::read_secret(&config.rpc.password_file)?;
+    let running = Arc::new(Running::new(Arc::clone(&node), Exporter::install()?));
+    let mut tasks = JoinSet::new();
+    start(&node, &running, listeners, orders, &mut tasks);
+    node.log(build::started(env!("CARGO_PKG_VERSION"), "0"));
+    // Peers that wait for this server learn that it is there again.
+    node.wake_all_peers();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = reload.recv() => {
+                if let Err(error) = admin::Operations::reload(&*running).await {
+                    eprintln!("reload: {error}");
+                }
+            }
+        }
+    }
+    node.stop();
+    let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} });
+    if drained.await.is_err() {
+        eprintln!("some connections did not end within {} s and are cut", DRAIN.as_secs());
+    }
+    node.log(build::stopped(env!("CARGO_PKG_VERSION"), "0"));
+    node.queue.store().clone().close();
+    Ok(())
+}
+
+type Signals =
+    (tokio::signal::unix::Signal, tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+fn signals() -> Result<Signals, ServeError> {
+    let receive = |kind| signal(kind).map_err(ServeError::Signals);
+    Ok((
+        receive(SignalKind::terminate())?,
+        receive(SignalKind::interrupt())?,
+        receive(SignalKind::hangup())?,
+    ))
+}
+
+type Orders = tokio::sync::mpsc::UnboundedReceiver<ReportOrder>;
+
+fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeError> {
+    for path in [&config.server.data_dir, &config.mail.maildir] {
+        make_folder(path)?;
+    }
+    if let Some(folder) = config.admin.socket.parent() {
+        make_folder(folder)?;
+    }
+    let path = store_folder(&config.server.data_dir);
+    let failed = |source| ServeError::Store { path: path.clone(), source };
+    let keep = usize::try_from(config.events.keep).unwrap_or(usize::MAX);
+    let limits = store::EventLimits { keep };
+    let store = Store::open_with(&path, limits).map_err(failed)?;
+    let accounts = AccountTable::open(store.clone()).map_err(failed)?;
+    let events = EventLog::open(&config.server.name, &config.events, store.clone())
+        .map_err(ServeError::EventFile)?;
+    let (queue, orders) = MailQueue::open(store, settings::queue_config(config)).map_err(failed)?;
+    let node = Arc::new(Node::new(config.clone(), accounts, events, queue)?);
+    Ok((node, orders))
+}
+
+fn make_folder(path: &Path) -> Result<(), ServeError> {
+    std::fs::create_dir_all(path)
+        .map_err(|source| ServeError::Folder { path: path.to_owned(), source })
+}
+
+async fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
+    let mut smtp = Vec::new();
+    for address in &config.smtp.listen {
+        smtp.push(listen("SMTP", "smtp.listen", *address).await?);
+    }
+    let rpc = |port| SocketAddr::new(config.rpc.listen, port);
+    let mapper =
+        listen("the RPC endpoint mapper", "rpc.mapper_port", rpc(config.rpc.mapper_port)).await?;
+    let mta = listen("the MTA's RPC interface", "rpc.port", rpc(config.rpc.port)).await?;
+    let admin = match (&config.admin.listen, &config.admin.token_file) {
+        (Some(address), Some(file)) => {
+            let token = config::read_secret(file)?;
+            let listener = listen("the administrative interface", "admin.listen", *address).await?;
+            Some((listener, token))
+        }
+        _ => None,
+    };
+    let socket = UnixSocket::bind(&config.admin.socket)?;
+    Ok(Listeners { smtp, mapper, mta, admin, socket })
+}
+
+fn start(
+    node: &Arc<Node>,
+    running: &Arc<Running>,
+    listeners: Listeners,
+    orders: Orders,
+    tasks: &mut JoinSet<()>,
+) {
+    if let Ok(address) = listeners.mta.local_addr() {
+        node.set_rpc_port(address.port());
+    }
+    for listener in listeners.smtp {
+        tasks.spawn(smtp_listener::run(Arc::clone(node), listener));
+    }
+    let mapper = ServiceFactory::mapper(Arc::clone(node));
+    tasks.spawn(rpc_listener::run(Arc::clone(node), listeners.mapper, mapper, false));
+    let mta = ServiceFactory::mta(Arc::clone(node));
+    tasks.spawn(rpc_listener::run(Arc::clone(node), listeners.mta, mta, true));
+    if let Some((listener, token)) = listeners.admin {
+        tasks.spawn(admin::serve_tcp(listener, token, Arc::clone(running), stop_of(node)));
+    }
+    tasks.spawn(admin::serve_unix(listeners.socket, Arc::clone(running), stop_of(node)));
+    tasks.spawn(reporting::run(Arc::clone(node), orders));
+    tasks.spawn(local_delivery::run(Arc::clone(node)));
+    let timers = Arc::clone(node);
+    tasks.spawn(async move {
+        tokio::select! {
+            () = timers.queue.run_timers() => {}
+            () = timers.stopped() => {}
+        }
+    });
+    for peer in &node.config().peers {
+        tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));
+    }
+}
+
+/// The stop of a node as a future of its own.
+fn stop_of(node: &Arc<Node>) -> impl Future<Output = ()> + Send + 'static {
+    let node = Arc::clone(node);
+    async move { node.stopped().await }
+}

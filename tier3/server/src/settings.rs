@@ -1,0 +1,82 @@
+//! The configuration's values in the terms of the rooms that use them.
+
+use std::time::Duration;
+
+use config::Config;
+use mta::{Site, Terms};
+use queue::{Life, QueueConfig, Retry};
+use x400::GlobalDomainIdentifier;
+
+/// The rules of the queue.
+#[must_use]
+pub fn queue_config(config: &Config) -> QueueConfig {
+    let queue = &config.queue;
+    QueueConfig {
+        retry: Retry {
+            first_s: seconds(queue.retry_first),
+            factor_milli: thousandths(queue.retry_factor),
+            max_s: seconds(queue.retry_max),
+            seed: name_seed(&config.server.name),
+        },
+        life: Life {
+            urgent_s: seconds(queue.life_urgent),
+            normal_s: seconds(queue.life_normal),
+            non_urgent_s: seconds(queue.life_non_urgent),
+        },
+        ..QueueConfig::default()
+    }
+}
+
+/// Who this MTA is.
+#[must_use]
+pub fn site(config: &Config) -> Site {
+    let domain = &config.server.domain;
+    Site {
+        mta_name: config.server.name.clone(),
+        domain: GlobalDomainIdentifier {
+            country: domain.country.clone(),
+            admd: domain.admd.clone(),
+            prmd: Some(domain.prmd.clone()).filter(|prmd| !prmd.is_empty()),
+        },
+        organization: config.server.organisation.clone(),
+    }
+}
+
+/// What is offered to RTSE.
+#[must_use]
+pub fn terms(config: &Config) -> Terms {
+    Terms {
+        checkpoint_kib: u16::try_from(config.association.checkpoint_kib).unwrap_or(u16::MAX),
+        window: u16::try_from(config.association.window).unwrap_or(u16::MAX),
+    }
+}
+
+/// The configuration's range keeps the factor within 1 and 10, so that nothing is cut off.
+#[expect(clippy::as_conversions, reason = "there is no other way from f64, and `as` saturates")]
+fn thousandths(factor: f64) -> u32 {
+    (factor * 1000.0).round() as u32
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// Servers that start together must not retry together.
+fn name_seed(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+/// An error with what lies under it, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut under = error.source();
+    while let Some(cause) = under {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        under = cause.source();
+    }
+    text
+}

@@ -1,0 +1,160 @@
+//! SMTP in: from allowed networks, for the organisation's domains, `250` only when on disk.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use net::{Machine, Progress, Pump};
+use routing::Route;
+use smtp::{
+    AllowedNetworks, ClosingReason, Dialogue, DialogueConfig, EnhancedCode, Outcome,
+    RecipientRequest, Request, Submission, Verdict,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::mail_queue::AcceptError;
+use crate::node::Node;
+use crate::settings;
+
+/// RFC 5321 4.5.3.2.7: a server waits at least five minutes for the next command.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
+/// Dialogues at the same time; above it a caller is told to come again.
+const MAX_DIALOGUES: usize = 1000;
+/// How long the last reply may take.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A dialogue as the pump drives it: it never refuses octets, it answers them.
+struct Receiving(Dialogue);
+
+impl Machine for Receiving {
+    type Error = std::convert::Infallible;
+
+    fn handle_bytes(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0.handle_bytes(bytes);
+        Ok(())
+    }
+
+    fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.0.poll_transmit()
+    }
+}
+
+/// Serves one listening socket until the server stops.
+pub async fn run(node: Arc<Node>, listener: TcpListener) {
+    let slots = Arc::new(Semaphore::new(MAX_DIALOGUES));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = node.stopped() => return,
+        };
+        let Ok((stream, peer)) = accepted else {
+            // Out of file descriptors, as a rule: give others time to close some.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let (node, slot) = (Arc::clone(&node), Arc::clone(&slots).try_acquire_owned());
+        tokio::spawn(async move {
+            serve(&node, stream, peer, slot.is_err()).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, busy: bool) {
+    let config = node.config();
+    let rules = DialogueConfig {
+        max_message_size: usize::try_from(config.smtp.max_message_size).unwrap_or(usize::MAX),
+        max_recipients: config.smtp.max_recipients,
+        ..DialogueConfig::new(&config.server.host_name)
+    };
+    let mut dialogue = Dialogue::new(Arc::new(rules), peer.ip());
+    if busy {
+        dialogue.shut_down(ClosingReason::TooBusy);
+    } else if AllowedNetworks(config.smtp.allow.clone()).contains(peer.ip()) {
+        dialogue.greeting();
+    } else {
+        metrics::counter!("bindback_smtp_refused_total").increment(1);
+        dialogue.refuse();
+    }
+    let mut pump = Pump::new(Receiving(dialogue), stream);
+    while !pump.machine.0.is_closed() {
+        if let Some(request) = pump.machine.0.poll_request() {
+            answer(node, &mut pump.machine.0, request).await;
+            continue;
+        }
+        tokio::select! {
+            progress = pump.drive() => match progress {
+                Ok(Progress::Received) => {}
+                Ok(Progress::Closed) | Err(_) => return,
+            },
+            () = tokio::time::sleep(COMMAND_TIMEOUT) => {
+                pump.machine.0.shut_down(ClosingReason::TimedOut);
+            }
+            () = node.stopped() => pump.machine.0.shut_down(ClosingReason::ShuttingDown),
+        }
+    }
+    // The peer may have gone; there is nobody left to tell.
+    let _ = tokio::time::timeout(LAST_WORDS, pump.flush()).await;
+}
+
+async fn answer(node: &Arc<Node>, dialogue: &mut Dialogue, request: Request) {
+    match request {
+        Request::Recipient(request) => dialogue.answer_recipient(verdict(node, &request)),
+        Request::Message(submission) => {
+            let outcome = accept(node, submission).await;
+            dialogue.answer_message(outcome);
+        }
+    }
+}
+
+fn verdict(node: &Node, request: &RecipientRequest) -> Verdict {
+    match node.routes().choose(&request.address).route {
+        Route::Local { .. } | Route::Peer { .. } => Verdict::Accept,
+        Route::UnknownMailbox => Verdict::UnknownMailbox,
+        Route::NoRoute => Verdict::NotLocal,
+    }
+}
+
+async fn accept(node: &Arc<Node>, submission: Submission) -> Outcome {
+    let id = node.queue.next_id();
+    let config = node.config();
+    let now = Timestamp::now();
+    let date = rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default();
+    let id_text = id.to_string();
+    let received = smtp::received_header(&submission, &config.server.host_name, &id_text, &date);
+    let submission = mta::Submission {
+        originator: mta::smtp_originator(&submission.reverse_path, &submission.parameters),
+        recipients: submission.recipients.iter().map(mta::smtp_recipient).collect(),
+        added: received.len(),
+        content: [received.as_bytes(), &submission.content].concat(),
+        submitted: now,
+        routes: &node.routes(),
+    };
+    metrics::counter!("bindback_submitted_total").increment(1);
+    let site = settings::site(&config);
+    let life = |priority| node.queue.expires(priority, now);
+    let entry = match mta::from_submission(&site, id, submission, life) {
+        Ok(entry) => entry,
+        Err(error) => {
+            let enhanced = EnhancedCode::new(5, 6, 0);
+            return Outcome::Refused { code: 554, enhanced, text: error.to_string() };
+        }
+    };
+    match node.queue.accept(entry).await {
+        Ok(id) => Outcome::Accepted { id: id.to_string() },
+        Err(AcceptError::Repeated) => Outcome::Accepted { id: id_text },
+        Err(error) => {
+            eprintln!("mail refused: {error}");
+            Outcome::TemporaryFailure { text: "the queue cannot take mail now".to_owned() }
+        }
+    }
+}
+
+/// True when the address may connect.
+#[must_use]
+pub fn allowed(networks: &[ipnet::IpNet], address: IpAddr) -> bool {
+    AllowedNetworks(networks.to_vec()).contains(address)
+}
