@@ -372,6 +372,21 @@ fn a_success_heard_late_stops_the_report() {
 }
 
 #[test]
+fn a_failure_heard_late_does_not_count() {
+    let mut queue = Queue::new(QueueConfig::default());
+    let id = accepted(&mut queue, Priority::Normal, 0, &[west(), west()]);
+    queue.take(&west(), at(0)).unwrap();
+    queue.hop_failed(&west(), "cut".to_owned(), at(0));
+    let fail = Outcome::Fail { reason: 1, diagnostic: None, error: "late".to_owned() };
+    let retry = Outcome::Retry { error: "late".to_owned() };
+    queue.complete(id, vec![(1, fail), (2, retry)], at(0));
+    assert!(actions(&mut queue).is_empty());
+    assert_eq!([1, 2].map(|number| state_of(&queue, id, number)), ["queued", "queued"]);
+    queue.wake(&west(), at(0));
+    assert_eq!(queue.take(&west(), at(0)), Some(Work { id, recipients: vec![1, 2] }));
+}
+
+#[test]
 fn reports_never_produce_reports() {
     let mut queue = Queue::new(QueueConfig::default());
     let report = report_for(&mut queue, 0);
