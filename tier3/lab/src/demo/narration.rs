@@ -1,0 +1,58 @@
+//! The story of a demo, line by line with times.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+/// Columns of the time in front of a line.
+const INDENT: &str = "           ";
+
+/// Tells what happens.
+#[derive(Debug, Clone)]
+pub(crate) struct Narrator {
+    to_stderr: bool,
+    start: Instant,
+}
+
+impl Narrator {
+    /// Standard output, or standard error where another reader has the output.
+    pub(crate) fn new(to_stderr: bool) -> Self {
+        Self { to_stderr, start: Instant::now() }
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+
+    /// The headline of a step.
+    pub(crate) fn step(&self, title: &str) {
+        self.line("");
+        self.timed(title);
+    }
+
+    /// Something that happened now.
+    pub(crate) fn timed(&self, text: &str) {
+        self.line(&format!("[{:7.2} s] {text}", self.seconds()));
+    }
+
+    /// More about it.
+    pub(crate) fn tell(&self, text: &str) {
+        for line in text.lines() {
+            self.line(&format!("{INDENT} {line}"));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let text = text.trim_end();
+        // A reader that went away stops the story, not the demo.
+        let _ = if self.to_stderr {
+            writeln!(io::stderr(), "{text}")
+        } else {
+            writeln!(io::stdout(), "{text}")
+        };
+    }
+}
+
+/// `1 message`, `2 messages`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

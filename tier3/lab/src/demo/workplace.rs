@@ -1,0 +1,102 @@
+//! The folder that a demo works in.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::error::DemoError;
+use crate::organisation::{MakeError, Side};
+
+/// A folder, removed at the end only if it was made here and nobody will want to look into it.
+#[derive(Debug)]
+pub(crate) struct Workplace {
+    root: PathBuf,
+    temporary: bool,
+}
+
+impl Workplace {
+    /// The folder asked for, or a new temporary one.
+    pub(crate) fn make(asked: Option<&Path>) -> Result<Self, DemoError> {
+        let Some(asked) = asked else { return Self::temporary() };
+        let failed = |source| DemoError::Folder { action: "use", path: asked.to_owned(), source };
+        fs::create_dir_all(asked).map_err(failed)?;
+        let root = asked.canonicalize().map_err(failed)?;
+        for side in Side::BOTH {
+            let folder = root.join(side.folder());
+            if folder.symlink_metadata().is_ok() {
+                return Err(DemoError::Occupied { path: folder });
+            }
+        }
+        Ok(Self { root, temporary: false })
+    }
+
+    fn temporary() -> Result<Self, DemoError> {
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(MakeError::Random)?;
+        let name = format!("bindback-demo-{:08x}", u32::from_be_bytes(random));
+        let path = std::env::temp_dir().join(name);
+        // Made and not found: nobody else's folder is used, and nobody else may look into this one.
+        let made = DirBuilder::new().mode(0o700).create(&path).and_then(|()| path.canonicalize());
+        match made {
+            Ok(root) => Ok(Self { root, temporary: true }),
+            Err(source) => Err(DemoError::Folder { action: "make", path, source }),
+        }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the program is linked under its name.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+
+    /// Takes the servers' folders away for a new start.
+    pub(crate) fn clear(&self) -> Result<(), DemoError> {
+        for side in Side::BOTH {
+            let path = self.root.join(side.folder());
+            match fs::remove_dir_all(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(DemoError::Folder { action: "clear", path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the folder if it is a temporary one; says whether it is gone.
+    pub(crate) fn remove(&self) -> bool {
+        self.temporary && fs::remove_dir_all(&self.root).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_temporary_folder_is_private_and_goes() {
+        let workplace = Workplace::make(None).unwrap();
+        let root = workplace.root().to_owned();
+        assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(workplace.remove() && !root.exists());
+    }
+
+    #[test]
+    fn a_folder_of_ones_own_is_kept_and_used_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = folder.path().join("a/b");
+        let workplace = Workplace::make(Some(&asked)).unwrap();
+        fs::create_dir(workplace.root().join("east")).unwrap();
+        assert!(matches!(Workplace::make(Some(&asked)), Err(DemoError::Occupied { .. })));
+        workplace.clear().unwrap();
+        workplace.clear().unwrap();
+        assert!(Workplace::make(Some(&asked)).is_ok());
+        assert!(!workplace.remove() && asked.exists());
+    }
+}
