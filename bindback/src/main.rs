@@ -1,2 +1,24 @@
 //! The one program.
-fn main() {}
+//!
+//! Every command is a thin module of `commands`: it reads its arguments, asks the server (or its store, where none runs) and prints. Deliberately left
+//! out: anything that decides.
+
+mod backend;
+mod cli;
+mod commands;
+mod failure;
+mod output;
+mod password;
+mod table;
+mod when;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let output = output::Output::new(cli.json);
+    let done = cli::run(cli, &output);
+    failure::exit_code(done, &output)
+}

@@ -31,3 +31,4 @@ pub use envelope::{Shape, WrongSchema, enveloped, opened};
 pub use exporter::{Exporter, ExporterError};
 pub use listen::{ServeError, UnixSocket, serve_tcp, serve_unix};
 pub use operations::{OperationError, Operations};
+pub use reply::Refusal;

@@ -22,8 +22,8 @@ impl OperationError {
 
 /// A refusal: `{"schema":"bindback.error/1","error":{"kind","text"}}`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Refusal {
-    pub(crate) error: OperationError,
+pub struct Refusal {
+    pub error: OperationError,
 }
 
 impl Shape for Refusal {

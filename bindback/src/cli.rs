@@ -1,0 +1,190 @@
+//! The command line: which commands there are.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use config::{Config, DEFAULT_FILE, SYSTEM_FILE};
+
+use crate::commands;
+use crate::failure::{Found, Usage};
+use crate::output::Output;
+
+/// An X.400 message transfer agent whose stopped mail explains itself.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bindback",
+    version,
+    after_help = "Begin with:\n  bindback demo              two servers, a fault, its diagnosis and its cure\n  bindback init DIR          a new server's folder\n  bindback doctor            why mail is stopped, and what to do about it\n\nExit status: 0 done, 1 failed or something is wrong, 2 wrong usage or unreadable input."
+)]
+pub struct Cli {
+    /// Configuration of the server [default: ./bindback.toml, else /etc/bindback/bindback.toml]
+    #[arg(short, long, global = true, value_name = "FILE", hide_default_value = true)]
+    pub config: Option<PathBuf>,
+    /// Print one JSON object on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show two servers, a fault, its diagnosis and its cure
+    Demo(commands::demo::Arguments),
+    /// Make the folder of a new server
+    Init(commands::init::Arguments),
+    /// Run the server
+    #[command(
+        after_help = "Example:\n  bindback serve -c /etc/bindback/bindback.toml\n\nSIGTERM ends it in order, SIGHUP reads the configuration again."
+    )]
+    Serve,
+    /// Send a message from a file
+    Send(commands::send::Arguments),
+    /// Show and change what waits
+    Queue(commands::queue::Arguments),
+    /// Show the locality table: one row for each RPC association
+    #[command(after_help = "Example:\n  bindback ltab -c east.toml")]
+    Ltab,
+    /// Show events, or follow them
+    Events(commands::events::Arguments),
+    /// Show and change the accounts that this server accepts
+    Account(commands::account::Arguments),
+    /// Show and change this server's own table of host names
+    Hosts(commands::hosts::Arguments),
+    /// Show and change the networks that may connect
+    Network(commands::network::Arguments),
+    /// Say why mail is stopped, and what to do about it
+    Doctor(commands::doctor::Arguments),
+}
+
+/// What a command works with.
+pub struct Setting<'a> {
+    given: Option<&'a Path>,
+    pub output: &'a Output,
+}
+
+impl Setting<'_> {
+    /// The configuration file: the one that is given, else the first that exists.
+    pub fn file(&self) -> anyhow::Result<PathBuf> {
+        if let Some(file) = self.given {
+            return Ok(file.to_owned());
+        }
+        let places = [DEFAULT_FILE, SYSTEM_FILE].map(Path::new);
+        let found = places.into_iter().find(|place| place.exists());
+        found.map(Path::to_owned).ok_or_else(|| {
+            Usage(format!(
+                "no configuration: there is neither ./{DEFAULT_FILE} nor {SYSTEM_FILE}; name one with -c FILE, or make one with `bindback init DIR`"
+            ))
+            .into()
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(&self.file()?)?)
+    }
+}
+
+/// Runs the command.
+pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
+    let setting = Setting { given: cli.config.as_deref(), output };
+    let many_threads = matches!(cli.command, Command::Serve | Command::Demo(_));
+    let mut runtime = if many_threads {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    let runtime = runtime.enable_all().build().context("the runtime does not start")?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Demo(arguments) => commands::demo::run(arguments, output).await,
+            Command::Init(arguments) => commands::init::run(arguments, output),
+            Command::Serve => commands::serve::run(&setting).await,
+            Command::Send(arguments) => commands::send::run(arguments, &setting).await,
+            Command::Queue(arguments) => commands::queue::run(arguments, &setting).await,
+            Command::Ltab => commands::ltab::run(&setting).await,
+            Command::Events(arguments) => commands::events::run(arguments, &setting).await,
+            Command::Account(arguments) => commands::account::run(arguments, &setting).await,
+            Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
+            Command::Network(arguments) => commands::network::run(arguments, &setting).await,
+            Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap::Parser as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn look(command: &clap::Command, path: &str) {
+            for one in command.get_subcommands() {
+                let path = format!("{path} {}", one.get_name());
+                assert!(one.get_about().is_some(), "{path} has no help");
+                if one.has_subcommands() {
+                    look(one, &path);
+                } else {
+                    let help = one.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(help.contains(path.trim()), "{path} has no example");
+                }
+            }
+        }
+        look(&Cli::command(), "bindback");
+    }
+
+    #[test]
+    fn the_commands_of_remedies_are_understood() {
+        for line in [
+            r"account set-password ORG\svc-west --password-file /srv/west.password -c /srv/east.toml",
+            r"account add ORG\svc-west --role service-account-admin --password-file /srv/p -c /srv/east.toml",
+            r"account grant ORG\svc-west --role service-account-admin -c /srv/east.toml",
+            "hosts set east.demo.test 127.0.0.2 -c /srv/west.toml",
+            "network allow rpc 127.0.0.2/32 -c /srv/east.toml",
+            "serve -c /srv/east.toml",
+            "events --id 9297 -c /srv/east.toml",
+            "queue retry --all --json",
+            "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
+            "doctor -v --json",
+            "-c x.toml doctor --explain port-filtered-by-firewall",
+            "send a.eml --to a@x.test b@x.test --from c@x.test",
+        ] {
+            let words = std::iter::once("bindback").chain(line.split(' '));
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for line in [
+            "account add A --password hunter2",
+            "account add A --role king",
+            "account add A --password-file f --password-env E",
+            "queue retry",
+            "queue retry 7 --all",
+            "queue delete",
+            "demo --carrier pigeon",
+            "doctor --explain no-such-cause",
+            "network allow x400 10.0.0.0/8",
+            "hosts set east.demo.test",
+            "hosts set east.demo.test not-an-address",
+            "events --since yesterday",
+            "send a.eml",
+        ] {
+            let words = std::iter::once("bindback").chain(line.split(' '));
+            let error = Cli::try_parse_from(words).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The facts: this server's, its neighbours', and what each sees when it probes its peers.
+//!
+//! What cannot be read becomes a note and never a fact: the absence of an answer counts only where somebody was really asked.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use admin::api::ProbeOrder;
+use admin::{Client, ClientError, Operations};
+use config::{Config, NeighbourApi, Peer};
+use diagnosis::{PeerFacts, ProbeFact, ProbeResult, Role, ServerFacts, Snapshot};
+use jiff::Timestamp;
+use server::Offline;
+use tokio::task::JoinSet;
+
+use crate::backend;
+use crate::failure::chain;
+
+/// A server that is up answers at once.
+const FACTS_PATIENCE: Duration = Duration::from_secs(5);
+/// A probe waits for each address that does not answer.
+const PROBE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// All that the doctor could learn.
+pub struct Gathered {
+    pub snapshot: Snapshot,
+    /// True when the own server answered.
+    pub runs: bool,
+    /// Names of the servers that were read.
+    pub read: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+/// A server that was looked at.
+struct Seen {
+    facts: ServerFacts,
+    /// Where it can be asked to probe, if it answered.
+    client: Option<Client>,
+    check: Option<ProbeFact>,
+    note: Option<String>,
+}
+
+pub async fn gather(config: &Config) -> Gathered {
+    let mut neighbours = JoinSet::new();
+    for (index, peer) in config.peers.iter().cloned().enumerate() {
+        let local = config.server.name.clone();
+        neighbours.spawn(async move { (index, neighbour(&local, &peer).await) });
+    }
+    let own = own(config).await;
+    let mut others = neighbours.join_all().await;
+    others.sort_by_key(|(index, _)| *index);
+
+    let runs = own.client.is_some();
+    let mut seen = vec![own];
+    seen.extend(others.into_iter().map(|(_, one)| one));
+    let mut notes: Vec<String> = seen.iter_mut().filter_map(|one| one.note.take()).collect();
+    let mut checks: Vec<ProbeFact> = seen.iter_mut().filter_map(|one| one.check.take()).collect();
+    let (found, failed) = probes(&seen).await;
+    checks.extend(found);
+    notes.extend(failed);
+    let read = seen.iter().filter(|one| one.facts.role != Role::Unread);
+    Gathered {
+        runs,
+        read: read.map(|one| one.facts.name.clone()).collect(),
+        notes,
+        snapshot: Snapshot {
+            now: Timestamp::now(),
+            local: config.server.name.clone(),
+            servers: seen.into_iter().map(|one| one.facts).collect(),
+            checks,
+        },
+    }
+}
+
+/// The own server through its socket; its store where it does not run; else no more than its configuration.
+async fn own(config: &Config) -> Seen {
+    let client = backend::running(config).patience(FACTS_PATIENCE);
+    let started = Instant::now();
+    let asked = client.facts().await;
+    let check = checked("doctor", &config.server.name, &asked, started, "over its socket");
+    let error = match asked {
+        Ok(mut facts) => {
+            facts.role = Role::Local;
+            facts.reachable = true;
+            return Seen { facts, client: Some(client), check, note: None };
+        }
+        Err(error) => error,
+    };
+    let mut note = chain(&error);
+    if matches!(error, ClientError::NoServer { .. }) {
+        match stored(config).await {
+            Ok(mut facts) => {
+                facts.role = Role::Local;
+                facts.reachable = false;
+                return Seen { facts, client: None, check, note: Some(note) };
+            }
+            Err(why) => note = format!("{note}; its store cannot be read either: {why}"),
+        }
+    }
+    Seen { facts: configured(config), client: None, check, note: Some(note) }
+}
+
+async fn stored(config: &Config) -> Result<ServerFacts, String> {
+    let store = Offline::open(config.clone()).map_err(|error| chain(&error))?;
+    store.facts().await.map_err(|error| chain(&error))
+}
+
+/// What the configuration alone says.
+fn configured(config: &Config) -> ServerFacts {
+    let peers = config.peers.iter().map(|peer| PeerFacts {
+        name: peer.name.clone(),
+        host: peer.host.clone(),
+        bind_back: Some(peer.bind_back.clone()),
+        mapper_port: peer.mapper_port,
+        account: peer.account.to_string(),
+        ..PeerFacts::default()
+    });
+    ServerFacts {
+        name: config.server.name.clone(),
+        role: Role::Unread,
+        config_path: Some(config.file.display().to_string()),
+        host_name: config.server.host_name.clone(),
+        bind_back_name: config.rpc.bind_back_name.clone(),
+        service_account: config.rpc.account.to_string(),
+        password_file: Some(config.rpc.password_file.display().to_string()),
+        rpc: config.rpc.listen.to_string(),
+        mapper_port: config.rpc.mapper_port,
+        rpc_port: config.rpc.port,
+        rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
+        peers: peers.collect(),
+        ..ServerFacts::default()
+    }
+}
+
+/// A neighbour through its API, with the token of this server's configuration and not with the service account, which may be what is broken.
+async fn neighbour(local: &str, peer: &Peer) -> Seen {
+    let unread =
+        |note: String, check| Seen { facts: known_of(peer), client: None, check, note: Some(note) };
+    let Some(NeighbourApi { url, authority, token_file }) = &peer.admin else {
+        return unread(
+            format!(
+                "{} is not read: the configuration names no admin address for it; set admin and admin_token_file of its [[peer]], or run `bindback doctor` there too",
+                peer.name
+            ),
+            None,
+        );
+    };
+    let token = match config::read_secret(token_file) {
+        Ok(token) => token,
+        Err(error) => return unread(format!("{} is not read: {}", peer.name, chain(&error)), None),
+    };
+    let client = Client::tcp(authority, token).patience(FACTS_PATIENCE);
+    let started = Instant::now();
+    let asked = client.facts().await;
+    let check = checked(local, &peer.name, &asked, started, &format!("at {url}"));
+    match asked {
+        Ok(mut facts) => {
+            facts.role = Role::Neighbour;
+            facts.reachable = true;
+            let note = (!facts.name.eq_ignore_ascii_case(&peer.name)).then(|| {
+                format!(
+                    "at {url} answers {}, where the configuration expects {}",
+                    facts.name, peer.name
+                )
+            });
+            Seen { facts, client: Some(client), check, note }
+        }
+        Err(error) => unread(format!("{} is not read: {}", peer.name, chain(&error)), check),
+    }
+}
+
+/// What the own configuration knows of a neighbour that was not read.
+fn known_of(peer: &Peer) -> ServerFacts {
+    ServerFacts {
+        name: peer.name.clone(),
+        role: Role::Unread,
+        host_name: peer.host.clone(),
+        bind_back_name: peer.bind_back.clone(),
+        service_account: peer.account.to_string(),
+        mapper_port: peer.mapper_port,
+        ..ServerFacts::default()
+    }
+}
+
+/// The check of an administrative interface; none where the outcome says nothing about the server's life.
+fn checked(
+    from: &str,
+    target: &str,
+    asked: &Result<ServerFacts, ClientError>,
+    started: Instant,
+    detail: &str,
+) -> Option<ProbeFact> {
+    let result = match asked {
+        Ok(_) => ProbeResult::Ok,
+        Err(ClientError::NoServer { .. }) => ProbeResult::Refused,
+        Err(ClientError::NotAllowed { .. } | ClientError::Unauthorized { .. }) => {
+            ProbeResult::Denied
+        }
+        Err(ClientError::Timeout { .. }) => ProbeResult::Timeout,
+        Err(ClientError::Broken { .. }) => ProbeResult::Reset,
+        Err(ClientError::Unreachable { source, .. }) => match source.kind() {
+            io::ErrorKind::ConnectionRefused => ProbeResult::Refused,
+            io::ErrorKind::ConnectionReset => ProbeResult::Reset,
+            io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable => ProbeResult::Timeout,
+            _ => return None,
+        },
+        Err(_) => return None,
+    };
+    Some(ProbeFact {
+        check: "admin".to_owned(),
+        from: from.to_owned(),
+        target: target.to_owned(),
+        result,
+        detail: detail.to_owned(),
+        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+/// Asks every server that answers to probe each of its peers, all at once.
+async fn probes(seen: &[Seen]) -> (Vec<ProbeFact>, Vec<String>) {
+    let mut running = JoinSet::new();
+    for one in seen {
+        let Some(client) = &one.client else { continue };
+        for peer in &one.facts.peers {
+            let client = client.clone().patience(PROBE_PATIENCE);
+            let (from, peer) = (one.facts.name.clone(), peer.name.clone());
+            running.spawn(async move {
+                let found = client.probe(ProbeOrder { peer: peer.clone() }).await;
+                (from, peer, found)
+            });
+        }
+    }
+    let mut done = running.join_all().await;
+    done.sort_by(|(a, b, _), (c, d, _)| (a, b).cmp(&(c, d)));
+    let (mut checks, mut notes) = (Vec::new(), Vec::new());
+    for (from, peer, found) in done {
+        match found {
+            Ok(found) => checks.extend(found),
+            Err(error) => notes.push(format!("{from} did not probe {peer}: {}", chain(&error))),
+        }
+    }
+    (checks, notes)
+}

@@ -1,0 +1,84 @@
+//! `bindback doctor`: why mail is stopped, and what to do about it.
+
+mod gather;
+mod library;
+mod render;
+
+#[cfg(test)]
+mod tests;
+
+use admin::Shape;
+use clap::Args;
+use diagnosis::diagnose;
+use finding::{Answer, Cause, NextProbe};
+use serde::Serialize;
+
+use crate::cli::Setting;
+use crate::failure::Found;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong."
+)]
+pub struct Arguments {
+    /// Explain a cause
+    #[arg(long, value_name = "CAUSE", conflicts_with = "list_checks")]
+    explain: Option<Cause>,
+    /// Show what is checked and which causes can be found
+    #[arg(long)]
+    list_checks: bool,
+    /// Show every check and all the evidence
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// The answer, with what it rests on.
+#[derive(Debug, Serialize)]
+struct Report {
+    #[serde(flatten)]
+    answer: Answer,
+    /// The server that the doctor was asked on.
+    local: String,
+    /// The servers whose own tables and logs were read.
+    read: Vec<String>,
+    /// What could not be read, and what to do about that.
+    notes: Vec<String>,
+}
+
+impl Shape for Report {
+    const NAME: &'static str = "doctor";
+}
+
+pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    if let Some(cause) = arguments.explain {
+        return library::explain(cause, setting.output);
+    }
+    if arguments.list_checks {
+        return library::list(setting.output);
+    }
+    let config = setting.config()?;
+    let gathered = gather::gather(&config).await;
+    let mut answer = diagnose(&gathered.snapshot);
+    if !gathered.runs && answer.is_healthy() {
+        answer.undecided = true;
+        answer.next_probe = Some(start(&config));
+    }
+    let report = Report {
+        answer,
+        local: gathered.snapshot.local,
+        read: gathered.read,
+        notes: gathered.notes,
+    };
+    setting.output.answer(&report, |report| render::text(report, arguments.verbose))?;
+    Ok(if report.answer.is_healthy() { Found::Nothing } else { Found::Something })
+}
+
+/// A server that does not run shows little; what else is wrong is seen once it does.
+fn start(config: &config::Config) -> NextProbe {
+    let file = diagnosis::quote(&config.file.display().to_string());
+    NextProbe {
+        check: format!("{} does not run: start it, then ask again", config.server.name),
+        would_tell: Vec::new(),
+        command: Some(format!("bindback serve -c {file}")),
+    }
+}

@@ -1,0 +1,191 @@
+//! The answer on one screen.
+
+use diagnosis::{ProbeFact, ProbeResult};
+use finding::{Diagnosis, Evidence, NextProbe};
+
+use super::Report;
+use crate::output::clean;
+use crate::table::Table;
+
+/// Characters of a line; commands are never broken.
+const WIDTH: usize = 100;
+/// Observations that are shown without `-v`.
+const FEW: usize = 5;
+/// Other causes that are named without `-v`: the answer has at least three.
+const OTHERS: usize = 2;
+
+pub fn text(report: &Report, verbose: bool) -> String {
+    let mut out = String::new();
+    headline(&mut out, report);
+    let shown = if verbose { report.answer.diagnoses.len() } else { 1 };
+    for (at, diagnosis) in report.answer.diagnoses.iter().take(shown).enumerate() {
+        if at > 0 {
+            out.push('\n');
+            paragraph(&mut out, "", &cause_line(diagnosis));
+        }
+        one(&mut out, diagnosis, verbose);
+    }
+    others(&mut out, report, shown);
+    if let Some(next) = &report.answer.next_probe {
+        next_probe(&mut out, next);
+    }
+    for note in &report.notes {
+        out.push('\n');
+        paragraph(&mut out, "Note: ", note);
+    }
+    checks(&mut out, &report.answer.checks, verbose);
+    out
+}
+
+/// The cause in one line, or that there is none.
+fn headline(out: &mut String, report: &Report) {
+    let answer = &report.answer;
+    match (&answer.diagnoses.first(), answer.undecided) {
+        (Some(first), false) => paragraph(out, "", &cause_line(first)),
+        (Some(first), true) => {
+            paragraph(out, "", &format!("Undecided. Most likely: {}", cause_line(first)));
+        }
+        (None, true) => paragraph(out, "", "Undecided: too little could be read."),
+        (None, false) => {
+            paragraph(out, "", &format!("Nothing is wrong. Read: {}.", listed(&report.read)));
+        }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "nothing but the configuration".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn cause_line(diagnosis: &Diagnosis) -> String {
+    let meaning = diagnosis.cause.meaning().trim_end_matches('.');
+    format!("{meaning} ({}, {})", diagnosis.cause, percent(diagnosis.confidence))
+}
+
+fn percent(confidence: f64) -> String {
+    format!("{:.0} %", confidence * 100.0)
+}
+
+/// What speaks for it, what against it, and the cure.
+fn one(out: &mut String, diagnosis: &Diagnosis, verbose: bool) {
+    observations(out, "Evidence", &diagnosis.evidence, verbose);
+    observations(out, "Against", &diagnosis.against, verbose);
+    if !diagnosis.remedy.is_empty() {
+        out.push_str("\nRemedy\n");
+    }
+    for (index, step) in diagnosis.remedy.iter().enumerate() {
+        paragraph(out, &format!("  {}. ", index + 1), &step.text);
+        if let Some(command) = &step.command {
+            out.push_str(&format!("       {}\n", clean(command)));
+        }
+    }
+    if diagnosis.reads.is_empty() {
+        return;
+    }
+    out.push_str(&format!("\nMore: bindback doctor --explain {}\n", diagnosis.cause));
+}
+
+fn observations(out: &mut String, heading: &str, list: &[Evidence], verbose: bool) {
+    if list.is_empty() {
+        return;
+    }
+    out.push_str(&format!("\n{heading}\n"));
+    let shown = if verbose { list.len() } else { FEW };
+    for one in list.iter().take(shown) {
+        paragraph(out, "  - ", &format!("{}: {}", one.source, one.says));
+    }
+    if list.len() > shown {
+        out.push_str(&format!("  - and {} more, with -v\n", list.len() - shown));
+    }
+}
+
+fn others(out: &mut String, report: &Report, shown: usize) {
+    let rest: Vec<String> = report
+        .answer
+        .diagnoses
+        .iter()
+        .skip(shown)
+        .take(OTHERS)
+        .map(|one| format!("{} ({})", one.cause, percent(one.confidence)))
+        .collect();
+    if !rest.is_empty() {
+        out.push('\n');
+        paragraph(out, "Less likely: ", &rest.join(", "));
+    }
+}
+
+fn next_probe(out: &mut String, next: &NextProbe) {
+    out.push('\n');
+    paragraph(out, "Next: ", &next.check);
+    if let Some(command) = &next.command {
+        out.push_str(&format!("       {}\n", clean(command)));
+    }
+    if !next.would_tell.is_empty() {
+        let causes: Vec<String> = next.would_tell.iter().map(ToString::to_string).collect();
+        paragraph(out, "      ", &format!("It would tell apart {}.", causes.join(", ")));
+    }
+}
+
+fn checks(out: &mut String, checks: &[ProbeFact], verbose: bool) {
+    if checks.is_empty() {
+        return;
+    }
+    out.push('\n');
+    if !verbose {
+        let failed = checks.iter().filter(|check| check.result != ProbeResult::Ok).count();
+        let failed =
+            if failed == 0 { "all went well".to_owned() } else { format!("{failed} failed") };
+        out.push_str(&format!("{} checks made, {failed}; -v shows them\n", checks.len()));
+        return;
+    }
+    let mut table = Table::new(&["CHECK", "FROM", "TARGET", "RESULT", "MS", "DETAIL"]);
+    for check in checks {
+        table.row(vec![
+            check.check.clone(),
+            check.from.clone(),
+            check.target.clone(),
+            word(check.result).to_owned(),
+            check.ms.to_string(),
+            check.detail.clone(),
+        ]);
+    }
+    out.push_str(&table.render());
+}
+
+const fn word(result: ProbeResult) -> &'static str {
+    match result {
+        ProbeResult::Ok => "ok",
+        ProbeResult::Refused => "refused",
+        ProbeResult::Timeout => "timeout",
+        ProbeResult::Denied => "denied",
+        ProbeResult::NotFound => "not-found",
+        ProbeResult::Reset => "reset",
+        ProbeResult::Error => "error",
+    }
+}
+
+/// Words in lines of [`WIDTH`]; further lines begin under the first word.
+fn paragraph(out: &mut String, head: &str, words: &str) {
+    let words = clean(words);
+    let indent = head.chars().count();
+    let mut line = head.to_owned();
+    let mut empty = true;
+    for word in words.split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            out.push_str(&line);
+            out.push('\n');
+            line = " ".repeat(indent);
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    out.push_str(line.trim_end());
+    out.push('\n');
+}

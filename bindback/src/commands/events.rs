@@ -1,0 +1,66 @@
+//! `bindback events`: what was logged, and what is being logged.
+
+use admin::api::{EventQuery, Events};
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::backend::{self, Backend};
+use crate::cli::Setting;
+use crate::failure::Found;
+use crate::when;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bindback events --since 10m\n  bindback events --follow --id 9318\n\nWith --follow, --since shows the past first. With --json, each followed event is a line of its own."
+)]
+pub struct Arguments {
+    /// Stay, and show events as they are logged
+    #[arg(long)]
+    follow: bool,
+    /// Only events with this number
+    #[arg(long, value_name = "N")]
+    id: Option<u32>,
+    /// Only events since then: RFC 3339, or 10m for ten minutes ago (s, m, h, d)
+    #[arg(long, value_name = "T", value_parser = since)]
+    since: Option<Timestamp>,
+    /// Only the newest so many
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    when::parse(text, Timestamp::now())
+}
+
+pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    let query = EventQuery { since: arguments.since, id: arguments.id, limit: arguments.limit };
+    let config = setting.config()?;
+    if arguments.follow {
+        return follow(backend::running(&config).follow(query).await?, setting).await;
+    }
+    let events = Backend::find(config)?.events(query).await?;
+    setting.output.answer(&Events { events, missed: 0 }, |events| {
+        if events.events.is_empty() { "no such event is kept".to_owned() } else { lines(events) }
+    })?;
+    Ok(Found::Nothing)
+}
+
+async fn follow(mut following: admin::Following, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    while let Some(events) = following.next().await? {
+        if events.missed > 0 {
+            let text = format!(
+                "{} events came too fast and are left out here; they are kept",
+                events.missed
+            );
+            setting.output.narrate(&text);
+        }
+        setting.output.answer(&events, lines)?;
+    }
+    setting.output.narrate("the server has stopped");
+    Ok(Found::Nothing)
+}
+
+fn lines(events: &Events) -> String {
+    let lines: Vec<String> = events.events.iter().map(|event| event::line(event, false)).collect();
+    lines.join("\n")
+}

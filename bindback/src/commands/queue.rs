@@ -1,0 +1,227 @@
+//! `bindback queue`: what waits.
+
+use admin::api::{
+    Deleted, MessageQuery, MessageRow, Messages, QueueRow, Queues, Retried, RetrySelector,
+};
+use clap::{Args, Subcommand};
+
+use crate::backend::{self, Backend};
+use crate::cli::Setting;
+use crate::failure::Found;
+use crate::output::{clean, size};
+use crate::table::Table;
+use crate::when;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show the queues, one for each next hop
+    #[command(after_help = "Example:\n  bindback queue list")]
+    List,
+    /// Show the messages that wait
+    #[command(
+        after_help = "Examples:\n  bindback queue show\n  bindback queue show --next-hop WEST"
+    )]
+    Show {
+        /// This message only
+        id: Option<String>,
+        /// Only messages that wait for this server
+        #[arg(long, value_name = "H")]
+        next_hop: Option<String>,
+        /// At most so many, oldest first
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+    },
+    /// Try again now
+    #[command(after_help = "Example:\n  bindback queue retry --next-hop WEST")]
+    Retry {
+        #[command(flatten)]
+        what: What,
+    },
+    /// Take a message out; nobody gets a report
+    #[command(after_help = "Example:\n  bindback queue delete 17")]
+    Delete { id: String },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// This message
+    id: Option<String>,
+    /// All that waits for this server
+    #[arg(long, value_name = "H")]
+    next_hop: Option<String>,
+    /// Everything
+    #[arg(long)]
+    all: bool,
+}
+
+impl What {
+    fn selector(self) -> RetrySelector {
+        match (self.id, self.next_hop) {
+            (Some(id), _) => RetrySelector::Message(id),
+            (_, Some(next_hop)) => RetrySelector::NextHop(next_hop),
+            _ => RetrySelector::All,
+        }
+    }
+}
+
+pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    let config = setting.config()?;
+    match arguments.action {
+        Action::List => {
+            let queues = Queues { queues: Backend::find(config)?.queues().await? };
+            setting.output.answer(&queues, |queues| list(&queues.queues))?;
+        }
+        Action::Show { id, next_hop, limit } => {
+            let query = MessageQuery { id, next_hop, limit };
+            let messages = Messages { messages: Backend::find(config)?.messages(query).await? };
+            setting.output.answer(&messages, |messages| show(&messages.messages))?;
+        }
+        Action::Retry { what } => {
+            let retried = backend::running(&config).retry(what.selector()).await?;
+            setting.output.answer(&retried, retry)?;
+        }
+        Action::Delete { id } => {
+            Backend::find(config)?.delete(id.clone()).await?;
+            setting.output.answer(&Deleted { id }, |gone| format!("{} is deleted", gone.id))?;
+        }
+    }
+    Ok(Found::Nothing)
+}
+
+fn list(queues: &[QueueRow]) -> String {
+    if queues.iter().all(|queue| queue.messages == 0) {
+        return "no messages are queued".to_owned();
+    }
+    let mut table = Table::new(&[
+        "NEXT HOP",
+        "STATE",
+        "MESSAGES",
+        "SIZE",
+        "OLDEST",
+        "NEXT ATTEMPT",
+        "FINDING",
+        "LAST ERROR",
+    ]);
+    for queue in queues {
+        table.row(vec![
+            queue.next_hop.clone(),
+            queue.state.clone(),
+            queue.messages.to_string(),
+            size(queue.bytes),
+            when::show_some(queue.oldest),
+            when::show_some(queue.next_attempt),
+            queue.finding.map(|cause| cause.to_string()).unwrap_or_default(),
+            queue.last_error.clone().unwrap_or_default(),
+        ]);
+    }
+    table.render()
+}
+
+fn show(messages: &[MessageRow]) -> String {
+    if messages.is_empty() {
+        return "no messages are queued".to_owned();
+    }
+    let blocks: Vec<String> = messages.iter().map(block).collect();
+    blocks.join("\n")
+}
+
+fn block(message: &MessageRow) -> String {
+    let from = if message.from.is_empty() { "<> (a report)" } else { &message.from };
+    let mut out = format!(
+        "{}  from {}  {}  {}\n    submitted {}, expires {}\n",
+        clean(&message.id),
+        clean(from),
+        clean(&message.priority),
+        size(message.size),
+        when::show(message.submitted),
+        when::show(message.expires),
+    );
+    for recipient in &message.recipients {
+        let mut line = format!("    to {}: {}", recipient.address, recipient.state);
+        if let Some(next_hop) = &recipient.next_hop {
+            line.push_str(&format!(" for {next_hop}"));
+        }
+        match recipient.attempts {
+            0 => {}
+            1 => line.push_str(", 1 attempt"),
+            attempts => line.push_str(&format!(", {attempts} attempts")),
+        }
+        if let Some(error) = &recipient.last_error {
+            line.push_str(&format!(", last error: {error}"));
+        }
+        out.push_str(&clean(&line));
+        out.push('\n');
+    }
+    out
+}
+
+fn retry(retried: &Retried) -> String {
+    match (retried.messages, retried.next_hops.as_slice()) {
+        (0, []) => "nothing waits".to_owned(),
+        (messages, []) => format!("{messages} messages are tried again now"),
+        (messages, hops) => {
+            format!("{messages} messages are tried again now, for {}", hops.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use admin::api::RecipientRow;
+
+    use super::*;
+
+    fn message() -> MessageRow {
+        MessageRow {
+            id: "17".to_owned(),
+            from: "anna@east.demo.test".to_owned(),
+            recipients: vec![RecipientRow {
+                address: "bert@west.demo.test".to_owned(),
+                state: "waiting".to_owned(),
+                next_hop: Some("WEST".to_owned()),
+                attempts: 2,
+                last_error: Some("access denied\x1b[2J".to_owned()),
+            }],
+            priority: "normal".to_owned(),
+            size: 5_242_880,
+            submitted: "2026-01-02T03:04:05Z".parse().unwrap(),
+            expires: "2026-01-09T03:04:05Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_message_is_a_block() {
+        assert_eq!(
+            show(&[message()]),
+            "17  from anna@east.demo.test  normal  5.0 MiB\n    submitted 2026-01-02T03:04:05Z, expires 2026-01-09T03:04:05Z\n    to bert@west.demo.test: waiting for WEST, 2 attempts, last error: access denied [2J\n"
+        );
+        assert_eq!(show(&[]), "no messages are queued");
+    }
+
+    #[test]
+    fn queues_are_rows() {
+        let row = QueueRow {
+            next_hop: "WEST".to_owned(),
+            state: "retry".to_owned(),
+            messages: 3,
+            bytes: 2048,
+            oldest: "2026-01-02T03:04:05Z".parse().ok(),
+            next_attempt: None,
+            last_error: Some("access denied".to_owned()),
+            finding: None,
+        };
+        assert_eq!(
+            list(std::slice::from_ref(&row)),
+            "NEXT HOP  STATE  MESSAGES  SIZE     OLDEST                NEXT ATTEMPT  FINDING  LAST ERROR\n\
+             WEST      retry  3         2.0 KiB  2026-01-02T03:04:05Z  -             -        access denied\n"
+        );
+        assert_eq!(list(&[QueueRow { messages: 0, ..row }]), "no messages are queued");
+    }
+}
