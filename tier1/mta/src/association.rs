@@ -222,8 +222,10 @@ impl Association {
                 StackEvent::TransferFailed { reason } => {
                     self.outputs.push_back(Output::NotSent(reason.to_string()));
                 }
-                StackEvent::ReleaseIndication => {}
-                StackEvent::Released => self.outputs.push_back(Output::Ended(None)),
+                // The called side's last event: the stack answers the release by itself.
+                StackEvent::ReleaseIndication | StackEvent::Released => {
+                    self.outputs.push_back(Output::Ended(None));
+                }
                 StackEvent::Aborted { by_peer, reason } => {
                     let who = if by_peer { "the peer" } else { "this side" };
                     let text = format!("{who} aborted the association: {reason}");

@@ -77,7 +77,7 @@ impl MailQueue {
     /// Runs the engine's timers until the task is dropped.
     pub async fn run_timers(&self) {
         // What was restored may be ready at once.
-        self.with(|_, _| ());
+        self.perform();
         loop {
             let due = self.lock().queue.next_timeout();
             let changed = self.shared.timer.notified();
@@ -93,7 +93,9 @@ impl MailQueue {
                 }
                 None => changed.await,
             }
-            self.with(Queue::handle_timeout);
+            // Not through `with`: that would ring the bell that this loop waits for.
+            self.lock().queue.handle_timeout(Timestamp::now());
+            self.perform();
         }
     }
 
@@ -124,6 +126,7 @@ impl MailQueue {
             answered
         };
         self.perform();
+        self.shared.timer.notify_one();
         match answered.await {
             Ok(Ok(())) => Ok(id),
             Ok(Err(error)) => Err(AcceptError::Refused(error)),
@@ -154,6 +157,11 @@ impl MailQueue {
     /// A hop could not be reached or broke; what was in flight waits again.
     pub fn hop_failed(&self, hop: &NextHop, error: &str) {
         self.with(|queue, now| queue.hop_failed(hop, error.to_owned(), now));
+    }
+
+    /// An association was released in order; what comes later opens another.
+    pub fn hop_closed(&self, hop: &NextHop) {
+        self.with(|queue, now| queue.hop_closed(hop, now));
     }
 
     /// A hop answers.
@@ -224,6 +232,7 @@ impl MailQueue {
     fn with<R>(&self, input: impl FnOnce(&mut Queue, Timestamp) -> R) -> R {
         let result = input(&mut self.lock().queue, Timestamp::now());
         self.perform();
+        self.shared.timer.notify_one();
         result
     }
 
@@ -236,7 +245,6 @@ impl MailQueue {
                 Some(action) => self.perform_one(action),
             }
         }
-        self.shared.timer.notify_one();
     }
 
     fn perform_one(&self, action: Action) {

@@ -49,8 +49,9 @@ pub async fn run_peer(node: Arc<Node>, peer: String) {
                 let index = open.ltab_index;
                 let why = serve(&node, &peer, &hop, open).await.err().map(|end| chain(&end));
                 records::ended(&node, &peer, index, why.as_deref());
-                if let Some(why) = why {
-                    node.queue.hop_failed(&hop, &why);
+                match why {
+                    Some(why) => node.queue.hop_failed(&hop, &why),
+                    None => node.queue.hop_closed(&hop),
                 }
             }
             Err(why) => {
