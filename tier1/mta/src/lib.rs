@@ -2,8 +2,7 @@
 //! locality table, reports.
 //!
 //! X.411 (1999) clause 14 for the procedures. Pure: envelopes, pieces and the time go in,
-//! queue entries, APDUs and pieces come out. Left out so far: probes, delivery reports,
-//! redirection and distribution lists.
+//! queue entries, APDUs and pieces come out. Left out so far: probes, redirection and distribution lists.
 
 mod association;
 mod disposition;
@@ -19,7 +18,7 @@ pub use association::{Association, AssociationError, AssociationNames, Output, T
 pub use disposition::{Disposition, dispose};
 pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
 pub use pieces::{Joiner, PieceError, Splitter};
-pub use report::non_delivery;
+pub use report::{delivery, non_delivery};
 pub use site::Site;
 pub use transfer_in::{
     Submission, TransferError, from_apdu, from_submission, report_entry, smtp_originator,

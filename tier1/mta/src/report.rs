@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use queue::Failure;
 use x400::{
-    DeliveryOutcome, DiagnosticCode, MessageTransferEnvelope, MtsIdentifier, PerRecipientFields,
-    PerRecipientReportFields, ReasonCode, Report, ReportContent, ReportTransferEnvelope,
-    SupplementaryInformation, SuppliedInformation, TraceElement, append_trace,
+    DeliveryOutcome, DiagnosticCode, MessageTransferEnvelope, MtsIdentifier, MtsUserType,
+    PerRecipientFields, PerRecipientReportFields, ReasonCode, Report, ReportContent,
+    ReportTransferEnvelope, SupplementaryInformation, SuppliedInformation, TraceElement,
+    append_trace,
 };
 
 use crate::site::Site;
@@ -24,18 +25,49 @@ pub fn non_delivery(
     failures: &[(u32, Failure)],
     now: Timestamp,
 ) -> Option<Report> {
-    let reverse_path = mixer::smtp_view(subject).ok()?.originator.reverse_path;
-    if reverse_path.is_empty() {
+    let outcomes = failures.iter().filter_map(|(number, failure)| {
+        let fields = subject.recipients.iter().find(|fields| fields.number == *number)?;
+        let outcome = DeliveryOutcome::NotDelivered {
+            reason: ReasonCode(failure.reason),
+            diagnostic: failure.diagnostic.map(DiagnosticCode),
+        };
+        let mut recipient = recipient(subject, fields, outcome, now);
+        recipient.supplementary_information = SupplementaryInformation::new(&failure.error);
+        wants_non_delivery(fields).then_some(recipient)
+    });
+    let recipients = outcomes.collect();
+    report(site, identifier, subject, recipients, returned(subject, content), now)
+}
+
+/// Makes the report about one recipient that was served; `None` where the originator did not
+/// ask for it. The content is not returned.
+#[must_use]
+pub fn delivery(
+    site: &Site,
+    identifier: MtsIdentifier,
+    subject: &MessageTransferEnvelope,
+    number: u32,
+    now: Timestamp,
+) -> Option<Report> {
+    let fields = subject.recipients.iter().find(|fields| fields.number == number)?;
+    if !fields.indicators.originator_report {
         return None;
     }
-    let recipients: Vec<_> = failures
-        .iter()
-        .filter_map(|(number, failure)| {
-            let fields = subject.recipients.iter().find(|fields| fields.number == *number)?;
-            wants_report(fields).then(|| failed_recipient(subject, fields, failure, now))
-        })
-        .collect();
-    if recipients.is_empty() {
+    let outcome = DeliveryOutcome::Delivered { time: now, user_type: MtsUserType::PRIVATE };
+    let recipients = vec![recipient(subject, fields, outcome, now)];
+    report(site, identifier, subject, recipients, None, now)
+}
+
+fn report(
+    site: &Site,
+    identifier: MtsIdentifier,
+    subject: &MessageTransferEnvelope,
+    recipients: Vec<PerRecipientReportFields>,
+    returned_content: Option<Vec<u8>>,
+    now: Timestamp,
+) -> Option<Report> {
+    let reverse_path = mixer::smtp_view(subject).ok()?.originator.reverse_path;
+    if reverse_path.is_empty() || recipients.is_empty() {
         return None;
     }
     let mut envelope = ReportTransferEnvelope {
@@ -57,7 +89,7 @@ pub fn non_delivery(
         original_eits: subject.original_eits.clone(),
         content_type: Some(subject.content_type.clone()),
         content_identifier: subject.content_identifier.clone(),
-        returned_content: returned(subject, content),
+        returned_content,
         additional_information: None,
         extensions: Vec::new(),
         recipients,
@@ -69,14 +101,14 @@ pub fn non_delivery(
     Some(report)
 }
 
-fn wants_report(fields: &PerRecipientFields) -> bool {
+fn wants_non_delivery(fields: &PerRecipientFields) -> bool {
     fields.indicators.originator_report || fields.indicators.originator_non_delivery_report
 }
 
-fn failed_recipient(
+fn recipient(
     subject: &MessageTransferEnvelope,
     fields: &PerRecipientFields,
-    failure: &Failure,
+    outcome: DeliveryOutcome,
     now: Timestamp,
 ) -> PerRecipientReportFields {
     let arrival = subject.trace.last().map_or(now, |last| last.supplied.arrival);
@@ -86,12 +118,9 @@ fn failed_recipient(
         indicators: fields.indicators,
         arrival,
         converted_eits: None,
-        outcome: DeliveryOutcome::NotDelivered {
-            reason: ReasonCode(failure.reason),
-            diagnostic: failure.diagnostic.map(DiagnosticCode),
-        },
+        outcome,
         intended_recipient: None,
-        supplementary_information: SupplementaryInformation::new(&failure.error),
+        supplementary_information: None,
         extensions: Vec::new(),
         unknown: Vec::new(),
     }

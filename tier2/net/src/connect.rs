@@ -4,7 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use dcerpc::{AuthLevel, BindRefusal, ByteOrder, ClientConfig, DEFAULT_FRAGMENT, SyntaxId, epm, status::Status};
+use dcerpc::{
+    AuthLevel, BindRefusal, ByteOrder, ClientConfig, DEFAULT_FRAGMENT, SyntaxId, epm,
+    status::Status,
+};
 use security::Initiator;
 use tokio::net::TcpStream;
 
@@ -62,7 +65,14 @@ pub struct RpcFailure {
 
 impl fmt::Display for RpcFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (error {}, at {}, {})", self.text, self.code, self.layer.as_str(), self.protocol_string)
+        write!(
+            f,
+            "{} (error {}, at {}, {})",
+            self.text,
+            self.code,
+            self.layer.as_str(),
+            self.protocol_string
+        )
     }
 }
 
@@ -147,15 +157,38 @@ impl Dialer {
             at(FailureLayer::Mapper, code, format!("the endpoint mapper refused the bind: {text}"))
         })?;
         let request = epm::MapRequest::tcp(*interface).encode(ByteOrder::Little);
-        let answer = client.call(epm::OP_MAP, request, self.call_timeout).await.map_err(|error| {
-            at(FailureLayer::Mapper, call_code(&error), format!("the endpoint mapper: {error}"))
-        })?;
+        let answer =
+            client.call(epm::OP_MAP, request, self.call_timeout).await.map_err(|error| {
+                at(FailureLayer::Mapper, call_code(&error), format!("the endpoint mapper: {error}"))
+            })?;
         let answer = epm::MapResponse::decode(&answer.stub, answer.order).map_err(|error| {
             at(FailureLayer::Mapper, CALL_FAILED, format!("the endpoint mapper's answer: {error}"))
         })?;
         answer.port().ok_or_else(|| {
-            let text = format!("the endpoint mapper has no endpoint for interface {}", interface.uuid);
+            let text =
+                format!("the endpoint mapper has no endpoint for interface {}", interface.uuid);
             at(FailureLayer::Mapper, NOT_REGISTERED, text)
+        })
+    }
+
+    /// Binds an interface without proving who one is, and lets go at once: a way to see whether
+    /// an RPC server answers on a port, which logs nobody on.
+    ///
+    /// # Errors
+    /// The port cannot be reached or no RPC server answers there.
+    pub async fn knock(&self, to: SocketAddr, interface: &SyntaxId) -> Result<(), RpcFailure> {
+        let stream = self.connect(to).await?;
+        let config = ClientConfig {
+            interface: *interface,
+            level: AuthLevel::None,
+            initiator: None,
+            max_fragment: DEFAULT_FRAGMENT,
+        };
+        self.bind(stream, config).await.map(drop).map_err(|(code, text)| RpcFailure {
+            layer: bind_layer(code),
+            code,
+            text: format!("RPC bind: {text}"),
+            protocol_string: binding(to),
         })
     }
 
@@ -196,14 +229,22 @@ impl Dialer {
             max_fragment: DEFAULT_FRAGMENT,
         };
         self.bind(stream, config).await.map_err(|(code, text)| RpcFailure {
-            layer: if code == ACCESS_DENIED { FailureLayer::Authentication } else { bind_layer(code) },
+            layer: if code == ACCESS_DENIED {
+                FailureLayer::Authentication
+            } else {
+                bind_layer(code)
+            },
             code,
             text: format!("RPC bind: {text}"),
             protocol_string: binding(to),
         })
     }
 
-    async fn bind(&self, stream: TcpStream, config: ClientConfig) -> Result<RpcClient, (u32, String)> {
+    async fn bind(
+        &self,
+        stream: TcpStream,
+        config: ClientConfig,
+    ) -> Result<RpcClient, (u32, String)> {
         match tokio::time::timeout(self.call_timeout, RpcClient::bind(stream, config)).await {
             Ok(Ok(client)) => Ok(client),
             Ok(Err(error)) => Err((bind_code(&error), chain(&error))),

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dcerpc::{BindRefusal, ByteOrder, CallId, ClientAssociation, ClientConfig, ClientEvent, RpcError};
+use dcerpc::{
+    BindRefusal, ByteOrder, CallId, ClientAssociation, ClientConfig, ClientEvent, RpcError,
+};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 

@@ -14,6 +14,8 @@ use crate::pump::{Machine, Progress, Pump, PumpError};
 
 /// Answers that may wait for the drive task.
 const ANSWERS: usize = 64;
+/// How long a connection may stay without a bind.
+const UNBOUND: Duration = Duration::from_secs(30);
 /// How long a peer may take to read the last words of a closing connection.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -67,6 +69,8 @@ pub async fn serve_rpc<S: RpcService>(
     let (answers, mut answered) = mpsc::channel::<(CallId, Result<Vec<u8>, u32>)>(ANSWERS);
     let mut calls = tokio::task::JoinSet::new();
     let result = loop {
+        // Who has not bound yet is nobody: many of them must not keep others out for long.
+        let patience = if pump.machine.is_bound() { idle } else { idle.min(UNBOUND) };
         tokio::select! {
             Some((call, answer)) = answered.recv() => {
                 let said = match answer {
@@ -82,13 +86,12 @@ pub async fn serve_rpc<S: RpcService>(
                 Err(error) => break Err(error),
             },
             Some(_) = calls.join_next(), if !calls.is_empty() => {}
-            () = tokio::time::sleep(idle), if calls.is_empty() => break Ok(()),
+            () = tokio::time::sleep(patience), if calls.is_empty() => break Ok(()),
         }
         while let Some(event) = pump.machine.poll_event() {
             match event {
                 ServerEvent::Request { call, interface, opnum, stub, order, principal, level } => {
-                    let request =
-                        RpcRequest { interface, opnum, stub, order, principal, level };
+                    let request = RpcRequest { interface, opnum, stub, order, principal, level };
                     let (service, answers) = (Arc::clone(&service), answers.clone());
                     calls.spawn(async move {
                         let answer = service.call(request).await;

@@ -11,7 +11,7 @@ use queue::{Kind, NextHop, Outcome, Work};
 use x400::MessageTransferEnvelope;
 
 use crate::node::Node;
-use crate::{notification, settings};
+use crate::{notification, reporting, settings};
 
 /// Pause after a delivery that failed for a reason that may pass, such as a full disk.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -22,9 +22,13 @@ pub async fn run(node: Arc<Node>) {
     let mut maildirs = HashMap::new();
     loop {
         while let Some(work) = node.queue.take(&NextHop::Local) {
-            let results = deliver(&node, &mut maildirs, &work).await;
-            let pause = results.iter().any(|(_, outcome)| matches!(outcome, Outcome::Retry { .. }));
-            node.queue.complete(work.id, results);
+            let delivered = deliver(&node, &mut maildirs, &work).await;
+            let failed = |(_, outcome): &(u32, Outcome)| matches!(outcome, Outcome::Retry { .. });
+            let pause = delivered.moved.is_empty() && delivered.results.iter().any(failed);
+            node.queue.complete(work.id, delivered.results);
+            for (number, peer) in delivered.moved {
+                node.queue.reroute(work.id, number, NextHop::Peer(peer));
+            }
             if pause {
                 tokio::time::sleep(PAUSE).await;
             }
@@ -43,12 +47,19 @@ struct Parcel {
     envelope: Option<MessageTransferEnvelope>,
 }
 
-async fn deliver(
-    node: &Node,
-    maildirs: &mut HashMap<String, Maildir>,
-    work: &Work,
-) -> Vec<(u32, Outcome)> {
-    let all = |outcome: Outcome| work.recipients.iter().map(|n| (*n, outcome.clone())).collect();
+/// What became of one piece of work.
+#[derive(Default)]
+struct Delivered {
+    results: Vec<(u32, Outcome)>,
+    /// Recipients whose mailbox is on another server now, and which one.
+    moved: Vec<(u32, String)>,
+}
+
+async fn deliver(node: &Node, maildirs: &mut HashMap<String, Maildir>, work: &Work) -> Delivered {
+    let all = |outcome: Outcome| Delivered {
+        results: work.recipients.iter().map(|n| (*n, outcome.clone())).collect(),
+        moved: Vec::new(),
+    };
     let Some(record) = node.queue.view(|queue, _| queue.record(work.id)) else {
         return all(Outcome::Done);
     };
@@ -56,25 +67,40 @@ async fn deliver(
         Ok(parcel) => parcel,
         Err(error) => return all(Outcome::Retry { error }),
     };
-    let mut results = Vec::new();
+    let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
-        let delivered = deliver_one(
-            node,
-            maildirs,
-            &parcel,
-            &record.head.mts_id,
-            recipient.number,
-            &recipient.address,
-        )
-        .await;
+        let (number, address) = (recipient.number, &recipient.address);
+        let delivered = match dispose(node, &parcel, address) {
+            Disposition::Deliver { mailbox } => {
+                let key = DeliveryKey {
+                    message: record.head.mts_id.clone(),
+                    recipient: number.to_string(),
+                };
+                into_mailbox(node, maildirs, &parcel, &key, &mailbox, address).await
+            }
+            Disposition::Fail { reason, diagnostic, text } => {
+                Outcome::Fail { reason: reason.0, diagnostic: Some(diagnostic.0), error: text }
+            }
+            Disposition::Move { peer } => {
+                let error = format!("{address} is held by {peer} now");
+                done.moved.push((number, peer));
+                Outcome::Retry { error }
+            }
+        };
         let waited = Timestamp::now().duration_since(record.head.submitted);
         if delivered == Outcome::Done {
+            reporting::report_delivery(node, parcel.envelope.as_ref(), number).await;
             metrics::counter!("bindback_delivered_total").increment(1);
             metrics::histogram!("bindback_delivery_seconds").record(waited.as_secs_f64());
         }
-        results.push((recipient.number, delivered));
+        done.results.push((number, delivered));
     }
-    results
+    done
+}
+
+fn dispose(node: &Node, parcel: &Parcel, address: &str) -> Disposition {
+    let site = settings::site(&node.config());
+    mta::dispose(&site, &node.routes(), parcel.envelope.as_ref(), address)
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
@@ -101,33 +127,21 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
     }
 }
 
-async fn deliver_one(
+async fn into_mailbox(
     node: &Node,
     maildirs: &mut HashMap<String, Maildir>,
     parcel: &Parcel,
-    mts_id: &str,
-    number: u32,
+    key: &DeliveryKey,
+    mailbox: &str,
     address: &str,
 ) -> Outcome {
     let config = node.config();
-    let site = settings::site(&config);
-    let routes = node.routes();
-    let mailbox = match mta::dispose(&site, &routes, parcel.envelope.as_ref(), address) {
-        Disposition::Deliver { mailbox } => mailbox,
-        Disposition::Fail { reason, diagnostic, text } => {
-            return Outcome::Fail { reason: reason.0, diagnostic: Some(diagnostic.0), error: text };
-        }
-        Disposition::Move { peer } => {
-            let error = format!("{address} is held by {peer} now; the message follows");
-            return Outcome::Retry { error };
-        }
-    };
     // RFC 5321 4.5.1: postmaster may be an alias.
     let mailbox = match &config.mail.postmaster {
-        Some(alias) if mailbox == "postmaster" => alias.clone(),
+        Some(alias) if mailbox == "postmaster" => alias,
         _ => mailbox,
     };
-    let folder = match mailbox_folder(&mailbox) {
+    let folder = match mailbox_folder(mailbox) {
         Ok(folder) => folder,
         Err(error) => return failed(&error),
     };
@@ -136,9 +150,8 @@ async fn deliver_one(
         Ok(maildir) => maildir,
         Err(error) => return failed(&error),
     };
-    let key = DeliveryKey { message: mts_id.to_owned(), recipient: number.to_string() };
     let header = format!("Return-Path: <{}>\r\nDelivered-To: {address}\r\n", parcel.reverse_path);
-    match maildir.deliver(&key, [header.as_bytes(), &parcel.content]).await {
+    match maildir.deliver(key, [header.as_bytes(), &parcel.content]).await {
         Ok(_) => Outcome::Done,
         Err(error) => failed(&error),
     }

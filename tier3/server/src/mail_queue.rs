@@ -174,6 +174,13 @@ impl MailQueue {
         self.with(|queue, now| queue.wake(hop, now));
     }
 
+    /// Sends one recipient that waits another way.
+    pub fn reroute(&self, id: MessageId, number: u32, hop: NextHop) {
+        let taken = self.with(|queue, now| queue.set_next_hop(id, &[number], &hop, now));
+        // The message was deleted meanwhile: nothing is left to send.
+        drop(taken);
+    }
+
     /// Hands in the report for recipients that failed; `None` where none is wanted.
     pub fn report_created(&self, id: MessageId, recipients: &[u32], report: Option<NewMessage>) {
         let taken = self.with(|queue, now| queue.report_created(id, recipients, report, now));

@@ -8,7 +8,7 @@ use queue::{Failure, MessageRecord, NewMessage};
 use tokio::sync::mpsc;
 use x400::{DiagnosticCode, MessageTransferEnvelope, ReasonCode};
 
-use crate::mail_queue::ReportOrder;
+use crate::mail_queue::{AcceptError, ReportOrder};
 use crate::node::Node;
 use crate::settings;
 
@@ -60,6 +60,31 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
     let life = |priority, submitted| node.queue.expires(priority, submitted);
     let entry = mta::report_entry(id, &report, now, &node.routes(), life);
     entry.map(Some).map_err(|error| error.to_string())
+}
+
+/// Reports that a recipient was served, where the originator asked for it.
+pub async fn report_delivery(node: &Node, subject: Option<&MessageTransferEnvelope>, number: u32) {
+    let Some(subject) = subject else { return };
+    let (id, now) = (node.queue.next_id(), Timestamp::now());
+    let site = settings::site(&node.config());
+    let Some(report) = mta::delivery(&site, site.mts_identifier(id), subject, number, now) else {
+        return;
+    };
+    let life = |priority, submitted| node.queue.expires(priority, submitted);
+    match mta::report_entry(id, &report, now, &node.routes(), life) {
+        Ok(mut entry) => {
+            // A delivery that is repeated after a crash is not reported again.
+            entry.seen = vec![format!("{}#{number}#delivered", subject.mts_identifier)];
+            if let Err(error) = node.queue.accept(entry).await
+                && !matches!(error, AcceptError::Repeated)
+            {
+                eprintln!("the delivery of {} cannot be reported: {error}", subject.mts_identifier);
+            }
+        }
+        Err(error) => {
+            eprintln!("the delivery of {} cannot be reported: {error}", subject.mts_identifier);
+        }
+    }
 }
 
 /// Events 208 and 290, one for each recipient.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dcerpc::{AuthLevel, status::Status};
 use event::Layer;
-use event::build::{self, CallCancelled, Codes};
+use event::build::{self, Codes};
 use jiff::Timestamp;
 use mta::rpc_interface::{
     AssociationToken, Bind, BindAnswer, INTERFACE, MTA_BIND, MTA_UNBIND, PIECE_LIMIT,
@@ -16,7 +16,7 @@ use queue::{NextHop, Outcome, Work};
 use tokio::sync::oneshot;
 
 use super::channel::{Channel, ChannelEnd};
-use super::records::{self, OutFailure};
+use super::records::{self, OutFailure, Silence};
 use crate::node::{ExpectedBindBack, Node, random};
 use crate::outbound;
 use crate::settings::chain;
@@ -47,7 +47,11 @@ pub async fn run_peer(node: Arc<Node>, peer: String) {
             Ok(open) => {
                 node.queue.hop_up(&hop);
                 let index = open.ltab_index;
-                let why = serve(&node, &peer, &hop, open).await.err().map(|end| chain(&end));
+                let end = serve(&node, &peer, &hop, open).await.err();
+                if let Some(end) = &end {
+                    records::channel_broken(&node, &peer, index, end);
+                }
+                let why = end.map(|end| chain(&end));
                 records::ended(&node, &peer, index, why.as_deref());
                 match why {
                     Some(why) => node.queue.hop_failed(&hop, &why),
@@ -141,7 +145,8 @@ async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, String> {
         }
         Err(refused) => {
             if let Some(waited) = refused.silent_for {
-                log_cancelled(node, &peer.name, ltab_index, "MtaBind", waited, &protocol_string);
+                let call = Silence { call: "MtaBind", waited, protocol_string: &protocol_string };
+                records::call_cancelled(node, &peer.name, ltab_index, &call);
             }
             Err(fail(refused.codes, refused.layer, refused.detail, protocol_string))
         }
@@ -219,25 +224,6 @@ fn call_refused(peer: &str, error: &CallError) -> BindRefused {
         _ => None,
     };
     BindRefused { codes: Codes::own(code), layer, detail, silent_for }
-}
-
-fn log_cancelled(
-    node: &Node,
-    peer: &str,
-    ltab_index: u32,
-    call: &str,
-    waited: Duration,
-    protocol_string: &str,
-) {
-    node.log(build::call_cancelled(&CallCancelled {
-        thread: 0,
-        ltab_index,
-        ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
-        cancel_result: 0,
-        remote_server: peer.to_owned(),
-        call: call.to_owned(),
-        protocol_string: protocol_string.to_owned(),
-    }));
 }
 
 /// The X.400 association over the two channels.

@@ -1,14 +1,23 @@
 //! What is written down when a bind succeeds or fails: LTAB row, history, events.
 
+use std::time::Duration;
+
 use event::Layer;
-use event::build::{self, BindBackFailed, BindFailed, Codes, Connection, SecurityViolation};
+use event::build::{
+    self, BindBackFailed, BindFailed, CallCancelled, ChannelBroken, Codes, Connection,
+    SecurityViolation,
+};
 use identity::AccountName;
 use jiff::Timestamp;
 use mta::{BindState, Direction, LastError, State};
-use net::{FailureLayer, RpcFailure};
+use net::{CallError, FailureLayer, RpcFailure};
 
+use super::channel::ChannelEnd;
 use crate::node::Node;
 use crate::peer_state::Failure;
+
+/// Win32 `RPC_S_SERVER_UNAVAILABLE`.
+const SERVER_UNAVAILABLE: u32 = 1722;
 
 /// A bind of this server that failed: event 9318 and what follows from it.
 pub struct OutFailure<'a> {
@@ -151,6 +160,48 @@ pub fn opened(node: &Node, peer: &str, direction: Direction, index: u32, protoco
         Direction::Out => history.last_success_out = Some(now),
         Direction::In => history.last_success_in = Some(now),
     });
+}
+
+/// A call that got no answer in time.
+pub struct Silence<'a> {
+    pub call: &'a str,
+    pub waited: Duration,
+    pub protocol_string: &'a str,
+}
+
+/// Event 9277: a call was given up.
+pub fn call_cancelled(node: &Node, peer: &str, ltab_index: u32, said: &Silence<'_>) {
+    node.log(build::call_cancelled(&CallCancelled {
+        thread: 0,
+        ltab_index,
+        ms: u32::try_from(said.waited.as_millis()).unwrap_or(u32::MAX),
+        cancel_result: 0,
+        remote_server: peer.to_owned(),
+        call: said.call.to_owned(),
+        protocol_string: said.protocol_string.to_owned(),
+    }));
+}
+
+/// What a broken channel means: 9277 when a call got no answer, 9316 when nothing can be sent.
+pub fn channel_broken(node: &Node, peer: &str, ltab_index: u32, end: &ChannelEnd) {
+    let row = node.ltab().row(ltab_index).map(|row| row.protocol_string.clone());
+    let protocol_string = row.unwrap_or_default();
+    match end {
+        ChannelEnd::Call { source: CallError::TimedOut { waited }, .. } => {
+            let said =
+                Silence { call: "MtaTransfer", waited: *waited, protocol_string: &protocol_string };
+            call_cancelled(node, peer, ltab_index, &said);
+        }
+        ChannelEnd::OwnLost { .. } | ChannelEnd::Call { .. } => {
+            node.log(build::no_data_sent(&ChannelBroken {
+                ltab_index,
+                code: SERVER_UNAVAILABLE,
+                remote_server: peer.to_owned(),
+                detail: end.to_string(),
+            }));
+        }
+        _ => {}
+    }
 }
 
 /// Writes down that an association is over; `why` is `None` after an orderly release.

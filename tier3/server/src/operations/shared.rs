@@ -17,11 +17,14 @@ use crate::mail_queue::MailQueue;
 /// Messages that one answer shows unless it is asked for fewer.
 const MAX_MESSAGES: usize = 10_000;
 
+/// The next hop of recipients on this server.
+const LOCAL: &str = "local";
+
 /// `queue list`.
 pub fn queues(queue: &MailQueue) -> Vec<QueueRow> {
     let hops = queue.view(|queue, now| queue.hops(now));
     let shown = hops.into_iter().map(|hop| QueueRow {
-        next_hop: hop.next_hop.to_string(),
+        next_hop: hop_name(&hop.next_hop),
         state: word(&hop.state),
         messages: hop.messages,
         bytes: hop.bytes,
@@ -41,7 +44,7 @@ pub fn messages(
     let asked = query.limit.and_then(|limit| usize::try_from(limit).ok());
     let filter = MessageFilter {
         id: query.id.as_deref().map(message_id).transpose()?,
-        next_hop: query.next_hop.as_deref().map(next_hop).transpose()?,
+        next_hop: query.next_hop.as_deref().map(next_hop),
         address: None,
         limit: Some(asked.unwrap_or(MAX_MESSAGES).min(MAX_MESSAGES)),
     };
@@ -58,7 +61,7 @@ pub fn messages(
             .map(|recipient| RecipientRow {
                 address: recipient.address,
                 state: recipient.state.to_owned(),
-                next_hop: Some(recipient.next_hop.to_string()),
+                next_hop: Some(hop_name(&recipient.next_hop)),
                 attempts: recipient.attempts,
                 last_error: recipient.last_error,
             })
@@ -80,26 +83,27 @@ pub fn retry(queue: &MailQueue, selector: &RetrySelector) -> Result<Retried, Ope
             .ok_or_else(|| not_queued(text))?
             .recipients
             .iter()
-            .map(|recipient| recipient.next_hop.to_string())
+            .map(|recipient| hop_name(&recipient.next_hop))
             .collect();
         queue.retry(id).map_err(|error| OperationError::NotFound(error.to_string()))?;
         return Ok(Retried { messages: 1, next_hops: hops.into_iter().collect() });
     }
     let only = match selector {
-        RetrySelector::NextHop(text) => Some(next_hop(text)?),
+        RetrySelector::NextHop(text) => Some(next_hop(text)),
         _ => None,
     };
     let mut retried = Retried::default();
     for hop in queue.view(|queue, now| queue.hops(now)) {
         if only.as_ref().is_none_or(|only| *only == hop.next_hop) {
             retried.messages += hop.messages;
-            retried.next_hops.push(hop.next_hop.to_string());
+            retried.next_hops.push(hop_name(&hop.next_hop));
             queue.wake(&hop.next_hop);
         }
     }
     match only {
         Some(only) if retried.next_hops.is_empty() => {
-            Err(OperationError::NotFound(format!("nothing is queued for {only}")))
+            let text = format!("nothing is queued for {}", hop_name(&only));
+            Err(OperationError::NotFound(text))
         }
         _ => Ok(retried),
     }
@@ -212,11 +216,16 @@ fn message_id(text: &str) -> Result<MessageId, OperationError> {
     })
 }
 
-fn next_hop(text: &str) -> Result<NextHop, OperationError> {
-    text.parse().map_err(|_| {
-        let text = format!("{text:?} is no next hop; write `local` or `peer:NAME`");
-        OperationError::Invalid(text)
-    })
+/// A next hop as operators call it: `local`, or the MTA name of a peer.
+pub fn hop_name(hop: &NextHop) -> String {
+    match hop {
+        NextHop::Local => LOCAL.to_owned(),
+        NextHop::Peer(name) => name.clone(),
+    }
+}
+
+fn next_hop(text: &str) -> NextHop {
+    if text.eq_ignore_ascii_case(LOCAL) { NextHop::Local } else { NextHop::Peer(text.to_owned()) }
 }
 
 fn not_queued(id: &str) -> OperationError {
