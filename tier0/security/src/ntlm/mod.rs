@@ -27,7 +27,4 @@ pub use initiator::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed};
 pub use messages::{Authenticate, Challenge, MAX_TOKEN, Negotiate, Version};
 pub use reflection::ReflectionGuard;
 pub use response::{ClientBlob, NtResponse};
-pub use session::NtlmSession;
-
-/// The `auth_type` of NTLM (MS-RPCE 2.2.1.1.7, `RPC_C_AUTHN_WINNT`).
-pub const AUTH_TYPE: u8 = 10;
+pub use session::{AUTH_TYPE, NtlmSession};

@@ -12,6 +12,9 @@ use zeroize::Zeroize;
 use super::crypto::{self, Direction, Key};
 use crate::{SecurityContext, SignatureError};
 
+/// The `auth_type` of NTLM (MS-RPCE 2.2.1.1.7, `RPC_C_AUTHN_WINNT`).
+pub const AUTH_TYPE: u8 = 10;
+
 /// Octets of a signature (MS-NLMP 2.2.2.9.2): version, checksum, sequence number.
 const SIGNATURE_LEN: usize = 16;
 const VERSION: [u8; 4] = 1u32.to_le_bytes();
