@@ -1,4 +1,5 @@
 //! Two associations joined by their pieces: bind, transfer, refusal, release.
+#![expect(clippy::unwrap_used, reason = "a piece that is refused is a failed test")]
 
 use mta::{Association, AssociationNames, Output, Terms};
 

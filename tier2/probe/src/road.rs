@@ -95,7 +95,9 @@ fn failed(
         FailureLayer::Tcp if text.contains("refused") => ProbeResult::Refused,
         FailureLayer::Tcp if text.contains("no answer") => ProbeResult::Timeout,
         // It was accepted and then cut.
-        FailureLayer::Tcp if text.contains("reset") || text.contains("closed") => ProbeResult::Reset,
+        FailureLayer::Tcp if text.contains("reset") || text.contains("closed") => {
+            ProbeResult::Reset
+        }
         FailureLayer::Mapper => ProbeResult::NotFound,
         FailureLayer::Tcp | FailureLayer::Bind | FailureLayer::Call => ProbeResult::Error,
     };
