@@ -72,6 +72,14 @@ pub enum DemoError {
     Interrupted,
 }
 
+impl DemoError {
+    /// Whether the options ask for what cannot be: exit status 2.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::UnknownFault(_) | Self::Letter(_) | Self::Occupied { .. })
+    }
+}
+
 impl From<MakeError> for DemoError {
     fn from(error: MakeError) -> Self {
         Self::Organisation(Box::new(error))

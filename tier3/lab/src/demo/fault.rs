@@ -12,28 +12,27 @@ use super::stage::{LOOK, PATIENCE, Round, Stage};
 use crate::faults::{ExpectedEvent, Fault, PutIn};
 use crate::observe::TellingEvent;
 use crate::organisation::{ROLE, Side};
-use crate::program::shown;
+use crate::program::{CommandError, shown};
 
 /// Codes with which the doctor may end: healthy, or something found.
 const DOCTOR_CODES: &[i32] = &[0, 1];
 
 impl Stage {
-    /// Puts the fault in and waits until no association from before stands any more.
+    /// Puts the fault in; no association from before stands any more then.
     pub(crate) async fn put_in(&mut self, fault: &Fault) -> Result<(), DemoError> {
         self.narrator.tell(fault.what);
         if fault.put_in == PutIn::Stop {
+            // One that is cut would show as such, and not as a call that cannot be made.
+            self.await_no_association().await?;
             self.stop(Side::East).await;
-            self.narrator.tell("EAST has stopped.");
-        } else {
-            let arguments = self.put_in_arguments(fault.put_in)?;
-            let words = || arguments.iter().map(String::as_ref);
-            self.narrator.tell(&format!("$ {}", shown(words())));
-            let run = self.program.run(&arguments, &[0]).await;
-            run.map_err(|source| DemoError::Command {
-                doing: "putting the fault in".to_owned(),
-                source,
-            })?;
+            self.narrator.timed("EAST has stopped");
+            return Ok(());
         }
+        let arguments = self.put_in_arguments(fault.put_in)?;
+        self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
+        let run = self.program.run(&arguments, &[0]).await;
+        let doing = "putting the fault in".to_owned();
+        run.map_err(|source| DemoError::Command { doing, source })?;
         self.await_no_association().await
     }
 
@@ -161,25 +160,33 @@ impl Stage {
         }
     }
 
+    /// Asks the doctor while nothing is wrong: a false alarm is a problem.
+    pub(crate) async fn ask_for_health(&mut self, side: Side) -> Result<(), DemoError> {
+        let answer = self.doctor(side).await?;
+        match answer.first() {
+            None => self.narrator.timed(&format!("the doctor, asked on {side}: healthy")),
+            Some(diagnosis) => {
+                let slug = diagnosis.cause.slug();
+                self.problem(format!("a false alarm: the doctor said {slug} before any fault"));
+            }
+        }
+        Ok(())
+    }
+
     /// Asks the doctor, a process that knows no more than its configuration.
     pub(crate) async fn ask_doctor(
         &mut self,
         fault: &Fault,
     ) -> Result<Option<Diagnosis>, DemoError> {
-        let config = self.organisation.config(fault.ask);
-        let config = config.to_string_lossy();
-        let arguments = ["doctor", "-c", &*config];
-        let failed = |source| DemoError::Command { doing: "asking the doctor".to_owned(), source };
         let asked = Instant::now();
-        let json = arguments.into_iter().chain(["--json"]);
-        let output = self.program.run(json, DOCTOR_CODES).await.map_err(failed)?;
-        let answer: Answer = serde_json::from_slice(&output.stdout).map_err(DemoError::Doctor)?;
+        let answer = self.doctor(fault.ask).await?;
         let seconds = asked.elapsed().as_secs_f64();
-        let told = self.program.run(arguments, DOCTOR_CODES).await.map_err(failed)?;
+        let arguments = self.doctor_arguments(fault.ask);
         self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
+        let told = self.program.run(&arguments, DOCTOR_CODES).await.map_err(asking_failed)?;
         self.narrator.tell(&String::from_utf8_lossy(&told.stdout));
-        let first = answer.diagnoses.into_iter().next();
-        let Some(diagnosis) = first else {
+        let undecided = answer.undecided;
+        let Some(diagnosis) = answer.diagnoses.into_iter().next() else {
             self.problem("the doctor found nothing".to_owned());
             return Ok(None);
         };
@@ -188,10 +195,20 @@ impl Stage {
             let (said, put_in) = (diagnosis.cause.slug(), fault.cause.slug());
             self.problem(format!("the doctor said {said} where {put_in} was put in"));
         }
-        if answer.undecided {
+        if undecided {
             self.problem("the doctor is undecided".to_owned());
         }
         Ok(Some(diagnosis))
+    }
+
+    async fn doctor(&self, side: Side) -> Result<Answer, DemoError> {
+        let arguments = self.doctor_arguments(side).into_iter().chain(owned(&["--json"]));
+        let output = self.program.run(arguments, DOCTOR_CODES).await.map_err(asking_failed)?;
+        serde_json::from_slice(&output.stdout).map_err(DemoError::Doctor)
+    }
+
+    fn doctor_arguments(&self, side: Side) -> Vec<String> {
+        owned(&["doctor", "-c", &self.organisation.config(side).to_string_lossy()])
     }
 
     /// Carries out the remedy word for word and waits for the stopped mail.
@@ -256,6 +273,10 @@ impl Stage {
             None => Ok(Err("it starts a server that is none of the demo's".to_owned())),
         }
     }
+}
+
+fn asking_failed(source: CommandError) -> DemoError {
+    DemoError::Command { doing: "asking the doctor".to_owned(), source }
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

@@ -57,6 +57,7 @@ async fn play(
         return Ok((stage, report));
     }
     tell_deliveries(&stage);
+    stage.ask_for_health(fault.ask).await?;
 
     narrator.step(&format!("2. A fault: {}", fault.title));
     let since = Timestamp::now();

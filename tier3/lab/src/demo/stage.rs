@@ -343,10 +343,17 @@ impl Stage {
 
     /// The keys that a configuration sets, without comments.
     pub(crate) fn configuration(&self, side: Side) -> Result<String, DemoError> {
-        let path = self.organisation.config(side);
-        let text = read_text(&path)?;
-        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        Ok(lines.collect::<Vec<_>>().join("\n"))
+        let text = read_text(&self.organisation.config(side))?;
+        let mut lines: Vec<&str> = Vec::new();
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            // A table that sets nothing says nothing.
+            if line.starts_with('[') && lines.last().is_some_and(|last| last.starts_with('[')) {
+                lines.pop();
+            }
+            lines.push(line);
+        }
+        lines.pop_if(|last| last.starts_with('['));
+        Ok(lines.join("\n"))
     }
 }
 
