@@ -1,6 +1,7 @@
 //! Who answers a command: the running server, or its store where none runs.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
 use admin::api::{
@@ -46,6 +47,24 @@ fn is_running(config: &Config) -> bool {
     }
 }
 
+/// The store of a server that does not run.
+///
+/// Only for the user that it belongs to: files that another one left in it, root as a rule, would keep the server from starting.
+pub fn offline(config: Config) -> anyhow::Result<Offline> {
+    let folder = config.server.data_dir.clone();
+    let (me, owner) = (rustix::process::geteuid().as_raw(), std::fs::metadata(&folder));
+    if let Ok(owner) = owner.map(|found| found.uid())
+        && owner != me
+    {
+        anyhow::bail!(
+            "no server runs with this configuration, and its store in {} belongs to user {owner}; run the command as that user",
+            folder.display()
+        );
+    }
+    Offline::open(config)
+        .context("no server runs with this configuration, and its store cannot be opened")
+}
+
 /// Passes an operation on to whoever answers.
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
@@ -82,8 +101,7 @@ impl Backend {
         if is_running(&config) {
             return Ok(Self::Running(running(&config)));
         }
-        let store = Offline::open(config)
-            .context("no server runs with this configuration, and its store cannot be opened")?;
+        let store = offline(config)?;
         Ok(Self::Resting(Box::new(store)))
     }
 

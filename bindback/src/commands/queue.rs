@@ -164,7 +164,10 @@ fn block(message: &MessageRow) -> String {
 
 fn retry(retried: &Retried) -> String {
     match (retried.messages, retried.next_hops.as_slice()) {
-        (0, []) => "nothing waits".to_owned(),
+        (0, _) => "nothing waits".to_owned(),
+        (1, hops) if !hops.is_empty() => {
+            format!("1 message is tried again now, for {}", hops.join(", "))
+        }
         (messages, []) => format!("{messages} messages are tried again now"),
         (messages, hops) => {
             format!("{messages} messages are tried again now, for {}", hops.join(", "))

@@ -10,7 +10,6 @@ use admin::{Client, ClientError, Operations};
 use config::{Config, NeighbourApi, Peer};
 use diagnosis::{PeerFacts, ProbeFact, ProbeResult, Role, ServerFacts, Snapshot};
 use jiff::Timestamp;
-use server::Offline;
 use tokio::task::JoinSet;
 
 use crate::backend;
@@ -94,14 +93,14 @@ async fn own(config: &Config) -> Seen {
                 facts.reachable = false;
                 return Seen { facts, client: None, check, note: Some(note) };
             }
-            Err(why) => note = format!("{note}; its store cannot be read either: {why}"),
+            Err(why) => note = why,
         }
     }
     Seen { facts: configured(config), client: None, check, note: Some(note) }
 }
 
 async fn stored(config: &Config) -> Result<ServerFacts, String> {
-    let store = Offline::open(config.clone()).map_err(|error| chain(&error))?;
+    let store = backend::offline(config.clone()).map_err(|error| chain(error.as_ref()))?;
     store.facts().await.map_err(|error| chain(&error))
 }
 
@@ -174,6 +173,7 @@ fn known_of(peer: &Peer) -> ServerFacts {
     ServerFacts {
         name: peer.name.clone(),
         role: Role::Unread,
+        config_path: peer.configuration.as_ref().map(|path| path.display().to_string()),
         host_name: peer.host.clone(),
         bind_back_name: peer.bind_back.clone(),
         service_account: peer.account.to_string(),
