@@ -1,4 +1,4 @@
-//! A server as a process of its own, which never outlives this value.
+//! A server as a process of its own, which outlives neither this value nor this program.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -18,11 +18,16 @@ pub(crate) const STOP_TIME: Duration = Duration::from_secs(20);
 /// How long a process may take to die after SIGKILL.
 const DEATH_TIME: Duration = Duration::from_secs(5);
 
+/// Ends a group when its input ends, which happens when this program dies in whatever way.
+const GUARD: &str = "read -r _; kill -s KILL -- \"-$1\"";
+
 /// A running process at the head of its own group, with its output in a file.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
     group: Option<Pid>,
+    /// Holds the other end of its input; killed first, it does nothing.
+    guard: Option<Child>,
     log: PathBuf,
 }
 
@@ -50,7 +55,11 @@ impl Process {
             .kill_on_drop(true)
             .spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child, group, log: log.to_owned() })
+        let mut process = Self { child, group, guard: None, log: log.to_owned() };
+        if let Some(group) = group {
+            process.guard = Some(guard(group)?);
+        }
+        Ok(process)
     }
 
     pub(crate) fn id(&self) -> Option<u32> {
@@ -100,8 +109,23 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            // It may be gone already, with its work undone all the same.
+            let _ = guard.start_kill();
+        }
         self.signal(Signal::KILL);
     }
+}
+
+fn guard(group: Pid) -> io::Result<Child> {
+    Command::new("sh")
+        .args(["-c", GUARD, "sh", &group.as_raw_nonzero().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
 }
 
 fn tail(path: &Path) -> io::Result<String> {
@@ -163,6 +187,16 @@ mod tests {
         let state = format!("/proc/{}/stat", child.as_raw_nonzero());
         // Killed, and perhaps not yet waited for by the system's first process.
         until(|| std::fs::read_to_string(&state).map_or(true, |stat| stat.contains(") Z "))).await;
+    }
+
+    #[tokio::test]
+    async fn a_process_dies_when_its_guard_hears_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = shell("sleep 1000", &folder.path().join("log"));
+        let mut held = process.guard.take().unwrap();
+        assert_eq!(process.ended(), None);
+        drop(held.stdin.take());
+        until(|| process.ended().is_some()).await;
     }
 
     #[tokio::test]
