@@ -91,7 +91,7 @@ async fn own(config: &Config) -> Seen {
             Ok(mut facts) => {
                 facts.role = Role::Local;
                 facts.reachable = false;
-                return Seen { facts, client: None, check, note: Some(note) };
+                return Seen { facts, client: None, check, note: None };
             }
             Err(why) => note = why,
         }

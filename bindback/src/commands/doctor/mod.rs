@@ -39,6 +39,8 @@ struct Report {
     answer: Answer,
     /// The server that the doctor was asked on.
     local: String,
+    /// False when it does not answer; what is known of it comes from its store then, or from its configuration.
+    running: bool,
     /// The servers whose own tables and logs were read.
     read: Vec<String>,
     /// What could not be read, and what to do about that.
@@ -59,13 +61,14 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     let config = setting.config()?;
     let gathered = gather::gather(&config).await;
     let mut answer = diagnose(&gathered.snapshot);
-    if !gathered.runs && answer.is_healthy() {
-        answer.undecided = true;
+    if !gathered.runs {
+        answer.undecided |= answer.is_healthy();
         answer.next_probe = Some(start(&config));
     }
     let report = Report {
         answer,
         local: gathered.snapshot.local,
+        running: gathered.runs,
         read: gathered.read,
         notes: gathered.notes,
     };
@@ -77,7 +80,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
 fn start(config: &config::Config) -> NextProbe {
     let file = diagnosis::quote(&config.file.display().to_string());
     NextProbe {
-        check: format!("{} does not run: start it, then ask again", config.server.name),
+        check: format!("start {}, then ask again", config.server.name),
         would_tell: Vec::new(),
         command: Some(format!("bindback serve -c {file}")),
     }

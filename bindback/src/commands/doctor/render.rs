@@ -16,6 +16,11 @@ const OTHERS: usize = 2;
 
 pub fn text(report: &Report, verbose: bool) -> String {
     let mut out = String::new();
+    if !report.running {
+        let rest = if report.answer.diagnoses.is_empty() { "" } else { " What was wrong before:" };
+        paragraph(&mut out, "", &format!("{} does not answer.{rest}", report.local));
+        out.push('\n');
+    }
     headline(&mut out, report);
     let shown = if verbose { report.answer.diagnoses.len() } else { 1 };
     for (at, diagnosis) in report.answer.diagnoses.iter().take(shown).enumerate() {

@@ -58,6 +58,7 @@ fn report() -> Report {
     Report {
         answer,
         local: "EAST".to_owned(),
+        running: true,
         read: vec!["EAST".to_owned(), "WEST".to_owned()],
         notes: vec!["NORTH is not read: nobody answers\x1b[2J".to_owned()],
     }
@@ -137,6 +138,15 @@ fn what_is_undecided_says_what_to_check() {
         "Undecided: too little could be read.\n\n\
          Next: on EAST: the newest security event 9297\n       bindback events --id 9297\n      \
          It would tell apart service-account-missing, service-account-password-mismatch.\n"
+    );
+}
+
+#[test]
+fn a_server_that_is_down_is_told_first() {
+    let report = Report { running: false, ..report() };
+    assert_eq!(
+        render::text(&report, false),
+        format!("EAST does not answer. What was wrong before:\n\n{SCREEN}")
     );
 }
 
