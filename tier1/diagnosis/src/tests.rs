@@ -368,6 +368,22 @@ fn a_closed_port_is_told() {
 }
 
 #[test]
+fn a_mapper_that_answers_does_not_speak_against_a_closed_port() {
+    let mut snapshot = port_closed();
+    for (kind, port, result) in [
+        ("tcp-mapper", 40135, ProbeResult::Ok),
+        ("map", 40135, ProbeResult::Ok),
+        ("tcp-rpc", 40749, ProbeResult::Reset),
+    ] {
+        let mut seen = check(kind, &format!("east.demo.test:{port}"), result);
+        seen.from = "WEST".to_owned();
+        snapshot.checks.push(seen);
+    }
+    let answer = diagnose(&snapshot);
+    assert_eq!(decided(&answer).cause, Cause::PortFilteredByFirewall);
+}
+
+#[test]
 fn a_closed_port_without_a_list_names_host_port_and_direction() {
     let mut snapshot = port_closed();
     east(&mut snapshot).rpc_allow.clear();

@@ -134,9 +134,16 @@ fn check_says(check: &ProbeFact) -> (String, String) {
 }
 
 fn closed_checks(case: Case<'_>) -> Vec<Clue> {
+    // The mapper is on a port of its own: that it answers while the interface's port does not is
+    // how a filter looks, not what speaks against one.
+    let interface_closed =
+        port_checks(case).any(|check| check.check == "tcp-rpc" && check.result != ProbeResult::Ok);
     let clues = port_checks(case).map(|check| {
         let (source, says) = check_says(check);
         match check.result {
+            ProbeResult::Ok if check.check != "tcp-rpc" && interface_closed => {
+                Clue::speaks_for(Kind::Probe, 0.1, &source, says)
+            }
             ProbeResult::Ok if check.check == "tcp-mapper" => {
                 Clue::against(Kind::Probe, 0.3, &source, says)
             }
