@@ -441,6 +441,14 @@ pub const KEYS: &[Key] = &[
         "\"secrets/west.token\"",
         "File with the token for the peer's API. Refused when others may read it: chmod 600.",
     ),
+    key(
+        Peer,
+        "configuration",
+        Path,
+        Absent,
+        "\"/etc/bindback/west.toml\"",
+        "The peer's own configuration file, where it is at hand: the doctor puts it into its commands.",
+    ),
     counted(
         Queue,
         "retry_first_s",

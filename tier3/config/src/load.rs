@@ -173,6 +173,7 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
         domains: table.value("domains")?.domains()?,
         override_account,
         admin,
+        configuration: table.optional("configuration")?.map(|found| found.path()).transpose()?,
     })
 }
 

@@ -150,6 +150,8 @@ pub struct Peer {
     pub override_account: Option<OverrideAccount>,
     /// Where the doctor reads the peer's side.
     pub admin: Option<NeighbourApi>,
+    /// The peer's own configuration file, where it is at hand.
+    pub configuration: Option<PathBuf>,
 }
 
 /// An account for one connector only.

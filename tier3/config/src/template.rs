@@ -53,6 +53,8 @@ pub struct PeerAnswers {
     pub domains: Vec<String>,
     /// URL of its API, and the file with the token, relative to the configuration.
     pub admin: Option<(String, String)>,
+    /// The peer's own configuration file.
+    pub configuration: Option<String>,
 }
 
 impl Default for InitAnswers {
@@ -134,6 +136,7 @@ impl PeerAnswers {
             "domains" => Some(list(&self.domains)),
             "admin" => self.admin.as_ref().map(|(url, _)| text(url)),
             "admin_token_file" => self.admin.as_ref().map(|(_, file)| text(file)),
+            "configuration" => self.configuration.as_deref().map(text),
             _ => None,
         }
     }

@@ -313,6 +313,8 @@ impl Organisation {
                 format!("http://{admin}"),
                 format!("../{}/secrets/admin.token", side.folder()),
             )),
+            // Absolute: the doctor prints it for a shell in any folder.
+            configuration: Some(self.config(side).to_string_lossy().into_owned()),
         }
     }
 
@@ -396,6 +398,7 @@ mod tests {
             assert_eq!(peer.account, other.rpc.account);
             assert_eq!(peer.mapper_port, other.rpc.mapper_port);
             assert_eq!(peer.domains, other.mail.domains);
+            assert_eq!(peer.configuration, Some(organisation.config(side.other())));
             let api = peer.admin.as_ref().unwrap();
             assert_eq!(api.authority, other.admin.listen.unwrap().to_string());
             let token = read_secret(&api.token_file).unwrap();

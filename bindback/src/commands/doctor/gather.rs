@@ -173,7 +173,10 @@ fn known_of(peer: &Peer) -> ServerFacts {
     ServerFacts {
         name: peer.name.clone(),
         role: Role::Unread,
-        config_path: peer.configuration.as_ref().map(|path| path.display().to_string()),
+        config_path: peer.configuration.as_deref().map(|path| {
+            // As the peer itself would show it, where it can be seen from here.
+            std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+        }),
         host_name: peer.host.clone(),
         bind_back_name: peer.bind_back.clone(),
         service_account: peer.account.to_string(),

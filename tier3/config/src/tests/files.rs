@@ -72,6 +72,7 @@ override_account = 'NORTH\svc-east'
 override_password_file = "north.pw"
 admin = "http://10.1.1.1:9100/"
 admin_token_file = "/etc/north.token"
+configuration = "/etc/north.toml"
 [hosts]
 "West.demo.test" = "127.0.0.1"
 east = ["127.0.0.1", "::1"]
@@ -223,6 +224,7 @@ fn the_template_carries_peers_hosts_and_other_keys() {
         account: format!("DEMO\\svc-{name}").parse().unwrap(),
         domains: vec![format!("{name}.demo.test")],
         admin: Some(("http://127.0.0.1:9101".to_owned(), "secrets/west.token".to_owned())),
+        configuration: Some("../west/bindback.toml".to_owned()),
     };
     let answers = InitAnswers {
         peers: vec![peer("west"), peer("north")],
