@@ -37,17 +37,30 @@ struct Open {
 pub async fn run_peer(node: Arc<Node>, peer: String) {
     let hop = NextHop::Peer(peer.clone());
     let (ready, greeting) = (node.queue.ready(&hop), node.greeting(&peer));
+    let mut again = false;
     loop {
-        tokio::select! {
-            () = ready.notified() => {}
-            () = greeting.notified() => {}
-            () = node.stopped() => return,
+        if !again {
+            tokio::select! {
+                () = ready.notified() => {}
+                () = greeting.notified() => {}
+                () = node.stopped() => return,
+            }
         }
+        again = false;
+        // A bind that begins now answers every greeting asked for until now.
+        let _ = tokio::time::timeout(Duration::ZERO, greeting.notified()).await;
         match open(&node, &peer).await {
             Ok(open) => {
                 node.queue.hop_up(&hop);
                 let index = open.ltab_index;
-                let end = serve(&node, &peer, &hop, open).await.err();
+                let end = match serve(&node, &peer, &hop, open).await {
+                    Ok(Leave::Idle) => None,
+                    Ok(Leave::Greet) => {
+                        again = true;
+                        None
+                    }
+                    Err(end) => Some(end),
+                };
                 if let Some(end) = &end {
                     records::channel_broken(&node, &peer, index, end);
                 }
@@ -253,12 +266,21 @@ async fn handshake(
     Err(why)
 }
 
+/// Why an association was released.
+enum Leave {
+    /// Nothing was to be sent for a while, or the server stops.
+    Idle,
+    /// The peer is to be greeted, which takes a new bind: something was put right here, and the
+    /// peer, whose own binds may have failed by it, learns so from a bind-back that works.
+    Greet,
+}
+
 /// Transfers what waits, keeps the association for a while, then takes leave.
-async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<(), ChannelEnd> {
+async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<Leave, ChannelEnd> {
     let Open { mut channel, mut association, ltab_index } = open;
     let (ready, greeting) = (node.queue.ready(hop), node.greeting(peer));
     let idle = node.config().association.idle;
-    loop {
+    let leave = loop {
         while let Some(work) = node.queue.take(hop) {
             let sent = transfer(node, &mut channel, &mut association, work).await?;
             if sent {
@@ -267,19 +289,18 @@ async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<(),
         }
         tokio::select! {
             () = ready.notified() => {}
-            // The association stands: a greeting has nothing to add.
-            () = greeting.notified() => {}
-            () = tokio::time::sleep(idle) => break,
-            () = node.stopped() => break,
+            () = greeting.notified() => break Leave::Greet,
+            () = tokio::time::sleep(idle) => break Leave::Idle,
+            () = node.stopped() => break Leave::Idle,
             output = channel.next_output(&mut association) => match output? {
-                Output::Ended(None) => return Ok(()),
+                Output::Ended(None) => return Ok(Leave::Idle),
                 Output::Ended(Some(why)) => {
                     return Err(ChannelEnd::Ended { peer: peer.to_owned(), why });
                 }
                 _ => {}
             },
         }
-    }
+    };
     association.release();
     while !matches!(
         channel.next_output_within(&mut association, HANDSHAKE).await?,
@@ -287,7 +308,7 @@ async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<(),
     ) {}
     // The release is agreed on; a peer that is already gone takes nothing away.
     let _ = channel.unbind(MTA_UNBIND, HANDSHAKE).await;
-    Ok(())
+    Ok(leave)
 }
 
 /// Hands one message over; false when the peer did not take it, an error when the
