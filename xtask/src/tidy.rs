@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+pub use architecture::Golden;
+
 use crate::workspace;
 
 /// One broken rule.

@@ -24,6 +24,7 @@ pub struct Metadata {
 #[derive(Debug, Deserialize)]
 pub struct Package {
     pub name: String,
+    pub description: Option<String>,
     pub manifest_path: PathBuf,
     pub dependencies: Vec<Dependency>,
 }

@@ -53,6 +53,18 @@ pub struct Room {
     dev: Vec<String>,
 }
 
+impl Room {
+    /// 0 to 4, 5 for what only developers use.
+    pub fn tier(&self) -> u8 {
+        self.tier
+    }
+
+    /// The rooms that it may depend on.
+    pub fn arrows(&self) -> &[String] {
+        &self.arrows
+    }
+}
+
 impl Golden {
     /// Reads the list.
     pub fn load(root: &Path) -> Result<Self> {
@@ -287,6 +299,7 @@ meeting_rooms = ["mixer"]
             path: ours.then(PathBuf::new),
         };
         Package {
+            description: None,
             name: name.to_owned(),
             manifest_path: Path::new("/repo").join(folder).join("Cargo.toml"),
             dependencies: dependencies.iter().map(dependency).collect(),

@@ -25,12 +25,8 @@ const MACHINE_FOLDERS: [&str; 4] = ["/work", "/tmp", "/root", "/home"];
 /// Checks every page.
 pub fn check(root: &Path, golden: &Golden) -> Result<Vec<Violation>> {
     let mut violations = Vec::new();
-    if !docs::is_fresh(root) {
-        violations.push(Violation::new(
-            docs::CONFIGURATION,
-            1,
-            "the page is stale; run `cargo xtask docs`",
-        ));
+    for page in docs::stale(root)? {
+        violations.push(Violation::new(page, 1, "the page is stale; run `cargo xtask docs`"));
     }
     for cause in PROBED_CAUSES {
         let page = format!("docs/findings/{cause}.md");
