@@ -1,7 +1,7 @@
 //! Calling a peer: one task for each peer that opens associations while mail waits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dcerpc::{AuthLevel, status::Status};
 use event::Layer;
@@ -23,6 +23,8 @@ use crate::settings::chain;
 
 /// How long the peer may take to answer the P1 bind, and to take its leave.
 const HANDSHAKE: Duration = Duration::from_secs(30);
+/// An association that stood for so long did not fail at its opening.
+const STOOD: Duration = Duration::from_secs(1);
 /// RTSE transfer of one message: its answer waits for the peer's disk.
 const TRANSFER: Duration = Duration::from_secs(600);
 
@@ -52,6 +54,7 @@ pub async fn run_peer(node: Arc<Node>, peer: String) {
         match open(&node, &peer).await {
             Ok(open) => {
                 node.queue.hop_up(&hop);
+                let opened = Instant::now();
                 let index = open.ltab_index;
                 let end = match serve(&node, &peer, &hop, open).await {
                     Ok(Leave::Idle) => None,
@@ -67,7 +70,14 @@ pub async fn run_peer(node: Arc<Node>, peer: String) {
                 let why = end.map(|end| chain(&end));
                 records::ended(&node, &peer, index, why.as_deref());
                 match why {
-                    Some(why) => node.queue.hop_failed(&hop, &why),
+                    Some(why) => {
+                        node.queue.hop_failed(&hop, &why);
+                        if opened.elapsed() >= STOOD {
+                            // The peer was well until now: try at once, and if it is gone say so
+                            // at once, with an event that tells why.
+                            node.wake_peer(&peer);
+                        }
+                    }
                     None => node.queue.hop_closed(&hop),
                 }
             }
