@@ -1,0 +1,235 @@
+//! A mail from one server's queue to the other's, and the reports that come of it.
+#![expect(clippy::unwrap_used, reason = "what cannot be built here is a failed test")]
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use mixer::{Notify, SmtpOriginator, SmtpRecipient};
+use mta::{Disposition, Site, Submission, TransferError};
+use queue::{Failure, Kind, MessageId, NewMessage, NextHop, Priority};
+use routing::{Domains, Table};
+use x400::{
+    DeliveryOutcome, DiagnosticCode, GlobalDomainIdentifier, MessageTransferEnvelope, MtsApdu,
+    ReasonCode, internal_trace,
+};
+
+const MAIL: &[u8] =
+    b"Message-ID: <1@east.test>\r\nPriority: urgent\r\nSubject: x\r\n\r\n.\r\nbody\r\n";
+
+fn site(name: &str) -> Site {
+    let domain = GlobalDomainIdentifier {
+        country: "XX".to_owned(),
+        admd: " ".to_owned(),
+        prmd: Some("DEMO".to_owned()),
+    };
+    Site { mta_name: name.to_owned(), domain, organization: "Demo".to_owned() }
+}
+
+/// The table of one side: its own mailboxes, the other's domain.
+fn routes(own: &str, other: &str) -> Table {
+    let mut table = Table::default();
+    let mailboxes = Some(BTreeSet::from(["anna".to_owned(), "bert".to_owned()]));
+    table.insert(&format!("{own}.test"), Domains::Local { mailboxes }).unwrap();
+    let holder = Domains::Peer { name: other.to_uppercase() };
+    table.insert(&format!("{other}.test"), holder).unwrap();
+    table
+}
+
+fn now() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+fn later(seconds: i64) -> Timestamp {
+    Timestamp::from_second(now().as_second() + seconds).unwrap()
+}
+
+fn recipient(address: &str, notify: Option<Notify>) -> SmtpRecipient {
+    SmtpRecipient { address: address.to_owned(), notify, orcpt: None }
+}
+
+fn submitted(from: &str, recipients: Vec<SmtpRecipient>) -> NewMessage {
+    let routes = routes("east", "west");
+    let submission = Submission {
+        originator: SmtpOriginator { reverse_path: from.to_owned(), ..SmtpOriginator::default() },
+        recipients,
+        content: [b"Received: from x\r\n", MAIL].concat(),
+        added: b"Received: from x\r\n".len(),
+        submitted: now(),
+        routes: &routes,
+    };
+    mta::from_submission(&site("EAST"), MessageId::from_number(7), submission, |_| later(60))
+        .unwrap()
+}
+
+fn arrived(apdu: &[u8]) -> Result<NewMessage, TransferError> {
+    let routes = routes("west", "east");
+    mta::from_apdu(&site("WEST"), MessageId::from_number(9), apdu, later(1), &routes, |_, _| {
+        later(60)
+    })
+}
+
+fn envelope(message: &NewMessage) -> MessageTransferEnvelope {
+    MessageTransferEnvelope::decode(&message.envelope).unwrap()
+}
+
+fn to_west(message: &NewMessage, numbers: &[u32]) -> Vec<u8> {
+    mta::apdu(message.kind, &message.envelope, &message.content, numbers).unwrap()
+}
+
+#[test]
+fn a_mail_crosses_unchanged_and_only_with_its_own_recipients() {
+    let here = submitted(
+        "anna@east.test",
+        vec![
+            recipient("bert@west.test", None),
+            recipient("anna@east.test", None),
+            recipient("bianca@west.test", Some(Notify::Never)),
+        ],
+    );
+    assert_eq!(here.priority, Priority::Urgent, "from the header");
+    assert_eq!(here.message_id_header.as_deref(), Some("<1@east.test>"));
+    let hops: Vec<_> = here.recipients.iter().map(|r| r.next_hop.clone()).collect();
+    let west = NextHop::Peer("WEST".to_owned());
+    assert_eq!(hops, [west.clone(), NextHop::Local, west]);
+
+    let there = arrived(&to_west(&here, &[1, 3])).unwrap();
+    assert_eq!(there.content, here.content, "octet for octet");
+    assert_eq!(there.mts_id, here.mts_id);
+    assert_eq!(there.submitted, now(), "the life counts from the submission");
+    let found: Vec<_> =
+        there.recipients.iter().map(|r| (r.number, r.address.as_str(), r.report_wanted)).collect();
+    assert_eq!(found, [(1, "bert@west.test", true), (3, "bianca@west.test", false)]);
+    assert_eq!(there.seen, [format!("{}#1", here.mts_id), format!("{}#3", here.mts_id)]);
+    assert_eq!(envelope(&there).recipients.len(), 2, "the recipient at home is not disclosed");
+    let trace = internal_trace(&envelope(&there).extensions).unwrap();
+    let names: Vec<_> = trace.iter().map(|element| element.mta_name.as_str()).collect();
+    assert_eq!(names, ["EAST", "WEST"]);
+}
+
+#[test]
+fn a_message_that_comes_back_is_a_loop() {
+    let here = submitted("anna@east.test", vec![recipient("bert@west.test", None)]);
+    let there = arrived(&to_west(&here, &[1])).unwrap();
+    // WEST sends it back to itself, as two servers with each other's domain would.
+    let again = arrived(&to_west(&there, &[1])).unwrap();
+    assert_eq!(again.recipients[0].next_hop, NextHop::Local);
+    let routes = routes("west", "east");
+    let judge = |message: &NewMessage| {
+        mta::dispose(&site("WEST"), &routes, Some(&envelope(message)), "bert@west.test")
+    };
+    assert_eq!(judge(&there), Disposition::Deliver { mailbox: "bert".to_owned() });
+    let Disposition::Fail { reason, diagnostic, text } = judge(&again) else { panic!() };
+    assert_eq!(
+        (reason, diagnostic),
+        (ReasonCode::UNABLE_TO_TRANSFER, DiagnosticCode::LOOP_DETECTED)
+    );
+    assert!(text.contains("WEST"), "{text}");
+}
+
+#[test]
+fn an_unknown_mailbox_and_a_missing_route_fail_in_words() {
+    let routes = routes("west", "east");
+    for (address, says) in [
+        ("nobody@west.test", "west.test is held here and has no mailbox nobody"),
+        ("x@elsewhere.test", "no server of the organisation holds elsewhere.test"),
+    ] {
+        let Disposition::Fail { diagnostic, text, .. } =
+            mta::dispose(&site("WEST"), &routes, None, address)
+        else {
+            panic!("{address}")
+        };
+        assert_eq!(diagnostic, DiagnosticCode::UNRECOGNISED_OR_NAME);
+        assert_eq!(text, says);
+    }
+    let moved = mta::dispose(&site("WEST"), &routes, None, "anna@east.test");
+    assert_eq!(moved, Disposition::Move { peer: "EAST".to_owned() });
+}
+
+fn failure() -> Failure {
+    Failure {
+        reason: ReasonCode::UNABLE_TO_TRANSFER.0,
+        diagnostic: Some(DiagnosticCode::MAXIMUM_TIME_EXPIRED.0),
+        error: "EAST denied access".to_owned(),
+        expired: true,
+    }
+}
+
+#[test]
+fn one_report_tells_of_all_that_failed_and_goes_home() {
+    let never = Some(Notify::Never);
+    let here = submitted(
+        "anna@east.test",
+        vec![
+            recipient("bert@west.test", None),
+            recipient("carl@west.test", never),
+            recipient("dora@west.test", None),
+        ],
+    );
+    let there = arrived(&to_west(&here, &[1, 2, 3])).unwrap();
+    let subject = envelope(&there);
+    let failures = [(1, failure()), (2, failure()), (3, failure())];
+    let west = site("WEST");
+    let id = west.mts_identifier(MessageId::from_number(11));
+    let report = mta::non_delivery(&west, id, &subject, &there.content, &failures, later(5));
+    let report = report.unwrap();
+    let numbers: Vec<_> = report.content.recipients.iter().map(|r| r.number).collect();
+    assert_eq!(numbers, [1, 3], "NOTIFY=NEVER is kept");
+
+    let routes_west = routes("west", "east");
+    let entry =
+        mta::report_entry(MessageId::from_number(11), &report, later(5), &routes_west, |_, _| {
+            later(60)
+        })
+        .unwrap();
+    assert_eq!(entry.kind, Kind::Report);
+    assert_eq!(entry.recipients[0].next_hop, NextHop::Peer("EAST".to_owned()));
+    assert!(!entry.recipients[0].report_wanted, "a report is never reported on");
+
+    let home = mta::from_apdu(
+        &site("EAST"),
+        MessageId::from_number(12),
+        &to_west(&entry, &[1]),
+        later(6),
+        &routes("east", "west"),
+        |_, _| later(60),
+    )
+    .unwrap();
+    assert_eq!((home.kind, &home.recipients[0].next_hop), (Kind::Report, &NextHop::Local));
+    assert_eq!(home.seen.len(), 1, "taken once");
+    let Ok(MtsApdu::Report(read)) = MtsApdu::decode(&home.envelope) else { panic!() };
+    let told = mixer::report_recipients(&read).unwrap();
+    let addresses: Vec<_> = told.iter().map(|r| r.address.as_str()).collect();
+    assert_eq!(addresses, ["bert@west.test", "dora@west.test"]);
+    assert_eq!(told[0].supplementary.as_deref(), Some("EAST denied access"));
+}
+
+#[test]
+fn nobody_and_those_who_did_not_ask_get_no_report() {
+    let id = || site("WEST").mts_identifier(MessageId::from_number(1));
+    let report = |message: &NewMessage| {
+        let subject = envelope(message);
+        mta::non_delivery(&site("WEST"), id(), &subject, MAIL, &[(1, failure())], later(5))
+    };
+    assert!(report(&submitted("", vec![recipient("bert@west.test", None)])).is_none());
+    let never = vec![recipient("bert@west.test", Some(Notify::Never))];
+    assert!(report(&submitted("anna@east.test", never)).is_none());
+
+    let delivered = |notify| {
+        let message = submitted("anna@east.test", vec![recipient("bert@west.test", notify)]);
+        mta::delivery(&site("WEST"), id(), &envelope(&message), 1, later(5))
+    };
+    assert!(delivered(None).is_none());
+    let asked = Notify::On { success: true, failure: true, delay: false };
+    let report = delivered(Some(asked)).unwrap();
+    let outcome = report.content.recipients[0].outcome;
+    assert!(matches!(outcome, DeliveryOutcome::Delivered { time, .. } if time == later(5)));
+    assert_eq!(report.content.returned_content, None);
+}
+
+#[test]
+fn what_gives_this_mta_nothing_to_do_is_refused() {
+    let here = submitted("anna@east.test", vec![recipient("bert@west.test", None)]);
+    let apdu = to_west(&here, &[]);
+    assert!(arrived(&apdu).is_err(), "no recipient is ours");
+    assert!(matches!(arrived(b"\x30\x00"), Err(TransferError::Malformed(_))));
+}
