@@ -76,7 +76,11 @@ pub(crate) enum Job {
         time: Timestamp,
         event: Vec<u8>,
     },
-    /// Everything before this is on the disk, events too.
+    PutPeer {
+        key: Vec<u8>,
+        row: Vec<u8>,
+    },
+    /// Everything before this is on the disk, also what nobody waits for.
     Sync {
         done: Done,
     },
@@ -88,8 +92,8 @@ pub(crate) struct Committer {
     pub(crate) engine: Engine,
     pub(crate) jobs: Receiver<Job>,
     pub(crate) events: EventLog,
-    /// Events that wait; shared with the handles, which stop taking more.
-    pub(crate) events_waiting: Arc<AtomicUsize>,
+    /// Jobs that wait and nobody waits for; shared with the handles, which stop taking more.
+    pub(crate) unwatched: Arc<AtomicUsize>,
 }
 
 impl Committer {
@@ -113,7 +117,7 @@ impl Committer {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        // A failure here was already the answer to whoever waited for the disk; the rest are events.
+        // A failure here was already the answer to whoever waited for the disk; nobody waits for the rest.
         let _ = self.engine.sync();
     }
 
@@ -121,7 +125,7 @@ impl Committer {
     fn work(&mut self, first: Job) -> bool {
         let mut group = Group::default();
         let mut waiting = Vec::new();
-        let mut events = 0;
+        let mut unwatched = 0;
         let (mut jobs, mut octets) = (0, 0);
         let (mut stop, mut sync) = (false, false);
         let mut next = Some(first);
@@ -138,8 +142,13 @@ impl Committer {
                     (Ok(()), Some(done))
                 }
                 Job::Event { time, event } => {
-                    events += 1;
+                    unwatched += 1;
                     self.events.append(&mut group, time, event);
+                    (Ok(()), None)
+                }
+                Job::PutPeer { key, row } => {
+                    unwatched += 1;
+                    group.put(Space::Peers, key, row);
                     (Ok(()), None)
                 }
                 Job::Sync { done } => {
@@ -154,7 +163,7 @@ impl Committer {
             waiting.extend(done);
             if let Err(error) = added {
                 // The engine cannot read its own rows: nothing of the group is safe to write.
-                self.answer(waiting, events, &Err(error));
+                self.answer(waiting, unwatched, &Err(error));
                 return stop;
             }
             if !stop && jobs < GROUP_JOBS && octets < GROUP_OCTETS {
@@ -165,13 +174,13 @@ impl Committer {
         if sync && result.is_ok() {
             result = self.engine.sync();
         }
-        self.answer(waiting, events, &result);
+        self.answer(waiting, unwatched, &result);
         self.drop_old_events();
         stop
     }
 
-    fn answer(&self, waiting: Vec<Done>, events: usize, result: &Result<(), StoreError>) {
-        self.events_waiting.fetch_sub(events, Ordering::Relaxed);
+    fn answer(&self, waiting: Vec<Done>, unwatched: usize, result: &Result<(), StoreError>) {
+        self.unwatched.fetch_sub(unwatched, Ordering::Relaxed);
         for done in waiting {
             done.tell(result.clone());
         }
@@ -226,6 +235,7 @@ impl Job {
                 })
                 .sum(),
             Self::Event { event, .. } => event.len(),
+            Self::PutPeer { row, .. } => row.len(),
             _ => 0,
         }
     }

@@ -107,8 +107,22 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Err
 
 /// The reverse of [`encode`]; the error is for people.
 pub(crate) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(json_of(octets)?).map_err(|error| error.to_string())
+}
+
+/// Version octet and JSON that somebody else made: its shape is theirs, the version tells only that it is JSON.
+pub(crate) fn wrap(json: &[u8]) -> Vec<u8> {
+    [&[VERSION], json].concat()
+}
+
+/// The reverse of [`wrap`]; the error is for people.
+pub(crate) fn unwrap(octets: &[u8]) -> Result<Vec<u8>, String> {
+    json_of(octets).map(<[u8]>::to_vec)
+}
+
+fn json_of(octets: &[u8]) -> Result<&[u8], String> {
     match octets.split_first() {
-        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| error.to_string()),
+        Some((&VERSION, json)) => Ok(json),
         Some((other, _)) => Err(format!("version {other} is not known")),
         None => Err("it is empty".to_owned()),
     }
@@ -172,6 +186,16 @@ pub(crate) fn read_seen_end_key(key: &[u8]) -> Option<(Timestamp, &[u8])> {
 /// The key of an event: its time, then a number that keeps those of one instant apart and in order.
 pub(crate) fn event_key(time: Timestamp, number: u64) -> Vec<u8> {
     [time_key(time).as_slice(), &number.to_be_bytes()].concat()
+}
+
+/// The key of a peer: its MTA name, folded as names are compared.
+pub(crate) fn peer_key(name: &str) -> Vec<u8> {
+    identity::upcase(name).into_bytes()
+}
+
+/// The reverse of [`peer_key`]: the folded name.
+pub(crate) fn read_peer_key(key: &[u8]) -> Option<String> {
+    String::from_utf8(key.to_vec()).ok()
 }
 
 /// The key of an account: its name, folded as names are compared.

@@ -118,9 +118,11 @@ pub enum StoreError {
         /// The most that is taken.
         limit: usize,
     },
-    /// Events come faster than the disk takes them; this one is not kept.
-    #[error("{waiting} events wait to be written, no more are taken until the disk has caught up")]
-    EventsBehind {
+    /// Events and histories of peers come faster than the disk takes them; this one is not kept.
+    #[error(
+        "{waiting} events and histories of peers wait to be written, no more are taken until the disk has caught up"
+    )]
+    Behind {
         /// How many wait.
         waiting: usize,
     },

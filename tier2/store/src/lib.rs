@@ -7,6 +7,7 @@
 //! - `done` of a commit is called exactly once, with success only when its writes are on the disk, not merely written.
 //! - The writes of one commit become durable together or not at all, and commits in the order in which they came.
 //! - One process at a time: the directory is locked as long as a handle lives.
+//! - What nobody waits for (events, histories of peers) goes with the next commit, or at close.
 //! - What stands on disk has a version of its own (`meta/format` for all, a first octet for each structured value) and
 //!   types of its own, apart from those of the queue.
 //!

@@ -20,6 +20,7 @@ pub(crate) enum Space {
     Seen,
     Accounts,
     Events,
+    Peers,
 }
 
 impl Space {
@@ -33,6 +34,7 @@ impl Space {
             Self::Seen => "seen",
             Self::Accounts => "accounts",
             Self::Events => "events",
+            Self::Peers => "peers",
         }
     }
 
@@ -59,6 +61,7 @@ pub(crate) struct Spaces {
     seen: Keyspace,
     accounts: Keyspace,
     events: Keyspace,
+    peers: Keyspace,
 }
 
 impl Spaces {
@@ -76,6 +79,7 @@ impl Spaces {
             seen: open(Space::Seen)?,
             accounts: open(Space::Accounts)?,
             events: open(Space::Events)?,
+            peers: open(Space::Peers)?,
         })
     }
 
@@ -89,6 +93,7 @@ impl Spaces {
             Space::Seen => &self.seen,
             Space::Accounts => &self.accounts,
             Space::Events => &self.events,
+            Space::Peers => &self.peers,
         }
     }
 }

@@ -22,8 +22,12 @@ const VALUE_LIMIT: usize = 0xF000_0000;
 const SEEN_KEY_LIMIT: usize = 4096;
 /// Most octets of one event: the longest rendering of the catalogue with room for long texts.
 const EVENT_LIMIT: usize = 64 * 1024;
-/// Most events that may wait to be written: at a few hundred octets each, some megabytes.
-const EVENTS_WAITING: usize = 10_000;
+/// Most octets of a peer's name: an MTA name has at most 32 characters (X.411 ub-mta-name-length).
+const PEER_NAME_LIMIT: usize = 256;
+/// Most octets of a peer's history: two failures, each with a text as events have it.
+const PEER_LIMIT: usize = 64 * 1024;
+/// Most events and histories that may wait to be written: at a few hundred octets each, some megabytes.
+const UNWATCHED: usize = 10_000;
 
 /// How many events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,18 +65,14 @@ impl Store {
         let engine = Engine::open(dir)?;
         let events = EventLog::open(&engine, limits.keep)?;
         let (sender, jobs) = channel();
-        let events_waiting = Arc::new(AtomicUsize::new(0));
-        let committer = Committer {
-            engine: engine.clone(),
-            jobs,
-            events,
-            events_waiting: Arc::clone(&events_waiting),
-        };
+        let unwatched = Arc::new(AtomicUsize::new(0));
+        let committer =
+            Committer { engine: engine.clone(), jobs, events, unwatched: Arc::clone(&unwatched) };
         let thread = std::thread::Builder::new()
             .name("store-commit".to_owned())
             .spawn(move || committer.run())
             .map_err(|error| StoreError::io(dir, "starting the commit thread", error))?;
-        let shared = Shared { engine, sender, events_waiting, thread: Mutex::new(Some(thread)) };
+        let shared = Shared { engine, sender, unwatched, thread: Mutex::new(Some(thread)) };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -217,13 +217,7 @@ impl Store {
     /// It is too large, too many wait, or the store is closed; it is not kept.
     pub fn append_event(&self, event: &[u8], time: Timestamp) -> Result<(), StoreError> {
         limit("event", event.len(), EVENT_LIMIT)?;
-        let waiting = self.shared.events_waiting.fetch_add(1, Ordering::Relaxed);
-        if waiting >= EVENTS_WAITING {
-            self.shared.events_waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(StoreError::EventsBehind { waiting });
-        }
-        let event = event.to_vec();
-        self.shared.sender.send(Job::Event { time, event }).map_err(|_| self.closed())
+        self.send_unwatched(Job::Event { time, event: event.to_vec() })
     }
 
     /// The newest `limit` events that are not older than `since`, in the order of their times.
@@ -238,7 +232,37 @@ impl Store {
         events::read(&self.shared.engine, since, limit)
     }
 
-    /// Waits until everything handed in so far is on the disk, events too.
+    /// Hands what is remembered of a peer, as JSON, to the commit thread, in place of what was kept under the same name
+    /// without regard to case. It reaches the disk with the next commit, or at close.
+    ///
+    /// # Errors
+    /// It is too large, too many wait, or the store is closed; what was kept before stays.
+    pub fn put_peer(&self, name: &str, json: &[u8]) -> Result<(), StoreError> {
+        limit("peer's name", name.len(), PEER_NAME_LIMIT)?;
+        limit("peer's history", json.len(), PEER_LIMIT)?;
+        self.send_unwatched(Job::PutPeer { key: disk::peer_key(name), row: disk::wrap(json) })
+    }
+
+    /// What is remembered of each peer, by its name in upper case.
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    pub fn peers(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let engine = &self.shared.engine;
+        let mut peers = Vec::new();
+        for row in engine.spaces.of(Space::Peers).iter() {
+            let (key, value) =
+                row.into_inner().map_err(|error| engine.error("reading peers", error))?;
+            let name = disk::read_peer_key(&key)
+                .ok_or_else(|| engine.corrupt(Space::Peers, &key, "its key is no name"))?;
+            let json = disk::unwrap(&value)
+                .map_err(|detail| engine.corrupt(Space::Peers, &key, detail))?;
+            peers.push((name, json));
+        }
+        Ok(peers)
+    }
+
+    /// Waits until everything handed in so far is on the disk, also what nobody waits for.
     ///
     /// # Errors
     /// It is not.
@@ -265,6 +289,20 @@ impl Store {
     fn account_row(&self, key: &[u8], value: &[u8]) -> Result<Account, StoreError> {
         disk::decode(value)
             .map_err(|detail| self.shared.engine.corrupt(Space::Accounts, key, detail))
+    }
+
+    /// Sends a job whose outcome nobody hears of, unless too many of them wait.
+    fn send_unwatched(&self, job: Job) -> Result<(), StoreError> {
+        let waiting = self.shared.unwatched.fetch_add(1, Ordering::Relaxed);
+        let sent = if waiting >= UNWATCHED {
+            Err(StoreError::Behind { waiting })
+        } else {
+            self.shared.sender.send(job).map_err(|_| self.closed())
+        };
+        if sent.is_err() {
+            self.shared.unwatched.fetch_sub(1, Ordering::Relaxed);
+        }
+        sent
     }
 
     fn send(&self, job: Job) {
@@ -297,7 +335,7 @@ impl std::fmt::Debug for Store {
 struct Shared {
     engine: Engine,
     sender: Sender<Job>,
-    events_waiting: Arc<AtomicUsize>,
+    unwatched: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 

@@ -353,3 +353,67 @@ fn events_come_back_in_order_and_the_oldest_go() {
     store.sync().unwrap();
     assert_eq!(store.events(None, 1).unwrap(), [b"250"]);
 }
+
+#[test]
+fn peers_outlive_the_store_and_the_last_word_counts() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    store.put_peer("West", b"{\"old\":1}").unwrap();
+    store.put_peer("NORTH", b"{}").unwrap();
+    store.put_peer("WEST", b"{\"new\":2}").unwrap();
+    // Nobody waits for them: at the latest they are there once the store was closed.
+    store.close();
+    let store = open(&dir);
+    let kept = [("NORTH", b"{}".as_slice()), ("WEST", b"{\"new\":2}")]
+        .map(|(name, json)| (name.to_owned(), json.to_vec()));
+    assert_eq!(store.peers().unwrap(), kept);
+
+    // Or with the next commit of anybody.
+    store.put_peer("west", b"{}").unwrap();
+    store.commit_wait(Vec::new()).unwrap();
+    assert_eq!(store.peers().unwrap()[1], ("WEST".to_owned(), b"{}".to_vec()));
+    store.clone().close();
+    assert!(matches!(store.put_peer("WEST", b"{}"), Err(StoreError::Closed { .. })));
+}
+
+#[test]
+fn a_store_from_before_peers_were_kept_opens() {
+    let dir = TempDir::new().unwrap();
+    // As the program without them made it: every other keyspace, and the format.
+    let db = fjall::Database::builder(dir.path()).manual_journal_persist(true).open().unwrap();
+    for name in
+        ["meta", "messages", "envelopes", "contents", "recipients", "seen", "accounts", "events"]
+    {
+        let space = db.keyspace(name, fjall::KeyspaceCreateOptions::default).unwrap();
+        match name {
+            "meta" => space.insert(META_FORMAT, 1_u32.to_be_bytes()).unwrap(),
+            "events" => space.insert(b"0123456789abcdef01234567", b"an event").unwrap(),
+            _ => {}
+        }
+    }
+    db.persist(fjall::PersistMode::SyncAll).unwrap();
+    drop(db);
+
+    let store = open(&dir);
+    assert_eq!(store.peers().unwrap(), []);
+    assert_eq!(store.events(None, 10).unwrap(), [b"an event"]);
+    store.put_peer("WEST", b"{}").unwrap();
+    store.close();
+    assert_eq!(open(&dir).peers().unwrap().len(), 1);
+}
+
+#[test]
+fn a_peer_that_cannot_be_kept_or_read_is_named() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let large = store.put_peer("WEST", &vec![b' '; 100_000]).unwrap_err();
+    assert!(matches!(large, StoreError::TooLarge { what: "peer's history", .. }), "{large}");
+    let long = store.put_peer(&"W".repeat(300), b"{}").unwrap_err();
+    assert!(matches!(long, StoreError::TooLarge { what: "peer's name", .. }), "{long}");
+    let peers = store.shared_engine().spaces.of(Space::Peers).clone();
+    for (damage, says) in [(b"\x09{}".as_slice(), "version 9"), (b"", "empty")] {
+        peers.insert(b"WEST", damage).unwrap();
+        let error = store.peers().unwrap_err().to_string();
+        assert!(error.contains("57455354 of peers") && error.contains(says), "{error}");
+    }
+}
