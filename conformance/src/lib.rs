@@ -1,1 +1,31 @@
-//! Proofs against software that nobody here wrote
+//! Proofs from outside: the release binary, and software that nobody here wrote.
+//!
+//! Everything is used as a user would: a configuration file, the command line, sockets, Maildirs. No room of the
+//! house is imported, so that a fault in one cannot hide behind itself.
+//!
+//! Invariants:
+//! - No process outlives the value that started it, not even in a panic.
+//! - Two proofs never share an address: each takes a [`Block`] of loopback addresses of its own.
+//! - Whatever waits has a deadline and says what it waited for.
+
+mod address;
+mod capture;
+mod maildir;
+mod organisation;
+mod process;
+mod program;
+mod relay;
+mod smtp;
+mod tool;
+mod wait;
+
+pub use address::Block;
+pub use capture::{Capture, Conversation, Direction, tpkt};
+pub use maildir::{Delivered, Maildir, is_only_trace};
+pub use organisation::{ADMIN, MAPPER, Organisation, Plan, RPC, SMTP, Side};
+pub use process::{End, Process};
+pub use program::{Program, binary, one_object};
+pub use relay::Relay;
+pub use smtp::{HandInError, Letter, Reply, Session};
+pub use tool::{Tshark, skip};
+pub use wait::{Random, until};

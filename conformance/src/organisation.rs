@@ -1,0 +1,339 @@
+//! Two servers, EAST and WEST, as two administrators would set them up by hand.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::address::Block;
+use crate::maildir::Maildir;
+use crate::process::Process;
+use crate::program::Program;
+use crate::smtp::Session;
+use crate::wait::until;
+
+/// The ports of every server, each on an address of its own.
+pub const SMTP: u16 = 2525;
+pub const MAPPER: u16 = 1135;
+pub const RPC: u16 = 4747;
+pub const ADMIN: u16 = 9100;
+pub(crate) const PORTS: [u16; 4] = [SMTP, MAPPER, RPC, ADMIN];
+
+/// How long a server may take to start: its store is read first.
+const START_TIME: Duration = Duration::from_secs(20);
+
+/// One of the two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    East,
+    West,
+}
+
+impl Side {
+    pub const BOTH: [Self; 2] = [Self::East, Self::West];
+
+    pub const fn other(self) -> Self {
+        match self {
+            Self::East => Self::West,
+            Self::West => Self::East,
+        }
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::East => "EAST",
+            Self::West => "WEST",
+        }
+    }
+
+    /// Host name and mail domain.
+    pub const fn host(self) -> &'static str {
+        match self {
+            Self::East => "east.proof.test",
+            Self::West => "west.proof.test",
+        }
+    }
+
+    pub const fn bind_back(self) -> &'static str {
+        match self {
+            Self::East => "east-rpc.proof.test",
+            Self::West => "west-rpc.proof.test",
+        }
+    }
+
+    pub const fn account(self) -> &'static str {
+        match self {
+            Self::East => r"PROOF\svc-east",
+            Self::West => r"PROOF\svc-west",
+        }
+    }
+
+    /// Its one mailbox.
+    pub const fn mailbox(self) -> &'static str {
+        match self {
+            Self::East => "anna",
+            Self::West => "bert",
+        }
+    }
+
+    /// The address of its mailbox.
+    pub fn user(self) -> String {
+        format!("{}@{}", self.mailbox(), self.host())
+    }
+
+    fn number(self) -> u32 {
+        match self {
+            Self::East => 0,
+            Self::West => 1,
+        }
+    }
+}
+
+/// What is special about the servers of a proof.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Each server reaches the other one at the address of a relay.
+    pub through_relays: bool,
+    /// Keys beyond the usual ones, or in their place: server (or both), section, key, value as in the file.
+    pub set: Vec<(Option<Side>, &'static str, &'static str, String)>,
+}
+
+impl Plan {
+    /// With a key for both servers.
+    #[must_use]
+    pub fn with(mut self, section: &'static str, key: &'static str, value: &str) -> Self {
+        self.set.push((None, section, key, value.to_owned()));
+        self
+    }
+
+    /// With a key for one server.
+    #[must_use]
+    pub fn with_on(
+        mut self,
+        side: Side,
+        section: &'static str,
+        key: &'static str,
+        value: &str,
+    ) -> Self {
+        self.set.push((Some(side), section, key, value.to_owned()));
+        self
+    }
+}
+
+/// Two servers in one folder, each known to the other.
+#[derive(Debug)]
+pub struct Organisation {
+    pub program: Program,
+    folder: TempDir,
+    block: Block,
+}
+
+impl Organisation {
+    /// The password of both service accounts; one for both, since a dissector takes only one.
+    pub const PASSWORD: &'static str = "Mouse-trap 17, upstairs";
+
+    /// Writes both configurations and makes each account known at the other server.
+    pub fn make(plan: &Plan) -> Result<Self> {
+        let program = Program::find()?;
+        let folder = tempfile::Builder::new().prefix("bb").tempdir()?;
+        let organisation = Self { program, folder, block: Block::take()? };
+        for side in Side::BOTH {
+            let folder = organisation.folder(side);
+            std::fs::create_dir_all(folder.join("secrets"))?;
+            organisation.secret(side, "secrets/service.password", Self::PASSWORD)?;
+            organisation.secret(
+                side,
+                "secrets/admin.token",
+                "0123456789abcdef0123456789abcdef0123",
+            )?;
+            std::fs::write(organisation.config(side), organisation.text(side, plan))?;
+        }
+        for side in Side::BOTH {
+            let password = organisation.folder(side.other()).join("secrets/service.password");
+            let account = side.other().account();
+            organisation.command(
+                side,
+                &[
+                    "account",
+                    "add",
+                    account,
+                    "--role",
+                    "service-account-admin",
+                    "--password-file",
+                    &password.to_string_lossy(),
+                ],
+            )?;
+        }
+        Ok(organisation)
+    }
+
+    /// Starts a server and waits for its greeting.
+    pub fn start(&self, side: Side) -> Result<Process> {
+        let config = self.config(side);
+        let command = self.program.command(["serve".as_ref(), "-c".as_ref(), config.as_os_str()]);
+        let mut process = Process::start(command, &self.log(side))?;
+        let what = format!("the greeting of {}", side.name());
+        let greeted = until(START_TIME, &what, || {
+            if let Some(status) = process.try_wait()? {
+                bail!("{} ended with {status}: {}", side.name(), self.said(side));
+            }
+            Ok(Session::connect(self.smtp(side)).ok().filter(|(_, greeting)| greeting.code == 220))
+        });
+        greeted.with_context(|| self.said(side))?;
+        Ok(process)
+    }
+
+    /// Starts both.
+    pub fn start_both(&self) -> Result<[Process; 2]> {
+        Ok([self.start(Side::East)?, self.start(Side::West)?])
+    }
+
+    /// Runs an administrative command that must succeed and gives its JSON object.
+    pub fn command(&self, side: Side, arguments: &[&str]) -> Result<Value> {
+        let config = self.config(side).to_string_lossy().into_owned();
+        self.program.json(arguments.iter().copied().chain(["-c", config.as_str()]))
+    }
+
+    /// Messages that wait anywhere on a server.
+    pub fn waiting(&self, side: Side) -> Result<u64> {
+        let answer = self.command(side, &["queue", "list"])?;
+        let queues = answer["queues"].as_array().context("queues")?;
+        Ok(queues.iter().filter_map(|queue| queue["messages"].as_u64()).sum())
+    }
+
+    /// Waits until nothing waits on either server.
+    pub fn until_empty(&self, limit: Duration) -> Result<()> {
+        let empty = until(limit, "empty queues on both servers", || {
+            let idle = self.waiting(Side::East)? + self.waiting(Side::West)? == 0;
+            Ok(idle.then_some(()))
+        });
+        empty.with_context(|| {
+            let queue =
+                |side| self.command(side, &["queue", "show"]).map(|shown| shown.to_string());
+            format!("{:?}", Side::BOTH.map(queue))
+        })
+    }
+
+    /// The events that a server keeps.
+    pub fn events(&self, side: Side) -> Result<Vec<Value>> {
+        let answer = self.command(side, &["events"])?;
+        Ok(answer["events"].as_array().context("events")?.clone())
+    }
+
+    pub fn address(&self, side: Side) -> Ipv4Addr {
+        self.block.address(side.number())
+    }
+
+    /// Where the other server finds this one when everything goes through relays.
+    pub fn relay_address(&self, side: Side) -> Ipv4Addr {
+        self.block.address(side.number() + 2)
+    }
+
+    pub fn at(&self, side: Side, port: u16) -> SocketAddr {
+        SocketAddr::from((self.address(side), port))
+    }
+
+    pub fn smtp(&self, side: Side) -> SocketAddr {
+        self.at(side, SMTP)
+    }
+
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn folder(&self, side: Side) -> PathBuf {
+        self.root().join(side.name())
+    }
+
+    pub fn config(&self, side: Side) -> PathBuf {
+        self.folder(side).join("bindback.toml")
+    }
+
+    pub fn socket(&self, side: Side) -> PathBuf {
+        self.folder(side).join("run/bindback.sock")
+    }
+
+    pub fn log(&self, side: Side) -> PathBuf {
+        self.folder(side).join("server.log")
+    }
+
+    /// The mailbox of a server's user.
+    pub fn maildir(&self, side: Side) -> Maildir {
+        Maildir::new(&self.folder(side).join("maildir").join(side.mailbox()))
+    }
+
+    /// What a server wrote to its standard outputs.
+    pub fn said(&self, side: Side) -> String {
+        std::fs::read_to_string(self.log(side)).unwrap_or_default()
+    }
+
+    fn secret(&self, side: Side, name: &str, text: &str) -> Result<()> {
+        let path = self.folder(side).join(name);
+        std::fs::write(&path, format!("{text}\n"))?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(())
+    }
+
+    fn text(&self, side: Side, plan: &Plan) -> String {
+        let (address, peer) = (self.address(side), side.other());
+        let quoted = |text: &dyn std::fmt::Display| format!("'{text}'");
+        let mut document: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
+        let mut set = |section, key, value| document.entry(section).or_default().insert(key, value);
+        set("server", "name", quoted(&side.name()));
+        set("server", "organisation", quoted(&"Proof"));
+        set("server", "site", quoted(&"HQ"));
+        set("server", "host_name", quoted(&side.host()));
+        set("server", "prmd", quoted(&"PROOF"));
+        set("smtp", "listen", format!("['{address}:{SMTP}']"));
+        set("mail", "domains", format!("['{}']", side.host()));
+        set("mail", "mailboxes", format!("['{}']", side.mailbox()));
+        set("mail", "postmaster", quoted(&side.mailbox()));
+        set("rpc", "listen", quoted(&address));
+        set("rpc", "port", RPC.to_string());
+        set("rpc", "mapper_port", MAPPER.to_string());
+        set("rpc", "bind_back_name", quoted(&side.bind_back()));
+        set("rpc", "account", quoted(&side.account()));
+        set("queue", "retry_first_s", "1".to_owned());
+        set("queue", "retry_max_s", "2".to_owned());
+        set("admin", "listen", format!("'{address}:{ADMIN}'"));
+        set("admin", "token_file", quoted(&"secrets/admin.token"));
+        for (_, section, key, value) in
+            plan.set.iter().filter(|(whose, ..)| whose.is_none_or(|whose| whose == side))
+        {
+            set(section, key, value.clone());
+        }
+        let mut out = String::new();
+        for (section, keys) in &document {
+            let _ = writeln!(out, "[{section}]");
+            keys.iter().for_each(|(key, value)| {
+                let _ = writeln!(out, "{key} = {value}");
+            });
+        }
+        let _ = write!(
+            out,
+            "[[peer]]\nname = '{}'\nhost = '{}'\nbind_back = '{}'\nmapper_port = {MAPPER}\naccount = '{}'\ndomains = ['{}']\n[hosts]\n",
+            peer.name(),
+            peer.host(),
+            peer.bind_back(),
+            peer.account(),
+            peer.host(),
+        );
+        for named in Side::BOTH {
+            let far = plan.through_relays && named != side;
+            let address = if far { self.relay_address(named) } else { self.address(named) };
+            let _ = writeln!(
+                out,
+                "'{}' = '{address}'\n'{}' = '{address}'",
+                named.host(),
+                named.bind_back()
+            );
+        }
+        out
+    }
+}
