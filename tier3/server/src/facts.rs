@@ -12,12 +12,12 @@ use store::Store;
 
 use crate::account_table::AccountTable;
 use crate::mail_queue::MailQueue;
-use crate::peer_state::{Failure, PeerHistory};
+use crate::peer_state::{Failure, PeerHistories, PeerHistory};
 
 /// Events that a diagnosis gets to see: the newest.
 const MAX_EVENTS: usize = 500;
 
-/// What stands in the configuration.
+/// What stands in the configuration; the peers are for [`of_peers`].
 #[must_use]
 pub fn of_config(config: &Config) -> ServerFacts {
     ServerFacts {
@@ -33,7 +33,6 @@ pub fn of_config(config: &Config) -> ServerFacts {
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,
         rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
-        peers: config.peers.iter().map(|peer| of_peer(peer, &PeerHistory::default())).collect(),
         hosts: config
             .hosts
             .iter()
@@ -43,9 +42,14 @@ pub fn of_config(config: &Config) -> ServerFacts {
     }
 }
 
-/// A peer, and how it went with it last.
+/// The configured peers, and how it went last with each.
 #[must_use]
-pub fn of_peer(peer: &config::Peer, history: &PeerHistory) -> PeerFacts {
+pub fn of_peers(config: &Config, histories: &PeerHistories) -> Vec<PeerFacts> {
+    let facts = config.peers.iter().map(|peer| of_peer(peer, &histories.get(&peer.name)));
+    facts.collect()
+}
+
+fn of_peer(peer: &config::Peer, history: &PeerHistory) -> PeerFacts {
     PeerFacts {
         name: peer.name.clone(),
         host: peer.host.clone(),

@@ -21,6 +21,7 @@ use crate::link::{ServiceFactory, run_peer};
 use crate::mail_queue::{MailQueue, ReportOrder};
 use crate::node::Node;
 use crate::operations::{Running, store_folder};
+use crate::peer_state::PeerHistories;
 use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener};
 
 /// How long tasks may take to end once the server stops.
@@ -139,8 +140,9 @@ fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeError> {
     let accounts = AccountTable::open(store.clone()).map_err(failed)?;
     let events = EventLog::open(&config.server.name, &config.events, store.clone())
         .map_err(ServeError::EventFile)?;
+    let histories = PeerHistories::open(store.clone()).map_err(failed)?;
     let (queue, orders) = MailQueue::open(store, settings::queue_config(config)).map_err(failed)?;
-    let node = Arc::new(Node::new(config.clone(), accounts, events, queue)?);
+    let node = Arc::new(Node::new(config.clone(), accounts, events, queue, histories)?);
     Ok((node, orders))
 }
 

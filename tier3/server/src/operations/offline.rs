@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 use super::shared;
 use crate::account_table::AccountTable;
 use crate::mail_queue::MailQueue;
+use crate::peer_state::PeerHistories;
 use crate::{facts, settings};
 
 /// A server's store, opened while the server rests.
@@ -25,6 +26,7 @@ pub struct Offline {
     store: Store,
     queue: MailQueue,
     accounts: AccountTable,
+    histories: PeerHistories,
 }
 
 impl Offline {
@@ -36,7 +38,8 @@ impl Offline {
         let store = Store::open(&store_folder(&config.server.data_dir))?;
         let (queue, _) = MailQueue::open(store.clone(), settings::queue_config(&config))?;
         let accounts = AccountTable::open(store.clone())?;
-        Ok(Self { config: Arc::new(config), store, queue, accounts })
+        let histories = PeerHistories::open(store.clone())?;
+        Ok(Self { config: Arc::new(config), store, queue, accounts, histories })
     }
 }
 
@@ -113,6 +116,7 @@ impl Operations for Offline {
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
         let mut facts = facts::of_config(&self.config);
+        facts.peers = facts::of_peers(&self.config, &self.histories);
         facts.accounts = facts::of_accounts(&self.accounts);
         facts.queues = facts::of_queues(&self.queue);
         facts.events = facts::stored_events(&self.store, &EventQuery::default())?;

@@ -105,11 +105,7 @@ impl Operations for Running {
         let mut facts = facts::of_config(&config);
         facts.reachable = true;
         facts.rpc_port = self.node.rpc_port();
-        facts.peers = config
-            .peers
-            .iter()
-            .map(|peer| facts::of_peer(peer, &self.node.histories.get(&peer.name)))
-            .collect();
+        facts.peers = facts::of_peers(&config, &self.node.histories);
         facts.accounts = facts::of_accounts(&self.node.accounts);
         facts.queues = facts::of_queues(&self.node.queue);
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
