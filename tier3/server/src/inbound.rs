@@ -1,9 +1,13 @@
 //! From a peer's APDU to the queue: kept before it is confirmed, taken only once.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use mta::TransferError;
+use queue::NewMessage;
 use store::StoreError;
 
+use crate::blocking::blocking;
 use crate::mail_queue::AcceptError;
 use crate::node::Node;
 use crate::settings;
@@ -23,7 +27,20 @@ pub enum InboundError {
 ///
 /// # Errors
 /// It cannot be read or kept.
-pub async fn take(node: &Node, apdu: &[u8]) -> Result<(), InboundError> {
+pub async fn take(node: &Arc<Node>, apdu: Vec<u8>) -> Result<(), InboundError> {
+    let entry = {
+        let node = Arc::clone(node);
+        blocking(move || read(&node, &apdu)).await?
+    };
+    let Some(entry) = entry else { return Ok(()) };
+    match node.queue.accept(entry).await {
+        Ok(_) | Err(AcceptError::Repeated) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The entry for the recipients that were not taken before; `None` when all were.
+fn read(node: &Node, apdu: &[u8]) -> Result<Option<NewMessage>, InboundError> {
     let config = node.config();
     let site = settings::site(&config);
     let id = node.queue.next_id();
@@ -34,14 +51,11 @@ pub async fn take(node: &Node, apdu: &[u8]) -> Result<(), InboundError> {
     // crash that came between keeping the message and confirming it.
     let taken = node.queue.taken(&entry.seen)?;
     if taken.iter().all(|taken| *taken) {
-        return Ok(());
+        return Ok(None);
     }
     let mut fresh = taken.iter().map(|taken| !taken);
     entry.recipients.retain(|_| fresh.next().unwrap_or(true));
     let mut fresh = taken.iter().map(|taken| !taken);
     entry.seen.retain(|_| fresh.next().unwrap_or(true));
-    match node.queue.accept(entry).await {
-        Ok(_) | Err(AcceptError::Repeated) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    Ok(Some(entry))
 }

@@ -10,18 +10,23 @@ use mta::Disposition;
 use queue::{Kind, NextHop, Outcome, Work};
 use x400::MessageTransferEnvelope;
 
+use crate::blocking::blocking;
 use crate::node::Node;
 use crate::{notification, reporting, settings};
 
 /// Pause after a delivery that failed for a reason that may pass, such as a full disk.
 const PAUSE: Duration = Duration::from_secs(5);
+/// Maildirs that are remembered as made; where any local part has one, there is no end of them.
+const MAX_MAILDIRS: usize = 10_000;
 
 /// Delivers until the server stops.
 pub async fn run(node: Arc<Node>) {
     let ready = node.queue.ready(&NextHop::Local);
     let mut maildirs = HashMap::new();
     loop {
-        while let Some(work) = node.queue.take(&NextHop::Local) {
+        while !node.is_stopping()
+            && let Some(work) = node.queue.take(&NextHop::Local)
+        {
             let delivered = deliver(&node, &mut maildirs, &work).await;
             let failed = |(_, outcome): &(u32, Outcome)| matches!(outcome, Outcome::Retry { .. });
             let pause = delivered.moved.is_empty() && delivered.results.iter().any(failed);
@@ -30,7 +35,10 @@ pub async fn run(node: Arc<Node>) {
                 node.queue.reroute(work.id, number, NextHop::Peer(peer));
             }
             if pause {
-                tokio::time::sleep(PAUSE).await;
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = node.stopped() => return,
+                }
             }
         }
         tokio::select! {
@@ -55,7 +63,11 @@ struct Delivered {
     moved: Vec<(u32, String)>,
 }
 
-async fn deliver(node: &Node, maildirs: &mut HashMap<String, Maildir>, work: &Work) -> Delivered {
+async fn deliver(
+    node: &Arc<Node>,
+    maildirs: &mut HashMap<String, Maildir>,
+    work: &Work,
+) -> Delivered {
     let all = |outcome: Outcome| Delivered {
         results: work.recipients.iter().map(|n| (*n, outcome.clone())).collect(),
         moved: Vec::new(),
@@ -63,7 +75,11 @@ async fn deliver(node: &Node, maildirs: &mut HashMap<String, Maildir>, work: &Wo
     let Some(record) = node.queue.view(|queue, _| queue.record(work.id)) else {
         return all(Outcome::Done);
     };
-    let parcel = match parcel(node, work, record.head.kind) {
+    let read = {
+        let (node, work, kind) = (Arc::clone(node), work.clone(), record.head.kind);
+        blocking(move || parcel(&node, &work, kind)).await
+    };
+    let parcel = match read {
         Ok(parcel) => parcel,
         Err(error) => return all(Outcome::Retry { error }),
     };
@@ -146,7 +162,7 @@ async fn into_mailbox(
         Err(error) => return failed(&error),
     };
     let path = config.mail.maildir.join(&folder);
-    let maildir = match open(maildirs, &folder, path) {
+    let maildir = match open(maildirs, &folder, path).await {
         Ok(maildir) => maildir,
         Err(error) => return failed(&error),
     };
@@ -157,14 +173,19 @@ async fn into_mailbox(
     }
 }
 
-fn open<'a>(
+async fn open<'a>(
     maildirs: &'a mut HashMap<String, Maildir>,
     folder: &str,
     path: std::path::PathBuf,
 ) -> Result<&'a Maildir, delivery::DeliveryError> {
+    if maildirs.len() >= MAX_MAILDIRS && !maildirs.contains_key(folder) {
+        maildirs.clear();
+    }
     match maildirs.entry(folder.to_owned()) {
         std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-        std::collections::hash_map::Entry::Vacant(entry) => Ok(entry.insert(Maildir::open(path)?)),
+        std::collections::hash_map::Entry::Vacant(entry) => {
+            Ok(entry.insert(blocking(move || Maildir::open(path)).await?))
+        }
     }
 }
 

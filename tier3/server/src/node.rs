@@ -15,6 +15,7 @@ use security::{FileTime, Initiator};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::account_table::AccountTable;
+use crate::blocking::blocking;
 use crate::event_log::EventLog;
 use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
@@ -129,7 +130,7 @@ impl Node {
     ///
     /// # Errors
     /// The password file cannot be read.
-    pub fn credentials_for(
+    pub async fn credentials_for(
         &self,
         peer: &Peer,
     ) -> Result<(AccountName, Password), config::SecretError> {
@@ -138,7 +139,7 @@ impl Node {
             Some(over) => (over.account.clone(), over.password_file.clone()),
             None => (config.rpc.account.clone(), config.rpc.password_file.clone()),
         };
-        Ok((account, config::read_secret(&file)?))
+        Ok((account, blocking(move || config::read_secret(&file)).await?))
     }
 
     /// The security exchange of one bind as `account`.
@@ -221,6 +222,12 @@ pub fn random<const N: usize>() -> [u8; N] {
     #[expect(clippy::expect_used, reason = "without randomness nothing here is secure")]
     getrandom::fill(&mut octets).expect("the system's random source");
     octets
+    /// True once the server is stopping.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
 }
 
 /// Now, in the 100 ns ticks since 1601 that NTLM counts.

@@ -8,6 +8,7 @@ use queue::{Failure, MessageRecord, NewMessage};
 use tokio::sync::mpsc;
 use x400::{DiagnosticCode, MessageTransferEnvelope, ReasonCode};
 
+use crate::blocking::blocking;
 use crate::mail_queue::{AcceptError, ReportOrder};
 use crate::node::Node;
 use crate::settings;
@@ -20,28 +21,33 @@ pub async fn run(node: Arc<Node>, mut orders: mpsc::UnboundedReceiver<ReportOrde
             () = node.stopped() => return,
         };
         let Some(order) = order else { return };
-        report(&node, &order);
+        report(&node, order).await;
     }
 }
 
-fn report(node: &Node, order: &ReportOrder) {
+async fn report(node: &Arc<Node>, order: ReportOrder) {
+    let id = order.id;
     let numbers: Vec<u32> = order.failures.iter().map(|(number, _)| *number).collect();
     let record = node.queue.view(|queue, _| queue.record(order.id));
     if let Some(record) = &record {
         log(node, record, &order.failures);
     }
-    let report = match make(node, order) {
+    let made = {
+        let node = Arc::clone(node);
+        blocking(move || make(&node, &order)).await
+    };
+    let report = match made {
         Ok(report) => report,
         Err(error) => {
             // Without a readable envelope nobody can be told; the log has the event.
-            eprintln!("message {} failed and cannot be reported: {error}", order.id);
+            eprintln!("message {id} failed and cannot be reported: {error}");
             None
         }
     };
     if report.is_some() {
         metrics::counter!("bindback_reports_total").increment(1);
     }
-    node.queue.report_created(order.id, &numbers, report);
+    node.queue.report_created(id, &numbers, report);
 }
 
 fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> {

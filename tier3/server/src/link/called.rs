@@ -219,7 +219,7 @@ async fn bind_back(
         text,
         protocol_string,
     };
-    let (account, password) = node.credentials_for(peer).map_err(|error| {
+    let (account, password) = node.credentials_for(peer).await.map_err(|error| {
         fail(None, at(FailureLayer::Authentication, 1326, chain(&error), target.protocol_string()))
     })?;
     let opened = node.dialer().open(target, || node.initiator(&account, &password)).await;
@@ -316,7 +316,7 @@ async fn receive(
     loop {
         match channel.next_output(association).await? {
             Output::Received(apdu) => {
-                let kept = inbound::take(node, &apdu).await;
+                let kept = inbound::take(node, apdu).await;
                 let answered = match kept {
                     Ok(()) => association.confirm(),
                     Err(error) => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use dcerpc::{AuthLevel, status::Status};
 use event::Layer;
-use event::build::{self, Codes};
+use event::build::{self, Codes, Connection};
 use jiff::Timestamp;
 use mta::rpc_interface::{
     AssociationToken, Bind, BindAnswer, INTERFACE, MTA_BIND, MTA_UNBIND, PIECE_LIMIT,
@@ -105,7 +105,20 @@ fn log_retry(node: &Node, peer: &str, hop: &NextHop) {
 async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, String> {
     let config = node.config();
     let peer = config.peer(peer_name).ok_or_else(|| format!("{peer_name} is no peer any more"))?;
-    let (account, password) = node.credentials_for(peer).map_err(|error| chain(&error))?;
+    let (account, password) = match node.credentials_for(peer).await {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let detail = chain(&error);
+            // Nothing was sent, so it is no failed bind: the peer has nothing to do with it.
+            node.log(build::connection_not_opened(&Connection {
+                entity: peer.name.clone(),
+                peer: Some(peer.name.clone()),
+                code: None,
+                detail: detail.clone(),
+            }));
+            return Err(detail);
+        }
+    };
     let row = node.ltab().open(Direction::Out, &peer.name, &account.to_string(), Timestamp::now());
     let ltab_index = row.map_err(|full| {
         node.log(build::locality_table_full(u32::try_from(full.limit).unwrap_or(u32::MAX)));
@@ -291,7 +304,9 @@ async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<Lea
     let (ready, greeting) = (node.queue.ready(hop), node.greeting(peer));
     let idle = node.config().association.idle;
     let leave = loop {
-        while let Some(work) = node.queue.take(hop) {
+        while !node.is_stopping()
+            && let Some(work) = node.queue.take(hop)
+        {
             let sent = transfer(node, &mut channel, &mut association, work).await?;
             if sent {
                 node.ltab().update(ltab_index, |row| row.messages += 1);
@@ -330,7 +345,7 @@ async fn transfer(
     work: Work,
 ) -> Result<bool, ChannelEnd> {
     let all = |outcome: &Outcome| work.recipients.iter().map(|n| (*n, outcome.clone())).collect();
-    let apdu = match outbound::apdu(node, &work) {
+    let apdu = match outbound::apdu(node, &work).await {
         Ok(apdu) => apdu,
         Err(error) => {
             node.queue.complete(work.id, all(&Outcome::Retry { error }));

@@ -19,6 +19,8 @@ use routing::Route;
 use tokio::sync::broadcast;
 
 use super::shared;
+use crate::account_table::AccountTable;
+use crate::blocking::blocking;
 use crate::node::Node;
 use crate::{facts, settings};
 
@@ -39,6 +41,20 @@ impl Running {
     fn account_changed(&self, row: AccountRow) -> AccountRow {
         self.node.wake_all_peers();
         row
+    }
+
+    /// Changes the accounts, which waits for the disk.
+    async fn change_accounts<R: Send + 'static>(
+        &self,
+        change: impl FnOnce(&AccountTable) -> R + Send + 'static,
+    ) -> R {
+        let accounts = self.node.accounts.clone();
+        blocking(move || change(&accounts)).await
+    }
+
+    async fn stored_events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
+        let store = self.node.queue.store().clone();
+        blocking(move || facts::stored_events(&store, &query)).await
     }
 }
 
@@ -64,7 +80,7 @@ impl Operations for Running {
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
-        facts::stored_events(self.node.queue.store(), &query)
+        self.stored_events(query).await
     }
 
     fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError> {
@@ -76,28 +92,31 @@ impl Operations for Running {
     }
 
     async fn account_add(&self, account: AccountAdd) -> Result<AccountRow, OperationError> {
-        shared::account_add(&self.node.accounts, &account).map(|row| self.account_changed(row))
+        let added = self.change_accounts(move |accounts| shared::account_add(accounts, &account));
+        added.await.map(|row| self.account_changed(row))
     }
 
     async fn account_set_password(
         &self,
         change: AccountPassword,
     ) -> Result<AccountRow, OperationError> {
-        let changed = shared::account_set_password(&self.node.accounts, &change);
-        changed.map(|row| self.account_changed(row))
+        let changed =
+            self.change_accounts(move |accounts| shared::account_set_password(accounts, &change));
+        changed.await.map(|row| self.account_changed(row))
     }
 
     async fn account_grant(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
-        let changed = shared::account_role(&self.node.accounts, &change, true);
-        changed.map(|row| self.account_changed(row))
+        let changed =
+            self.change_accounts(move |accounts| shared::account_role(accounts, &change, true));
+        changed.await.map(|row| self.account_changed(row))
     }
 
     async fn account_revoke(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
-        shared::account_role(&self.node.accounts, &change, false)
+        self.change_accounts(move |accounts| shared::account_role(accounts, &change, false)).await
     }
 
     async fn account_remove(&self, name: String) -> Result<(), OperationError> {
-        shared::account_remove(&self.node.accounts, &name)
+        self.change_accounts(move |accounts| shared::account_remove(accounts, &name)).await
     }
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
@@ -109,7 +128,7 @@ impl Operations for Running {
         facts.accounts = facts::of_accounts(&self.node.accounts);
         facts.queues = facts::of_queues(&self.node.queue);
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
-        facts.events = facts::stored_events(self.node.queue.store(), &EventQuery::default())?;
+        facts.events = self.stored_events(EventQuery::default()).await?;
         Ok(facts)
     }
 
