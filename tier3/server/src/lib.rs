@@ -22,6 +22,8 @@ mod rpc_listener;
 mod runtime;
 mod settings;
 mod smtp_listener;
+#[cfg(test)]
+mod tests;
 
 pub use operations::Offline;
 pub use runtime::{ServeError, run};

@@ -12,7 +12,7 @@ use net::{Dialer, Resolver};
 use queue::NextHop;
 use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed, ReflectionGuard};
 use security::{FileTime, Initiator};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::account_table::AccountTable;
 use crate::blocking::blocking;
@@ -21,6 +21,11 @@ use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
 use crate::route_table;
+
+/// Bind-backs to one peer at the same time. A peer opens one association after the other, so that more than one is a
+/// sign of calls that it gave up; without a limit an authenticated peer could make this server open connections
+/// without end.
+pub const MAX_BIND_BACKS: usize = 4;
 
 /// A bind that this server made and whose bind-back it waits for.
 pub struct ExpectedBindBack {
@@ -41,6 +46,7 @@ pub struct Node {
     ltab: Mutex<Ltab>,
     expected: Mutex<HashMap<AssociationToken, ExpectedBindBack>>,
     greetings: Mutex<HashMap<String, Arc<Notify>>>,
+    bind_backs: Mutex<HashMap<String, Arc<Semaphore>>>,
     rpc_port: AtomicU16,
     stopping: watch::Sender<bool>,
 }
@@ -55,6 +61,7 @@ impl Node {
         accounts: AccountTable,
         events: EventLog,
         queue: MailQueue,
+        histories: PeerHistories,
     ) -> Result<Self, routing::DomainError> {
         let routes = route_table::build(&config)?;
         Ok(Self {
@@ -62,7 +69,6 @@ impl Node {
             ltab: Mutex::new(Ltab::new(config.rpc.ltab_limit)),
             config: RwLock::new(Arc::new(config)),
             routes: RwLock::new(Arc::new(routes)),
-        histories: PeerHistories,
             accounts,
             events,
             queue,
@@ -70,6 +76,7 @@ impl Node {
             reflection: ReflectionGuard::new(),
             expected: Mutex::default(),
             greetings: Mutex::default(),
+            bind_backs: Mutex::default(),
             rpc_port: AtomicU16::new(0),
             stopping: watch::channel(false).0,
         })
@@ -113,6 +120,17 @@ impl Node {
     /// The binds of this server that wait for their bind-back.
     pub fn expected(&self) -> MutexGuard<'_, HashMap<AssociationToken, ExpectedBindBack>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to bind back to a configured peer once more; `None` while [`MAX_BIND_BACKS`] of
+    /// them are under way. It ends when it is dropped.
+    #[must_use]
+    pub fn bind_back_slot(&self, peer: &str) -> Option<OwnedSemaphorePermit> {
+        let mut bind_backs = self.bind_backs.lock().unwrap_or_else(PoisonError::into_inner);
+        let slots = bind_backs
+            .entry(identity::upcase(peer))
+            .or_insert_with(|| Arc::new(Semaphore::new(MAX_BIND_BACKS)));
+        Arc::clone(slots).try_acquire_owned().ok()
     }
 
     /// Opens RPC connections with this server's deadlines.
@@ -204,6 +222,12 @@ impl Node {
         self.stopping.send_replace(true);
     }
 
+    /// True once the server is stopping.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// Returns once the server is stopping.
     pub async fn stopped(&self) {
         let mut stopping = self.stopping.subscribe();
@@ -222,12 +246,6 @@ pub fn random<const N: usize>() -> [u8; N] {
     #[expect(clippy::expect_used, reason = "without randomness nothing here is secure")]
     getrandom::fill(&mut octets).expect("the system's random source");
     octets
-    /// True once the server is stopping.
-    #[must_use]
-    pub fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
-    }
-
 }
 
 /// Now, in the 100 ns ticks since 1601 that NTLM counts.

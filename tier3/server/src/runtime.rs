@@ -123,9 +123,9 @@ fn signals() -> Result<Signals, ServeError> {
     ))
 }
 
-type Orders = tokio::sync::mpsc::UnboundedReceiver<ReportOrder>;
+pub(crate) type Orders = tokio::sync::mpsc::UnboundedReceiver<ReportOrder>;
 
-fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeError> {
+pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeError> {
     for path in [&config.server.data_dir, &config.mail.maildir] {
         make_folder(path)?;
     }

@@ -15,7 +15,7 @@ use mta::rpc_interface::{
     Bind, BindAnswer, BindBack, BindBackAnswer, INTERFACE, MTA_BIND_BACK, MTA_UNBIND_BACK,
     PIECE_LIMIT, Piece,
 };
-use mta::{Association, AssociationNames, Direction, Output};
+use mta::{Association, AssociationNames, Direction, Output, State};
 use net::{FailureLayer, RpcClient, RpcFailure, RpcTarget};
 use tokio::sync::mpsc;
 
@@ -46,6 +46,12 @@ pub(super) struct Denied {
 
 /// Win32 `ERROR_ACCESS_DENIED`, all that a refused caller learns.
 pub(super) const ACCESS_DENIED: u32 = 5;
+/// Win32 `RPC_S_SERVER_TOO_BUSY`: as many bind-backs to this peer as may be are under way.
+pub(super) const SERVER_TOO_BUSY: u32 = 1723;
+/// Win32 `RPC_S_SERVER_UNAVAILABLE`.
+const SERVER_UNAVAILABLE: u32 = 1722;
+/// Win32 `ERROR_NOT_ENOUGH_QUOTA`: the locality table is full.
+const NOT_ENOUGH_QUOTA: u32 = 1816;
 
 /// Answers MtaBind after the bind-back stands or has failed.
 pub async fn answer_bind(node: Arc<Node>, request: BindRequest) -> BindAnswer {
@@ -56,70 +62,99 @@ pub async fn answer_bind(node: Arc<Node>, request: BindRequest) -> BindAnswer {
         status,
     };
     let config = node.config();
-    let caller = request.bind.caller_name.clone();
-    let target = match check_caller(&node, &request) {
-        Ok(target) => target,
+    let Caller { peer, target } = match check_caller(&node, &request) {
+        Ok(caller) => caller,
         Err(denied) => {
-            let known = config.peer(&caller).map(|peer| peer.name.as_str());
+            let known = config.peer(&request.bind.caller_name).map(|peer| peer.name.as_str());
             refuse(&node, &request.principal, &request.address, known, &denied);
             return refusal(ACCESS_DENIED, 0);
         }
     };
+    let Some(slot) = node.bind_back_slot(&peer) else {
+        metrics::counter!("bindback_bind_backs_refused_total").increment(1);
+        return refusal(SERVER_TOO_BUSY, 0);
+    };
     let account = request.principal.to_string();
-    let row = node.ltab().open(Direction::In, &caller, &account, Timestamp::now());
+    let row = node.ltab().open(Direction::In, &peer, &account, Timestamp::now());
     let Ok(ltab_index) = row else {
         let limit = u32::try_from(config.rpc.ltab_limit).unwrap_or(u32::MAX);
         node.log(event::build::locality_table_full(limit));
-        // ERROR_NOT_ENOUGH_QUOTA
-        return refusal(1816, 0);
+        return refusal(NOT_ENOUGH_QUOTA, 0);
     };
-    let deadline = config.rpc.bind_back_timeout;
-    let bound = tokio::time::timeout(
-        deadline,
-        bind_back(&node, &caller, &target, &request.bind, ltab_index),
-    );
-    let (client, answer) = match bound.await {
-        Ok(Ok(bound)) => bound,
-        Ok(Err(status)) => return refusal(status, status),
-        Err(_) => {
-            let failure = RpcFailure {
-                layer: FailureLayer::Tcp,
-                code: 1722,
-                text: format!("the bind-back took longer than {} s", deadline.as_secs()),
-                protocol_string: target.protocol_string(),
-            };
-            records::bind_back_failed(
-                &node,
-                &BackFailure {
-                    peer: &caller,
-                    name: &target.host,
-                    account: None,
-                    ltab_index,
-                    failure,
-                },
-            );
-            return refusal(1722, 1722);
-        }
+    let opening = OpeningRow { node: &node, index: ltab_index };
+    let bound = bind_back(&node, &peer, &target, &request.bind, ltab_index);
+    let bound = match tokio::time::timeout(config.rpc.bind_back_timeout, bound).await {
+        Ok(bound) => bound,
+        Err(_) => Err(too_slow(&node, &peer, &target, ltab_index)),
     };
+    let (client, answer) = match bound {
+        Ok(bound) => bound,
+        Err(status) => return refusal(status, status),
+    };
+    drop(slot);
     let agreed_piece = answer.agreed_piece.min(request.bind.max_piece);
     let protocol_string =
         format!("ncacn_ip_tcp:{}[{}]", client.remote().ip(), client.remote().port());
-    records::opened(&node, &caller, Direction::In, ltab_index, &protocol_string);
-    if node.histories.get(&caller).out_is_failing() {
+    records::opened(&node, &peer, Direction::In, ltab_index, &protocol_string);
+    drop(opening);
+    if node.histories.get(&peer).out_is_failing() {
         // The peer is there again: whatever waits for it need not wait for its timer.
-        node.wake_peer(&caller);
+        node.wake_peer(&peer);
     }
     let handle = request.channel;
     let channel =
-        Channel::new(&caller, client, answer.channel, request.incoming, config.rpc.call_timeout);
+        Channel::new(&peer, client, answer.channel, request.incoming, config.rpc.call_timeout);
     let piece = usize::try_from(agreed_piece).unwrap_or(PIECE_LIMIT).min(PIECE_LIMIT);
-    tokio::spawn(serve(Arc::clone(&node), caller, channel, piece, ltab_index));
+    // The P1 bind has to present the very name that the RPC bind had.
+    let names = AssociationNames {
+        local_mta: config.server.name.clone(),
+        remote_mta: request.bind.caller_name.clone(),
+    };
+    let association = Association::respond(names, crate::settings::terms(&config), piece);
+    tokio::spawn(serve(Arc::clone(&node), peer, channel, association, ltab_index));
     BindAnswer { agreed_piece, bind_status: 0, channel: handle, status: 0 }
+}
+
+/// Writes down that the bind-back did not come to an end in time; gives the status for the caller.
+fn too_slow(node: &Node, peer: &str, target: &RpcTarget, ltab_index: u32) -> u32 {
+    let waited = node.config().rpc.bind_back_timeout;
+    let failure = RpcFailure {
+        layer: FailureLayer::Tcp,
+        code: SERVER_UNAVAILABLE,
+        text: format!("the bind-back took longer than {} s", waited.as_secs()),
+        protocol_string: target.protocol_string(),
+    };
+    let said = BackFailure { peer, name: &target.host, account: None, ltab_index, failure };
+    records::bind_back_failed(node, &said);
+    SERVER_UNAVAILABLE
+}
+
+/// A caller that may bind: the peer in its configured spelling, and where to bind back.
+struct Caller {
+    peer: String,
+    target: RpcTarget,
+}
+
+/// The row of a bind under way: one that is given up before it stands or fails, since the caller
+/// went away, must not count as a live association for ever.
+struct OpeningRow<'a> {
+    node: &'a Node,
+    index: u32,
+}
+
+impl Drop for OpeningRow<'_> {
+    fn drop(&mut self) {
+        self.node.ltab().update(self.index, |row| {
+            if row.state == State::Opening {
+                row.state = State::Failed;
+            }
+        });
+    }
 }
 
 /// Who may bind: a configured peer, proved by the account it is configured with, which has
 /// the role; and where it may be bound back.
-fn check_caller(node: &Node, request: &BindRequest) -> Result<RpcTarget, Denied> {
+fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
     let config = node.config();
     let bind = &request.bind;
     let Some(peer) = config.peer(&bind.caller_name) else {
@@ -147,7 +182,13 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<RpcTarget, Denied>
         );
         return Err(Denied { reason, step: "bind-back-name" });
     }
-    Ok(RpcTarget { host: name, mapper_port: port, interface: INTERFACE, level: AuthLevel::Privacy })
+    let target = RpcTarget {
+        host: name,
+        mapper_port: port,
+        interface: INTERFACE,
+        level: AuthLevel::Privacy,
+    };
+    Ok(Caller { peer: peer.name.clone(), target })
 }
 
 /// The account must be the peer's and have the role on this server.
@@ -270,11 +311,13 @@ async fn bind_back(
 }
 
 /// Takes what the caller sends until the association is over.
-async fn serve(node: Arc<Node>, peer: String, mut channel: Channel, piece: usize, index: u32) {
-    let config = node.config();
-    let names =
-        AssociationNames { local_mta: config.server.name.clone(), remote_mta: peer.clone() };
-    let mut association = Association::respond(names, crate::settings::terms(&config), piece);
+async fn serve(
+    node: Arc<Node>,
+    peer: String,
+    mut channel: Channel,
+    mut association: Association,
+    index: u32,
+) {
     let end = tokio::select! {
         end = receive(&node, &peer, &mut channel, &mut association, index) => end,
         () = drained(&node) => {

@@ -19,7 +19,9 @@ use security::ntlm::{AUTH_TYPE, AcceptSeed, NtlmAcceptor, ServerIdentity};
 use security::{Acceptor, SecurityError};
 use tokio::sync::mpsc;
 
-use super::called::{ACCESS_DENIED, BindRequest, Denied, answer_bind, check_account, refuse};
+use super::called::{
+    ACCESS_DENIED, BindRequest, Denied, SERVER_TOO_BUSY, answer_bind, check_account, refuse,
+};
 use super::records::{self, Refusal};
 use crate::node::{Node, filetime_now, random};
 
@@ -196,7 +198,7 @@ impl Service {
     }
 
     async fn bind(&self, bind: Bind, principal: AccountName) -> Result<Vec<u8>, u32> {
-        let (channel, incoming) = self.open_channel().ok_or(ACCESS_DENIED)?;
+        let (channel, incoming) = self.open_channel().ok_or(SERVER_TOO_BUSY)?;
         let address = self.peer.to_string();
         let request = BindRequest { bind, principal, address, channel, incoming };
         let answer = answer_bind(Arc::clone(&self.node), request).await;
@@ -223,7 +225,9 @@ impl Service {
             refuse(&self.node, principal, &address, Some(&peer.name), &denied);
             return refused;
         }
-        let Some((channel, incoming)) = self.open_channel() else { return refused };
+        let Some((channel, incoming)) = self.open_channel() else {
+            return BindBackAnswer { status: SERVER_TOO_BUSY, ..refused };
+        };
         let Some(waiting) = self.node.expected().remove(&said.token) else { return refused };
         if waiting.bound.send(BoundBack { incoming }).is_err() {
             self.lock().remove(&channel);
