@@ -56,6 +56,9 @@ enum Command {
     Network(commands::network::Arguments),
     /// Say why mail is stopped, and what to do about it
     Doctor(commands::doctor::Arguments),
+    /// Try RPC: reach a server step by step, list its interfaces, or be one
+    #[command(subcommand)]
+    Rpc(commands::rpc::Command),
 }
 
 /// What a command works with.
@@ -89,7 +92,11 @@ impl Setting<'_> {
 /// Runs the command.
 pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
     let setting = Setting { given: cli.config.as_deref(), output };
-    let many_threads = matches!(cli.command, Command::Serve | Command::Demo(_));
+    let many_threads = match &cli.command {
+        Command::Serve | Command::Demo(_) => true,
+        Command::Rpc(command) => command.serves(),
+        _ => false,
+    };
     let mut runtime = if many_threads {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -109,6 +116,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
+            Command::Rpc(command) => commands::rpc::run(command, output).await,
         }
     })
 }

@@ -10,5 +10,6 @@ pub mod ltab;
 pub mod network;
 pub mod queue;
 mod reload;
+pub mod rpc;
 pub mod send;
 pub mod serve;

@@ -12,7 +12,7 @@ use security::{AuthLevel, Initiator, SecurityError, Step};
 
 use crate::channel::{self, Channel, MAX_LEGS};
 use crate::error::{CallId, RpcError};
-use crate::fragment::{self, FrameBuffer, Joined, Limits, MIN_FRAGMENT, Outgoing, Reassembler};
+use crate::fragment::{self, FrameBuffer, Limits, MIN_FRAGMENT, Outgoing, Reassembler};
 use crate::ndr::ByteOrder;
 use crate::pdu::{
     AuthVerifier, Bind, BindAck, Body, ContextElement, Frame, Header, NakReason, NegotiationResult,
@@ -125,7 +125,7 @@ pub struct ClientAssociation {
     next_call: u32,
     waiting: VecDeque<Waiting>,
     outstanding: BTreeSet<u32>,
-    replies: Reassembler<()>,
+    replies: Reassembler,
     multiplex: bool,
     asked_to_close: bool,
 }
@@ -169,7 +169,11 @@ impl ClientAssociation {
     pub fn with_limits(config: ClientConfig, limits: Limits) -> Self {
         let mut association = Self {
             interface: config.interface,
-            level: config.level,
+            // MS-RPCE 2.2.1.1.8: on connections the level of datagrams is sent as the next one.
+            level: match config.level {
+                AuthLevel::Call => AuthLevel::Packet,
+                level => level,
+            },
             max_fragment: config.max_fragment.max(MIN_FRAGMENT),
             max_receive: config.max_fragment.max(MIN_FRAGMENT),
             limits,
@@ -560,20 +564,15 @@ impl ClientAssociation {
             return Err(RpcError::Protocol { detail: "a response to no call" });
         }
         if flags.has(PduFlags::FIRST) {
-            self.replies.begin(call, (), order)?;
+            self.replies.begin(call, order)?;
         }
-        match self.replies.add(call, stub, flags, |()| true)? {
-            Joined::Partial => Ok(()),
-            Joined::Whole(whole) => {
-                self.outstanding.remove(&call);
-                let (stub, order) = (whole.stub, whole.order);
-                self.events.push_back(ClientEvent::Reply { call: CallId(call), stub, order });
-                self.send_waiting()
-            }
-            Joined::Overflowed((), _) => {
-                Err(RpcError::Limit { what: "octets of replies", limit: self.limits.stub })
-            }
-        }
+        let Some(whole) = self.replies.add(call, stub, flags)? else {
+            return Ok(());
+        };
+        self.outstanding.remove(&call);
+        let (stub, order) = (whole.stub, whole.order);
+        self.events.push_back(ClientEvent::Reply { call: CallId(call), stub, order });
+        self.send_waiting()
     }
 
     fn handle_fault(&mut self, call: u32, status: u32) -> Result<(), RpcError> {

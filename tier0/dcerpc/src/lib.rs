@@ -9,20 +9,24 @@
 //! up before its signature was verified. A reply that a server refuses (a fault) may come
 //! unsigned, since servers send it so before an identity stands.
 //!
-//! Left out on purpose: the connectionless protocol, NDR64, several security contexts on
-//! one connection, pipes, and anything that knows what the calls carry.
+//! Left out on purpose: the connectionless protocol, NDR64, pipes, and anything that knows
+//! what the calls carry.
 
 mod channel;
 mod client;
+pub mod echo;
 pub mod epm;
 mod error;
 mod fragment;
+mod groups;
+pub mod mgmt;
 pub mod ndr;
 pub mod pdu;
 mod server;
 pub mod status;
 mod string_binding;
 mod uuid;
+pub mod well_known;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +34,7 @@ mod tests;
 pub use client::{BindRefusal, ClientAssociation, ClientConfig, ClientEvent};
 pub use error::{CallId, RpcError};
 pub use fragment::{DEFAULT_FRAGMENT, Limits};
+pub use groups::AssociationGroups;
 pub use ndr::{ByteOrder, ContextHandle, NdrReader, NdrWriter};
 pub use security::AuthLevel;
 pub use server::{InterfaceRules, ServerAssociation, ServerConfig, ServerEvent};

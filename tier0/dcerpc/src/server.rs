@@ -3,25 +3,32 @@
 //! A request reaches the user only when its signature was verified as far as its level has one,
 //! its interface was bound, and its level is at least the interface's. The exact reason of a refused
 //! identity goes into [`ServerEvent::AuthenticationFailed`]; the wire hears "access denied".
+//!
+//! Where C706 leaves a choice, what is answered to a misbehaving client is what Windows and Samba
+//! answer (Samba's raw protocol tests say what that is): which status, with which context and
+//! flags, and whether the connection ends.
 
 mod bind;
+mod call;
+mod fatal;
+mod identity;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use identity::AccountName;
+use ::identity::AccountName;
 use security::{Acceptor, AuthLevel, SecurityError};
 
-use crate::channel::Channel;
 use crate::error::{CallId, RpcError};
-use crate::fragment::{
-    self, FrameBuffer, Joined, Limits, MIN_FRAGMENT, Outgoing, Overflow, Reassembler,
-};
+use crate::fragment::{self, FrameBuffer, Limits, MIN_FRAGMENT, Outgoing};
+use crate::groups::{AssociationGroups, Membership};
 use crate::ndr::ByteOrder;
-use crate::pdu::{
-    BindNak, Body, Fault, Frame, Header, NakReason, Pdu, PduFlags, PduType, Request, SecTrailer,
-};
+use crate::pdu::{BindNak, Body, Fault, Header, NakReason, Pdu, PduFlags, PduType};
 use crate::status;
 use crate::uuid::SyntaxId;
+
+use call::Receiving;
+use fatal::{Answer, Fatal};
+use identity::Identities;
 
 /// One interface and what its callers must bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +52,7 @@ pub struct ServerConfig {
     pub max_fragment: u16,
     /// The port, as text, that the bind_ack names.
     pub secondary_address: String,
-    /// The association group that the bind_ack names; not zero.
+    /// The number of a new association group; not zero.
     pub association_group: u32,
 }
 
@@ -69,7 +76,8 @@ pub enum ServerEvent {
         /// How much of the request was protected.
         level: AuthLevel,
     },
-    /// An identity was refused; every request on this association gets "access denied".
+    /// An identity was refused; the next request under it is answered "access denied" and ends the
+    /// association.
     AuthenticationFailed {
         /// Who was claimed, when that could be read.
         account: Option<AccountName>,
@@ -93,57 +101,36 @@ pub enum ServerEvent {
 pub struct ServerAssociation {
     config: ServerConfig,
     limits: Limits,
+    groups: AssociationGroups,
     phase: Phase,
-    security: Security,
+    identities: Identities,
     input: FrameBuffer,
     output: VecDeque<Vec<u8>>,
     events: VecDeque<ServerEvent>,
     /// Interface index by presentation context.
     contexts: BTreeMap<u16, usize>,
-    requests: Reassembler<Verdict>,
+    /// The one call whose fragments come in.
+    receiving: Option<Receiving>,
     outstanding: BTreeMap<u32, Outstanding>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Unbound,
-    Bound { max_xmit: u16, max_recv: u16 },
-    Closed,
-}
-
-/// Who the client is.
-enum Security {
-    /// It did not say.
-    Anonymous,
-    /// The exchange goes on; nothing is executed yet.
-    Exchanging(Exchange),
-    Established {
-        channel: Channel,
-        principal: Option<AccountName>,
+    Bound {
+        /// The longest fragment, in both directions.
+        fragment: u16,
+        /// Several calls at once.
+        multiplex: bool,
+        group: Membership,
     },
-    Refused,
-}
-
-struct Exchange {
-    acceptor: Box<dyn Acceptor>,
-    trailer: SecTrailer,
-    level: AuthLevel,
-    legs: usize,
-}
-
-/// What is to become of a request, decided at its first fragment.
-#[derive(Debug, Clone, Copy)]
-struct Verdict {
-    context_id: u16,
-    opnum: u16,
-    silent: bool,
-    /// The interface, or the status to refuse with.
-    interface: Result<usize, u32>,
+    Closed,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Outstanding {
     context_id: u16,
+    /// Whose call it is: an index into the identities.
+    identity: Option<usize>,
     /// Nobody waits for the answer.
     silent: bool,
 }
@@ -162,15 +149,23 @@ impl ServerAssociation {
         Self {
             config,
             limits,
+            groups: AssociationGroups::new(),
             phase: Phase::Unbound,
-            security: Security::Anonymous,
+            identities: Identities::new(limits.identities),
             input: FrameBuffer::default(),
             output: VecDeque::new(),
             events: VecDeque::new(),
             contexts: BTreeMap::new(),
-            requests: Reassembler::new(limits),
+            receiving: None,
             outstanding: BTreeMap::new(),
         }
+    }
+
+    /// Lets this association share its group with others of the same server.
+    #[must_use]
+    pub fn with_groups(mut self, groups: AssociationGroups) -> Self {
+        self.groups = groups;
+        self
     }
 
     /// Takes octets from the connection.
@@ -182,11 +177,12 @@ impl ServerAssociation {
             return Err(RpcError::Closed);
         }
         self.input.push(bytes);
-        let outcome = self.handle_frames();
-        if outcome.is_err() {
+        self.handle_frames().map_err(|Fatal { error, answer }| {
+            // An answer that cannot be encoded is no answer; the connection ends anyway.
+            let _ = self.send_last(answer);
             self.close();
-        }
-        outcome
+            error
+        })
     }
 
     /// The next octets to send: one whole PDU.
@@ -207,19 +203,16 @@ impl ServerAssociation {
         if stub.len() > self.limits.stub {
             return Err(RpcError::Limit { what: "octets of a stub", limit: self.limits.stub });
         }
-        let Outstanding { context_id, silent } = self.take_outstanding(call)?;
+        let Outstanding { context_id, identity, silent } = self.take_outstanding(call)?;
         if silent {
             return Ok(());
         }
-        let Phase::Bound { max_xmit, .. } = self.phase else {
+        let Phase::Bound { fragment, .. } = self.phase else {
             return Err(RpcError::Closed);
         };
-        let channel = match &mut self.security {
-            Security::Established { channel, .. } => Some(channel),
-            _ => None,
-        };
+        let channel = self.identities.channel(identity);
         let outgoing = Outgoing::Response { context_id };
-        fragment::send(&mut self.output, channel, max_xmit, call.0, outgoing, stub)
+        fragment::send(&mut self.output, channel, fragment, call.0, outgoing, stub)
     }
 
     /// Answers a call with a status, see [`crate::status`].
@@ -227,17 +220,22 @@ impl ServerAssociation {
     /// # Errors
     /// The call is not outstanding.
     pub fn fault(&mut self, call: CallId, status: u32) -> Result<(), RpcError> {
-        let Outstanding { context_id, silent } = self.take_outstanding(call)?;
+        let Outstanding { context_id, silent, .. } = self.take_outstanding(call)?;
         if silent {
             return Ok(());
         }
-        self.send_fault(call.0, context_id, status, PduFlags::default())
+        let flags = match status {
+            // Nobody can have executed what does not exist.
+            status::NCA_OP_RNG_ERROR => PduFlags::DID_NOT_EXECUTE,
+            _ => PduFlags::default(),
+        };
+        self.send_fault(call.0, context_id, status, flags)
     }
 
     /// True when the connection is to be closed once everything was sent.
     #[must_use]
     pub fn should_close(&self) -> bool {
-        self.phase == Phase::Closed
+        matches!(self.phase, Phase::Closed)
     }
 
     /// True once a bind was accepted.
@@ -259,7 +257,7 @@ impl ServerAssociation {
     fn close(&mut self) {
         self.phase = Phase::Closed;
         self.input.clear();
-        self.requests.clear();
+        self.receiving = None;
         let calls = std::mem::take(&mut self.outstanding).into_keys().map(CallId).collect();
         self.events.push_back(ServerEvent::Broken { calls });
     }
@@ -280,228 +278,100 @@ impl ServerAssociation {
         Ok(())
     }
 
-    fn send_nak(&mut self, call: u32, reason: NakReason) -> Result<(), RpcError> {
-        let pdu = Pdu::new(call, Body::BindNak(BindNak::new(reason)));
-        self.output.push_back(pdu.encode()?);
-        Ok(())
+    /// The last word of an association that ends by an error.
+    fn send_last(&mut self, answer: Answer) -> Result<(), RpcError> {
+        match answer {
+            Answer::Nothing => Ok(()),
+            Answer::Nak { call, reason } => {
+                let pdu = Pdu::new(call, Body::BindNak(BindNak::new(reason)));
+                self.output.push_back(pdu.encode()?);
+                Ok(())
+            }
+            Answer::Fault { call, context_id, status, flags } => {
+                self.send_fault(call, context_id, status, flags)
+            }
+        }
     }
 }
 
 /// Frames.
 impl ServerAssociation {
-    fn handle_frames(&mut self) -> Result<(), RpcError> {
-        while self.phase != Phase::Closed
+    fn handle_frames(&mut self) -> Result<(), Fatal> {
+        while !self.should_close()
             && let Some(header) = self.next_header()?
         {
-            self.check_header(&header).or_else(|error| self.blame(&header, error))?;
+            self.check_header(&header)?;
             let frame = match self.input.frame(&header) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
-                Err(error) => return self.blame(&header, error),
+                Err(error) => return Err(Fatal::malformed(&header, error)),
             };
-            self.handle_frame(frame).or_else(|error| self.blame(&header, error))?;
+            match frame.header().kind {
+                PduType::Request => self.handle_request(frame)?,
+                PduType::CoCancel | PduType::Orphaned => self.handle_cancel(frame)?,
+                kind => {
+                    let pdu =
+                        frame.decode().map_err(|error| Fatal::malformed(&header, error.into()))?;
+                    match kind {
+                        PduType::Bind => self.handle_bind(&pdu)?,
+                        PduType::AlterContext => self.handle_alter_context(&pdu)?,
+                        _ => self.handle_auth3(&pdu)?,
+                    }
+                }
+            }
         }
         Ok(())
     }
 
-    fn next_header(&mut self) -> Result<Option<Header>, RpcError> {
-        match self.input.header() {
-            Err(error @ RpcError::Version { major: 5, .. }) if self.phase == Phase::Unbound => {
-                // C706 12.6.4.5: a client of a later minor version learns which one to use.
-                if self.input.pending().get(2) == Some(&PduType::Bind.to_wire()) {
-                    self.send_nak(0, NakReason::PROTOCOL_VERSION_NOT_SUPPORTED)?;
+    fn next_header(&self) -> Result<Option<Header>, Fatal> {
+        self.input.header().map_err(|error| {
+            // C706 12.6.4.5: a client of a later minor version learns which one to use.
+            let later = matches!(error, RpcError::Version { major: 5, .. });
+            let pending = self.input.pending();
+            match Header::peek(pending) {
+                Some((PduType::Bind, call)) if !self.is_bound() => {
+                    Fatal::nak(call, NakReason::PROTOCOL_VERSION_NOT_SUPPORTED, error)
                 }
-                Err(error)
+                None if later && pending.get(2) == Some(&PduType::Bind.to_wire()) => {
+                    Fatal::nak(0, NakReason::PROTOCOL_VERSION_NOT_SUPPORTED, error)
+                }
+                Some((PduType::Request | PduType::AlterContext, call)) if self.is_bound() => {
+                    Fatal::fault(call, 0, status::NCA_PROTO_ERROR, error).not_executed()
+                }
+                _ => Fatal::silent(error),
             }
-            other => other,
-        }
-    }
-
-    /// Tells the client about an error that ends the association, in the form that its PDU calls for.
-    fn blame(&mut self, header: &Header, error: RpcError) -> Result<(), RpcError> {
-        let told = !self.output.is_empty() && self.phase == Phase::Closed;
-        match header.kind {
-            _ if told => {}
-            PduType::Bind if self.phase == Phase::Unbound => {
-                let reason = match error {
-                    RpcError::Limit { .. } => NakReason::LOCAL_LIMIT_EXCEEDED,
-                    RpcError::Security(_) => NakReason::INVALID_CHECKSUM,
-                    _ => NakReason::NOT_SPECIFIED,
-                };
-                self.send_nak(header.call_id, reason)?;
-            }
-            PduType::Request | PduType::AlterContext => {
-                let status = match error {
-                    RpcError::Signature(_) | RpcError::Unsigned | RpcError::Security(_) => {
-                        status::ACCESS_DENIED
-                    }
-                    _ => status::NCA_PROTO_ERROR,
-                };
-                self.send_fault(header.call_id, 0, status, PduFlags::DID_NOT_EXECUTE)?;
-            }
-            _ => {}
-        }
-        Err(error)
+        })
     }
 
     /// Refuses what is never going to be right before its body is waited for.
-    fn check_header(&self, header: &Header) -> Result<(), RpcError> {
-        let state = if self.is_bound() { "bound" } else { "waiting for a bind" };
-        let expected = match (header.kind, self.is_bound()) {
-            (PduType::Bind, false) => None,
-            (PduType::Bind, true) => Some("anything but a second bind"),
-            (
-                PduType::Request
-                | PduType::AlterContext
-                | PduType::Auth3
-                | PduType::CoCancel
-                | PduType::Orphaned,
-                bound,
-            ) => (!bound).then_some("a bind"),
+    fn check_header(&self, header: &Header) -> Result<(), Fatal> {
+        let bound = self.is_bound();
+        let call = header.call_id;
+        let expected = match header.kind {
+            PduType::Bind => bound.then_some("anything but a second bind"),
+            PduType::Request
+            | PduType::AlterContext
+            | PduType::Auth3
+            | PduType::CoCancel
+            | PduType::Orphaned => (!bound).then_some("a bind"),
             _ => Some("a PDU that clients send"),
         };
         if let Some(expected) = expected {
-            return Err(RpcError::Unexpected { expected, got: header.kind.name(), state });
-        }
-        if header.kind != PduType::Request && !header.flags.has(PduFlags::WHOLE) {
-            return Err(RpcError::Protocol { detail: "a fragment of a PDU that has none" });
-        }
-        if let Phase::Bound { max_recv, .. } = self.phase
-            && header.kind == PduType::Request
-            && header.frag_length > max_recv
-        {
-            let limit = max_recv.into();
-            return Err(RpcError::Limit { what: "octets of a fragment", limit });
-        }
-        Ok(())
-    }
-
-    fn handle_frame(&mut self, mut frame: Frame) -> Result<(), RpcError> {
-        match frame.header().kind {
-            PduType::Bind => self.handle_bind(&frame.decode()?),
-            PduType::AlterContext => self.handle_alter_context(&frame.decode()?),
-            PduType::Auth3 => self.handle_auth3(&frame.decode()?),
-            PduType::Request => self.handle_request(frame),
-            _ => self.handle_cancel(&mut frame),
-        }
-    }
-}
-
-/// Calls.
-impl ServerAssociation {
-    fn handle_request(&mut self, mut frame: Frame) -> Result<(), RpcError> {
-        let level = match &mut self.security {
-            Security::Refused | Security::Exchanging(_) => return self.deny(frame.header()),
-            Security::Anonymous if frame.trailer().is_some() => {
-                return Err(RpcError::Protocol {
-                    detail: "a signature without a security context",
-                });
-            }
-            Security::Anonymous => AuthLevel::None,
-            Security::Established { channel, .. } => {
-                if channel.protects() {
-                    channel.open(&mut frame)?;
+            let state = if bound { "bound" } else { "waiting for a bind" };
+            let error = RpcError::Unexpected { expected, got: header.kind.name(), state };
+            return Err(match header.kind {
+                PduType::Bind => Fatal::nak(call, NakReason::NOT_SPECIFIED, error),
+                PduType::Request | PduType::AlterContext => {
+                    Fatal::fault(call, 0, status::NCA_PROTO_ERROR, error).not_executed()
                 }
-                channel.level()
-            }
-        };
-        let Pdu { flags, order, call_id, body, .. } = frame.decode()?;
-        let Body::Request(request) = body else {
-            return Ok(());
-        };
-        if flags.has(PduFlags::FIRST) {
-            if self.outstanding.contains_key(&call_id) {
-                return Err(RpcError::Protocol { detail: "a call number that is in use" });
-            }
-            let verdict = self.judge(&request, flags, level);
-            self.requests.begin(call_id, verdict, order)?;
+                _ => Fatal::silent(error),
+            });
         }
-        let joined = self
-            .requests
-            .add(call_id, &request.stub, flags, |verdict| verdict.interface.is_ok())?;
-        let (verdict, whole) = match joined {
-            Joined::Partial => return Ok(()),
-            Joined::Whole(whole) => (whole.meta, Some((whole.order, whole.stub))),
-            Joined::Overflowed(verdict, overflow) => {
-                let status = match overflow {
-                    Overflow::Stub => status::NCA_FAULT_REMOTE_NO_MEMORY,
-                    Overflow::Buffered => status::NCA_SERVER_TOO_BUSY,
-                };
-                (Verdict { interface: Err(status), ..verdict }, None)
-            }
-        };
-        let Verdict { context_id, opnum, silent, interface } = verdict;
-        match (interface, whole) {
-            (Ok(interface), Some((order, stub))) => {
-                self.outstanding.insert(call_id, Outstanding { context_id, silent });
-                let principal = match &self.security {
-                    Security::Established { principal, .. } => principal.clone(),
-                    _ => None,
-                };
-                let call = CallId(call_id);
-                self.events.push_back(ServerEvent::Request {
-                    call,
-                    interface,
-                    opnum,
-                    stub,
-                    order,
-                    principal,
-                    level,
-                });
-                Ok(())
-            }
-            (Err(_), _) if silent => Ok(()),
-            (Err(status), _) => {
-                self.send_fault(call_id, context_id, status, PduFlags::DID_NOT_EXECUTE)
-            }
-            (Ok(_), None) => Ok(()),
-        }
-    }
-
-    /// Decides at the first fragment whether the user is to see the request.
-    fn judge(&self, request: &Request, flags: PduFlags, level: AuthLevel) -> Verdict {
-        let interface = match self.contexts.get(&request.context_id) {
-            None => Err(status::NCA_UNK_IF),
-            Some(&index) => match self.config.interfaces.get(index) {
-                Some(rules) if rules.min_level > level => Err(status::ACCESS_DENIED),
-                _ if self.outstanding.len() + self.requests.len() >= self.limits.calls => {
-                    Err(status::NCA_SERVER_TOO_BUSY)
-                }
-                _ => Ok(index),
-            },
-        };
-        let silent = flags.has(PduFlags::MAYBE);
-        Verdict { context_id: request.context_id, opnum: request.opnum, silent, interface }
-    }
-
-    /// Answers a request of a client whose identity does not stand. Nothing of it is looked at.
-    fn deny(&mut self, header: &Header) -> Result<(), RpcError> {
-        if !header.flags.has(PduFlags::LAST) || header.flags.has(PduFlags::MAYBE) {
-            return Ok(());
-        }
-        self.send_fault(header.call_id, 0, status::ACCESS_DENIED, PduFlags::DID_NOT_EXECUTE)
-    }
-
-    /// co_cancel and orphaned, C706 12.6.4.2 and 12.6.4.8.
-    fn handle_cancel(&mut self, frame: &mut Frame) -> Result<(), RpcError> {
-        if let Security::Established { channel, .. } = &mut self.security
-            && channel.protects()
-        {
-            if frame.trailer().is_none() {
-                // Anybody on the path could have sent it; to ignore it costs only time.
-                return Ok(());
-            }
-            channel.open(frame)?;
-        }
-        let Header { call_id, kind, .. } = *frame.header();
-        let orphaned = kind == PduType::Orphaned;
-        if orphaned {
-            self.requests.remove(call_id);
-        }
-        // A call that was answered meanwhile is no longer here, which is no error.
-        if let Some(outstanding) = self.outstanding.get_mut(&call_id) {
-            outstanding.silent |= orphaned;
-            self.events.push_back(ServerEvent::Cancelled { call: CallId(call_id) });
+        // What this side can take, not what was agreed: others send up to their own maximum.
+        if header.kind == PduType::Request && header.frag_length > self.config.max_fragment {
+            let limit = self.config.max_fragment.into();
+            let error = RpcError::Limit { what: "octets of a fragment", limit };
+            return Err(Fatal::fault(call, 0, status::NCA_PROTO_ERROR, error));
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ pub const SERVER_UNAVAILABLE: u32 = 1722;
 pub const ENDPOINT_NOT_REGISTERED: u32 = 1753;
 /// The security mechanism of this side failed: `RPC_S_SEC_PKG_ERROR`.
 pub const SEC_PKG_ERROR: u32 = 1825;
+/// The call is not active: `RPC_S_NO_CALL_ACTIVE`.
+pub const NO_CALL_ACTIVE: u32 = 1725;
 /// The operation number is out of range.
 pub const NCA_OP_RNG_ERROR: u32 = 0x1c01_0002;
 /// The interface is not known.
@@ -76,6 +78,7 @@ static TABLE: &[Row] = &[
     row(1717, "RPC_S_UNKNOWN_IF", "the interface is unknown", 1717),
     row(1722, "RPC_S_SERVER_UNAVAILABLE", "the RPC server is unavailable", 1722),
     row(1723, "RPC_S_SERVER_TOO_BUSY", "the RPC server is too busy", 1723),
+    row(1725, "RPC_S_NO_CALL_ACTIVE", "no call is active", 1725),
     row(1726, "RPC_S_CALL_FAILED", "the remote procedure call failed", 1726),
     row(
         1727,

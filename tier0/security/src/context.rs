@@ -74,6 +74,10 @@ pub trait SecurityContext: Send {
     /// Octets of an `auth_value`; 16 for NTLM.
     fn signature_len(&self) -> usize;
 
+    /// Begins the key streams of both directions anew, after the signatures over the list of mechanisms (MS-SPNG 3.3.5.1);
+    /// their sequence numbers go on. Mechanisms without key streams do nothing.
+    fn reset(&mut self) {}
+
     /// Signs `pdu`, encrypts its part `body` in place and returns the `auth_value`.
     ///
     /// `pdu` is the whole PDU from its first octet through the `sec_trailer` header, without the `auth_value`, with all
@@ -170,6 +174,12 @@ pub trait Acceptor: Send {
     /// The `auth_type` on the wire (MS-RPCE 2.2.1.1.7); 10 is NTLM.
     fn auth_type(&self) -> u8;
 
+    /// Tells how much the context is going to protect, before the first step: what the peer must agree to follows from
+    /// it. Without it everything is required.
+    fn set_level(&mut self, level: AuthLevel) {
+        let _ = level;
+    }
+
     /// Takes the peer's token.
     ///
     /// # Errors
@@ -210,6 +220,12 @@ pub enum SecurityError {
         /// What is too long.
         field: &'static str,
     },
+    /// The peer takes none of the mechanisms, or ended the negotiation.
+    #[error("the peer refused to negotiate an authentication mechanism")]
+    Rejected,
+    /// The list of mechanisms was changed on the way, or its integrity code is missing (RFC 4178 section 5).
+    #[error("the negotiation of the authentication mechanism was changed on the way")]
+    Negotiation,
     /// A step was called in a state that has none.
     #[error("authentication step out of turn: expected {expected}")]
     OutOfTurn {
@@ -227,8 +243,10 @@ impl SecurityError {
     pub fn logon_failure(&self) -> LogonFailure {
         match self {
             Self::Refused(failure) => *failure,
+            Self::Negotiation => LogonFailure::MicWrong,
             Self::Malformed(_)
             | Self::TooLong { .. }
+            | Self::Rejected
             | Self::OutOfTurn { .. }
             | Self::NotEstablished => LogonFailure::Malformed,
         }

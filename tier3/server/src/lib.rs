@@ -19,6 +19,7 @@ mod peer_state;
 mod reporting;
 mod route_table;
 mod rpc_listener;
+pub mod rpc_tools;
 mod runtime;
 mod settings;
 mod smtp_listener;

@@ -197,7 +197,10 @@ impl Bind {
         let assoc_group_id = order.u32(reader, "assoc_group_id")?;
         // One octet counts the contexts, and one the syntaxes of each: that bounds both loops.
         let count = reader.u8("n_context_elem")?;
-        reader.skip("reserved", 3)?;
+        // Where there are none some end here.
+        if count != 0 || !reader.is_empty() {
+            reader.skip("reserved", 3)?;
+        }
         let contexts =
             (0..count).map(|_| ContextElement::decode(reader, order)).collect::<Result<_, _>>()?;
         Ok(Self { max_xmit_frag, max_recv_frag, assoc_group_id, contexts })
@@ -320,10 +323,10 @@ impl ContextResult {
 }
 
 impl BindNak {
-    /// A refusal that names the versions spoken here.
+    /// A refusal that names the version spoken here: 5.0 alone, as everybody says; 5.1 is understood.
     #[must_use]
     pub fn new(reason: NakReason) -> Self {
-        Self { reason, versions: vec![(5, 0), (5, 1)] }
+        Self { reason, versions: vec![(5, 0)] }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>, order: ByteOrder) -> Result<Self, DecodeError> {

@@ -43,8 +43,8 @@ impl Frame {
             let at = length - usize::from(header.auth_length) - SecTrailer::LEN;
             let mut reader = Reader::with_offset(WHAT, &frame.bytes[at..], at);
             let trailer = SecTrailer::decode(&mut reader, header.order)?;
-            let body = frame.body_start();
-            if body + usize::from(trailer.pad_length) > at {
+            let body = frame.pad_start();
+            if body.min(at) + usize::from(trailer.pad_length) > at {
                 let detail = "more padding than there is body";
                 return Err(DecodeError::invalid(WHAT, "auth_pad_length", at + 2, detail));
             }
@@ -92,7 +92,13 @@ impl Frame {
             None => (self.bytes.len(), None),
             Some(trailer) => {
                 let at = self.auth_start();
-                let end = at - SecTrailer::LEN - usize::from(trailer.pad_length);
+                // Only stubs are padded so that the length matters; elsewhere others count
+                // octets of the body itself as padding.
+                let padding = match header.kind {
+                    PduType::Request | PduType::Response | PduType::Fault => trailer.pad_length,
+                    _ => 0,
+                };
+                let end = at - SecTrailer::LEN - usize::from(padding);
                 (end, Some(AuthVerifier { trailer, value: self.bytes[at..].to_vec() }))
             }
         };
@@ -103,6 +109,25 @@ impl Frame {
 
     fn auth_start(&self) -> usize {
         self.bytes.len() - usize::from(self.header.auth_length)
+    }
+
+    /// The presentation context of a request, which is never sealed; 0 elsewhere.
+    #[must_use]
+    pub fn context_id(&self) -> u16 {
+        let mut reader = Reader::new("DCE/RPC frame", self.bytes.get(20..22).unwrap_or_default());
+        match self.header.kind {
+            PduType::Request => self.header.order.u16(&mut reader, "p_cont_id").unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// Where padding may begin at the earliest.
+    fn pad_start(&self) -> usize {
+        match self.header.kind {
+            PduType::Auth3 => Header::LEN + 4,
+            PduType::Bind | PduType::AlterContext => Header::LEN + 8,
+            _ => self.body_start(),
+        }
     }
 
     /// Where the protected part begins: behind the fixed fields of the type.

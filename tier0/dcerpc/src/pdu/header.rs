@@ -111,6 +111,8 @@ impl PduFlags {
     pub const WHOLE: Self = Self(0x03);
     /// In bind, alter_context and their answers: signatures cover the header too, MS-RPCE 2.2.2.3.
     pub const SUPPORT_HEADER_SIGN: Self = Self(0x04);
+    /// In a request: the call is cancelled already, C706 12.6.3.1.
+    pub const PENDING_CANCEL: Self = Self(0x04);
     /// Several calls at once on this connection.
     pub const CONC_MPX: Self = Self(0x10);
     /// In a fault: the call was not executed.
@@ -163,6 +165,18 @@ impl Header {
             [major, ..] if major != MAJOR => Some((major, bytes.get(1).copied().unwrap_or(0))),
             [major, minor, ..] if !MINORS.contains(&minor) => Some((major, minor)),
             _ => None,
+        }
+    }
+
+    /// Type and call of a PDU whose lengths may lie, so that its refusal can name them.
+    #[must_use]
+    pub fn peek(bytes: &[u8]) -> Option<(PduType, u32)> {
+        let header = bytes.first_chunk::<{ Self::LEN }>()?;
+        let kind = PduType::from_wire(header[2])?;
+        let call = *header.last_chunk::<4>()?;
+        match header[4] >> 4 {
+            0 => Some((kind, u32::from_be_bytes(call))),
+            _ => Some((kind, u32::from_le_bytes(call))),
         }
     }
 

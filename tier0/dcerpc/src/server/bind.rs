@@ -1,118 +1,120 @@
-//! Negotiation on the server side: contexts, features, identity.
+//! Negotiation on the server side: sizes, groups, contexts, features.
 
-use security::{AuthLevel, SecurityError, Step};
-
-use super::{Exchange, Phase, Security, ServerAssociation, ServerEvent};
-use crate::channel::{Channel, MAX_LEGS};
+use super::fatal::Fatal;
+use super::{Phase, ServerAssociation};
 use crate::error::RpcError;
 use crate::fragment::MIN_FRAGMENT;
 use crate::pdu::{
-    AuthVerifier, BindAck, Body, ContextElement, ContextResult, NakReason, Pdu, PduFlags,
-    ProviderReason,
+    AuthVerifier, Bind, BindAck, Body, ContextElement, ContextResult, NakReason, NegotiationResult,
+    Pdu, PduFlags, ProviderReason,
 };
 use crate::status;
 use crate::uuid::SyntaxId;
 
-/// The one bind-time feature that this server has: an orphaned call does not end the connection,
-/// MS-RPCE 2.2.2.14 `KeepConnectionOnOrphanSupported`.
-const KEEP_CONNECTION_ON_ORPHAN: u64 = 0x02;
+/// The bind-time features of this server, MS-RPCE 2.2.2.14: several security contexts on one
+/// connection, and an orphaned call does not end the connection.
+const FEATURES: u64 = 0x01 | 0x02;
 
-/// Flags of an offer that its answer repeats.
-const ECHOED: [PduFlags; 2] = [PduFlags::SUPPORT_HEADER_SIGN, PduFlags::CONC_MPX];
-
-/// How one token was taken.
-enum Leg {
-    /// The token that goes back, if any.
-    Answer(Option<AuthVerifier>),
-    /// The identity is refused; the event says why.
-    Refused,
-}
+/// What a client that names a size below the smallest legal one is given, as Windows does.
+const SMALLEST_GIVEN: u16 = 2048;
 
 impl ServerAssociation {
-    pub(super) fn handle_bind(&mut self, pdu: &Pdu) -> Result<(), RpcError> {
+    pub(super) fn handle_bind(&mut self, pdu: &Pdu) -> Result<(), Fatal> {
         let Body::Bind(bind) = &pdu.body else {
             return Ok(());
         };
-        if bind.contexts.is_empty() {
-            return Err(RpcError::Protocol { detail: "a bind without a context" });
-        }
-        if bind.max_recv_frag < MIN_FRAGMENT || bind.max_xmit_frag < MIN_FRAGMENT {
-            return Err(RpcError::Protocol { detail: "a fragment size under 1432" });
-        }
-        let results = self.negotiate(&bind.contexts)?;
+        let call = pdu.call_id;
+        let Some(group) = self.groups.join(bind.assoc_group_id, self.config.association_group)
+        else {
+            let error = RpcError::Protocol { detail: "an association group that is gone" };
+            return Err(Fatal::nak(call, NakReason::NOT_SPECIFIED, error));
+        };
+        let results = self.negotiate(&bind.contexts).map_err(|error| {
+            let reason = match error {
+                RpcError::Limit { .. } => NakReason::LOCAL_LIMIT_EXCEEDED,
+                _ => NakReason::NOT_SPECIFIED,
+            };
+            Fatal::nak(call, reason, error)
+        })?;
         let answer = match &pdu.auth {
             None => None,
-            Some(auth) => match self.begin_exchange(pdu.call_id, auth)? {
-                Leg::Answer(answer) => answer,
-                Leg::Refused => {
-                    // The reason stays here; the number says only that the token was not taken.
-                    self.send_nak(pdu.call_id, NakReason::INVALID_CHECKSUM)?;
-                    self.close();
-                    return Ok(());
-                }
-            },
+            Some(auth) => self.identify_at_bind(call, auth)?,
         };
-        let max_xmit = self.config.max_fragment.min(bind.max_recv_frag);
-        let max_recv = self.config.max_fragment.min(bind.max_xmit_frag);
-        self.phase = Phase::Bound { max_xmit, max_recv };
-        let ack = self.ack(max_xmit, max_recv, results, self.config.secondary_address.clone());
-        self.send_answer(pdu, Body::BindAck(ack), answer)
+        let multiplex = pdu.flags.has(PduFlags::CONC_MPX);
+        self.phase = Phase::Bound { fragment: self.agreed_fragment(bind), multiplex, group };
+        let ack = self.ack(results, self.config.secondary_address.clone());
+        let flags = if multiplex { PduFlags::CONC_MPX } else { PduFlags::default() };
+        self.send_answer(pdu, Body::BindAck(ack), flags, answer)
     }
 
-    pub(super) fn handle_alter_context(&mut self, pdu: &Pdu) -> Result<(), RpcError> {
-        let (Body::AlterContext(bind), Phase::Bound { max_xmit, max_recv }) =
-            (&pdu.body, self.phase)
-        else {
+    pub(super) fn handle_alter_context(&mut self, pdu: &Pdu) -> Result<(), Fatal> {
+        let Body::AlterContext(bind) = &pdu.body else {
             return Ok(());
         };
-        let results = self.negotiate(&bind.contexts)?;
-        let leg = match &pdu.auth {
-            None => Leg::Answer(None),
-            Some(auth) => self.continue_exchange(auth, true)?,
+        let call = pdu.call_id;
+        let results = self.negotiate(&bind.contexts).map_err(|error| {
+            Fatal::fault(call, 0, status::NCA_PROTO_ERROR, error).not_executed()
+        })?;
+        let answer = match &pdu.auth {
+            None => None,
+            // An exchange that is over is answered by an empty token, which Windows looks for.
+            Some(auth) => {
+                let empty = || AuthVerifier { trailer: auth.trailer, value: Vec::new() };
+                Some(self.identify_at_alter(call, auth)?.unwrap_or_else(empty))
+            }
         };
-        match leg {
-            Leg::Answer(answer) => {
-                let ack = self.ack(max_xmit, max_recv, results, String::new());
-                self.send_answer(pdu, Body::AlterContextResponse(ack), answer)
-            }
-            Leg::Refused => {
-                self.send_fault(pdu.call_id, 0, status::ACCESS_DENIED, PduFlags::DID_NOT_EXECUTE)
-            }
-        }
+        // Sizes and group are agreed once, by the bind; what an alter_context says of them does
+        // not count.
+        let ack = self.ack(results, String::new());
+        self.send_answer(pdu, Body::AlterContextResponse(ack), PduFlags::default(), answer)
     }
 
-    /// The last leg; there is no answer, whatever comes of it (MS-RPCE 3.3.3.5.4).
-    pub(super) fn handle_auth3(&mut self, pdu: &Pdu) -> Result<(), RpcError> {
+    pub(super) fn handle_auth3(&mut self, pdu: &Pdu) -> Result<(), Fatal> {
         let Some(auth) = &pdu.auth else {
-            return Err(RpcError::Protocol { detail: "an auth3 without a token" });
+            let error = RpcError::Protocol { detail: "an auth3 without a token" };
+            let fault = Fatal::fault(pdu.call_id, 0, status::NCA_PROTO_ERROR, error);
+            return Err(fault.not_executed());
         };
-        self.continue_exchange(auth, false).map(|_| ())
+        self.identify_at_auth3(pdu.call_id, auth)
     }
 
-    fn ack(
-        &self,
-        max_xmit_frag: u16,
-        max_recv_frag: u16,
-        results: Vec<ContextResult>,
-        address: String,
-    ) -> BindAck {
-        let assoc_group_id = self.config.association_group;
+    /// One size for both directions, a multiple of eight, as others agree on it.
+    fn agreed_fragment(&self, bind: &Bind) -> u16 {
+        let offered = match bind.max_xmit_frag.min(bind.max_recv_frag) {
+            size if size < MIN_FRAGMENT => SMALLEST_GIVEN,
+            size => size,
+        };
+        offered.min(self.config.max_fragment) & !7
+    }
+
+    fn ack(&self, results: Vec<ContextResult>, address: String) -> BindAck {
+        let (size, assoc_group_id) = match &self.phase {
+            Phase::Bound { fragment, group, .. } => (*fragment, group.id()),
+            _ => (self.config.max_fragment, self.config.association_group),
+        };
         let secondary_address = address.into_bytes();
-        BindAck { max_xmit_frag, max_recv_frag, assoc_group_id, secondary_address, results }
+        BindAck {
+            max_xmit_frag: size,
+            max_recv_frag: size,
+            assoc_group_id,
+            secondary_address,
+            results,
+        }
     }
 
     fn send_answer(
         &mut self,
         offer: &Pdu,
         body: Body,
+        more: PduFlags,
         auth: Option<AuthVerifier>,
-    ) -> Result<(), RpcError> {
-        let mut flags = PduFlags::WHOLE;
-        for flag in ECHOED.into_iter().filter(|flag| offer.flags.has(*flag)) {
-            flags = flags.with(flag);
+    ) -> Result<(), Fatal> {
+        let mut flags = PduFlags::WHOLE.with(more);
+        if offer.flags.has(PduFlags::SUPPORT_HEADER_SIGN) {
+            flags = flags.with(PduFlags::SUPPORT_HEADER_SIGN);
         }
         let pdu = Pdu { flags, auth, ..Pdu::new(offer.call_id, body) };
-        self.output.push_back(pdu.encode()?);
+        self.output.push_back(pdu.encode().map_err(Fatal::silent)?);
         Ok(())
     }
 }
@@ -120,104 +122,60 @@ impl ServerAssociation {
 /// Contexts.
 impl ServerAssociation {
     fn negotiate(&mut self, offers: &[ContextElement]) -> Result<Vec<ContextResult>, RpcError> {
-        if offers.len() + self.contexts.len() > self.limits.contexts {
+        if offers.is_empty() {
+            return Err(RpcError::Protocol { detail: "an offer without a context" });
+        }
+        if offers.iter().any(|offer| offer.transfer_syntaxes.is_empty()) {
+            return Err(RpcError::Protocol { detail: "a context without a transfer syntax" });
+        }
+        let features = |offer: &&ContextElement| offered_features(offer).is_some();
+        if offers.iter().filter(features).count() > 1 {
+            return Err(RpcError::Protocol { detail: "two offers of bind-time features" });
+        }
+        let new = offers.iter().filter(|offer| !self.contexts.contains_key(&offer.id)).count();
+        if new + self.contexts.len() > self.limits.contexts {
             let limit = self.limits.contexts;
             return Err(RpcError::Limit { what: "presentation contexts", limit });
         }
-        Ok(offers.iter().map(|offer| self.negotiate_one(offer)).collect())
+        let mut accepted = Vec::new();
+        offers.iter().map(|offer| self.negotiate_one(offer, &mut accepted)).collect()
     }
 
-    fn negotiate_one(&mut self, offer: &ContextElement) -> ContextResult {
-        let features = offer.transfer_syntaxes.iter().find_map(SyntaxId::bind_time_features);
-        if let Some(features) = features {
-            let agreed = features & KEEP_CONNECTION_ON_ORPHAN;
-            return ContextResult::features(u16::try_from(agreed).unwrap_or(0));
+    fn negotiate_one(
+        &mut self,
+        offer: &ContextElement,
+        accepted: &mut Vec<usize>,
+    ) -> Result<ContextResult, RpcError> {
+        if let Some(features) = offered_features(offer) {
+            return Ok(ContextResult::features(u16::try_from(features & FEATURES).unwrap_or(0)));
         }
         let served = |rules: &super::InterfaceRules| rules.syntax.serves(&offer.abstract_syntax);
-        let Some(index) = self.config.interfaces.iter().position(served) else {
-            return ContextResult::rejected(ProviderReason::ABSTRACT_SYNTAX_NOT_SUPPORTED);
-        };
-        if !offer.transfer_syntaxes.contains(&SyntaxId::NDR) {
-            return ContextResult::rejected(ProviderReason::TRANSFER_SYNTAXES_NOT_SUPPORTED);
-        }
-        // A number may be offered again for the same interface, as legs of an exchange do.
-        match self.contexts.insert(offer.id, index) {
-            Some(other) if other != index => {
-                self.contexts.insert(offer.id, other);
-                ContextResult::rejected(ProviderReason::NOT_SPECIFIED)
+        let index = self.config.interfaces.iter().position(served);
+        if let Some(bound) = self.contexts.get(&offer.id) {
+            // A number may be offered again for the same, as the legs of an exchange do.
+            if index != Some(*bound) {
+                return Err(RpcError::Protocol { detail: "a context of another interface" });
             }
-            _ => ContextResult::ACCEPTED,
+            if offer.transfer_syntaxes.contains(&SyntaxId::NDR64) {
+                return Err(RpcError::Protocol { detail: "a context of another representation" });
+            }
         }
+        let Some(index) = index else {
+            return Ok(ContextResult::rejected(ProviderReason::ABSTRACT_SYNTAX_NOT_SUPPORTED));
+        };
+        // One context for an interface in one offer: of further ones, which clients make for
+        // other representations, one is taken and the rest are not.
+        if accepted.contains(&index) || !offer.transfer_syntaxes.contains(&SyntaxId::NDR) {
+            return Ok(ContextResult::rejected(ProviderReason::TRANSFER_SYNTAXES_NOT_SUPPORTED));
+        }
+        accepted.push(index);
+        self.contexts.insert(offer.id, index);
+        debug_assert_eq!(ContextResult::ACCEPTED.result, NegotiationResult::Acceptance);
+        Ok(ContextResult::ACCEPTED)
     }
 }
 
-/// Identity.
-impl ServerAssociation {
-    fn begin_exchange(&mut self, call: u32, auth: &AuthVerifier) -> Result<Leg, RpcError> {
-        let trailer = auth.trailer;
-        let level = match AuthLevel::try_from(trailer.level) {
-            Ok(level) if level > AuthLevel::None => level,
-            _ => return Err(RpcError::Protocol { detail: "a token with a level that has none" }),
-        };
-        let Some(acceptor) = (self.config.acceptor)(trailer.auth_type) else {
-            self.send_nak(call, NakReason::AUTHENTICATION_TYPE_NOT_RECOGNIZED)?;
-            self.phase = Phase::Closed;
-            return Err(RpcError::Protocol { detail: "an authentication type that is not served" });
-        };
-        self.security = Security::Exchanging(Exchange { acceptor, trailer, level, legs: 0 });
-        self.continue_exchange(auth, true)
-    }
-
-    /// Takes the next token; `answerable` tells whether the PDU that it came in has an answer.
-    fn continue_exchange(
-        &mut self,
-        auth: &AuthVerifier,
-        answerable: bool,
-    ) -> Result<Leg, RpcError> {
-        let exchange = match std::mem::replace(&mut self.security, Security::Refused) {
-            Security::Exchanging(exchange) => exchange,
-            other => {
-                self.security = other;
-                return Err(RpcError::Protocol {
-                    detail: "a token outside of a security exchange",
-                });
-            }
-        };
-        let Exchange { mut acceptor, trailer, level, legs } = exchange;
-        let expected = (trailer.auth_type, trailer.level, trailer.context_id);
-        let got = (auth.trailer.auth_type, auth.trailer.level, auth.trailer.context_id);
-        if got != expected {
-            return Err(RpcError::Protocol { detail: "a trailer of another security context" });
-        }
-        if legs >= MAX_LEGS {
-            return Err(RpcError::Limit { what: "legs of a security exchange", limit: MAX_LEGS });
-        }
-        let account = |acceptor: &dyn security::Acceptor| acceptor.principal().cloned();
-        let answer = |value| Leg::Answer(Some(AuthVerifier { trailer, value }));
-        let outcome = match acceptor.step(&auth.value) {
-            Ok(Step::Continue(_) | Step::Done { token: Some(_) }) if !answerable => {
-                Err(SecurityError::OutOfTurn { expected: "a token that needs no answer" })
-            }
-            other => other,
-        };
-        match outcome {
-            Ok(Step::Continue(token)) => {
-                let legs = legs + 1;
-                self.security = Security::Exchanging(Exchange { acceptor, trailer, level, legs });
-                Ok(answer(token))
-            }
-            Ok(Step::Done { token }) => {
-                let principal = account(acceptor.as_ref());
-                let context = acceptor.into_context().map_err(RpcError::Security)?;
-                let channel = Channel::new(context, trailer, level);
-                self.security = Security::Established { channel, principal };
-                Ok(token.map_or(Leg::Answer(None), answer))
-            }
-            Err(failure) => {
-                let account = account(acceptor.as_ref());
-                self.events.push_back(ServerEvent::AuthenticationFailed { account, failure });
-                Ok(Leg::Refused)
-            }
-        }
-    }
+/// Features count only as the first transfer syntax of a context.
+fn offered_features(offer: &ContextElement) -> Option<u64> {
+    offer.transfer_syntaxes.first().and_then(SyntaxId::bind_time_features)
 }

@@ -13,7 +13,9 @@ use super::{
     messages::MIC_RANGE,
     reflection::Outstanding,
 };
-use crate::{Acceptor, Accounts, FileTime, LogonFailure, SecurityContext, SecurityError, Step};
+use crate::{
+    Acceptor, Accounts, AuthLevel, FileTime, LogonFailure, SecurityContext, SecurityError, Step,
+};
 
 /// Octets of a version 1 response (MS-NLMP 2.2.2.6), and of an LM response.
 const V1_RESPONSE_LEN: usize = 24;
@@ -44,6 +46,9 @@ pub struct NtlmAcceptor {
     identity: ServerIdentity,
     seed: AcceptSeed,
     guard: Option<ReflectionGuard>,
+    /// What is protected, once that was told; everything else.
+    level: Option<AuthLevel>,
+    anonymous: bool,
     principal: Option<AccountName>,
     state: State,
 }
@@ -51,7 +56,7 @@ pub struct NtlmAcceptor {
 enum State {
     Start,
     AwaitAuthenticate(Challenged),
-    Established { session_key: Key },
+    Established { session_key: Key, key_exchange: bool },
     Failed,
 }
 
@@ -67,7 +72,25 @@ impl NtlmAcceptor {
     /// Begins a logon.
     #[must_use]
     pub fn new(accounts: Arc<dyn Accounts>, identity: ServerIdentity, seed: AcceptSeed) -> Self {
-        Self { accounts, identity, seed, guard: None, principal: None, state: State::Start }
+        Self {
+            accounts,
+            identity,
+            seed,
+            guard: None,
+            level: None,
+            anonymous: false,
+            principal: None,
+            state: State::Start,
+        }
+    }
+
+    /// Takes the logon of nobody too (MS-NLMP 3.2.5.1.2), whose principal is `None` and whose keys everybody knows.
+    ///
+    /// For a server whose interfaces tell nobody apart, such as one that others test their clients with.
+    #[must_use]
+    pub fn with_anonymous(mut self) -> Self {
+        self.anonymous = true;
+        self
     }
 
     /// Lets the initiators of this process know the challenge, so that they refuse it.
@@ -79,7 +102,11 @@ impl NtlmAcceptor {
 
     fn challenge(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
         let negotiate = Negotiate::decode(token)?;
-        negotiate.flags.require_strong()?;
+        match self.level {
+            // What the level demands beyond that is asked of the answer, which says whose it is.
+            Some(_) => negotiate.flags.require_for(AuthLevel::None)?,
+            None => negotiate.flags.require_strong()?,
+        }
         let target_info = self.target_info();
         let message = Challenge {
             target_name: self.identity.domain.clone(),
@@ -112,9 +139,17 @@ impl NtlmAcceptor {
 
     fn authenticate(&mut self, said: &Challenged, token: &[u8]) -> Result<Step, SecurityError> {
         let message = Authenticate::decode(token)?;
+        let required = self.level.unwrap_or(AuthLevel::Privacy);
+        if self.anonymous && is_nobody(&message) {
+            // Those who are nobody often offer less; their keys are known to all anyway.
+            if required == AuthLevel::Privacy {
+                message.flags.require_for(required)?;
+            }
+            return self.admit_nobody(said, &message, token);
+        }
         let account = self.claimed(&message)?;
         self.principal = Some(account.clone());
-        message.flags.require_strong()?;
+        message.flags.require_for(required)?;
         let response = version_2(&message)?;
         let blob = ClientBlob::decode(&response.blob)?;
         let response_key = self.prove(&account, &message, &response)?;
@@ -124,16 +159,33 @@ impl NtlmAcceptor {
         if !blob.target_info.contains_all(&said.target_info) {
             return Err(LogonFailure::TargetMismatch.into());
         }
-        let session_key = session_key(&message, &response_key, &response.proof)?;
+        let base_key = crypto::session_base_key(&response_key, &response.proof);
+        let session_key = session_key(&message, &base_key)?;
         check_mic(said, &message, token, &session_key)?;
-        self.state = State::Established { session_key };
+        let key_exchange = message.flags.contains(Flags::KEY_EXCH);
+        self.state = State::Established { session_key, key_exchange };
+        Ok(Step::Done { token: None })
+    }
+
+    /// The base key of nobody is all zeros, so an integrity code proves nothing and may be absent.
+    fn admit_nobody(
+        &mut self,
+        said: &Challenged,
+        message: &Authenticate,
+        token: &[u8],
+    ) -> Result<Step, SecurityError> {
+        let session_key = session_key(message, &Key::default())?;
+        if message.mic.is_some_and(|mic| mic != [0; 16]) {
+            check_mic(said, message, token, &session_key)?;
+        }
+        let key_exchange = message.flags.contains(Flags::KEY_EXCH);
+        self.state = State::Established { session_key, key_exchange };
         Ok(Step::Done { token: None })
     }
 
     /// Who it says it is. An empty domain means this server's own.
     fn claimed(&self, message: &Authenticate) -> Result<AccountName, LogonFailure> {
-        let nobody = message.user.is_empty() && message.nt_response.is_empty();
-        if nobody || message.flags.contains(Flags::ANONYMOUS) {
+        if is_nobody(message) || message.flags.contains(Flags::ANONYMOUS) {
             return Err(LogonFailure::Anonymous);
         }
         let domain =
@@ -169,6 +221,10 @@ impl Acceptor for NtlmAcceptor {
         AUTH_TYPE
     }
 
+    fn set_level(&mut self, level: AuthLevel) {
+        self.level = Some(level);
+    }
+
     fn step(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
         match std::mem::replace(&mut self.state, State::Failed) {
             State::Start => self.challenge(token),
@@ -185,7 +241,9 @@ impl Acceptor for NtlmAcceptor {
 
     fn into_context(self: Box<Self>) -> Result<Box<dyn SecurityContext>, SecurityError> {
         match &self.state {
-            State::Established { session_key } => Ok(Box::new(NtlmSession::acceptor(session_key))),
+            State::Established { session_key, key_exchange } => {
+                Ok(Box::new(NtlmSession::acceptor(session_key, *key_exchange)))
+            }
             _ => Err(SecurityError::NotEstablished),
         }
     }
@@ -230,15 +288,18 @@ fn version_2(message: &Authenticate) -> Result<NtResponse, SecurityError> {
     Ok(NtResponse::decode(&message.nt_response)?)
 }
 
-fn session_key(
-    message: &Authenticate,
-    response_key: &Key,
-    proof: &[u8; 16],
-) -> Result<Key, LogonFailure> {
+/// The key that the initiator chose, or without key exchange the base key itself.
+fn session_key(message: &Authenticate, base_key: &Key) -> Result<Key, LogonFailure> {
+    if !message.flags.contains(Flags::KEY_EXCH) {
+        return Ok(base_key.clone());
+    }
     let encrypted = <[u8; 16]>::try_from(&*message.encrypted_session_key)
         .map_err(|_| LogonFailure::Malformed)?;
-    let exchange_key = crypto::session_base_key(response_key, proof);
-    Ok(crypto::rc4_key(&exchange_key, &encrypted))
+    Ok(crypto::rc4_key(base_key, &encrypted))
+}
+
+fn is_nobody(message: &Authenticate) -> bool {
+    message.user.is_empty() && message.nt_response.is_empty()
 }
 
 fn check_mic(

@@ -2,7 +2,7 @@
 
 use std::ops::BitOr;
 
-use crate::LogonFailure;
+use crate::{AuthLevel, LogonFailure};
 
 /// The NegotiateFlags of a message; unknown bits are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -81,8 +81,21 @@ impl Flags {
         Self(self.0 & other.0)
     }
 
+    /// What must be in every message for a context of this level. Below privacy nothing is sealed; and signatures are made
+    /// and demanded whatever is said of them, so that only their keys count.
+    pub(super) fn require_for(self, level: AuthLevel) -> Result<(), LogonFailure> {
+        self.require(match level {
+            AuthLevel::Privacy => &Self::REQUIRED,
+            _ => &Self::REQUIRED[..2],
+        })
+    }
+
     pub(super) fn require_strong(self) -> Result<(), LogonFailure> {
-        match Self::REQUIRED.iter().find(|(flag, _)| !self.contains(*flag)) {
+        self.require(&Self::REQUIRED)
+    }
+
+    fn require(self, flags: &[(Self, &'static str)]) -> Result<(), LogonFailure> {
+        match flags.iter().find(|(flag, _)| !self.contains(*flag)) {
             Some(&(_, missing)) => Err(LogonFailure::WeakSessionSecurity { missing }),
             None => Ok(()),
         }

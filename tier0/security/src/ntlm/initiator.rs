@@ -57,7 +57,7 @@ pub struct NtlmInitiator {
 enum State {
     Start,
     AwaitChallenge { negotiate: Vec<u8> },
-    Established { session_key: Key },
+    Established { session_key: Key, key_exchange: bool },
     Failed,
 }
 
@@ -120,8 +120,9 @@ impl NtlmInitiator {
                 &self.seed.client_challenge,
             )
         };
+        let message_flags = challenge.flags.common(Flags::OFFER) | Flags::VERSION;
         let mut message = Authenticate {
-            flags: challenge.flags.common(Flags::OFFER) | Flags::VERSION,
+            flags: message_flags,
             domain: self.credentials.account.domain().to_owned(),
             user: self.credentials.account.name().to_owned(),
             workstation: self.credentials.workstation.clone(),
@@ -134,7 +135,8 @@ impl NtlmInitiator {
         .encode()?;
         let mic = crypto::mic(&session_key, [negotiate, token, &message]);
         message[MIC_RANGE].copy_from_slice(&mic);
-        self.state = State::Established { session_key };
+        let key_exchange = message_flags.contains(Flags::KEY_EXCH);
+        self.state = State::Established { session_key, key_exchange };
         Ok(Step::Done { token: Some(message) })
     }
 
@@ -208,7 +210,9 @@ impl Initiator for NtlmInitiator {
 
     fn into_context(self: Box<Self>) -> Result<Box<dyn SecurityContext>, SecurityError> {
         match &self.state {
-            State::Established { session_key } => Ok(Box::new(NtlmSession::initiator(session_key))),
+            State::Established { session_key, key_exchange } => {
+                Ok(Box::new(NtlmSession::initiator(session_key, *key_exchange)))
+            }
             _ => Err(SecurityError::NotEstablished),
         }
     }

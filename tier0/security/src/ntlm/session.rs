@@ -21,6 +21,7 @@ const VERSION: [u8; 4] = 1u32.to_le_bytes();
 
 /// An established NTLM context.
 pub struct NtlmSession {
+    session_key: Key,
     send: Stream,
     receive: Stream,
     broken: bool,
@@ -30,21 +31,27 @@ struct Stream {
     sign_key: Key,
     cipher: Rc4,
     sequence: u32,
+    direction: Direction,
+    /// Without key exchange checksums are sent as they are (MS-NLMP 3.4.4.2).
+    key_exchange: bool,
 }
 
 impl NtlmSession {
-    pub(super) fn initiator(session_key: &Key) -> Self {
-        Self::new(session_key, Direction::InitiatorToAcceptor, Direction::AcceptorToInitiator)
+    pub(super) fn initiator(session_key: &Key, key_exchange: bool) -> Self {
+        let (send, receive) = (Direction::InitiatorToAcceptor, Direction::AcceptorToInitiator);
+        Self::new(session_key, key_exchange, send, receive)
     }
 
-    pub(super) fn acceptor(session_key: &Key) -> Self {
-        Self::new(session_key, Direction::AcceptorToInitiator, Direction::InitiatorToAcceptor)
+    pub(super) fn acceptor(session_key: &Key, key_exchange: bool) -> Self {
+        let (send, receive) = (Direction::AcceptorToInitiator, Direction::InitiatorToAcceptor);
+        Self::new(session_key, key_exchange, send, receive)
     }
 
-    fn new(session_key: &Key, send: Direction, receive: Direction) -> Self {
+    fn new(session_key: &Key, key_exchange: bool, send: Direction, receive: Direction) -> Self {
         Self {
-            send: Stream::new(session_key, send),
-            receive: Stream::new(session_key, receive),
+            session_key: session_key.clone(),
+            send: Stream::new(session_key, send, key_exchange),
+            receive: Stream::new(session_key, receive, key_exchange),
             broken: false,
         }
     }
@@ -67,6 +74,12 @@ impl NtlmSession {
 impl SecurityContext for NtlmSession {
     fn signature_len(&self) -> usize {
         SIGNATURE_LEN
+    }
+
+    fn reset(&mut self) {
+        for stream in [&mut self.send, &mut self.receive] {
+            stream.cipher = crypto::rc4(&crypto::seal_key(&self.session_key, stream.direction));
+        }
     }
 
     fn seal(&mut self, pdu: &mut [u8], body: Range<usize>) -> Vec<u8> {
@@ -117,11 +130,13 @@ impl SecurityContext for NtlmSession {
 }
 
 impl Stream {
-    fn new(session_key: &Key, direction: Direction) -> Self {
+    fn new(session_key: &Key, direction: Direction, key_exchange: bool) -> Self {
         Self {
             sign_key: crypto::sign_key(session_key, direction),
             cipher: crypto::rc4(&crypto::seal_key(session_key, direction)),
             sequence: 0,
+            direction,
+            key_exchange,
         }
     }
 
@@ -135,7 +150,9 @@ impl Stream {
 
     /// Encrypts the checksum and counts the message; after the body in the RC4 stream.
     fn signature(&mut self, mut checksum: [u8; 8]) -> [u8; SIGNATURE_LEN] {
-        self.cipher.apply_keystream(&mut checksum);
+        if self.key_exchange {
+            self.cipher.apply_keystream(&mut checksum);
+        }
         let mut signature = [0; SIGNATURE_LEN];
         signature[..4].copy_from_slice(&VERSION);
         signature[4..12].copy_from_slice(&checksum);

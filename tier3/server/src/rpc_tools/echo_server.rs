@@ -1,0 +1,302 @@
+//! A server to try RPC clients against: endpoint mapper, mgmt and echo on one address.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use dcerpc::{
+    AssociationGroups, AuthLevel, InterfaceRules, ServerAssociation, ServerConfig, SyntaxId, Uuid,
+    echo, epm, mgmt,
+};
+use identity::AccountName;
+use net::{ListenError, RpcRequest, RpcService, listen, serve_rpc};
+use security::ntlm::{AcceptSeed, NtlmAcceptor, ServerIdentity};
+use security::spnego::{Mechanism, SpnegoAcceptor};
+use security::{Acceptor, SecurityError, ntlm, spnego};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+
+use super::{AccountsFile, AccountsFileError, netlogon};
+use crate::node::{filetime_now, random};
+
+/// Connections at the same time on one port.
+const MAX_CONNECTIONS: usize = 1000;
+/// How long a connection may say nothing.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// What the server is made from.
+#[derive(Debug, Clone)]
+pub struct EchoSettings {
+    pub address: IpAddr,
+    pub mapper_port: u16,
+    /// Lines `DOMAIN\NAME:PASSWORD`.
+    pub accounts: PathBuf,
+    /// NetBIOS name of the domain; that of the first account when absent.
+    pub domain: Option<String>,
+    /// DNS name of the domain.
+    pub realm: Option<String>,
+    /// NetBIOS name of the server.
+    pub name: String,
+    /// Serve one operation of `netlogon` too.
+    pub netlogon: bool,
+    /// Appears once the server listens.
+    pub ready_file: Option<PathBuf>,
+}
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum EchoError {
+    #[error("{}", .0)]
+    Accounts(#[from] AccountsFileError),
+    #[error("{}", .0)]
+    Listen(#[from] ListenError),
+    #[error("the address of a listening socket is not known")]
+    Address(#[source] io::Error),
+    #[error("cannot write the ready file {}", path.display())]
+    Ready {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("signals cannot be received")]
+    Signals(#[source] io::Error),
+}
+
+/// A server that listens.
+pub struct EchoServer {
+    mapper: TcpListener,
+    services: TcpListener,
+    shared: Arc<Shared>,
+    ready_file: Option<PathBuf>,
+}
+
+struct Shared {
+    accounts: Arc<AccountsFile>,
+    identity: ServerIdentity,
+    principal: String,
+    map: epm::EndpointMap,
+    groups: AssociationGroups,
+}
+
+/// What one port serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Served {
+    Mapper,
+    Mgmt,
+    Echo,
+    Netlogon,
+}
+
+impl Served {
+    fn syntax(self) -> SyntaxId {
+        match self {
+            Self::Mapper => epm::INTERFACE,
+            Self::Mgmt => mgmt::INTERFACE,
+            Self::Echo => echo::INTERFACE,
+            Self::Netlogon => netlogon::INTERFACE,
+        }
+    }
+}
+
+impl EchoServer {
+    /// Opens the mapper's port and one more for the interfaces themselves.
+    ///
+    /// # Errors
+    /// The accounts file cannot be used, or a port cannot be opened.
+    pub async fn open(settings: EchoSettings) -> Result<Self, EchoError> {
+        let accounts = AccountsFile::read(&settings.accounts)?;
+        let at = |port| SocketAddr::new(settings.address, port);
+        let mapper =
+            listen("the RPC endpoint mapper", "--mapper-port", at(settings.mapper_port)).await?;
+        let services = listen("the RPC interfaces", "--address", at(0)).await?;
+        let port = services.local_addr().map_err(EchoError::Address)?.port();
+        let identity = identity_of(&settings, &accounts);
+        let mut map = epm::EndpointMap::new();
+        // An unspecified address lets the caller use the one that it asked (IPv6 has no floor).
+        let address = match settings.address {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        };
+        for served in beside_the_mapper(settings.netlogon) {
+            map.register(epm::MapEntry {
+                interface: served.syntax(),
+                object: Uuid::NIL,
+                address,
+                port,
+                annotation: format!("Bindback echo server {}", settings.name),
+            });
+        }
+        let principal = format!("host/{}", identity.dns_name);
+        let groups = AssociationGroups::new();
+        let shared = Shared { accounts: Arc::new(accounts), identity, principal, map, groups };
+        let ready_file = settings.ready_file;
+        Ok(Self { mapper, services, shared: Arc::new(shared), ready_file })
+    }
+
+    /// Where the interfaces listen.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn ports(&self) -> Result<(SocketAddr, SocketAddr), EchoError> {
+        let mapper = self.mapper.local_addr().map_err(EchoError::Address)?;
+        Ok((mapper, self.services.local_addr().map_err(EchoError::Address)?))
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// Signals cannot be received, or the ready file cannot be written.
+    pub async fn run(self) -> Result<(), EchoError> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(EchoError::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(EchoError::Signals)?;
+        if let Some(path) = &self.ready_file {
+            let (mapper, services) = self.ports()?;
+            write_ready(path, &format!("{mapper}\n{services}\n"))?;
+        }
+        let interfaces: Vec<Served> = self
+            .shared
+            .map
+            .entries()
+            .iter()
+            .filter_map(|entry| {
+                [Served::Echo, Served::Mgmt, Served::Netlogon]
+                    .into_iter()
+                    .find(|served| served.syntax() == entry.interface)
+            })
+            .collect();
+        let mapper = vec![Served::Mapper, Served::Mgmt];
+        tokio::select! {
+            () = serve(Arc::clone(&self.shared), self.mapper, mapper) => {}
+            () = serve(Arc::clone(&self.shared), self.services, interfaces) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for EchoServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EchoServer")
+            .field("identity", &self.shared.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+fn beside_the_mapper(with_netlogon: bool) -> Vec<Served> {
+    let mut served = vec![Served::Echo, Served::Mgmt];
+    if with_netlogon {
+        served.push(Served::Netlogon);
+    }
+    served
+}
+
+fn identity_of(settings: &EchoSettings, accounts: &AccountsFile) -> ServerIdentity {
+    let domain = settings.domain.clone().unwrap_or_else(|| accounts.domain().to_owned());
+    let computer = settings.name.to_uppercase();
+    let host = settings.name.to_lowercase();
+    let dns_name = match &settings.realm {
+        Some(realm) => format!("{host}.{}", realm.to_lowercase()),
+        None => host,
+    };
+    ServerIdentity { computer, domain, dns_name }
+}
+
+/// Whole or not at all: whoever waits for the file may read it at once.
+fn write_ready(path: &Path, text: &str) -> Result<(), EchoError> {
+    let failed = |source| EchoError::Ready { path: path.to_owned(), source };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    std::fs::write(&name, text).map_err(failed)?;
+    std::fs::rename(&name, path).map_err(failed)
+}
+
+async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Served>) {
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, as a rule: give others time to close some.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+            continue;
+        };
+        let association = shared.association(&interfaces, port);
+        let service =
+            Arc::new(Connection { shared: Arc::clone(&shared), interfaces: interfaces.clone() });
+        tokio::spawn(async move {
+            // What the peer did wrong is its own loss; the connection is closed either way.
+            let _ = serve_rpc(stream, association, service, IDLE).await;
+            drop(slot);
+        });
+    }
+}
+
+impl Shared {
+    fn association(self: &Arc<Self>, interfaces: &[Served], port: u16) -> ServerAssociation {
+        let rules = |served: &Served| InterfaceRules {
+            syntax: served.syntax(),
+            min_level: AuthLevel::None,
+        };
+        let shared = Arc::clone(self);
+        let config = ServerConfig {
+            interfaces: interfaces.iter().map(rules).collect(),
+            acceptor: Box::new(move |auth_type| shared.acceptor(auth_type)),
+            max_fragment: dcerpc::DEFAULT_FRAGMENT,
+            secondary_address: port.to_string(),
+            association_group: u32::from_le_bytes(random()) | 1,
+        };
+        ServerAssociation::new(config).with_groups(self.groups.clone())
+    }
+
+    /// Nobody may log on too: no interface here asks who calls.
+    fn acceptor(&self, auth_type: u8) -> Option<Box<dyn Acceptor>> {
+        let accounts = Arc::clone(&self.accounts);
+        let seed = AcceptSeed { server_challenge: random(), now: filetime_now() };
+        let acceptor = NtlmAcceptor::new(accounts, self.identity.clone(), seed).with_anonymous();
+        match auth_type {
+            ntlm::AUTH_TYPE => Some(Box::new(acceptor)),
+            spnego::AUTH_TYPE => {
+                let served: Vec<(Mechanism, Box<dyn Acceptor>)> =
+                    vec![(Mechanism::ntlm(), Box::new(acceptor))];
+                Some(Box::new(SpnegoAcceptor::new(served)))
+            }
+            _ => None,
+        }
+    }
+}
+
+struct Connection {
+    shared: Arc<Shared>,
+    interfaces: Vec<Served>,
+}
+
+impl RpcService for Connection {
+    async fn call(&self, request: RpcRequest) -> Result<Vec<u8>, u32> {
+        let RpcRequest { interface, opnum, stub, order, .. } = request;
+        match self.interfaces.get(interface) {
+            Some(Served::Mapper) => self.shared.map.dispatch(opnum, &stub, order),
+            Some(Served::Echo) => echo::dispatch(opnum, &stub, order),
+            Some(Served::Netlogon) => netlogon::dispatch(opnum, &stub, order, random()),
+            Some(Served::Mgmt) => {
+                let interfaces: Vec<SyntaxId> =
+                    self.interfaces.iter().map(|served| served.syntax()).collect();
+                let principal = &self.shared.principal;
+                let managed = mgmt::Managed { interfaces: &interfaces, principal };
+                managed.dispatch(opnum, &stub, order)
+            }
+            None => Err(dcerpc::status::NCA_UNK_IF),
+        }
+    }
+
+    fn authentication_failed(&self, claimed: Option<AccountName>, why: &SecurityError) {
+        let claimed = claimed.map_or_else(|| "somebody".to_owned(), |name| name.to_string());
+        let failure = why.logon_failure();
+        eprintln!("logon of {claimed} refused: {failure} (error {})", failure.win32());
+    }
+}
