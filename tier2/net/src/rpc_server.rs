@@ -71,6 +71,7 @@ pub async fn serve_rpc<S: RpcService>(
     let result = loop {
         // Who has not bound yet is nobody: many of them must not keep others out for long.
         let patience = if pump.machine.is_bound() { idle } else { idle.min(UNBOUND) };
+        let mut ended = None;
         tokio::select! {
             Some((call, answer)) = answered.recv() => {
                 let said = match answer {
@@ -83,7 +84,8 @@ pub async fn serve_rpc<S: RpcService>(
             progress = pump.drive() => match progress {
                 Ok(Progress::Received) => {}
                 Ok(Progress::Closed) => break Ok(()),
-                Err(error) => break Err(error),
+                // Why an identity was refused is told before the connection ends for it.
+                Err(error) => ended = Some(error),
             },
             Some(_) = calls.join_next(), if !calls.is_empty() => {}
             () = tokio::time::sleep(patience), if calls.is_empty() => break Ok(()),
@@ -103,6 +105,9 @@ pub async fn serve_rpc<S: RpcService>(
                 }
                 ServerEvent::Cancelled { .. } | ServerEvent::Broken { .. } => {}
             }
+        }
+        if let Some(error) = ended {
+            break Err(error);
         }
         if pump.machine.should_close() {
             break Ok(());

@@ -1,6 +1,7 @@
 //! Negotiation on the server side: sizes, groups, contexts, features.
 
 use super::fatal::Fatal;
+use super::identity::TYPE_NONE;
 use super::{Phase, ServerAssociation};
 use crate::error::RpcError;
 use crate::fragment::MIN_FRAGMENT;
@@ -52,6 +53,10 @@ impl ServerAssociation {
             return Ok(());
         };
         let call = pdu.call_id;
+        if pdu.auth.as_ref().is_some_and(|auth| auth.trailer.auth_type == TYPE_NONE) {
+            let error = RpcError::Protocol { detail: "a token of no mechanism" };
+            return Err(Fatal::fault(call, 0, status::ACCESS_DENIED, error).not_executed());
+        }
         let results = self.negotiate(&bind.contexts).map_err(|error| {
             Fatal::fault(call, 0, status::NCA_PROTO_ERROR, error).not_executed()
         })?;

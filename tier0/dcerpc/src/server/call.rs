@@ -42,13 +42,28 @@ impl ServerAssociation {
                 let error = RpcError::Protocol { detail: "fragments of two calls mixed" };
                 Err(Fatal::fault(call, context_id, status::NCA_PROTO_ERROR, error))
             }
-            None if !flags.has(PduFlags::FIRST) => {
-                let error =
-                    RpcError::Protocol { detail: "a fragment of a call that was not begun" };
-                Err(Fatal::fault(call_id, 0, status::NCA_PROTO_ERROR, error))
-            }
+            None if !flags.has(PduFlags::FIRST) => self.handle_stray(&frame),
             None => self.handle_first(frame),
         }
+    }
+
+    /// A fragment of a call that was not begun. Where calls may be mixed it is looked at as if it were a first one.
+    fn handle_stray(&mut self, frame: &Frame) -> Result<(), Fatal> {
+        let (call, mut context_id) = (frame.header().call_id, 0);
+        if matches!(self.phase, Phase::Bound { multiplex: true, .. }) {
+            context_id = frame.context_id();
+            if !self.contexts.contains_key(&context_id) {
+                let flags = PduFlags::DID_NOT_EXECUTE;
+                return self
+                    .send_fault(call, 0, status::NCA_UNK_IF, flags)
+                    .map_err(Fatal::silent);
+            }
+        }
+        if let (1.., Err(stranger)) = (context_id, self.identities.caller(frame.trailer())) {
+            return Err(refused(call, context_id, &stranger));
+        }
+        let error = RpcError::Protocol { detail: "a fragment of a call that was not begun" };
+        Err(Fatal::fault(call, context_id, status::NCA_PROTO_ERROR, error))
     }
 
     fn handle_first(&mut self, mut frame: Frame) -> Result<(), Fatal> {

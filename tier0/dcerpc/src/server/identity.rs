@@ -11,7 +11,7 @@ use crate::pdu::{AuthVerifier, NakReason, SecTrailer};
 use crate::status;
 
 /// Authentication type 0: none, which a trailer may not say.
-const TYPE_NONE: u8 = 0;
+pub(super) const TYPE_NONE: u8 = 0;
 
 /// Who the client is: several identities at once, each with a number of the client's choice.
 pub(super) struct Identities {
