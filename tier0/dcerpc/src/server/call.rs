@@ -54,9 +54,7 @@ impl ServerAssociation {
             context_id = frame.context_id();
             if !self.contexts.contains_key(&context_id) {
                 let flags = PduFlags::DID_NOT_EXECUTE;
-                return self
-                    .send_fault(call, 0, status::NCA_UNK_IF, flags)
-                    .map_err(Fatal::silent);
+                return self.send_fault(call, 0, status::NCA_UNK_IF, flags).map_err(Fatal::silent);
             }
         }
         if let (1.., Err(stranger)) = (context_id, self.identities.caller(frame.trailer())) {

@@ -71,7 +71,7 @@ fn vectors() -> Vec<(Pdu, &'static str)> {
         ),
         (
             Pdu::new(1, Body::BindNak(nak)),
-            "05000d0310000000 1800 0000 01000000 0900 02 0500 0501 00",
+            "05000d0310000000 1800 0000 01000000 0900 01 0500 000000",
         ),
         (
             Pdu { auth: verifier(0), ..Pdu::new(1, Body::Auth3) },

@@ -201,9 +201,12 @@ fn gss_wrap_ex_4_2_4_4() {
     let plain = bytes("50006c00610069006e007400650078007400");
     let mut sealed = plain.clone();
     let all = 0..sealed.len();
-    let signature = NtlmSession::initiator(&exported_session_key()).seal(&mut sealed, all.clone());
+    let signature =
+        NtlmSession::initiator(&exported_session_key(), true).seal(&mut sealed, all.clone());
     assert_eq!(to_hex(&sealed), "54e50165bf1936dc996020c1811b0f06fb5f");
     assert_eq!(to_hex(&signature), "010000007fb38ec5c55d497600000000");
-    NtlmSession::acceptor(&exported_session_key()).unseal(&mut sealed, all, &signature).unwrap();
+    NtlmSession::acceptor(&exported_session_key(), true)
+        .unseal(&mut sealed, all, &signature)
+        .unwrap();
     assert_eq!(sealed, plain);
 }
