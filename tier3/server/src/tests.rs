@@ -2,5 +2,8 @@
 
 mod access;
 mod bind_back;
+mod doctor;
 mod fixture;
 mod limits;
+mod link;
+mod queue;
