@@ -11,6 +11,8 @@ mod pump;
 mod resolve;
 mod rpc_client;
 mod rpc_server;
+#[cfg(test)]
+mod tests;
 
 pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
 pub use listen::{ListenError, listen};
