@@ -7,3 +7,4 @@ mod fixture;
 mod limits;
 mod link;
 mod queue;
+mod smtp;
