@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -136,6 +137,25 @@ fn run_timers(queue: &MailQueue) -> Arc<AtomicUsize> {
     wakeups
 }
 
+/// Ends the process when the test takes for ever: timers that spin never let go of its only thread, so that nothing
+/// on it could tell.
+struct Watchdog {
+    _alive: mpsc::Sender<()>,
+}
+
+impl Watchdog {
+    fn new() -> Self {
+        let (alive, gone) = mpsc::channel();
+        std::thread::spawn(move || {
+            if gone.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                eprintln!("the timers spin");
+                std::process::abort();
+            }
+        });
+        Self { _alive: alive }
+    }
+}
+
 /// Gives other tasks many turns: one that spins takes most of them. The test has one thread, so they all come.
 async fn settle() {
     for _ in 0..1000 {
@@ -147,7 +167,7 @@ async fn settle() {
 async fn timers_sleep_until_something_changes() {
     let folder = TempDir::new().unwrap();
     let (queue, _orders) = open(&folder);
-    let wakeups = run_timers(&queue);
+    let (_watchdog, wakeups) = (Watchdog::new(), run_timers(&queue));
     settle().await;
     assert_eq!(wakeups.load(Ordering::SeqCst), 1, "an empty queue has nothing to wait for");
 
@@ -171,7 +191,7 @@ async fn timers_sleep_until_something_changes() {
 async fn timers_wake_when_it_is_time_and_not_much_more_often() {
     let folder = TempDir::new().unwrap();
     let (queue, mut orders) = open(&folder);
-    let wakeups = run_timers(&queue);
+    let (_watchdog, wakeups) = (Watchdog::new(), run_timers(&queue));
     let life = SignedDuration::from_millis(30);
     let id = queue.accept(message(&queue, life, &[])).await.unwrap();
     queue.hop_failed(&west(), "connection refused");
