@@ -5,6 +5,7 @@
 //! peer keeps the layer where it stopped as data ([`RpcFailure`]), since the events and the
 //! doctor tell causes apart by it.
 
+mod chain;
 mod connect;
 mod listen;
 mod pump;
@@ -14,6 +15,7 @@ mod rpc_server;
 #[cfg(test)]
 mod tests;
 
+pub use chain::chain;
 pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
 pub use listen::{ListenError, listen};
 pub use pump::{Machine, Progress, Pump, PumpError};

@@ -25,5 +25,6 @@ mod smtp_listener;
 #[cfg(test)]
 mod tests;
 
+pub use facts::known_facts;
 pub use operations::Offline;
 pub use runtime::{ServeError, run};

@@ -83,7 +83,7 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     let (mut terminate, mut interrupt, mut reload) = signals()?;
     let (node, orders) = build_node(&config)?;
     let listeners = open_listeners(&config).inspect_err(|error| {
-        let detail = settings::chain(error);
+        let detail = net::chain(error);
         node.log(build::listen_failed(CANNOT_LISTEN, &config.rpc.listen.to_string(), &detail));
     })?;
     // A server that cannot read its own password would only find out at the first mail.

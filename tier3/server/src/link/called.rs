@@ -23,7 +23,7 @@ use super::channel::{Channel, ChannelEnd};
 use super::records::{self, BackFailure, Refusal};
 use crate::inbound;
 use crate::node::Node;
-use crate::settings::chain;
+use net::chain;
 
 /// How long the last pieces and the unbind of a finished association may take.
 const LEAVE: Duration = Duration::from_secs(5);
