@@ -70,9 +70,18 @@ impl Process {
 
     /// Octets of memory that are its own now (VmRSS of proc(5)).
     pub fn memory(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// Octets of memory that were its own at most so far (VmHWM of proc(5)).
+    pub fn peak_memory(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let line =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+            status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib * 1024)
     }

@@ -14,6 +14,9 @@ use crate::uuid::Uuid;
 /// is where widely used implementations begin.
 const FIRST_REFERENT: u32 = 0x0002_0000;
 
+/// The first referent identifier of results: above all that a request of a widely used client has.
+const FIRST_RESULT_REFERENT: u32 = 0x0102_0000;
+
 /// The byte order of integers, C706 14.2.5, format label octet 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ByteOrder {
@@ -330,6 +333,15 @@ impl NdrWriter {
     #[must_use]
     pub fn with_order(order: ByteOrder) -> Self {
         Self { writer: Writer::new(), order, next_referent: FIRST_REFERENT }
+    }
+
+    /// A writer for the results of a call whose parameters held full pointers.
+    ///
+    /// A full pointer's identifier names one thing in the whole call, C706 14.3.12.1: a result
+    /// that used an identifier of the request again would point at what the request sent.
+    #[must_use]
+    pub fn for_results(order: ByteOrder) -> Self {
+        Self { writer: Writer::new(), order, next_referent: FIRST_RESULT_REFERENT }
     }
 
     /// Writes zeros up to a multiple of `alignment` octets.

@@ -27,8 +27,11 @@ pub struct Dsn<'a> {
     pub report_id: &'a str,
     /// The identifier of the message that it is about.
     pub subject_id: &'a str,
-    /// Host name of the reporting MTA.
+    /// Host name of the MTA that writes the notification.
     pub reporting_mta: &'a str,
+    /// Name of the X.400 MTA that made the report, where it is another one; the writer is then
+    /// the gateway between the two (RFC 3464 2.2.2 and 2.2.3).
+    pub x400_mta: Option<&'a str>,
     /// The mail address that the notification is from.
     pub postmaster: &'a str,
     /// Who gets it: the message's reverse path.
@@ -133,7 +136,8 @@ pub fn build_dsn(dsn: &Dsn<'_>) -> Result<DsnMessage, MixerError> {
     if dsn.recipients.is_empty() {
         return Err(MixerError::NoRecipient);
     }
-    let addresses = [dsn.reverse_path, dsn.postmaster, dsn.reporting_mta];
+    let mta = dsn.x400_mta.unwrap_or_default();
+    let addresses = [dsn.reverse_path, dsn.postmaster, dsn.reporting_mta, mta];
     if !addresses.iter().all(|address| is_smtp_text(address)) {
         return Err(MixerError::NotForSmtp("address of a notification"));
     }
@@ -306,7 +310,14 @@ fn status_part(dsn: &Dsn<'_>, global: bool) -> Part {
         let decoded = from_xtext(envid).unwrap_or_else(|| ascii(envid));
         put_field(&mut out, "Original-Envelope-Id", &decoded);
     }
-    put_field(&mut out, "Reporting-MTA", &format!("dns; {}", ascii(dsn.reporting_mta)));
+    let writer = format!("dns; {}", ascii(dsn.reporting_mta));
+    match dsn.x400_mta {
+        Some(mta) => {
+            put_field(&mut out, "Reporting-MTA", &format!("x400; {}", ascii(mta)));
+            put_field(&mut out, "DSN-Gateway", &writer);
+        }
+        None => put_field(&mut out, "Reporting-MTA", &writer),
+    }
     if let Some(arrival) = dsn.arrival {
         put_field(&mut out, "Arrival-Date", &date(arrival));
     }

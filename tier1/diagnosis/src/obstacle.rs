@@ -141,19 +141,22 @@ impl<'a> Collector<'a> {
         if since(caller, called) {
             return false;
         }
+        let (actor, target) = match step {
+            Step::Call => (caller, called),
+            Step::BindBack => (called, caller),
+        };
         let waiting = self.view.backlog(caller, called);
         if waiting.is_some_and(|messages| messages > 0) {
-            return true;
+            // Mail that waits keeps a failure alive, but not a denial that both accounts have
+            // outlived, where the server that denied does not answer anybody now.
+            let outlived = trouble == Trouble::Denied && since(called, caller);
+            return !(outlived && self.view.alive(target) == Some(false));
         }
         // Whichever side calls, both accounts are checked and both ways are used; only the names may be others.
         if since(called, caller) && trouble != Trouble::Name {
             return false;
         }
         // No mail waits and live checks get through: it was another time's trouble.
-        let (actor, target) = match step {
-            Step::Call => (caller, called),
-            Step::BindBack => (called, caller),
-        };
         trouble == Trouble::Denied || waiting.is_none() || !self.view.road_is_open(actor, target)
     }
 

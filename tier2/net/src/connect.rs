@@ -11,6 +11,7 @@ use dcerpc::{
 use security::Initiator;
 use tokio::net::TcpStream;
 
+use crate::chain::chain;
 use crate::resolve::{ResolveError, Resolver};
 use crate::rpc_client::{BindError, CallError, RpcClient};
 
@@ -297,16 +298,4 @@ fn unresolved(target: &RpcTarget, error: &ResolveError) -> RpcFailure {
 
 fn binding(to: SocketAddr) -> String {
     format!("ncacn_ip_tcp:{}[{}]", to.ip(), to.port())
-}
-
-/// An error with what lies under it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut under = error.source();
-    while let Some(cause) = under {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        under = cause.source();
-    }
-    text
 }

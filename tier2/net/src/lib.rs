@@ -5,13 +5,17 @@
 //! peer keeps the layer where it stopped as data ([`RpcFailure`]), since the events and the
 //! doctor tell causes apart by it.
 
+mod chain;
 mod connect;
 mod listen;
 mod pump;
 mod resolve;
 mod rpc_client;
 mod rpc_server;
+#[cfg(test)]
+mod tests;
 
+pub use chain::chain;
 pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
 pub use listen::{ListenError, listen};
 pub use pump::{Machine, Progress, Pump, PumpError};

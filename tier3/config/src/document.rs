@@ -59,6 +59,15 @@ impl Source {
         Box::new(Fault { file: self.file.clone(), line, column, kind, what, way_out })
     }
 
+    /// Where the value of `section.key` begins, or the section when the key is on its default.
+    pub(crate) fn value_offset(&self, dotted: &str) -> Option<usize> {
+        let (section, key) = dotted.split_once('.')?;
+        let (name, item) = self.document.as_table().get_key_value(section)?;
+        let value = item.as_table_like().and_then(|table| table.get(key)).and_then(Item::span);
+        let span = value.or_else(|| item.span()).or_else(|| name.span())?;
+        Some(span.start)
+    }
+
     /// The table of a section that stands at most once; it reads as empty when the file leaves it out.
     pub(crate) fn section(&self, section: Section) -> TableReader<'_> {
         let found = self.document.as_table().get_key_value(section.name());
@@ -342,7 +351,7 @@ fn start(span: Option<std::ops::Range<usize>>) -> usize {
 }
 
 /// Line and column, both from 1, columns in characters.
-fn position(text: &str, at: usize) -> (usize, usize) {
+pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;

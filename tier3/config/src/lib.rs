@@ -22,6 +22,7 @@ mod fault;
 mod init;
 mod keys;
 mod load;
+mod locate;
 mod model;
 mod names;
 mod nearest;
@@ -37,6 +38,7 @@ mod tests;
 pub use fault::{ConfigError, Fault, FaultKind};
 pub use init::{Initialised, RANDOM_BYTES, init};
 pub use keys::{Fallback, KEYS, Key, Kind};
+pub use locate::locate;
 pub use model::{
     Admin, Association, Config, DEFAULT_FILE, Events, GlobalDomain, Mail, Mailboxes, NeighbourApi,
     OverrideAccount, Peer, Queue, Rpc, SYSTEM_FILE, Server, Smtp, StderrLevel,

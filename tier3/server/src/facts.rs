@@ -42,6 +42,13 @@ pub fn of_config(config: &Config) -> ServerFacts {
     }
 }
 
+/// What is known of a server of which only the configuration can be read.
+#[must_use]
+pub fn known_facts(config: &Config) -> ServerFacts {
+    let peers = config.peers.iter().map(|peer| of_peer(peer, &PeerHistory::default()));
+    ServerFacts { role: Role::Unread, peers: peers.collect(), ..of_config(config) }
+}
+
 /// The configured peers, and how it went last with each.
 #[must_use]
 pub fn of_peers(config: &Config, histories: &PeerHistories) -> Vec<PeerFacts> {

@@ -26,5 +26,6 @@ mod smtp_listener;
 #[cfg(test)]
 mod tests;
 
+pub use facts::known_facts;
 pub use operations::Offline;
 pub use runtime::{ServeError, run};

@@ -24,11 +24,14 @@ pub fn from_report(node: &Node, apdu: &[u8]) -> Result<Vec<u8>, String> {
     let report_id = report.envelope.identifier.to_string();
     let subject_id = report.content.subject.to_string();
     let made = report.envelope.trace.first().map(|first| first.supplied.arrival);
+    let trace = x400::internal_trace(&report.envelope.extensions).unwrap_or_default();
+    let reporter = trace.first().map(|first| first.mta_name.as_str());
     let original = report.content.returned_content.as_deref();
     let notification = mixer::build_dsn(&Dsn {
         report_id: &report_id,
         subject_id: &subject_id,
         reporting_mta: &config.server.host_name,
+        x400_mta: reporter.filter(|name| *name != config.server.name),
         postmaster: &format!("postmaster@{domain}"),
         reverse_path: &originator.reverse_path,
         envid: originator.envid.as_deref(),

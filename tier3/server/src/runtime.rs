@@ -34,8 +34,12 @@ const CANNOT_LISTEN: u32 = 1720;
 pub enum ServeError {
     #[error("the configuration cannot be used")]
     Config(#[from] ConfigError),
-    #[error("{}", .0)]
-    Listen(#[from] ListenError),
+    #[error("{place}: {error}")]
+    Listen {
+        /// File, line and column of the address or port.
+        place: String,
+        error: ListenError,
+    },
     #[error("the store under {} cannot be opened", path.display())]
     Store {
         path: PathBuf,
@@ -78,8 +82,8 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     let config = Config::load(file)?;
     let (mut terminate, mut interrupt, mut reload) = signals()?;
     let (node, orders) = build_node(&config)?;
-    let listeners = open_listeners(&config).await.inspect_err(|error| {
-        let detail = settings::chain(error);
+    let listeners = open_listeners(&config).inspect_err(|error| {
+        let detail = net::chain(error);
         node.log(build::listen_failed(CANNOT_LISTEN, &config.rpc.listen.to_string(), &detail));
     })?;
     // A server that cannot read its own password would only find out at the first mail.
@@ -151,19 +155,25 @@ fn make_folder(path: &Path) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Folder { path: path.to_owned(), source })
 }
 
-async fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
+fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
+    let placed = |error: ListenError| ServeError::Listen {
+        place: config::locate(&config.file, error.key()),
+        error,
+    };
     let mut smtp = Vec::new();
     for address in &config.smtp.listen {
-        smtp.push(listen("SMTP", "smtp.listen", *address).await?);
+        smtp.push(listen("SMTP", "smtp.listen", *address).map_err(placed)?);
     }
     let rpc = |port| SocketAddr::new(config.rpc.listen, port);
-    let mapper =
-        listen("the RPC endpoint mapper", "rpc.mapper_port", rpc(config.rpc.mapper_port)).await?;
-    let mta = listen("the MTA's RPC interface", "rpc.port", rpc(config.rpc.port)).await?;
+    let mapper = listen("the RPC endpoint mapper", "rpc.mapper_port", rpc(config.rpc.mapper_port))
+        .map_err(placed)?;
+    let mta =
+        listen("the MTA's RPC interface", "rpc.port", rpc(config.rpc.port)).map_err(placed)?;
     let admin = match (&config.admin.listen, &config.admin.token_file) {
         (Some(address), Some(file)) => {
             let token = config::read_secret(file)?;
-            let listener = listen("the administrative interface", "admin.listen", *address).await?;
+            let listener =
+                listen("the administrative interface", "admin.listen", *address).map_err(placed)?;
             Some((listener, token))
         }
         _ => None,

@@ -14,6 +14,7 @@ use smtp::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::mail_queue::AcceptError;
 use crate::node::Node;
@@ -42,13 +43,16 @@ impl Machine for Receiving {
     }
 }
 
-/// Serves one listening socket until the server stops.
+/// Serves one listening socket until the server stops and every dialogue has heard of it: a
+/// client that is cut off while its message is being kept would send it again.
 pub async fn run(node: Arc<Node>, listener: TcpListener) {
     let slots = Arc::new(Semaphore::new(MAX_DIALOGUES));
+    let mut dialogues = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = node.stopped() => return,
+            Some(_) = dialogues.join_next(), if !dialogues.is_empty() => continue,
+            () = node.stopped() => break,
         };
         let Ok((stream, peer)) = accepted else {
             // Out of file descriptors, as a rule: give others time to close some.
@@ -56,11 +60,13 @@ pub async fn run(node: Arc<Node>, listener: TcpListener) {
             continue;
         };
         let (node, slot) = (Arc::clone(&node), Arc::clone(&slots).try_acquire_owned());
-        tokio::spawn(async move {
+        dialogues.spawn(async move {
             serve(&node, stream, peer, slot.is_err()).await;
             drop(slot);
         });
     }
+    drop(listener);
+    while dialogues.join_next().await.is_some() {}
 }
 
 async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, busy: bool) {

@@ -2,5 +2,9 @@
 
 mod access;
 mod bind_back;
+mod doctor;
 mod fixture;
 mod limits;
+mod link;
+mod queue;
+mod smtp;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use admin::api::ProbeOrder;
 use admin::{Client, ClientError, Operations};
 use config::{Config, NeighbourApi, Peer};
-use diagnosis::{PeerFacts, ProbeFact, ProbeResult, Role, ServerFacts, Snapshot};
+use diagnosis::{ProbeFact, ProbeResult, Role, ServerFacts, Snapshot};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
@@ -96,39 +96,12 @@ async fn own(config: &Config) -> Seen {
             Err(why) => note = why,
         }
     }
-    Seen { facts: configured(config), client: None, check, note: Some(note) }
+    Seen { facts: server::known_facts(config), client: None, check, note: Some(note) }
 }
 
 async fn stored(config: &Config) -> Result<ServerFacts, String> {
     let store = backend::offline(config.clone()).map_err(|error| chain(error.as_ref()))?;
     store.facts().await.map_err(|error| chain(&error))
-}
-
-/// What the configuration alone says.
-fn configured(config: &Config) -> ServerFacts {
-    let peers = config.peers.iter().map(|peer| PeerFacts {
-        name: peer.name.clone(),
-        host: peer.host.clone(),
-        bind_back: Some(peer.bind_back.clone()),
-        mapper_port: peer.mapper_port,
-        account: peer.account.to_string(),
-        ..PeerFacts::default()
-    });
-    ServerFacts {
-        name: config.server.name.clone(),
-        role: Role::Unread,
-        config_path: Some(config.file.display().to_string()),
-        host_name: config.server.host_name.clone(),
-        bind_back_name: config.rpc.bind_back_name.clone(),
-        service_account: config.rpc.account.to_string(),
-        password_file: Some(config.rpc.password_file.display().to_string()),
-        rpc: config.rpc.listen.to_string(),
-        mapper_port: config.rpc.mapper_port,
-        rpc_port: config.rpc.port,
-        rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
-        peers: peers.collect(),
-        ..ServerFacts::default()
-    }
 }
 
 /// A neighbour through its API, with the token of this server's configuration and not with the service account, which may be what is broken.

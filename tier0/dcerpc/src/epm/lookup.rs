@@ -91,7 +91,7 @@ pub(super) fn encode_response(
     entries: &[LookupEntry<'_>],
     status: u32,
 ) -> Vec<u8> {
-    let mut writer = NdrWriter::with_order(order);
+    let mut writer = NdrWriter::for_results(order);
     writer.context_handle(handle);
     writer.count(entries.len());
     writer.u32(max_entries);

@@ -113,7 +113,7 @@ impl MapResponse {
     /// The stub of the response to a request with this `max_towers`.
     #[must_use]
     pub fn encode(&self, order: ByteOrder, max_towers: u32) -> Vec<u8> {
-        let mut writer = NdrWriter::with_order(order);
+        let mut writer = NdrWriter::for_results(order);
         writer.context_handle(&self.handle);
         writer.count(self.towers.len());
         writer.u32(max_towers);

@@ -27,6 +27,7 @@ fn dsn(recipients: &[DsnRecipient]) -> Dsn<'_> {
         report_id: "c=US;a= ;p=ORG;l=R-1",
         subject_id: "c=US;a= ;p=ORG;l=EAST-1",
         reporting_mta: "east.demo.test",
+        x400_mta: None,
         postmaster: "postmaster@east.test",
         reverse_path: "jo@east.test",
         envid: Some("E+2B1"),
@@ -94,6 +95,11 @@ fn the_status_fields() {
     let (message, recipient) = parts[1].1.split_once("\r\n\r\n").unwrap();
     let value = |block: &str, name: &str| header_value(block.as_bytes(), name);
     assert_eq!(value(message, "Reporting-MTA").unwrap(), "dns; east.demo.test");
+    assert_eq!(value(message, "DSN-Gateway"), None);
+    let foreign = Dsn { x400_mta: Some("WEST"), ..dsn(&recipients) };
+    let (_, foreign) = parsed(&build_dsn(&foreign).unwrap());
+    assert_eq!(value(&foreign[1].1, "Reporting-MTA").unwrap(), "x400; WEST");
+    assert_eq!(value(&foreign[1].1, "DSN-Gateway").unwrap(), "dns; east.demo.test");
     assert_eq!(value(message, "Original-Envelope-Id").unwrap(), "E+1");
     let expected = [
         ("Original-Recipient", "rfc822; Jo+X@west.test"),

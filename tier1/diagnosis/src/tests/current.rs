@@ -85,3 +85,32 @@ fn a_failure_that_left_no_mail_waiting_is_disproved_by_checks() {
     snapshot.checks[2].result = ProbeResult::Refused;
     assert!(!diagnose(&snapshot).is_healthy(), "a check failed");
 }
+
+#[test]
+fn silence_outweighs_a_denial_older_than_a_success_the_other_way() {
+    let mut snapshot = healthy();
+    snapshot.local = "WEST".to_owned();
+    *east(&mut snapshot) = ServerFacts {
+        name: "EAST".to_owned(),
+        host_name: "east.demo.test".to_owned(),
+        bind_back_name: "east-rpc.demo.test".to_owned(),
+        service_account: r"ORG\svc-east".to_owned(),
+        mapper_port: 40135,
+        ..ServerFacts::default()
+    };
+    west(&mut snapshot).role = Role::Local;
+    // At 60 EAST denied WEST, whose mail waits; at 80 EAST called WEST.
+    call_failed(west(&mut snapshot), Codes::own(5), Layer::Authentication);
+    west(&mut snapshot).peers[0].last_success_in = Some(at(80));
+    for (kind, target) in [
+        ("admin", "EAST"),
+        ("tcp-mapper", "east.demo.test:40135"),
+        ("tcp-mapper", "east-rpc.demo.test:40135"),
+    ] {
+        let refused = check(kind, target, ProbeResult::Refused);
+        snapshot.checks.push(ProbeFact { from: "WEST".to_owned(), ..refused });
+    }
+    let answer = diagnose(&snapshot);
+    assert!(!answer.undecided);
+    assert_eq!(answer.first().unwrap().cause, Cause::RemoteServerUnreachable);
+}

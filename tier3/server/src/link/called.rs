@@ -23,7 +23,7 @@ use super::channel::{Channel, ChannelEnd};
 use super::records::{self, BackFailure, Refusal};
 use crate::inbound;
 use crate::node::Node;
-use crate::settings::chain;
+use net::chain;
 
 /// How long the last pieces and the unbind of a finished association may take.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -50,6 +50,8 @@ pub(super) const ACCESS_DENIED: u32 = 5;
 pub(super) const SERVER_TOO_BUSY: u32 = 1723;
 /// Win32 `RPC_S_SERVER_UNAVAILABLE`.
 const SERVER_UNAVAILABLE: u32 = 1722;
+/// Win32 `RPC_S_SEC_PKG_ERROR`: this side has nothing to prove itself with. Not 1326: nobody refused a password.
+const SECURITY_PACKAGE: u32 = 1825;
 /// Win32 `ERROR_NOT_ENOUGH_QUOTA`: the locality table is full.
 const NOT_ENOUGH_QUOTA: u32 = 1816;
 
@@ -261,7 +263,15 @@ async fn bind_back(
         protocol_string,
     };
     let (account, password) = node.credentials_for(peer).await.map_err(|error| {
-        fail(None, at(FailureLayer::Authentication, 1326, chain(&error), target.protocol_string()))
+        fail(
+            None,
+            at(
+                FailureLayer::Authentication,
+                SECURITY_PACKAGE,
+                chain(&error),
+                target.protocol_string(),
+            ),
+        )
     })?;
     let opened = node.dialer().open(target, || node.initiator(&account, &password)).await;
     let client = match opened {

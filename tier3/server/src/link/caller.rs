@@ -19,7 +19,7 @@ use super::channel::{Channel, ChannelEnd};
 use super::records::{self, OutFailure, Silence};
 use crate::node::{ExpectedBindBack, Node, random};
 use crate::outbound;
-use crate::settings::chain;
+use net::chain;
 
 /// How long the peer may take to answer the P1 bind, and to take its leave.
 const HANDSHAKE: Duration = Duration::from_secs(30);

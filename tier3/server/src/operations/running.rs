@@ -197,8 +197,8 @@ impl Operations for Running {
 
     async fn reload(&self) -> Result<Reloaded, OperationError> {
         let old = self.node.config();
-        let fresh = Config::load(&old.file)
-            .map_err(|error| OperationError::Invalid(settings::chain(&error)))?;
+        let fresh =
+            Config::load(&old.file).map_err(|error| OperationError::Invalid(net::chain(&error)))?;
         let reloaded = compare(&old, &fresh);
         self.node
             .replace_config(fresh)

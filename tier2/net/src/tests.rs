@@ -1,0 +1,6 @@
+//! Machines over real connections on loopback.
+
+mod calls;
+mod dialer;
+mod fixture;
+mod pump;
