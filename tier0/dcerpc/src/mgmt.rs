@@ -88,7 +88,7 @@ impl Managed<'_> {
 /// The stub of the answer to `inq_if_ids`.
 #[must_use]
 pub fn encode_interfaces(interfaces: &[SyntaxId], order: ByteOrder) -> Vec<u8> {
-    let mut writer = NdrWriter::with_order(order);
+    let mut writer = NdrWriter::for_results(order);
     writer.pointer(true);
     writer.count(interfaces.len());
     writer.count(interfaces.len());

@@ -57,8 +57,7 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         name,
         netlogon: arguments.test_interface == Some(TestInterface::Netlogon),
         ready_file: arguments.ready_file,
-    })
-    .await?;
+    })?;
     let (mapper, interfaces) = server.ports()?;
     output.narrate(&format!("endpoint mapper and mgmt on {mapper}, echo and mgmt on {interfaces}"));
     server.run().await?;

@@ -106,12 +106,12 @@ impl EchoServer {
     ///
     /// # Errors
     /// The accounts file cannot be used, or a port cannot be opened.
-    pub async fn open(settings: EchoSettings) -> Result<Self, EchoError> {
+    pub fn open(settings: EchoSettings) -> Result<Self, EchoError> {
         let accounts = AccountsFile::read(&settings.accounts)?;
         let at = |port| SocketAddr::new(settings.address, port);
         let mapper =
-            listen("the RPC endpoint mapper", "--mapper-port", at(settings.mapper_port)).await?;
-        let services = listen("the RPC interfaces", "--address", at(0)).await?;
+            listen("the RPC endpoint mapper", "--mapper-port", at(settings.mapper_port))?;
+        let services = listen("the RPC interfaces", "--address", at(0))?;
         let port = services.local_addr().map_err(EchoError::Address)?.port();
         let identity = identity_of(&settings, &accounts);
         let mut map = epm::EndpointMap::new();
