@@ -21,19 +21,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// The password; without an option it is asked for at the terminal, twice.
+    /// A new password; without an option it is asked for at the terminal, twice.
     pub fn read(&self, account: &str) -> anyhow::Result<Password> {
-        if let Some(file) = &self.password_file {
-            return Ok(config::read_secret(file)?);
-        }
-        if let Some(name) = &self.password_env {
-            return match std::env::var(name) {
-                Ok(text) if !text.is_empty() => Ok(Password::new(text)),
-                _ => Err(Usage(format!(
-                    "the environment variable {name} holds no password; set it, or use --password-file FILE"
-                ))
-                .into()),
-            };
+        if let Some(given) = self.given()? {
+            return Ok(given);
         }
         let first = ask(&format!("New password of {account}: "))?;
         let second = ask("The same again: ")?;
@@ -44,6 +35,30 @@ impl Source {
             return Err(Usage("an empty password is none; nothing was changed".to_owned()).into());
         }
         Ok(first)
+    }
+
+    /// The password that an account has; without an option it is asked for at the terminal, once.
+    pub fn read_existing(&self, account: &str) -> anyhow::Result<Password> {
+        match self.given()? {
+            Some(given) => Ok(given),
+            None => ask(&format!("Password of {account}: ")),
+        }
+    }
+
+    fn given(&self) -> anyhow::Result<Option<Password>> {
+        if let Some(file) = &self.password_file {
+            return Ok(Some(config::read_secret(file)?));
+        }
+        let Some(name) = &self.password_env else {
+            return Ok(None);
+        };
+        match std::env::var(name) {
+            Ok(text) if !text.is_empty() => Ok(Some(Password::new(text))),
+            _ => Err(Usage(format!(
+                "the environment variable {name} holds no password; set it, or use --password-file FILE"
+            ))
+            .into()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod map;
 mod message;
 mod tower;
 
+pub use lookup::{Endpoint, LookupAnswer, encode_lookup};
 pub use map::{EndpointMap, MapEntry};
 pub use message::{MapRequest, MapResponse};
 pub use tower::{Floor, Tower};

@@ -20,5 +20,5 @@ pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
 pub use listen::{ListenError, listen};
 pub use pump::{Machine, Progress, Pump, PumpError};
 pub use resolve::{ResolveError, Resolved, Resolver, Source};
-pub use rpc_client::{CallError, Reply, RpcClient};
+pub use rpc_client::{BindError, CallError, Reply, RpcClient};
 pub use rpc_server::{RpcRequest, RpcService, serve_rpc};

@@ -38,7 +38,7 @@ pub struct Reply {
 
 /// Binding a connection failed after TCP stood.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BindError {
+pub enum BindError {
     #[error("the server does not take the bind")]
     Refused(#[source] BindRefusal),
     #[error("the connection failed while binding")]
@@ -75,8 +75,11 @@ impl Machine for ClientAssociation {
 }
 
 impl RpcClient {
-    /// Binds on a connected stream.
-    pub(crate) async fn bind(stream: TcpStream, config: ClientConfig) -> Result<Self, BindError> {
+    /// Binds on a connected stream; how long that may take is up to the caller.
+    ///
+    /// # Errors
+    /// The server refuses the bind, or the connection fails meanwhile.
+    pub async fn bind(stream: TcpStream, config: ClientConfig) -> Result<Self, BindError> {
         let lost = |error| BindError::Connection(PumpError::Io(error));
         let local = stream.local_addr().map_err(lost)?;
         let remote = stream.peer_addr().map_err(lost)?;

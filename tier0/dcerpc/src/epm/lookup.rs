@@ -2,7 +2,8 @@
 
 use wire::DecodeError;
 
-use super::message::write_tower;
+use super::MAX_ANSWERS;
+use super::message::{read_octets, write_tower};
 use super::tower::Tower;
 use crate::ndr::{ByteOrder, ContextHandle, NdrReader, NdrWriter};
 use crate::uuid::{SyntaxId, Uuid};
@@ -11,6 +12,7 @@ use crate::uuid::{SyntaxId, Uuid};
 const ANNOTATION: usize = 64;
 
 /// What a lookup asks for, C706 appendix O `inquiry_type`.
+const ALL: u32 = 0;
 const BY_INTERFACE: u32 = 1;
 const BY_OBJECT: u32 = 2;
 const BY_BOTH: u32 = 3;
@@ -76,6 +78,78 @@ impl LookupRequest {
     }
 }
 
+/// The question for every endpoint, going on behind `handle`, which is null at first.
+#[must_use]
+pub fn encode_lookup(order: ByteOrder, handle: &ContextHandle) -> Vec<u8> {
+    let mut writer = NdrWriter::with_order(order);
+    writer.u32(ALL);
+    writer.pointer(false);
+    writer.pointer(false);
+    writer.u32(ALL_VERSIONS);
+    writer.context_handle(handle);
+    writer.u32(u32::try_from(MAX_ANSWERS).unwrap_or(u32::MAX));
+    writer.into_vec()
+}
+
+/// One endpoint as a mapper knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The object; nil for every object.
+    pub object: Uuid,
+    /// The interface and the way to it.
+    pub tower: Tower,
+    /// What its owner calls it.
+    pub annotation: String,
+}
+
+/// The answer to [`encode_lookup`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookupAnswer {
+    /// Where to go on; null when nothing is left.
+    pub handle: ContextHandle,
+    /// The endpoints; those whose tower cannot be read are left out.
+    pub endpoints: Vec<Endpoint>,
+    /// The status, see [`crate::status`].
+    pub status: u32,
+}
+
+impl LookupAnswer {
+    /// Decodes the stub of the answer.
+    ///
+    /// # Errors
+    /// The stub is not one of `ept_lookup`.
+    pub fn decode(stub: &[u8], order: ByteOrder) -> Result<Self, DecodeError> {
+        let mut reader = NdrReader::new("ept_lookup response", stub, order);
+        let handle = reader.context_handle("entry_handle")?;
+        reader.u32("num_ents")?;
+        let max_count = reader.max_count("entries", usize::MAX)?;
+        let count = reader.actual_count("entries", max_count)?;
+        if count > MAX_ANSWERS {
+            return Err(reader.invalid("entries", "more entries than one answer may have"));
+        }
+        let mut heads = Vec::new();
+        for _ in 0..count {
+            reader.align(4)?;
+            let object = reader.uuid("object")?;
+            let points = reader.pointer("tower")?;
+            let length = reader.actual_count("annotation", ANNOTATION)?;
+            let octets = reader.octets("annotation", length)?;
+            let end = octets.iter().position(|octet| *octet == 0).unwrap_or(length);
+            let annotation = octets[..end].iter().copied().map(char::from).collect();
+            heads.push((object, points, annotation));
+        }
+        let mut endpoints = Vec::new();
+        for (object, _, annotation) in heads.into_iter().filter(|(_, points, _)| *points) {
+            // Other protocols have towers of their own kinds.
+            if let Ok(tower) = Tower::decode(read_octets(&mut reader)?) {
+                endpoints.push(Endpoint { object, tower, annotation });
+            }
+        }
+        let status = reader.u32("status")?;
+        Ok(Self { handle, endpoints, status })
+    }
+}
+
 /// One entry of the answer.
 pub(super) struct LookupEntry<'a> {
     pub(super) object: Uuid,
@@ -97,6 +171,8 @@ pub(super) fn encode_response(
     writer.u32(max_entries);
     writer.actual_count(entries.len());
     for entry in entries {
+        // Each entry is aligned as its widest member is.
+        writer.align(4);
         writer.uuid(entry.object);
         writer.pointer(true);
         // A fixed varying string: offset and actual count, no maximum.
@@ -123,6 +199,8 @@ fn annotation(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -146,6 +224,32 @@ mod tests {
         assert!(!request.wants(&SyntaxId { major: 4, ..syntax }, Uuid::NIL));
         for end in 0..stub.len() {
             LookupRequest::decode(&stub[..end], ByteOrder::Little).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn answers_there_and_back() {
+        let entry = |port, annotation| LookupEntry {
+            object: Uuid::NIL,
+            tower: Tower::tcp(crate::epm::INTERFACE, Ipv4Addr::LOCALHOST, port),
+            annotation,
+        };
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            let entries = [entry(1, "one"), entry(2, ""), entry(3, "three")];
+            let stub = encode_response(order, 10, &ContextHandle::NULL, &entries, 0);
+            let answer = LookupAnswer::decode(&stub, order).unwrap();
+            let found: Vec<_> = answer
+                .endpoints
+                .iter()
+                .map(|found| (found.tower.port().unwrap(), found.annotation.as_str()))
+                .collect();
+            assert_eq!(found, [(1, "one"), (2, ""), (3, "three")]);
+            for end in 0..stub.len() {
+                LookupAnswer::decode(&stub[..end], order).unwrap_err();
+            }
+            let question = encode_lookup(order, &ContextHandle::NULL);
+            let request = LookupRequest::decode(&question, order).unwrap();
+            assert!(request.wants(&SyntaxId::NDR, Uuid::NIL));
         }
     }
 

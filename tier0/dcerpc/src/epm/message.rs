@@ -137,10 +137,15 @@ impl MapResponse {
 
 /// `twr_t`: a conformant structure, so its maximum count stands before its length.
 pub(super) fn read_tower(reader: &mut NdrReader<'_>) -> Result<Tower, DecodeError> {
+    Tower::decode(read_octets(reader)?)
+}
+
+/// The octets of a tower, whatever is in them.
+pub(super) fn read_octets<'a>(reader: &mut NdrReader<'a>) -> Result<&'a [u8], DecodeError> {
     let max_count = reader.max_count("tower_octet_string", MAX_TOWER)?;
     let length = reader.max_count("tower_length", max_count)?;
     let octets = reader.octets("tower_octet_string", max_count)?;
-    Tower::decode(octets.get(..length).unwrap_or_default())
+    Ok(octets.get(..length).unwrap_or_default())
 }
 
 pub(super) fn write_tower(writer: &mut NdrWriter, tower: &Tower) {

@@ -20,6 +20,11 @@ const UUID_FLOOR: u8 = 0x0d;
 const CONNECTION_ORIENTED: u8 = 0x0b;
 const TCP: u8 = 0x07;
 const IP: u8 = 0x09;
+/// Those of other ways that Windows lists, MS-RPCE 2.2.1.2.2 and 2.1.
+const NAMED_PIPE: u8 = 0x0f;
+const LOCAL_NAME: u8 = 0x10;
+const NETBIOS: u8 = 0x11;
+const HTTP: u8 = 0x1f;
 
 /// One floor of a tower.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +102,41 @@ impl Tower {
     pub fn is_tcp(&self) -> bool {
         matches!(self.floors.get(2), Some(Floor::ConnectionOriented(_)))
             && matches!(self.floors.get(3), Some(Floor::Tcp(_)))
+    }
+
+    /// The way to the interface as string bindings write it, MS-RPCE 2.2.1.1: protocol, address, endpoint.
+    ///
+    /// `asked` stands where the tower leaves the address to whoever asks; none for a way that has no name here.
+    #[must_use]
+    pub fn binding(&self, asked: &str) -> Option<String> {
+        let text = |floor: Option<&Floor>, wanted: u8| match floor {
+            Some(Floor::Other { protocol, data }) if protocol.first() == Some(&wanted) => {
+                let end = data.iter().position(|octet| *octet == 0).unwrap_or(data.len());
+                Some(data[..end].iter().copied().map(char::from).collect::<String>())
+            }
+            _ => None,
+        };
+        let address = |address: Option<Ipv4Addr>| {
+            address.map_or_else(|| asked.to_owned(), |address| address.to_string())
+        };
+        let (third, fourth) = (self.floors.get(3), self.floors.get(4));
+        match third {
+            Some(Floor::Tcp(port)) if self.is_tcp() => {
+                Some(format!("ncacn_ip_tcp:{}[{port}]", address(self.address())))
+            }
+            Some(Floor::Other { protocol, data }) if protocol.first() == Some(&HTTP) => {
+                let port = u16::from_be_bytes(*data.first_chunk::<2>()?);
+                Some(format!("ncacn_http:{}[{port}]", address(self.address())))
+            }
+            _ => {
+                if let Some(pipe) = text(third, NAMED_PIPE) {
+                    let host = text(fourth, NETBIOS).unwrap_or_default();
+                    return Some(format!("ncacn_np:{host}[{pipe}]"));
+                }
+                let name = text(third, LOCAL_NAME)?;
+                Some(format!("ncalrpc:[{name}]"))
+            }
+        }
     }
 
     /// Decodes the octets of a tower.
@@ -225,5 +265,34 @@ mod tests {
         assert!(!tower.is_tcp());
         assert_eq!(tower.encode(), octets);
         Tower::decode(&[17, 0]).unwrap_err();
+    }
+
+    #[test]
+    fn bindings_as_people_write_them() {
+        let syntax = [Floor::Syntax(crate::epm::INTERFACE), Floor::Syntax(SyntaxId::NDR)];
+        let other =
+            |octet: u8, data: &[u8]| Floor::Other { protocol: vec![octet], data: data.to_vec() };
+        let tower = |rest: &[Floor]| Tower { floors: [&syntax[..], rest].concat() };
+        let binding = |rest: &[Floor]| tower(rest).binding("east");
+        let connected = Floor::ConnectionOriented(0);
+        let ip = Floor::Ip(Ipv4Addr::UNSPECIFIED);
+        assert_eq!(
+            binding(&[connected.clone(), Floor::Tcp(135), ip.clone()]).unwrap(),
+            "ncacn_ip_tcp:east[135]"
+        );
+        assert_eq!(
+            binding(&[connected.clone(), other(HTTP, &[2, 0x51]), ip]).unwrap(),
+            "ncacn_http:east[593]"
+        );
+        assert_eq!(
+            binding(&[connected, other(NAMED_PIPE, b"\\pipe\\lsass\0"), other(NETBIOS, b"EAST\0")])
+                .unwrap(),
+            "ncacn_np:EAST[\\pipe\\lsass]"
+        );
+        assert_eq!(
+            binding(&[other(0x0c, &[0, 0]), other(LOCAL_NAME, b"epmapper\0")]).unwrap(),
+            "ncalrpc:[epmapper]"
+        );
+        assert_eq!(binding(&[]), None);
     }
 }

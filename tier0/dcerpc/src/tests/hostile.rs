@@ -104,13 +104,8 @@ fn fragments_without_end_are_ended() {
     let limits = Limits::default();
     let request = |call, flags, stub: &[u8]| {
         let stub = stub.to_vec();
-        let body = Body::Request(Request {
-            alloc_hint: 0,
-            context_id: 0,
-            opnum: 0,
-            object: None,
-            stub,
-        });
+        let body =
+            Body::Request(Request { alloc_hint: 0, context_id: 0, opnum: 0, object: None, stub });
         Pdu { flags, ..Pdu::new(call, body) }.encode().unwrap()
     };
     pair.server.handle_bytes(&request(2, PduFlags::FIRST, &[])).unwrap();

@@ -109,8 +109,7 @@ impl EchoServer {
     pub fn open(settings: EchoSettings) -> Result<Self, EchoError> {
         let accounts = AccountsFile::read(&settings.accounts)?;
         let at = |port| SocketAddr::new(settings.address, port);
-        let mapper =
-            listen("the RPC endpoint mapper", "--mapper-port", at(settings.mapper_port))?;
+        let mapper = listen("the RPC endpoint mapper", "--mapper-port", at(settings.mapper_port))?;
         let services = listen("the RPC interfaces", "--address", at(0))?;
         let port = services.local_addr().map_err(EchoError::Address)?.port();
         let identity = identity_of(&settings, &accounts);

@@ -2,7 +2,16 @@
 
 mod accounts_file;
 mod echo_server;
+mod endpoints;
 mod netlogon;
+mod ping;
+mod steps;
+#[cfg(test)]
+mod tests;
 
 pub use accounts_file::{AccountsFile, AccountsFileError};
+pub use dcerpc::{AuthLevel, SyntaxId, Uuid};
 pub use echo_server::{EchoError, EchoServer, EchoSettings};
+pub use endpoints::{EndpointRow, endpoints};
+pub use ping::{Caller, Mechanisms, PingSettings, ping};
+pub use steps::{Step, StepResult, interface_name};

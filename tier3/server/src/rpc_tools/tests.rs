@@ -1,0 +1,133 @@
+//! The client's steps against the echo server, on loopback.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use identity::Password;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+const ACCOUNT: &str = "EAST\\ann";
+
+struct Running {
+    mapper_port: u16,
+    task: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn start() -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let accounts = folder.path().join("accounts");
+    std::fs::write(&accounts, format!("{ACCOUNT}:right\n")).unwrap();
+    std::fs::set_permissions(&accounts, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let server = EchoServer::open(EchoSettings {
+        address: "127.0.0.1".parse().unwrap(),
+        mapper_port: 0,
+        accounts,
+        domain: None,
+        realm: Some("EAST.TEST".to_owned()),
+        name: "echo".to_owned(),
+        netlogon: true,
+        ready_file: Some(folder.path().join("ready")),
+    })
+    .unwrap();
+    let mapper_port = server.ports().unwrap().0.port();
+    let task = tokio::spawn(async move { server.run().await.unwrap() });
+    Running { mapper_port, task, _folder: folder }
+}
+
+fn settings(running: &Running, interface: Option<SyntaxId>) -> PingSettings {
+    PingSettings {
+        host: "127.0.0.1".to_owned(),
+        port: None,
+        mapper_port: running.mapper_port,
+        interface,
+        caller: None,
+        count: 2,
+        patience: Duration::from_secs(10),
+    }
+}
+
+fn told(steps: &[Step]) -> Vec<(&'static str, StepResult, u32)> {
+    steps.iter().map(|step| (step.step, step.result, step.code)).collect()
+}
+
+#[tokio::test]
+async fn every_mechanism_and_level_gets_through() {
+    let running = start();
+    let ok = |step| (step, StepResult::Ok, 0);
+    let steps = ping(&settings(&running, None)).await;
+    assert_eq!(told(&steps), ["name", "tcp", "bind", "call", "call"].map(ok));
+    for mechanisms in [Mechanisms::Ntlm, Mechanisms::Negotiate] {
+        for level in
+            [AuthLevel::Connect, AuthLevel::Packet, AuthLevel::Integrity, AuthLevel::Privacy]
+        {
+            let caller = Caller {
+                account: ACCOUNT.parse().unwrap(),
+                password: Password::from("right"),
+                mechanisms,
+                level,
+            };
+            let settings = PingSettings {
+                caller: Some(caller),
+                ..settings(&running, Some(dcerpc::echo::INTERFACE))
+            };
+            let steps = ping(&settings).await;
+            let way = ["name", "tcp", "bind", "mapper", "tcp", "bind", "call", "call"];
+            assert_eq!(told(&steps), way.map(ok), "{mechanisms:?} {level:?} {steps:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_it_stops_is_told() {
+    let running = start();
+    for mechanisms in [Mechanisms::Ntlm, Mechanisms::Negotiate] {
+        let caller = Caller {
+            account: ACCOUNT.parse().unwrap(),
+            password: Password::from("wrong"),
+            mechanisms,
+            level: AuthLevel::Privacy,
+        };
+        let steps = ping(&PingSettings { caller: Some(caller), ..settings(&running, None) }).await;
+        let last = told(&steps).pop().unwrap();
+        assert_eq!(last, ("authentication", StepResult::Denied, 5), "{steps:?}");
+    }
+    let unknown = SyntaxId::new(dcerpc::well_known::ORIGINAL_MTA, 1, 0);
+    let steps = ping(&settings(&running, Some(unknown))).await;
+    assert_eq!(told(&steps).pop().unwrap(), ("mapper", StepResult::Refused, 1753));
+    assert!(steps.last().unwrap().target.contains("Exchange MTA"));
+    let steps = ping(&PingSettings {
+        port: Some(running.mapper_port),
+        ..settings(&running, Some(unknown))
+    })
+    .await;
+    assert_eq!(told(&steps).pop().unwrap(), ("bind", StepResult::Refused, 1717));
+    let steps =
+        ping(&PingSettings { host: "no.such.host.invalid".to_owned(), ..settings(&running, None) })
+            .await;
+    assert_eq!(told(&steps), [("name", StepResult::Error, 1722)]);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let steps = ping(&PingSettings { port: Some(closed), ..settings(&running, None) }).await;
+    assert_eq!(told(&steps).pop().unwrap(), ("tcp", StepResult::Refused, 1722));
+}
+
+#[tokio::test]
+async fn endpoints_are_listed_with_their_names() {
+    let running = start();
+    let (steps, rows) = endpoints("127.0.0.1", running.mapper_port, Duration::from_secs(10)).await;
+    assert!(steps.iter().all(|step| step.result == StepResult::Ok), "{steps:?}");
+    let names: Vec<_> = rows.iter().filter_map(|row| row.name).collect();
+    assert_eq!(names.len(), 3);
+    assert!(names.iter().any(|name| name.contains("rpcecho")), "{names:?}");
+    let binding = rows[0].binding.as_deref().unwrap();
+    assert!(binding.starts_with("ncacn_ip_tcp:127.0.0.1["), "{binding}");
+}
