@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dcerpc::status::{ACCESS_DENIED, NCA_OP_RNG_ERROR};
+use dcerpc::status::{ACCESS_DENIED, NCA_OP_RNG_ERROR, NCA_PROTO_ERROR};
 use dcerpc::{AuthLevel, SyntaxId, mgmt};
 use identity::{AccountName, Password};
 use net::{CallError, RpcClient};
@@ -109,6 +109,12 @@ fn told(error: &CallError, known: bool) -> Stop {
     if stop.code == ACCESS_DENIED && known {
         stop.text = format!(
             "{}: the server does not take this account or its password, or not for this interface at this level",
+            stop.text
+        );
+        stop.step = Some("authentication");
+    } else if known && matches!(error, CallError::Fault { status: NCA_PROTO_ERROR }) {
+        stop.text = format!(
+            "{}: so Samba answers at the first call where it does not take the account or its password",
             stop.text
         );
         stop.step = Some("authentication");

@@ -4,7 +4,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use dcerpc::status::{ACCESS_DENIED, ENDPOINT_NOT_REGISTERED, SERVER_UNAVAILABLE, Status};
+use dcerpc::status::{
+    ACCESS_DENIED, ENDPOINT_NOT_REGISTERED, SEC_PKG_ERROR, SERVER_UNAVAILABLE, Status,
+};
 use dcerpc::{
     AuthLevel, BindRefusal, ByteOrder, ClientConfig, DEFAULT_FRAGMENT, RpcError, SyntaxId, epm,
     well_known,
@@ -197,7 +199,10 @@ fn level_name(level: AuthLevel) -> &'static str {
 }
 
 fn bind_stop(error: &BindError, layer: &'static str) -> Stop {
-    let text = chain(error);
+    let mut text = chain(error);
+    if matches!(error, BindError::Refused(refusal) if refusal.win32() == SEC_PKG_ERROR) {
+        text.push_str("; so Samba answers where it does not take the account or its password");
+    }
     let (result, code, step) = match error {
         BindError::Refused(refusal) => {
             let code = refusal.win32();
