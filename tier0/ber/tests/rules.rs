@@ -157,7 +157,8 @@ fn a_value_that_is_cut_short_shows_what_is_there() {
     assert_eq!((inner.element.offset, inner.element.contents()), (5, &bytes("04")[..]));
     assert_eq!(children.next_partial().unwrap(), None);
     // An indefinite length without its end.
-    let open = decode_partial("test", &bytes("3080020105")).unwrap();
+    let endless = bytes("3080020105");
+    let open = decode_partial("test", &endless).unwrap();
     assert!(open.fault.is_some());
     assert_eq!(open.element.contents(), bytes("020105"));
 }
