@@ -56,6 +56,8 @@ enum Command {
     Network(commands::network::Arguments),
     /// Say why mail is stopped, and what to do about it
     Doctor(commands::doctor::Arguments),
+    /// Show what X.400 octets say
+    X400(commands::x400::Arguments),
 }
 
 /// What a command works with.
@@ -109,6 +111,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
+            Command::X400(arguments) => commands::x400::run(arguments, output),
         }
     })
 }
@@ -155,6 +158,7 @@ mod tests {
             "queue retry --all --json",
             "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
             "doctor -v --json",
+            "x400 decode exchange.pcapng --json --passwords",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {

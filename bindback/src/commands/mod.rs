@@ -12,3 +12,4 @@ pub mod queue;
 mod reload;
 pub mod send;
 pub mod serve;
+pub mod x400;
