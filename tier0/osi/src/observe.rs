@@ -329,3 +329,120 @@ fn range_in(outer: &[u8], inner: &[u8]) -> Option<Range<usize>> {
     let end = start.checked_add(inner.len())?;
     (end <= outer.len()).then_some(start..end)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The captured TSDUs of an association in normal mode, then in X.410 mode.
+    const CONNECT: &str = "0dc0011c0a090407727573746d74610b0f170d3236313132323036343730305a05091301001601021a01001402024934025331c18d31818aa003800101a2818282025031a433300f020101060452010001300406025101300f02010306045600020c300406025101300f02010506045600020730040602510161473045020101a040603e80020780a106060456000106be30282e020103a029b027800101810103820100a31ca01ab018a116800a4d54412d454444442d31a1081606736563726574";
+    const ACCEPT: &str = "0ea7011c09090407706565726d74610b0f170d3236313132323036343730305a05091301001601021a010014020249c1783176a003800101a26fa51b3007800100810251013007800100810251013007800100810251016150304e020101a049614780020780a106060456000106a203020100a305a103020100be2d282b020103a026b124800101810103a21ca01ab118a116800a4d54412d4c4646462d31a1081606736563726574";
+    const X410_CONNECT: &str = "0d64011c0a090407727573746d74610b0f170d3236313132323036343730305a05091301001601011a01001402024934025331c131312fa003800100a128800101810103820100a31aa018a116800a4d54412d454444442d31a108160673656372657484010c";
+    const X410_ACCEPT: &str = "0e5a011c09090407706565726d74610b0f170d3236313132323036343730305a05091301001601011a010014020249c12b3129a003800100a122800101810103a21aa018a116800a4d54412d454444442d31a1081606736563726574";
+    const START: &str = "01002d052903020101";
+    const MINOR: &str = "010031032a0131";
+    const END: &str = "010029032a0132";
+
+    fn traced(octets: &[u8], place: usize) -> Traced {
+        let mut traced = Traced::default();
+        traced.push(octets, place);
+        traced
+    }
+
+    fn hex(text: &str, place: usize) -> Traced {
+        traced(&wire::from_hex(text).unwrap(), place)
+    }
+
+    fn exchange(connect: &str, accept: &str, wrap: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Observed> {
+        let mut observer = Observer::default();
+        let segment =
+            |octets: &[u8], place| traced(&[&[1, 0, 1, 0], &wrap(octets)[..]].concat(), place);
+        let mut seen = Vec::new();
+        for (sender, tsdu) in [
+            (Sender::Initiator, hex(connect, 1000)),
+            (Sender::Responder, hex(accept, 2000)),
+            (Sender::Initiator, hex(START, 3000)),
+            (Sender::Initiator, segment(b"\x30\x03\x02", 4000)),
+            (Sender::Initiator, hex(MINOR, 5000)),
+            (Sender::Initiator, segment(b"\x01\x05", 6000)),
+            (Sender::Initiator, hex(END, 7000)),
+            (Sender::Initiator, hex(START, 8000)),
+            (Sender::Initiator, segment(b"half", 9000)),
+        ] {
+            seen.extend(observer.handle_tsdu(sender, &tsdu));
+        }
+        seen.extend(observer.finish());
+        seen
+    }
+
+    fn check(seen: &[Observed]) {
+        let kinds: Vec<Carried> = seen.iter().map(|one| one.what).collect();
+        let expected = [Carried::BindArgument, Carried::BindResult, Carried::Apdu, Carried::Part];
+        assert_eq!(kinds, expected);
+        let [argument, _, apdu, half] = seen else { panic!("four") };
+        assert!(argument.octets.octets().windows(10).any(|part| part == b"MTA-EDDD-1"));
+        assert_eq!(apdu.octets.octets(), b"\x30\x03\x02\x01\x05");
+        let place = apdu.octets.place(2);
+        assert_eq!(apdu.octets.place(1) + 1, place);
+        // The second segment stands at the end of its TSDU.
+        assert_eq!(apdu.octets.place(3), place - 4000 + 6000 - 2);
+        assert_eq!(half.octets.octets(), b"half");
+    }
+
+    #[test]
+    fn normal_mode() {
+        let wrap = |octets: &[u8]| {
+            crate::presentation::wrap_octets(
+                &[],
+                crate::presentation::ContextId(3),
+                octets.len(),
+                |out| out.extend_from_slice(octets),
+            )
+        };
+        check(&exchange(CONNECT, ACCEPT, wrap));
+    }
+
+    #[test]
+    fn x410_mode() {
+        check(&exchange(X410_CONNECT, X410_ACCEPT, <[u8]>::to_vec));
+    }
+
+    #[test]
+    fn strangers_are_left_alone() {
+        let mut observer = Observer::default();
+        // Remote Desktop's first TSDU, and a session connect without RTSE in it.
+        let mcs = hex("7f658201be0401", 0);
+        assert_eq!(observer.handle_tsdu(Sender::Initiator, &mcs), None);
+        let other = hex("0d0cc10a3108a003800101a2018002", 0);
+        assert_eq!(observer.handle_tsdu(Sender::Initiator, &other), None);
+        let garbage = hex("ffff", 0);
+        assert_eq!(observer.handle_tsdu(Sender::Initiator, &garbage), None);
+    }
+
+    #[test]
+    fn every_truncation_and_bent_octet_is_survived() {
+        for text in [CONNECT, ACCEPT, X410_CONNECT, X410_ACCEPT, START] {
+            let octets = wire::from_hex(text).unwrap();
+            for at in 0..octets.len() {
+                let mut observer = Observer::default();
+                let _ = observer.handle_tsdu(Sender::Initiator, &traced(&octets[..at], 0));
+                let mut bent = octets.clone();
+                bent[at] ^= 0xff;
+                let _ = observer.handle_tsdu(Sender::Responder, &traced(&bent, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn runs_of_octets_keep_their_places() {
+        let mut whole = Traced::default();
+        whole.push(b"abc", 10);
+        whole.push(b"de", 13);
+        whole.push(b"fg", 50);
+        let part = whole.part(2..6);
+        assert_eq!(part.octets(), b"cdef");
+        assert_eq!([0, 1, 2, 3, 4].map(|at| part.place(at)), [12, 13, 14, 50, 51]);
+        assert_eq!(whole.part(5..99).octets(), b"fg");
+        assert_eq!(whole.part(9..99).octets(), b"");
+    }
+}

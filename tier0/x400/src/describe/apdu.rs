@@ -9,9 +9,11 @@ use super::p22::{IPM, IPN};
 use super::p772::EXTENSION_ARC;
 use super::schema::Type;
 use super::value::{Fault, Member, Node, Value};
-use super::walk::{UNKNOWN, Walk};
+use super::walk::{MAX_NODES, UNKNOWN, Walk};
 
 const WHAT: &str = "APDU";
+/// Elements in a row that are no APDU; whoever has seen so many looks at another sort of file.
+const MAX_UNKNOWN: usize = 100;
 /// `IPMIdentifier`, which every content of P2, P22 and P772 holds first.
 const IPM_IDENTIFIER: Tag = Tag::application(11);
 /// Content types of X.420 and STANAG 4406 as object identifiers.
@@ -99,16 +101,25 @@ pub fn describe(
     hint: Option<Kind>,
     place: &dyn Fn(usize) -> usize,
 ) -> Vec<Described> {
-    let mut all = Vec::new();
-    let mut from = 0;
+    let mut all: Vec<Described> = Vec::new();
+    let (mut from, mut nodes, mut unknown) = (0, 0, 0);
     while from < octets.len() {
+        if let Some(last) = all.last_mut()
+            && (unknown == MAX_UNKNOWN || nodes > MAX_NODES)
+        {
+            let what = "what follows is not shown".to_owned();
+            last.faults.push(Fault { offset: place(from), what });
+            break;
+        }
         let rest = &octets[from..];
         let start = from;
         let here = |offset: usize| place(start + offset);
         match decode_partial(WHAT, rest) {
             Ok(partial) => {
                 from += partial.element.raw.len();
-                apdu(partial, hint, &here, &mut all);
+                let first = all.len();
+                apdu(partial, hint, &here, &mut nodes, &mut all);
+                unknown += usize::from(all[first].kind == Kind::Unknown);
             }
             Err(error) => {
                 let what = format!("{}: {}", error.field, error.kind);
@@ -135,12 +146,13 @@ fn apdu(
     partial: Partial<'_>,
     hint: Option<Kind>,
     place: &dyn Fn(usize) -> usize,
+    nodes: &mut usize,
     all: &mut Vec<Described>,
 ) {
     let (partial, hint) = unwrap(partial, hint);
     let element = partial.element;
     let kind = classify(&element, hint);
-    let described = tree(kind, partial, place);
+    let described = tree(kind, partial, place, nodes);
     let content_kind = |octets: &[u8]| content_kind(&described, octets);
     let content = content(kind, &element).and_then(|content| {
         let pieces = Pieces::of(content)?;
@@ -151,16 +163,21 @@ fn apdu(
         let holder = all.len() - 1;
         let here = |offset: usize| place(pieces.place(offset));
         let described = match decode_partial(WHAT, &pieces.octets) {
-            Ok(partial) => tree(kind, partial, &here),
+            Ok(partial) => tree(kind, partial, &here, nodes),
             Err(_) => return,
         };
         all.push(Described { content_of: Some(holder), ..described });
     }
 }
 
-fn tree(kind: Kind, partial: Partial<'_>, place: &dyn Fn(usize) -> usize) -> Described {
+fn tree(
+    kind: Kind,
+    partial: Partial<'_>,
+    place: &dyn Fn(usize) -> usize,
+    nodes: &mut usize,
+) -> Described {
     let element = partial.element;
-    let mut walk = Walk::new(place);
+    let mut walk = Walk::new(place, *nodes);
     let mut fields = if kind == Kind::Unknown {
         walk.fault(element.offset, "not an APDU or content that is known");
         walk.unknown(&element)
@@ -174,6 +191,7 @@ fn tree(kind: Kind, partial: Partial<'_>, place: &dyn Fn(usize) -> usize) -> Des
         let value = Value::Object(vec![Member { name: UNKNOWN, node: list }]);
         fields = Node { offset, length, value };
     }
+    *nodes = walk.nodes + 1;
     Described::new(kind, fields, walk.faults)
 }
 

@@ -10,8 +10,8 @@ mod scalar;
 
 /// How deep types may nest; a message forwarded three times over stays below 60.
 const MAX_DEPTH: usize = 128;
-/// Most nodes of one tree: a node takes about a hundred octets where its element takes two.
-const MAX_NODES: usize = 2_000_000;
+/// Most nodes of one input: a node takes about a hundred octets where its element takes two.
+pub(super) const MAX_NODES: usize = 1_000_000;
 /// Most faults told; whoever has read so many knows enough.
 const MAX_FAULTS: usize = 1000;
 /// Under what name an object keeps what its table does not know.
@@ -22,7 +22,8 @@ pub(super) struct Walk<'p> {
     /// From an offset in the octets walked to one in the whole input.
     place: &'p dyn Fn(usize) -> usize,
     pub(super) faults: Vec<Fault>,
-    nodes: usize,
+    /// Of this tree and of those before it in the input.
+    pub(super) nodes: usize,
     /// Faults of elements that end too early: of nested ones only the innermost is told.
     cuts: usize,
 }
@@ -39,8 +40,8 @@ struct Step<'a> {
 }
 
 impl<'p> Walk<'p> {
-    pub(super) fn new(place: &'p dyn Fn(usize) -> usize) -> Self {
-        Self { place, faults: Vec::new(), nodes: 0, cuts: 0 }
+    pub(super) fn new(place: &'p dyn Fn(usize) -> usize, nodes: usize) -> Self {
+        Self { place, faults: Vec::new(), nodes, cuts: 0 }
     }
 
     /// The tree of one element, whose tag is not looked at.
@@ -55,10 +56,13 @@ impl<'p> Walk<'p> {
     }
 
     pub(super) fn fault(&mut self, offset: usize, what: impl Into<String>) {
-        if self.faults.len() < MAX_FAULTS {
-            let offset = (self.place)(offset);
-            self.faults.push(Fault { offset, what: what.into() });
-        }
+        let what = match self.faults.len() {
+            ..MAX_FAULTS => what.into(),
+            MAX_FAULTS => "from here on faults are not told".to_owned(),
+            _ => return,
+        };
+        let offset = (self.place)(offset);
+        self.faults.push(Fault { offset, what });
     }
 
     pub(super) fn decode_fault(&mut self, error: &DecodeError) {
@@ -88,10 +92,8 @@ impl<'p> Walk<'p> {
 
     fn value(&mut self, of: &'static Type, step: Step<'_>) -> Value {
         self.nodes += 1;
-        if step.depth > MAX_DEPTH || self.nodes > MAX_NODES {
-            if self.nodes <= MAX_NODES + 1 {
-                self.fault(step.element.offset, "too deep or too much to be shown");
-            }
+        if step.depth > MAX_DEPTH {
+            self.fault(step.element.offset, "too deep to be shown");
             return self.unknown(&step.element).value;
         }
         match of {
@@ -278,6 +280,15 @@ impl<'p> Walk<'p> {
 
     /// The next element; octets that are none are told and end the walk at this level.
     fn next<'a>(&mut self, children: &mut Children<'a>) -> Option<Partial<'a>> {
+        // Counted here, too: an element that no table knows is a node as well.
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            self.cuts += 1;
+            if children.remaining() > 0 {
+                self.fault(children.offset(), "too much to be shown");
+            }
+            return None;
+        }
         match children.next_partial() {
             Ok(next) => next,
             Err(error) => {
