@@ -97,7 +97,7 @@ static UNIVERSAL_DOMAIN_DEFINED: Type =
     Type::SequenceOf(&Type::Sequence(&[one("type", &UNIVERSAL), one("value", &UNIVERSAL)]));
 
 /// `UniversalOrBMPString`.
-static UNIVERSAL: Type = Type::Set(&[
+pub(super) static UNIVERSAL: Type = Type::Set(&[
     one(
         "character-encoding",
         &Type::Choice(&[

@@ -3,7 +3,7 @@
 
 use ber::Tag;
 
-use super::address::OR_NAME;
+use super::address::{OR_NAME, UNIVERSAL};
 use super::extension::{ALGORITHM, SECURITY_LABEL};
 use super::names::G3_PARAMETERS;
 use super::p1::{DELIVERY_FIELDS, ENCODED_INFORMATION_TYPES, TELETEX_PARAMETERS};
@@ -253,9 +253,9 @@ static DISCARD_REASON: Type = Type::Enumerated(Names::Row(&[
 ]));
 
 static DISTRIBUTION_CODES: Type = Type::SequenceOf(&Type::Sequence(&[
-    opt("oid-code", &Type::ObjectIdentifier).tag(0),
-    opt("alphanumeric-code", &PRINTABLE),
-    opt("or-descriptor", &OR_DESCRIPTOR).tag(1),
+    opt("oid-code", &Type::ObjectIdentifier),
+    opt("alphanumeric-code", &UNIVERSAL),
+    opt("or-descriptor", &OR_DESCRIPTOR).tag(0),
 ]));
 
 static IPM_LABEL: Type = Type::Sequence(&[
@@ -277,7 +277,7 @@ static CIRCULATION: Type = Type::SequenceOf(&Type::Set(&[
 ]));
 
 static LANGUAGES: Type = Type::SetOf(&PRINTABLE);
-static INSTRUCTIONS: Type = Type::SequenceOf(&GENERAL);
+static INSTRUCTIONS: Type = Type::SequenceOf(&UNIVERSAL);
 
 static ABSENCE: Type =
     Type::Sequence(&[opt("advice", &BODY_PART), opt("next-available", &Type::UtcTime)]);
@@ -289,7 +289,7 @@ static CHANGE_OF_ADDRESS: Type = Type::Sequence(&[
 
 static CATEGORIES: Type = Type::SequenceOf(&Type::Sequence(&[
     opt("reference", &Type::ObjectIdentifier).tag(0),
-    opt("description", &PRINTABLE).tag(1),
+    opt("description", &UNIVERSAL).tag(1),
 ]));
 
 /// What the identifier of a heading, recipient or notification extension says of its value.
@@ -314,10 +314,10 @@ fn extension(selector: &Node) -> Option<Known> {
         "2.6.1.5.5" => ("authorization-time", &Type::GeneralizedTime),
         "2.6.1.5.6" => ("circulation-list-recipients", &CIRCULATION),
         "2.6.1.5.7" => ("distribution-codes", &DISTRIBUTION_CODES),
-        "2.6.1.5.8" => ("extended-subject", &GENERAL),
+        "2.6.1.5.8" => ("extended-subject", &UNIVERSAL),
         "2.6.1.5.9" => ("information-category", &CATEGORIES),
         "2.6.1.5.10" => ("manual-handling-instructions", &INSTRUCTIONS),
-        "2.6.1.5.11" => ("originators-reference", &GENERAL),
+        "2.6.1.5.11" => ("originators-reference", &UNIVERSAL),
         "2.6.1.5.12" => ("precedence-policy-identifier", &Type::ObjectIdentifier),
         "2.6.1.20.0" => ("circulation-list-indicator", &Type::Null),
         "2.6.1.20.1" => ("precedence", &Type::Integer),
