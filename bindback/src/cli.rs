@@ -59,6 +59,8 @@ enum Command {
     /// Try RPC: reach a server step by step, list its interfaces, or be one
     #[command(subcommand)]
     Rpc(commands::rpc::Command),
+    /// Show what X.400 octets say
+    X400(commands::x400::Arguments),
 }
 
 /// What a command works with.
@@ -117,6 +119,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
             Command::Rpc(command) => commands::rpc::run(command, output).await,
+            Command::X400(arguments) => commands::x400::run(arguments, output),
         }
     })
 }
@@ -163,6 +166,7 @@ mod tests {
             "queue retry --all --json",
             "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
             "doctor -v --json",
+            "x400 decode exchange.pcapng --json --passwords",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {

@@ -74,6 +74,30 @@ fn an_unknown_recipient_on_the_far_server_is_reported_once() -> Result<()> {
 }
 
 #[test]
+fn a_delivery_is_reported_once_to_who_asked_for_it() -> Result<()> {
+    let organisation = Organisation::make(&Plan::default())?;
+    let _servers = organisation.start_both()?;
+    let west = Side::West.user();
+    let mut letter = Letter::plain(&west, &Side::East.user(), "success", "NOTIFY=SUCCESS.");
+    letter.to[0].1 = "NOTIFY=SUCCESS,FAILURE".to_owned();
+    send(&letter, organisation.smtp(Side::West))?;
+    let report = only(&organisation, Side::West)?;
+    let recipient = format!("Final-Recipient: rfc822; {}", Side::East.user());
+    says(
+        &report,
+        &[
+            &recipient,
+            "Action: delivered",
+            "Status: 2.0.0",
+            "Reporting-MTA: x400; EAST",
+            "DSN-Gateway: dns; west.proof.test",
+        ],
+    )?;
+    ensure!(organisation.maildir(Side::East).read()?.iter().any(|mail| mail.is(&letter.content)));
+    Ok(())
+}
+
+#[test]
 fn mail_that_outlives_its_time_is_reported_once_with_the_last_error() -> Result<()> {
     let plan = Plan::default().with("queue", "life_normal_s", "4");
     let organisation = Organisation::make(&plan)?;

@@ -13,3 +13,4 @@ mod reload;
 pub mod rpc;
 pub mod send;
 pub mod serve;
+pub mod x400;

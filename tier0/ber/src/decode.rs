@@ -46,6 +46,46 @@ pub fn decode_prefix<'a>(
     Ok((element, element.raw.len()))
 }
 
+/// A data value as far as its octets go, and the fault that cut it short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partial<'a> {
+    /// Its contents are what is there, when there is a fault.
+    pub element: Element<'a>,
+    pub fault: Option<DecodeError>,
+}
+
+/// Decodes the data value at the start of `bytes` even when it ends too early; what is left of
+/// such a value is all taken as its contents.
+///
+/// For those who show broken octets to a person; whoever acts on a value uses
+/// [`decode_prefix`].
+///
+/// # Errors
+/// The octets do not begin with identifier and length.
+pub fn decode_partial<'a>(what: &'static str, bytes: &'a [u8]) -> Result<Partial<'a>, DecodeError> {
+    read_partial(what, bytes, 0)
+}
+
+fn read_partial<'a>(
+    what: &'static str,
+    bytes: &'a [u8],
+    base: usize,
+) -> Result<Partial<'a>, DecodeError> {
+    let fault = match read_element(what, bytes, base, 0) {
+        Ok(element) => return Ok(Partial { element, fault: None }),
+        Err(fault) => fault,
+    };
+    let mut reader = Reader::with_offset(what, bytes, base);
+    let (tag, constructed) = Tag::read(&mut reader)?;
+    if read_length(&mut reader)?.is_none() && !constructed {
+        return Err(fault);
+    }
+    let (contents, contents_offset) = (reader.rest(), reader.offset());
+    let element =
+        Element { tag, constructed, offset: base, raw: bytes, what, contents, contents_offset };
+    Ok(Partial { element, fault: Some(fault) })
+}
+
 fn read_element<'a>(
     what: &'static str,
     bytes: &'a [u8],
@@ -185,6 +225,19 @@ impl<'a> Children<'a> {
         Ok(next)
     }
 
+    /// The next element as far as its octets go; see [`decode_partial`].
+    ///
+    /// # Errors
+    /// What follows has no identifier and length.
+    pub fn next_partial(&mut self) -> Result<Option<Partial<'a>>, DecodeError> {
+        if self.remaining() == 0 {
+            return Ok(None);
+        }
+        let next = read_partial(self.what, self.rest(), self.offset())?;
+        self.position += next.element.raw.len();
+        Ok(Some(next))
+    }
+
     /// The next element without moving.
     ///
     /// # Errors
@@ -236,7 +289,13 @@ impl<'a> Children<'a> {
         Ok(all)
     }
 
-    /// Octets not walked yet.
+    /// The octets not walked yet.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.position..]
+    }
+
+    /// Count of the octets not walked yet.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.bytes.len() - self.position

@@ -13,7 +13,7 @@ mod oid;
 mod tag;
 mod value;
 
-pub use decode::{Children, Element, decode_one, decode_prefix};
+pub use decode::{Children, Element, Partial, decode_one, decode_partial, decode_prefix};
 pub use encode::Encoder;
 pub use oid::{Oid, ParseOidError};
 pub use tag::{Class, Tag};

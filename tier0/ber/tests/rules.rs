@@ -1,6 +1,6 @@
 //! X.690 by example: what peers send is read, what is written is the shortest form.
 #![expect(clippy::unwrap_used, reason = "a vector that does not parse is a broken test")]
-use ber::{BitString, Encoder, Oid, Tag, decode_one, decode_prefix};
+use ber::{BitString, Encoder, Oid, Tag, decode_one, decode_partial, decode_prefix};
 use proptest::prelude::*;
 use wire::from_hex;
 
@@ -135,4 +135,30 @@ proptest! {
             prop_assert!(decode_one("test", &octets[..end]).is_err());
         }
     }
+}
+
+#[test]
+fn a_value_that_is_cut_short_shows_what_is_there() {
+    let whole = bytes("30080201053003040141");
+    for end in 2..whole.len() {
+        let partial = decode_partial("test", &whole[..end]).unwrap();
+        assert!(partial.fault.is_some(), "{end}");
+        assert_eq!(partial.element.contents(), &whole[2..end]);
+    }
+    assert!(decode_partial("test", &whole[..1]).is_err());
+    let partial = decode_partial("test", &whole).unwrap();
+    assert_eq!(partial.fault, None);
+
+    let cut = decode_partial("test", &whole[..8]).unwrap();
+    let mut children = cut.element.children().unwrap();
+    assert_eq!(children.next_partial().unwrap().unwrap().fault, None);
+    let inner = children.next_partial().unwrap().unwrap();
+    assert!(inner.fault.is_some());
+    assert_eq!((inner.element.offset, inner.element.contents()), (5, &bytes("04")[..]));
+    assert_eq!(children.next_partial().unwrap(), None);
+    // An indefinite length without its end.
+    let endless = bytes("3080020105");
+    let open = decode_partial("test", &endless).unwrap();
+    assert!(open.fault.is_some());
+    assert_eq!(open.element.contents(), bytes("020105"));
 }

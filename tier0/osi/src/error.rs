@@ -7,6 +7,8 @@ use wire::DecodeError;
 /// A layer of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
+    /// X.224 class 0 over RFC 1006.
+    Transport,
     /// X.225.
     Session,
     /// X.226.
@@ -20,6 +22,7 @@ pub enum Layer {
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Transport => "transport",
             Self::Session => "session",
             Self::Presentation => "presentation",
             Self::Acse => "acse",

@@ -1,5 +1,6 @@
 //! X.400's upper layers: X.225 session, X.226 presentation, X.227 ACSE and X.228 RTSE, joined in
-//! one [`Stack`] that takes and gives transport service data units.
+//! one [`Stack`] that takes and gives transport service data units, and below it [`transport`],
+//! X.224 class 0 over TCP.
 //!
 //! Normal mode, monologue, basic concatenation; the carrier below and the APDUs above are opaque.
 //! Pure: no input or output, no clock, no randomness.
@@ -9,10 +10,12 @@
 pub mod acse;
 mod error;
 mod external;
+pub mod observe;
 pub mod presentation;
 pub mod rtse;
 pub mod session;
 mod stack;
+pub mod transport;
 #[cfg(test)]
 mod vectors;
 

@@ -4,12 +4,13 @@
 //! the application contexts. Everything is bytes and values: decoders take octets in any
 //! order that BER allows, encoders write one definite form. Elements and extensions that
 //! are not known are kept as the octets they came in, so that a relay passes them on.
-//! Contents (P2, P22, P772) are not read here.
+//! Contents (P2, P22, P772) are read by [`describe`] alone, to be shown.
 
 mod address_text;
 mod bind;
 mod codec;
 mod content_type;
+pub mod describe;
 mod domain;
 
 mod extensions;

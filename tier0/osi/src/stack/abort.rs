@@ -44,7 +44,8 @@ impl AbortReason {
     fn wire(self) -> Wire {
         match self {
             Self::User => Wire::Rtse(RtabReason::UserError),
-            Self::Protocol(Layer::Session) => Wire::Session,
+            // The stack raises no error of transport; a carrier that fails can only be dropped.
+            Self::Protocol(Layer::Session | Layer::Transport) => Wire::Session,
             Self::Protocol(Layer::Presentation) => {
                 Wire::Presentation(ProviderAbortReason::InvalidParameterValue)
             }

@@ -14,7 +14,4 @@ mod tests;
 
 pub use acceptor::SpnegoAcceptor;
 pub use initiator::SpnegoInitiator;
-pub use token::{Mechanism, NegState, NegTokenInit, NegTokenResp};
-
-/// The `auth_type` of SPNEGO (MS-RPCE 2.2.1.1.7, `RPC_C_AUTHN_GSS_NEGOTIATE`).
-pub const AUTH_TYPE: u8 = 9;
+pub use token::{AUTH_TYPE, Mechanism, NegState, NegTokenInit, NegTokenResp};

@@ -3,6 +3,9 @@
 use ber::{Element, Encoder, Oid, Tag};
 use wire::DecodeError;
 
+/// The `auth_type` of SPNEGO (MS-RPCE 2.2.1.1.7, `RPC_C_AUTHN_GSS_NEGOTIATE`).
+pub const AUTH_TYPE: u8 = 9;
+
 /// Mechanisms in one offer: more than anybody has.
 const MAX_MECHANISMS: usize = 32;
 

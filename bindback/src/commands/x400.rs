@@ -1,0 +1,111 @@
+//! `bindback x400`: what X.400 octets say.
+
+mod capture;
+mod json;
+mod packet;
+mod stream;
+mod tree;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use x400::describe::{Described, Fault, describe};
+
+use crate::failure::{Found, Unreadable, Usage};
+use crate::output::Output;
+
+/// Largest file that is read; its tree takes many times the space.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show the APDUs of a file, field by field
+    #[command(
+        after_help = "Examples:\n  bindback x400 decode message.ber\n  bindback x400 decode --json exchange.pcapng\n\nReads BER (one or more MTS-APDUs, P2, P22 or P772 contents, MTABind arguments and results, one after another) and captures (.pcap, .pcapng) of X.400 over TCP. Exit status: 0 all is well formed, 1 something is not (what could be decoded is shown), 2 the file cannot be read."
+    )]
+    Decode {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Show the passwords of MTA binds, too
+        #[arg(long)]
+        passwords: bool,
+    },
+}
+
+/// What a file holds.
+#[derive(Default)]
+struct Decoded {
+    apdus: Vec<Apdu>,
+    /// What is wrong with the file around the APDUs.
+    faults: Vec<Fault>,
+}
+
+/// An APDU and the connection that carried it, if it was captured.
+struct Apdu {
+    described: Described,
+    connection: Option<Connection>,
+}
+
+/// Who sent to whom.
+#[derive(Debug, Clone, serde::Serialize)]
+struct Connection {
+    from: String,
+    to: String,
+}
+
+pub fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
+    let Action::Decode { file, passwords } = arguments.action;
+    let octets = read(&file)?;
+    let decoded = decode(&octets);
+    if output.is_json() {
+        output.object(&json::Answer::new(&decoded, passwords))?;
+    } else {
+        output.text(&tree::text(&decoded, passwords))?;
+    }
+    let good = decoded.faults.is_empty()
+        && decoded.apdus.iter().all(|apdu| apdu.described.faults.is_empty());
+    Ok(if good { Found::Nothing } else { Found::Something })
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let unreadable = |source| Unreadable {
+        what: path.display().to_string(),
+        way_out: "name a file with BER or a capture in it",
+        source,
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut octets = Vec::new();
+    // One octet more than is allowed shows that there is more.
+    file.take(MAX_FILE + 1).read_to_end(&mut octets).map_err(unreadable)?;
+    if u64::try_from(octets.len()).unwrap_or(u64::MAX) > MAX_FILE {
+        let (file, limit) = (path.display(), MAX_FILE / (1024 * 1024));
+        return Err(Usage(format!(
+            "{file} is larger than {limit} MiB; cut it into pieces (editcap -c does so with a capture)"
+        ))
+        .into());
+    }
+    Ok(octets)
+}
+
+fn decode(octets: &[u8]) -> Decoded {
+    if capture::is_capture(octets) {
+        return capture::decode(octets);
+    }
+    let described = describe(octets, None, &|offset| offset);
+    let apdus = described
+        .into_iter()
+        .map(|described| Apdu { described, connection: None })
+        .collect::<Vec<_>>();
+    let mut faults = Vec::new();
+    if apdus.is_empty() {
+        faults.push(Fault { offset: 0, what: "the file is empty".to_owned() });
+    }
+    Decoded { apdus, faults }
+}
