@@ -4,5 +4,6 @@ mod association;
 mod authentication;
 mod fixture;
 mod hostile;
+mod identities;
 mod ndr;
 mod pdus;

@@ -8,6 +8,7 @@ use security::ntlm::{
     AcceptSeed, NtlmAcceptor, NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed, ServerIdentity,
     nt_hash,
 };
+use security::spnego::{self, Mechanism, SpnegoAcceptor, SpnegoInitiator};
 use security::{
     Acceptor, Accounts, FileTime, Initiator, LogonFailure, SecurityContext, SecurityError,
     SignatureError, Step,
@@ -119,6 +120,11 @@ pub(super) fn server(min_level: AuthLevel) -> ServerConfig {
         ],
         acceptor: Box::new(|auth_type| match auth_type {
             security::ntlm::AUTH_TYPE => Some(Box::new(ntlm_acceptor())),
+            spnego::AUTH_TYPE => {
+                let served: Vec<(Mechanism, Box<dyn Acceptor>)> =
+                    vec![(Mechanism::ntlm(), Box::new(ntlm_acceptor()))];
+                Some(Box::new(SpnegoAcceptor::new(served)))
+            }
             FAKE => Some(Box::new(FakeSide { legs: 0, last: 5 })),
             _ => None,
         }),
@@ -162,6 +168,10 @@ pub(super) fn ntlm(account: &str, password: &str) -> Option<Box<dyn Initiator>> 
         now: FileTime::from_unix_ms(1_790_000_000_000),
     };
     Some(Box::new(NtlmInitiator::new(credentials, seed, None)))
+}
+
+pub(super) fn negotiated(account: &str, password: &str) -> Option<Box<dyn Initiator>> {
+    Some(Box::new(SpnegoInitiator::new(vec![(Mechanism::ntlm(), ntlm(account, password)?)])))
 }
 
 /// A mechanism of `last` tokens, counted over both sides, that need no secret: it shows the roads
