@@ -12,6 +12,7 @@ mod catalogue;
 mod causes;
 mod engine;
 mod obstacle;
+mod offline;
 mod shell;
 mod snapshot;
 mod view;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use catalogue::{Reading, catalogue, explain};
 pub use engine::diagnose;
+pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::quote;
 pub use snapshot::{
     AccountFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact, ProbeResult, QueueFacts, Role,

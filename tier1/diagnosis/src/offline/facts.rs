@@ -1,0 +1,207 @@
+//! What the events and remarks of a case say: sentences, events, codes.
+
+use std::collections::BTreeSet;
+
+use super::input::{Code, FieldCase, FieldEvent};
+use super::numbers::{self, Codes};
+use super::table::events::{self, Form};
+use super::words::words;
+
+/// So many different events are looked at; more of them repeat what these say.
+const MAX_EVENTS: usize = 4_000;
+/// So many remarks are looked at.
+const MAX_NOTES: usize = 500;
+/// So many octets of one text are read: the Windows log allows 32 KiB in a record.
+const MAX_TEXT: usize = 32 * 1024;
+/// So many characters of a text are shown as evidence.
+const SHOWN: usize = 140;
+/// Numbers below are counts and codes in a remark, never events.
+const FIRST_EVENT_IN_NOTES: i64 = 100;
+
+/// One text.
+#[derive(Debug)]
+pub(super) struct Sentence {
+    /// Where it stands, for people.
+    pub(super) source: String,
+    /// Its beginning, for people.
+    pub(super) shown: String,
+    pub(super) words: Vec<String>,
+    /// True for a remark of a person, false for the text of an event.
+    pub(super) is_note: bool,
+}
+
+/// One event.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) id: Option<i64>,
+    /// Who logged it, in small letters; empty where that is not known.
+    pub(super) source: String,
+    pub(super) codes: Codes,
+    /// Which sentence is its text.
+    pub(super) sentence: usize,
+}
+
+/// Everything that a case says.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) sentences: Vec<Sentence>,
+    pub(super) events: Vec<Seen>,
+    /// Numbers that stand in remarks, with the sentence.
+    pub(super) mentioned: Vec<(i64, usize)>,
+    /// The codes of all events and remarks.
+    pub(super) codes: Codes,
+}
+
+/// Reads a case.
+pub(super) fn read(case: &FieldCase) -> Facts {
+    let mut facts = Facts::default();
+    let mut known = BTreeSet::new();
+    for event in &case.events {
+        let text = cut(event.text.as_deref().unwrap_or_default(), MAX_TEXT);
+        if known.len() >= MAX_EVENTS {
+            break;
+        }
+        if known.insert((event.id, event.source.clone(), text)) {
+            add_event(&mut facts, event, text);
+        }
+    }
+    for note in case.notes.iter().take(MAX_NOTES) {
+        add_note(&mut facts, cut(note, MAX_TEXT));
+    }
+    // What is said first and what is said last weighs the same.
+    facts.sentences_in_order()
+}
+
+impl Facts {
+    /// Evidence is told in the order of the texts' words, so that a shuffled case gives the same answer.
+    fn sentences_in_order(mut self) -> Self {
+        let mut order: Vec<usize> = (0..self.sentences.len()).collect();
+        order.sort_by(|a, b| {
+            let key = |at: &usize| {
+                let one = &self.sentences[*at];
+                (one.is_note, &one.source, &one.shown)
+            };
+            key(a).cmp(&key(b))
+        });
+        let mut place = vec![0; order.len()];
+        for (new, old) in order.iter().enumerate() {
+            place[*old] = new;
+        }
+        let mut moved: Vec<Option<Sentence>> = self.sentences.into_iter().map(Some).collect();
+        self.sentences = order.iter().filter_map(|old| moved[*old].take()).collect();
+        for event in &mut self.events {
+            event.sentence = place[event.sentence];
+        }
+        self.events.sort_by_key(|event| event.sentence);
+        for (_, sentence) in &mut self.mentioned {
+            *sentence = place[*sentence];
+        }
+        self.mentioned.sort_unstable();
+        self
+    }
+}
+
+fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
+    let source = event.source.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let form = form(event, text, &source);
+    let id = event.id.or(form.map(|form| form.id));
+    let mut codes = Codes::default();
+    numbers::labelled(text, &mut codes);
+    for (kind, code) in event.codes.iter().flatten() {
+        match code {
+            Code::Number(value) => codes.add(kind, *value),
+            Code::Text(value) => {
+                if let Some(value) = numbers::parse(value) {
+                    codes.add(kind, value);
+                }
+            }
+            Code::Other(_) => {}
+        }
+    }
+    facts.codes.join(&codes);
+    let mut said = words(text);
+    for code in event.codes.iter().flatten().map(|(_, code)| code) {
+        if let Code::Text(value) = code {
+            said.extend(words(cut(value, 200)));
+        }
+    }
+    // A number alone says as much as its text.
+    if said.len() < 3
+        && let Some(form) = form
+    {
+        said.extend(words(form.phrase));
+    }
+    name_reports(&codes, &mut said);
+    let number = id.map_or_else(|| "event".to_owned(), |id| format!("event {id}"));
+    let source_shown = match event.source.as_deref().filter(|source| !source.is_empty()) {
+        Some(source) if !source.eq_ignore_ascii_case("MSExchangeMTA") => format!("{} {number}", cut(source, 60)),
+        _ => number,
+    };
+    let shown = match form {
+        Some(form) => form.meaning.to_owned(),
+        None => shown(text),
+    };
+    facts.sentences.push(Sentence { source: source_shown, shown, words: said, is_note: false });
+    facts.events.push(Seen { id, source, codes, sentence: facts.sentences.len() - 1 });
+}
+
+/// What kind of event it is: by its number, else by its wording.
+fn form(event: &FieldEvent, text: &str, source: &str) -> Option<&'static Form> {
+    match event.id {
+        Some(id) if source.is_empty() || source.contains("mta") => events::form(id),
+        Some(_) => None,
+        None => events::recognise(&words(text)),
+    }
+}
+
+fn add_note(facts: &mut Facts, note: &str) {
+    let mut codes = Codes::default();
+    numbers::labelled(note, &mut codes);
+    facts.codes.join(&codes);
+    let mut said = words(note);
+    name_reports(&codes, &mut said);
+    let at = facts.sentences.len();
+    for number in numbers::bare(note) {
+        facts.mentioned.push((number, at));
+        if number >= FIRST_EVENT_IN_NOTES {
+            facts.codes.add("mentioned", number);
+        }
+    }
+    facts.sentences.push(Sentence {
+        source: "note".to_owned(),
+        shown: shown(note),
+        words: said,
+        is_note: true,
+    });
+}
+
+/// Reports give reason and diagnostic as numbers or as names; the names are what signs look for.
+fn name_reports(codes: &Codes, said: &mut Vec<String>) {
+    for (kind, names) in [("x400_reason", events::REASONS), ("x400_diagnostic", events::DIAGNOSTICS)] {
+        for (number, name) in names {
+            if codes.of(kind, &[*number]).is_some() {
+                said.extend(words(name));
+            }
+        }
+    }
+}
+
+/// The beginning of a text that ends at a character.
+fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for word in cut(text, SHOWN * 4).split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    match out.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}...", &out[..at]),
+        None => out,
+    }
+}

@@ -1,0 +1,26 @@
+//! The offline doctor: from a few events and remarks, with no server to ask, to the causes that would explain them.
+//!
+//! [`consult`] turns what it is given into [`facts`], lets every row of the [`table`] speak to them, and ranks. A row is data:
+//! how often its cause is met, the words people use for it, signs with weights in both directions, the check that would
+//! settle it, and the cure. A sign names a mechanism (an event and what it means, a code, a phrase for a symptom);
+//! it never names a case.
+//!
+//! Invariants: the answer is a pure function of the input and of nothing else, the order of events and remarks does not
+//! matter, no name of a host or number of a table row is evidence, and every buffer has a limit. Deliberately left out:
+//! live checks, binary event logs, and reading files.
+
+mod engine;
+mod facts;
+mod input;
+mod lexicon;
+mod numbers;
+mod profile;
+mod sign;
+mod table;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::consult;
+pub use input::{Code, FieldCase, FieldEvent};
