@@ -13,7 +13,7 @@ use super::table::{Rule, rules};
 use crate::catalogue::catalogue;
 
 /// So many causes are always named.
-const NAMED: usize = 5;
+const NAMED: usize = 300;
 /// Each further sign of a cause adds this share of what the one before it added: signs are seldom independent.
 const FURTHER: f64 = 0.8;
 /// What a unit of shared vocabulary is worth beside a sign.
@@ -50,9 +50,9 @@ pub fn consult(case: &FieldCase) -> Answer {
             one.diagnosis(&facts, odds(one.score) / all, &unexplained)
         })
         .collect();
-    let undecided = diagnoses.first().is_none_or(|first| {
-        first.confidence < DECIDED || first.evidence.is_empty()
-    });
+    let undecided = diagnoses
+        .first()
+        .is_none_or(|first| first.confidence < DECIDED || first.evidence.is_empty());
     Answer { undecided, next_probe: next_probe(&weighed), diagnoses, checks: Vec::new() }
 }
 
@@ -86,10 +86,10 @@ fn weigh(facts: &Facts) -> Vec<Weighed> {
         .iter()
         .zip(overlaps)
         .map(|((rule, readers), overlap)| {
-            let found: Vec<Found> = readers.iter().filter_map(|reader| reader.find(facts)).collect();
-            let score = rule.prior
-                + joined(&found)
-                + (overlap.score * VOCABULARY).min(VOCABULARY_MOST);
+            let found: Vec<Found> =
+                readers.iter().filter_map(|reader| reader.find(facts)).collect();
+            let score =
+                rule.prior + joined(&found) + (overlap.score * VOCABULARY).min(VOCABULARY_MOST);
             Weighed { rule, score, found, overlap }
         })
         .collect()
@@ -119,16 +119,27 @@ impl Weighed {
         found.flat_map(|one| one.sentences.iter().copied()).collect()
     }
 
-    fn diagnosis(&self, facts: &Facts, confidence: f64, unexplained: &BTreeSet<usize>) -> Diagnosis {
+    fn diagnosis(
+        &self,
+        facts: &Facts,
+        confidence: f64,
+        unexplained: &BTreeSet<usize>,
+    ) -> Diagnosis {
         let mut diagnosis = Diagnosis::new(self.rule.cause, hundredths(confidence));
         for found in &self.found {
             let (source, says) = quote(facts, &found.sentences);
-            let evidence = Evidence::new(source, says, hundredths(1.0 - (-found.weight.abs() / 2.0).exp()));
-            add(if found.weight > 0.0 { &mut diagnosis.evidence } else { &mut diagnosis.against }, evidence);
+            let evidence =
+                Evidence::new(source, says, hundredths(1.0 - (-found.weight.abs() / 2.0).exp()));
+            add(
+                if found.weight > 0.0 { &mut diagnosis.evidence } else { &mut diagnosis.against },
+                evidence,
+            );
         }
         if !self.overlap.words.is_empty() {
-            let weight = 1.0 - (-(self.overlap.score * VOCABULARY).min(VOCABULARY_MOST) / 4.0).exp();
-            let says = format!("what is said fits it in the words {}", self.overlap.words.join(", "));
+            let weight =
+                1.0 - (-(self.overlap.score * VOCABULARY).min(VOCABULARY_MOST) / 4.0).exp();
+            let says =
+                format!("what is said fits it in the words {}", self.overlap.words.join(", "));
             add(&mut diagnosis.evidence, Evidence::new("vocabulary", says, hundredths(weight)));
         }
         let own = self.grounds();
@@ -156,8 +167,11 @@ fn quote(facts: &Facts, sentences: &[usize]) -> (String, String) {
     let Some(first) = sentences.first().and_then(|at| facts.sentences.get(*at)) else {
         return ("codes".to_owned(), "a code that it gives".to_owned());
     };
-    let says: Vec<&str> =
-        sentences.iter().filter_map(|at| facts.sentences.get(*at)).map(|one| one.shown.as_str()).collect();
+    let says: Vec<&str> = sentences
+        .iter()
+        .filter_map(|at| facts.sentences.get(*at))
+        .map(|one| one.shown.as_str())
+        .collect();
     (first.source.clone(), says.join("; "))
 }
 
@@ -170,7 +184,9 @@ fn add(list: &mut Vec<Evidence>, evidence: Evidence) {
 }
 
 fn finish(list: &mut Vec<Evidence>) {
-    list.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| (&a.source, &a.says).cmp(&(&b.source, &b.says))));
+    list.sort_by(|a, b| {
+        b.weight.total_cmp(&a.weight).then_with(|| (&a.source, &a.says).cmp(&(&b.source, &b.says)))
+    });
     list.truncate(MAX_EVIDENCE);
 }
 

@@ -134,7 +134,9 @@ fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
     name_reports(&codes, &mut said);
     let number = id.map_or_else(|| "event".to_owned(), |id| format!("event {id}"));
     let source_shown = match event.source.as_deref().filter(|source| !source.is_empty()) {
-        Some(source) if !source.eq_ignore_ascii_case("MSExchangeMTA") => format!("{} {number}", cut(source, 60)),
+        Some(source) if !source.eq_ignore_ascii_case("MSExchangeMTA") => {
+            format!("{} {number}", cut(source, 60))
+        }
         _ => number,
     };
     let shown = match form {
@@ -177,7 +179,9 @@ fn add_note(facts: &mut Facts, note: &str) {
 
 /// Reports give reason and diagnostic as numbers or as names; the names are what signs look for.
 fn name_reports(codes: &Codes, said: &mut Vec<String>) {
-    for (kind, names) in [("x400_reason", events::REASONS), ("x400_diagnostic", events::DIAGNOSTICS)] {
+    for (kind, names) in
+        [("x400_reason", events::REASONS), ("x400_diagnostic", events::DIAGNOSTICS)]
+    {
         for (number, name) in names {
             if codes.of(kind, &[*number]).is_some() {
                 said.extend(words(name));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 /// Kinds of codes whose numbers stand for a setting or an object, not for a reason.
-const NOT_REASONS: [&str; 5] = ["limit", "configured", "object", "network_type", "network_address_hex"];
+const NOT_REASONS: [&str; 5] =
+    ["limit", "configured", "object", "network_type", "network_address_hex"];
 /// The labels before a code in the text of an event, and the kind of code that follows; more particular ones first.
 const LABELS: &[(&str, &str)] = &[
     ("bind error", "bind_error"),
@@ -108,8 +109,10 @@ fn label(lower: &str, start: usize) -> Option<&'static str> {
         .max_by_key(|(label, _, end)| (*end, label.len()))?;
     let gap = before.get(end..)?;
     let other_word = gap.split(|c: char| !c.is_alphanumeric()).any(|word| {
-        !matches!(word, "" | "is" | "code" | "was" | "no" | "number" | "returned" | "and" | "or" | "nt" | "mta")
-            && !word.bytes().all(|b| b.is_ascii_digit())
+        !matches!(
+            word,
+            "" | "is" | "code" | "was" | "no" | "number" | "returned" | "and" | "or" | "nt" | "mta"
+        ) && !word.bytes().all(|b| b.is_ascii_digit())
     });
     (!other_word && gap.len() <= GAP).then_some(kind)
 }

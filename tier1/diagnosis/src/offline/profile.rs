@@ -6,11 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
+use super::sign::forms;
 use super::table::Rule;
 use super::words::{is_silent, words};
 
 /// A word of the definition alone is less of a symptom than one that people use.
 const DEFINITION: f64 = 0.7;
+/// A word of a sign's phrase is a symptom too, but it counts already where the phrase is found.
+const PHRASE: f64 = 0.5;
+/// A word that only begins like one of the vocabulary says less.
+const NEAR: f64 = 0.6;
+/// So many letters must agree for two words to be near.
+const NEAR_LETTERS: usize = 5;
 /// The wording of an event is the same whatever caused it.
 const EVENT_TEXT: f64 = 0.25;
 /// So many words are shown as evidence.
@@ -66,8 +73,8 @@ impl Profiles {
         let mut hits: Vec<(f64, &str)> = asked
             .iter()
             .filter_map(|(word, weight)| {
-                let own = vocabulary.get(*word)?;
-                Some((own * weight * self.tells.get(*word)?, *word))
+                let (own, known) = nearest(vocabulary, word)?;
+                Some((own * weight * self.tells.get(known)?, *word))
             })
             .collect();
         hits.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
@@ -78,9 +85,31 @@ impl Profiles {
     }
 }
 
+/// The word of a vocabulary that is this one, or begins like it.
+fn nearest<'a>(vocabulary: &'a BTreeMap<String, f64>, word: &str) -> Option<(f64, &'a str)> {
+    if let Some((known, weight)) = vocabulary.get_key_value(word) {
+        return Some((*weight, known));
+    }
+    let start = word.get(..NEAR_LETTERS)?;
+    vocabulary
+        .range(start.to_owned()..)
+        .take_while(|(known, _)| known.starts_with(start))
+        .filter(|(known, _)| {
+            let longer = known.len().max(word.len());
+            let same = known.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+            same * 4 >= longer * 3
+        })
+        .map(|(known, weight)| (weight * NEAR, known.as_str()))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+}
+
 fn vocabulary(rule: &Rule) -> BTreeMap<String, f64> {
     let mut out = BTreeMap::new();
     let spoken: BTreeSet<String> = words(rule.words).into_iter().collect();
+    let phrases = rule.signs.iter().filter(|sign| sign.weight > 0.0);
+    for word in phrases.filter_map(|sign| sign.look.phrase()).flat_map(forms) {
+        out.insert(word, PHRASE);
+    }
     for word in words(rule.cause.meaning()) {
         out.insert(word, DEFINITION);
     }

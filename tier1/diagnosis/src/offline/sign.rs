@@ -6,7 +6,11 @@
 //! form, so a phrase covers its inflections and its synonyms. Where the groups are spread over several remarks, or over
 //! remarks and events, the phrase counts for less.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use super::facts::{Facts, Sentence};
+use super::table::events;
 use super::words::{is_silent, one_form};
 
 /// What a sign looks for.
@@ -26,6 +30,18 @@ pub(super) enum Look {
     Bind(&'static [i64]),
     /// A phrase.
     Says(&'static str),
+    /// Events, and no remark that tells of trouble.
+    Calm,
+}
+
+impl Look {
+    /// The phrase that it looks for anywhere.
+    pub(super) const fn phrase(&self) -> Option<&'static str> {
+        match self {
+            Self::Says(phrase) => Some(phrase),
+            _ => None,
+        }
+    }
 }
 
 /// One sign.
@@ -63,10 +79,18 @@ pub(super) const fn says(phrase: &'static str, weight: f64) -> Sign {
     Sign { look: Look::Says(phrase), weight }
 }
 
+pub(super) const fn calm(weight: f64) -> Sign {
+    Sign { look: Look::Calm, weight }
+}
+
 /// How much a phrase counts whose groups stand in several remarks.
 const SPREAD: f64 = 0.8;
 /// How much a phrase counts that needs the texts of events.
 const MIXED: f64 = 0.7;
+/// How much a phrase counts of which one group is missing.
+const ALMOST: f64 = 0.3;
+/// So many groups must be there for that.
+const ALMOST_GROUPS: usize = 2;
 /// How much a number in a remark counts as an event.
 const MENTIONED: f64 = 0.9;
 /// So many silent words may stand between words that stand together.
@@ -111,13 +135,39 @@ impl Reader {
             Look::Log(source, ids) => of_log(facts, source, ids)?,
             Look::Code(codes) => code_anywhere(facts, codes)?,
             Look::Bind(codes) => {
-                let event = facts.events.iter().find(|event| event.codes.of("bind_error", codes).is_some())?;
+                let event = facts
+                    .events
+                    .iter()
+                    .find(|event| event.codes.of("bind_error", codes).is_some())?;
                 (1.0, vec![event.sentence])
             }
+            Look::Calm => (1.0, calm_events(facts)?),
             Look::Says(_) => self.phrase.as_ref()?.anywhere(&facts.sentences)?,
         };
         Some(Found { weight: self.sign.weight * share, sentences })
     }
+}
+
+/// Words of trouble; a remark that has one of them tells more than that an event was logged.
+const TROUBLE: &str = "fail stop hang ndr backlog cannot unable stuck loop crash drop slow reject not no never wrong corrupt missing \
+    delete lost block down unknown misroute full queue old different mismatch many install upgrade remove move large \
+    restore new change";
+
+static TROUBLES: LazyLock<BTreeSet<String>> =
+    LazyLock::new(|| TROUBLE.split_whitespace().map(one_form).collect());
+
+/// The events of a case whose remarks tell of no trouble.
+fn calm_events(facts: &Facts) -> Option<Vec<usize>> {
+    let notes = facts.sentences.iter().filter(|one| one.is_note);
+    if notes.flat_map(|note| &note.words).any(|word| TROUBLES.contains(word)) {
+        return None;
+    }
+    let logged: Vec<usize> = facts.events.iter().map(|event| event.sentence).take(3).collect();
+    if !logged.is_empty() {
+        return Some(logged);
+    }
+    let (_, at) = facts.mentioned.iter().find(|(number, _)| events::form(*number).is_some())?;
+    Some(vec![*at])
 }
 
 /// The sentences of the MTA's events with these numbers.
@@ -144,7 +194,8 @@ fn mention_of_event(facts: &Facts, ids: &[i64]) -> Option<usize> {
             words.windows(2).any(|pair| pair[1] == number && pair[0] == "event")
         }
     };
-    let found = facts.mentioned.iter().find(|(number, at)| ids.contains(number) && named(*number, *at));
+    let found =
+        facts.mentioned.iter().find(|(number, at)| ids.contains(number) && named(*number, *at));
     found.map(|(_, at)| *at)
 }
 
@@ -171,7 +222,8 @@ fn event_with(facts: &Facts, ids: &[i64], codes: &[i64]) -> Option<(f64, Vec<usi
 
 fn of_log(facts: &Facts, source: &str, ids: &[i64]) -> Option<(f64, Vec<usize>)> {
     let fits = |id: Option<i64>| ids.is_empty() || id.is_some_and(|id| ids.contains(&id));
-    let logged = facts.events.iter().find(|event| event.source.starts_with(source) && fits(event.id));
+    let logged =
+        facts.events.iter().find(|event| event.source.starts_with(source) && fits(event.id));
     if let Some(event) = logged {
         return Some((1.0, vec![event.sentence]));
     }
@@ -252,7 +304,25 @@ impl Phrase {
         if let Some(places) = self.within(&notes) {
             return Some((SPREAD, places.into_iter().map(|at| at + first_note).collect()));
         }
-        self.within(&all).map(|places| (MIXED, places))
+        if let Some(places) = self.within(&all) {
+            return Some((MIXED, places));
+        }
+        self.almost(&notes).map(|places| {
+            (ALMOST, places.into_iter().map(|at| at + first_note).collect())
+        })
+    }
+
+    /// Where all wanted groups but one stand, if there are enough of them.
+    fn almost(&self, sentences: &[&Sentence]) -> Option<Vec<usize>> {
+        let mut places: Vec<usize> = Vec::new();
+        let mut count = 0;
+        for at in self.wanted.iter().filter_map(|group| stands(group, sentences)) {
+            count += 1;
+            if !places.contains(&at) {
+                places.push(at);
+            }
+        }
+        (count + 1 == self.wanted.len() && count >= ALMOST_GROUPS).then_some(places)
     }
 
     /// Where each wanted group stands.
@@ -295,13 +365,8 @@ fn runs_from(together: &Together, words: &[String]) -> bool {
     true
 }
 
-/// For the tests of the table: the words of a phrase, each as it was written and as it is compared.
-#[cfg(test)]
-pub(super) fn terms(phrase: &str) -> Vec<(String, String)> {
-    phrase
-        .split(|c: char| c.is_whitespace() || c == '|' || c == '+')
-        .map(|word| word.trim_start_matches('!'))
-        .filter(|word| !word.is_empty())
-        .map(|word| (word.to_owned(), Term::new(word).form))
-        .collect()
+/// The words of a phrase that must be there, in their one form.
+pub(super) fn forms(phrase: &str) -> impl Iterator<Item = String> {
+    let groups = phrase.split_whitespace().filter(|group| !group.starts_with('!'));
+    groups.flat_map(|group| group.split(['|', '+'])).map(|word| Term::new(word).form)
 }

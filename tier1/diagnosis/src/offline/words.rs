@@ -107,7 +107,9 @@ pub(super) fn stem(word: &str) -> String {
     }
     let word = singular(word);
     let mut word = without_verb_ending(&word);
-    for (ending, kept) in [("ations", "at"), ("ation", "at"), ("ition", "it"), ("ly", ""), ("ment", "")] {
+    for (ending, kept) in
+        [("ations", "at"), ("ation", "at"), ("ition", "it"), ("ly", ""), ("ment", "")]
+    {
         if let Some(start) = word.strip_suffix(ending)
             && start.len() >= 4
         {

@@ -3,21 +3,25 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{code, event, log, says, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServiceAccountMismatch,
         0.2,
-        "services same account different accounts each service logs on wrong account attendant store directory credentials log on as one server another",
+        "services same account different accounts each service logs on wrong account attendant store directory credentials log on as one server another mapi logon 0x80040111 startup account of services",
         &[
-            says("service|services different|wrong|mismatch|another|separate account|accounts", 2.2),
+            says(
+                "service|services different|wrong|mismatch|another|separate account|accounts",
+                2.2,
+            ),
             says("service|services same account", 1.5),
             says("service account changed|change|mismatch", 1.5),
             event(&[9297, 3161], 0.8),
             log("msexchangeds", &[1091], 1.0),
             code(&[2_147_746_077, -2_147_221_219], 2.6),
             says("logon+failure|logon+fail service", 1.2),
+            code(&[2_147_746_065], 2.0),
         ],
         "compare the log-on account of every mail service on this server, and on the others of the site",
         &[
@@ -49,7 +53,10 @@ pub(super) const RULES: &[Rule] = &[
         0.0,
         "account name password extended characters accented umlaut special non-ascii code page international letters ansi oem",
         &[
-            says("extended|accented|umlaut|umlauts|special|nonascii|international|diacritic* character|characters|letters password|account|user|logon", 3.6),
+            says(
+                "extended|accented|umlaut|umlauts|special|nonascii|international|diacritic* character|characters|letters password|account|user|logon",
+                3.6,
+            ),
             says("umlaut|umlauts|accented password|account|logon", 2.5),
         ],
         "change the account's name and password to plain letters and digits, and try again",
@@ -58,19 +65,31 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServiceAccountLacksDirectoryRight,
         1.0,
-        "service account admin role permission rights organization site configuration container object security violation override account other site directory insufficient access denied disaster recovery",
+        "service account admin role permission rights organization site configuration container object security violation override account other site directory insufficient access denied disaster recovery permissions page inherited custom role removed from configuration container override cross-site intersite",
         &[
             event(&[9297], 2.6),
             event(&[3161], 1.8),
             event(&[2240], 1.8),
             event(&[168], 1.4),
-            says("insufficient+access|insufficient+rights|ds_e_insufficient_access_rights|insuffici* access|rights", 2.4),
+            says(
+                "insufficient+access|insufficient+rights|ds_e_insufficient_access_rights|insuffici* access|rights",
+                2.4,
+            ),
             says("security+violation", 1.4),
             with(&[9297, 9318, 9322], &[5], 1.3),
-            says("service account permission|permissions|rights|role site|configuration|organization|directory", 2.6),
+            says(
+                "service account permission|permissions|rights|role site|configuration|organization|directory",
+                2.6,
+            ),
             says("service+account+admin", 2.4),
-            says("permission|role container|configuration+object|site+object|organization+object", 1.6),
+            says(
+                "permission|role container|configuration+object|site+object|organization+object",
+                1.6,
+            ),
             says("srp1|rollup|ntlmv2|128", -1.0),
+            says("account other|another|different site", 0.8),
+            says("service account changed|change|new", 1.0),
+            says("permission|role|rights removed|missing|inherit*", 1.2),
         ],
         "read the roles of the presented account on the organization, the site and the configuration objects of the server that refuses",
         &[
@@ -81,12 +100,14 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServiceAccountIsLocalSystem,
         0.2,
-        "localsystem local system account service logs on system account log on as conversion routines registration",
+        "localsystem local system account service logs on system account log on as conversion routines registration authority system",
         &[
             says("localsystem|system+account", 3.4),
             event(&[6613], 4.0),
             says("registration conversion+routines", 2.5),
             event(&[9406], 0.4),
+            says("authority+system|log+system|logs+system|built+in", 1.6),
+            says("mta start fail|not conversion", 0.8),
         ],
         "read under which account the service logs on",
         &["Let the service log on with the site's service account, and restart it."],
@@ -116,9 +137,12 @@ pub(super) const RULES: &[Rule] = &[
             says("account named|called service", 3.6),
             says("nt+authority|authority+service", 2.5),
             says("account|user name service permissions|rights|built", 1.0),
+            says("account|user called|named|name|username+is", 0.8),
         ],
         "read the exact name of the service account",
-        &["Use an account with another name: this one cannot be told from the built-in account NT AUTHORITY\\SERVICE."],
+        &[
+            "Use an account with another name: this one cannot be told from the built-in account NT AUTHORITY\\SERVICE.",
+        ],
     ),
     rule(
         Cause::OverrideAccountWrong,
@@ -131,26 +155,27 @@ pub(super) const RULES: &[Rule] = &[
             code(&[1326, 5], 0.6),
             event(&[9297], 0.5),
             says("override checkpoint|window|local+mta+name|mta+password", -2.0),
+            says("site+connector domain|domains|account other|remote|different", 0.9),
         ],
         "read the account on the connector's override page and log on with it over the network to the other server",
-        &["Enter the service account of the other site, with its domain and password, on the override page."],
+        &[
+            "Enter the service account of the other site, with its domain and password, on the override page.",
+        ],
     ),
     rule(
         Cause::PasswordExpired,
         0.2,
         "password expired expiry must change at next logon 1330 age",
-        &[
-            code(&[1330], 5.0),
-            says("password expired", 3.6),
-            code(&[1907], 2.6),
-        ],
+        &[code(&[1330], 5.0), says("password expired", 3.6), code(&[1907], 2.6)],
         "read whether the password of the presented account has expired",
-        &["Set a new password that never expires for the service account, and enter it in the services and on override pages."],
+        &[
+            "Set a new password that never expires for the service account, and enter it in the services and on override pages.",
+        ],
     ),
     rule(
         Cause::UntrustedDomainsNoMatchingAccount,
         0.3,
-        "no trust untrusted domains different domains workgroup separate domain same account password both access denied site connector join site trust relationship none",
+        "no trust untrusted domains different domains workgroup separate domain same account password both access denied site connector join site trust relationship none join site setup cross domain one-way",
         &[
             says("no|without|not|untrusted trust domain|domains", 2.4),
             says("untrusted", 2.4),
@@ -158,6 +183,9 @@ pub(super) const RULES: &[Rule] = &[
             says("trust+does+not+exist|no+trust", 2.0),
             with(&[9318, 9322], &[5, 1326], 0.6),
             code(&[5], 0.3),
+            says("one+way trust", 1.6),
+            says("domain|domains no|separate|independent account|trust", 0.8),
+            says("workgroup", 1.2),
         ],
         "list the trusts of both domains, and look for an account of the same name and password in both",
         &[
@@ -177,12 +205,14 @@ pub(super) const RULES: &[Rule] = &[
             code(&[1380, 1314], 1.4),
         ],
         "read the user rights of the server that refuses: who may access it from the network, and who may not",
-        &["Grant the account, or a group that it is in, the right to access the computer from the network; take it out of the list of those denied."],
+        &[
+            "Grant the account, or a group that it is in, the right to access the computer from the network; take it out of the list of those denied.",
+        ],
     ),
     rule(
         Cause::LogonServerUnavailable,
         0.5,
-        "no logon servers available domain controller not found netlogon 5719 1311 pass-through validation trusted domain wins 1c registration",
+        "no logon servers available domain controller not found netlogon 5719 1311 pass-through validation trusted domain wins 1c registration pdc bdc remote site",
         &[
             code(&[1311], 3.6),
             says("logon+server|logon+servers|no+logon", 3.0),
@@ -192,6 +222,7 @@ pub(super) const RULES: &[Rule] = &[
             says("1c|1b wins|netbios", 1.5),
             code(&[1355], 2.4),
             says("start|boot only", -0.6),
+            says("dc down|offline|unavailable|reach*", 1.0),
         ],
         "from the server that validates, look up a domain controller of the account's domain and open a session to it",
         &[
@@ -202,13 +233,14 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DomainControllerUnavailable,
         0.1,
-        "domain controller down offline global catalog directory mixed active directory domain controller failed only one server referenced dc",
+        "domain controller down offline global catalog directory mixed active directory domain controller failed only one server referenced dc domain controller failure exchange 2000 active directory schema ldap 389 3268 catalog",
         &[
             says("dc|controller down|offline|crashed|fail|unavailable|shut", 2.4),
             says("global+catalog|gc down|unavailable|fail|offline", 2.4),
             says("active+directory dc down|unavailable", 1.4),
             log("msexchangedsaccess", &[], 1.5),
             says("dsaccess", 1.4),
+            says("ldap|3268|389 fail|down|no|unavailable", 1.2),
         ],
         "name the domain controller that the directory service uses, and ask it",
         &["Bring the domain controller back, or let the directory access use another one."],
@@ -216,7 +248,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::SecureChannelBroken,
         0.4,
-        "machine account computer account secure channel secret netlogon 3210 3224 5721 failed to authenticate workstation trust nltest",
+        "machine account computer account secure channel secret netlogon 3210 3224 5721 failed to authenticate workstation trust nltest workstation trust relationship primary domain failed 3210 5721 security database no computer account",
         &[
             log("netlogon", &[3210, 3224, 5721, 5722, 5723], 3.0),
             says("secure+channel", 2.6),
@@ -224,6 +256,7 @@ pub(super) const RULES: &[Rule] = &[
             says("failed+authenticate|fail+logon domain", 1.4),
             code(&[1786, 1787, 1789], 2.4),
             says("ntlmv2|lmcompatibility*", -1.2),
+            says("trust+relationship fail|broken workstation|server|domain", 1.4),
         ],
         "verify the secure channel of the server with its domain, and read the Netlogon events on both ends",
         &[
@@ -260,10 +293,7 @@ pub(super) const RULES: &[Rule] = &[
         Cause::ExistingSessionBlocksTrustCheck,
         0.0,
         "trust verified at this time session open connection established trust relationship new trust verification",
-        &[
-            says("trust verif*", 3.2),
-            says("trust session|open+session|existing", 1.8),
-        ],
+        &[says("trust verif*", 3.2), says("trust session|open+session|existing", 1.8)],
         "list the sessions between the controllers of the two domains, on both",
         &["Nothing is broken: end the open session and verify the trust again, or leave it."],
     ),
@@ -292,7 +322,10 @@ pub(super) const RULES: &[Rule] = &[
             says("ntlmv2|ntlm+v2|ntlmminclientsec|ntlmminserversec|ntlm+2", 2.6),
             says("session+security", 2.6),
             says("encryption+pack|high+encryption|strong+encryption|schannel|ntlmssp*", 2.2),
-            says("security update|servicepack|upgrade|applied|installed authenticat*|logon|bind|rpc|access", 1.2),
+            says(
+                "security update|servicepack|upgrade|applied|installed authenticat*|logon|bind|rpc|access",
+                1.2,
+            ),
             says("worked before|until servicepack|upgrade|update", 0.8),
             code(&[1788, 1825], 1.8),
             says("lmcompatibilitylevel", -0.6),
@@ -323,7 +356,10 @@ pub(super) const RULES: &[Rule] = &[
         "pass-through authentication between operating system versions windows 2000 nt 3.51 nt 4.0 domain member validation mixed",
         &[
             says("pass+through|passthrough", 2.4),
-            says("windows+2000|nt+4|351|2003 dc|domain logon|validat* mixed|between|older|interop*", 1.4),
+            says(
+                "windows+2000|nt+4|351|2003 dc|domain logon|validat* mixed|between|older|interop*",
+                1.4,
+            ),
             says("3+51|351 logon|authenticat*", 1.6),
         ],
         "log on with an account of the domain on each of the two versions, and compare the security logs of the controllers",
@@ -332,12 +368,16 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::NtlmServiceNotStarted,
         0.1,
-        "nt lm security support provider service not running started ntlmssp disabled manual",
+        "nt lm security support provider service not running started ntlmssp disabled manual authentication service unknown rpc secure",
         &[
-            says("ntlm|ntlmssp|security+support+provider|lm+security service|provider stop|started|running|disabled|not", 4.0),
+            says(
+                "ntlm|ntlmssp|security+support+provider|lm+security service|provider stop|started|running|disabled|not",
+                4.0,
+            ),
             says("security+support+provider|lm+security+support", 3.4),
             code(&[1747], 2.4),
             log("service control manager", &[], 0.4),
+            says("authentication+service unknown", 1.4),
         ],
         "read whether the NT LM Security Support Provider runs",
         &["Start the NT LM Security Support Provider and let it start by itself."],

@@ -3,13 +3,13 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{calm, event, says};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::BenignEventMisreported,
         1.2,
-        "event logged wrongly harmless can be ignored mail flows normally service continues only cosmetic informational spurious no effect logged although works",
+        "event logged wrongly harmless can be ignored mail flows normally service continues only cosmetic informational spurious no effect logged although works repeated warnings otherwise healthy diagnostics",
         &[
             event(&[251], 2.6),
             event(&[2200, 2201], 3.2),
@@ -24,13 +24,23 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2125], 0.5),
             event(&[1209, 4283, 9236], 0.6),
             event(&[9316, 9323], 0.4),
-            says("mail|messages|service|services|transfer flow|flows|continue|continues|works|normal|normally|unaffected|affected|fine|ok", 2.2),
-            says("harmless|ignore|ignored|cosmetic|spurious|no+effect|no+impact|no+problem|apparent", 3.0),
-            says("event|events|logged|warning only|although|but|every|each start|works|delivered|flow", 1.0),
+            says(
+                "mail|messages|service|services|transfer flow|flows|continue|continues|works|normal|normally|unaffected|affected|fine|ok",
+                2.2,
+            ),
+            says(
+                "harmless|ignore|ignored|cosmetic|spurious|no+effect|no+impact|no+problem|apparent",
+                3.0,
+            ),
+            says(
+                "event|events|logged|warning only|although|but|every|each start|works|delivered|flow",
+                1.0,
+            ),
             says("perfmon|performance+monitor|counter|counters", 0.9),
             says("diagnostic|diagnostics|logging maximum|high|level", 1.4),
             says("deferred", 0.5),
             says("stop|stops|crash|backlog|ndr|queue|hang|start|fail|access+denied", -0.8),
+            calm(1.6),
         ],
         "see whether mail flows at the time of the event: if it does and nothing else is wrong, leave it",
         &["Nothing needs doing: mail is not affected. An update removes the event."],
@@ -47,6 +57,8 @@ pub(super) const RULES: &[Rule] = &[
             event(&[287, 301], 0.3),
             says("question|wonder*|why", 0.6),
             says("stop|stops|crash|backlog|hang|fail", -0.6),
+            calm(0.6),
+            says("default|documented", 0.6),
         ],
         "compare what is seen with what the product is documented to do",
         &["Nothing needs doing: this is how it works."],

@@ -3,17 +3,23 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{event, log, says, telling, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MalformedX400Address,
         1.3,
-        "x400 address malformed missing surname attribute too long empty invalid character escaped country code o/r address pab one-off dda conversion error message integrity",
+        "x400 address malformed missing surname attribute too long empty invalid character escaped country code o/r address pab one-off dda conversion error message integrity apostrophe backslash comma quote at sign blank value trailing space length dda type 8 value 128 printable ndr stuck submission",
         &[
             event(&[3150], 2.8),
-            says("x400|oraddress|address missing|no|without|empty|long|invalid|malformed|wrong|duplicate|incomplete|illegal|escaped|bad|special", 1.9),
-            says("surname|given+name|initials|country|dda|attribute|attributes|field|ou|generation|semicolon|slash", 1.8),
+            says(
+                "x400|oraddress|address missing|no|without|empty|long|invalid|malformed|wrong|duplicate|incomplete|illegal|escaped|bad|special",
+                1.9,
+            ),
+            says(
+                "surname|given+name|initials|country|dda|attribute|attributes|field|ou|generation|semicolon|slash",
+                1.8,
+            ),
             with(&[210], &[1029, 258, 4108], 1.8),
             event(&[210], 0.6),
             says("pab|oneoff|custom+recipient x400|address", 1.4),
@@ -24,6 +30,14 @@ pub(super) const RULES: &[Rule] = &[
             event(&[178], 0.4),
             event(&[2050, 2051, 2143], 0.5),
             says("body|charset|checkpoint", -1.0),
+            says(
+                "apostrophe|backslash|comma|quote|quotes|slash|parenthes*|blank|space address|x400|dda|recipient|name",
+                1.4,
+            ),
+            says("character|characters address|x400|dda|oraddress", 1.4),
+            says("address long|longer|exceed*|maximum|length", 1.2),
+            event(&[1192, 200], 0.4),
+            event(&[9405], 0.3),
         ],
         "read every attribute of the addresses in the object at fault: presence, length, characters",
         &[
@@ -61,7 +75,10 @@ pub(super) const RULES: &[Rule] = &[
         0.0,
         "one invalid recipient all recipients fail whole message ndr for everybody several recipients",
         &[
-            says("one|single invalid|bad|wrong|unknown recipient|address all|every|whole|entire|others|valid", 3.6),
+            says(
+                "one|single invalid|bad|wrong|unknown recipient|address all|every|whole|entire|others|valid",
+                3.6,
+            ),
             says("all|every|valid recipients ndr|fail|none", 2.0),
         ],
         "send the message again without the recipient that is invalid",
@@ -72,30 +89,47 @@ pub(super) const RULES: &[Rule] = &[
         0.3,
         "organization or site name characters not printable string underscore ampersand accented umlaut special characters x400",
         &[
-            says("organization|site name|names character|characters|underscore|ampersand|umlaut|accented|special|printable|unicode|japanese|double+byte", 3.2),
+            says(
+                "organization|site name|names character|characters|underscore|ampersand|umlaut|accented|special|printable|unicode|japanese|double+byte",
+                3.2,
+            ),
             says("printable|underscore|ampersand|umlaut|dbcs site|organization|name", 2.4),
             says("special|extended|accented|nonprintable character|characters", 1.2),
             says("password|account", -1.5),
         ],
         "compare the names of organization and site with the repertoire of PrintableString",
-        &["Set addressing (the site's X.400 proxy) with printable letters only; names themselves cannot be changed without a new installation."],
+        &[
+            "Set addressing (the site's X.400 proxy) with printable letters only; names themselves cannot be changed without a new installation.",
+        ],
     ),
     rule(
         Cause::UnsupportedBodyPartCharset,
         0.9,
-        "body part type character set not supported conversion attachment unreadable garbled iso 6937 ia5 t61 teletex japanese bilateral body conversion failed",
+        "body part type character set not supported conversion attachment unreadable garbled iso 6937 ia5 t61 teletex japanese bilateral body conversion failed national characters japanese chinese greek cyrillic attachments blank text question marks bp14 bp15 ftam file transfer body word attachment x400 recipient cannot read",
         &[
             says("body+part|bodypart|body+parts", 2.8),
             says("charset|character+set|6937|t61|teletex|ia5|codepage|8859", 2.6),
-            says("attachment|attachments|text unreadable|garbled|wrong|missing|lost|corrupt|convert", 1.8),
+            says(
+                "attachment|attachments|text unreadable|garbled|wrong|missing|lost|corrupt|convert",
+                1.8,
+            ),
             with(&[210], &[26, 4101, 1029], 0.8),
             event(&[210], 1.0),
             says("convert fail foreign|peer", 0.9),
             says("implicit|encoded+information", 1.4),
             says("address|surname", -1.0),
+            says("bp15|bp14|ftam|bilaterally", 2.4),
+            says(
+                "japanese|chinese|korean|greek|cyrillic|russian|national|international text|characters|message|body",
+                2.0,
+            ),
+            says("attachment|attachments foreign|x400 lost|missing|not|read|open", 1.4),
+            says("encoded+information|conversion+performed", 1.2),
         ],
         "list the body parts and character sets of a message that fails",
-        &["Let the peer send a body part and character set that both can (BP15, IA5, ISO 8859), or switch the connector's option to what the peer has."],
+        &[
+            "Let the peer send a body part and character set that both can (BP15, IA5, ISO 8859), or switch the connector's option to what the peer has.",
+        ],
     ),
     rule(
         Cause::UnsupportedContentType,
@@ -108,7 +142,9 @@ pub(super) const RULES: &[Rule] = &[
             with(&[210], &[1029], -0.6),
         ],
         "read the content type's identifier in the report or in the event",
-        &["Let the sender use a content type that the recipient takes, or install what handles it."],
+        &[
+            "Let the sender use a content type that the recipient takes, or install what handles it.",
+        ],
     ),
     rule(
         Cause::UnsupportedHeaderExtension,
@@ -125,7 +161,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ForeignMtaMalformedEncoding,
         1.2,
-        "foreign mta encodes wrongly asn.1 decode error malformed pdu invalid encoding p1 p2 x400 gateway conversion error content syntax body part third-party truncated",
+        "foreign mta encodes wrongly asn.1 decode error malformed pdu invalid encoding p1 p2 x400 gateway conversion error content syntax body part third-party truncated node label offset dump reference invalid length indefinite wrong tag violates standard gateway product",
         &[
             event(&[200], 2.2),
             event(&[1136, 1192], 1.0),
@@ -134,19 +170,32 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2051, 2050], 1.3),
             event(&[246, 2110], 0.5),
             telling(&[9405, 2051, 2050], "rtse|xfer", 1.2),
-            says("asn|ber|encode*|encod*|pdu decod*|decode|wrong|invalid|malformed|error|fail", 1.6),
-            says("foreign|peer|remote|gateway|x400 malformed|wrong|invalid|encod*|garbage|bad|truncat*", 2.0),
+            says(
+                "asn|ber|encode*|encod*|pdu decod*|decode|wrong|invalid|malformed|error|fail",
+                1.6,
+            ),
+            says(
+                "foreign|peer|remote|gateway|x400 malformed|wrong|invalid|encod*|garbage|bad|truncat*",
+                2.0,
+            ),
             says("content+syntax|syntax+error", 1.4),
             says("foreign x400|mta|system", 1.2),
             says("checkpoint|windows+size", -1.0),
+            event(&[1153, 1131, 1198, 1222, 1209, 25], 0.9),
+            telling(&[9405], "rtse|xfer|decode|asn", 0.9),
+            event(&[9405], 0.3),
+            says("node+label|dump+reference|offset", 0.9),
+            says("report|receipt|notification foreign|x400 crash|fail|error|stop", 0.8),
         ],
         "take a capture or a dump of the PDU, decode it, and see which element breaks which clause",
-        &["Show the peer's operator the octets that are wrong; until it is mended, take the message at fault out of the queue."],
+        &[
+            "Show the peer's operator the octets that are wrong; until it is mended, take the message at fault out of the queue.",
+        ],
     ),
     rule(
         Cause::CorruptMessageBlocksQueue,
         1.2,
-        "corrupt message object at fault mta stops each time processes same message mtacheck finds nothing queue blocked move dat file access violation one message",
+        "corrupt message object at fault mta stops each time processes same message mtacheck finds nothing queue blocked move dat file access violation one message bdat poison same dat file crash dump thread every start loops service cannot stay up",
         &[
             event(&[2110], 2.8),
             event(&[246], 1.8),
@@ -156,11 +205,17 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2050, 2051], 0.8),
             telling(&[9405], "accessviolation|access+violation|exception", 1.0),
             says("corrupt|bad|damaged message|messages|object|mail", 2.4),
-            says("one|same|certain|particular|specific message|object stop|block|crash|hang|queue|stuck", 2.2),
+            says(
+                "one|same|certain|particular|specific message|object stop|block|crash|hang|queue|stuck",
+                2.2,
+            ),
             says("mta stop|crash|dies each|every|time|again|repeatedly|restart", 1.4),
             says("stop|crash", 0.5),
             says("queue block|stuck|stops", 0.9),
             says("ras|checkpoint|deleted|removed", -0.6),
+            telling(&[9405], "xfer|fanout|router|xapi|result|submit", 0.4),
+            says("start|starts|restart stop|stops|crash few|minutes|again|immediately", 1.2),
+            says("messages|queue not|stop deliver*|process*|move*", 0.6),
         ],
         "note the object at fault, copy the database, move its DAT file away, run mtacheck, start: does the MTA stay up",
         &[
@@ -171,13 +226,17 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::VeryLargeMessage,
         0.4,
-        "very large message megabytes attachment mta busy slow one message blocks others cpu 100 memory",
+        "very large message megabytes attachment mta busy slow one message blocks others cpu 100 memory hundreds of megabytes hours to process cpu pegged",
         &[
-            says("large|huge|megabyte*|mb|50mb|100mb mail|message|attachment slow|stop|hang|block|cpu|busy|other|others|queue|monopol*", 2.6),
+            says(
+                "large|huge|megabyte*|mb|50mb|100mb mail|message|attachment slow|stop|hang|block|cpu|busy|other|others|queue|monopol*",
+                2.6,
+            ),
             says("very+large", 2.4),
             says("large attachment|message", 1.2),
             event(&[9402, 9404], 0.6),
             says("limit|ndr|reject|exceeds", -1.0),
+            says("cpu|processor 100|high|busy large|message", 1.4),
         ],
         "list the largest messages in the queues and how long each has been in transfer",
         &["Delete or let pass the large message at a quiet time; set a size limit."],
@@ -185,14 +244,22 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MessageTooManyRecipients,
         0.4,
-        "too many recipients in one message thousands large list expansion mta stops slow",
+        "too many recipients in one message thousands large list expansion mta stops slow 8288 to line huge address list",
         &[
-            says("many|thousands|large|number|5000|8000|hundreds recipient|recipients|addresses|members", 3.2),
-            says("recipients message|mail stop|crash|fail|slow|ndr many|large|thousands|number", 1.4),
+            says(
+                "many|thousands|large|number|5000|8000|hundreds recipient|recipients|addresses|members",
+                3.2,
+            ),
+            says(
+                "recipients message|mail stop|crash|fail|slow|ndr many|large|thousands|number",
+                1.4,
+            ),
             says("too+many+recipients", 1.8),
         ],
         "count the recipients of the messages at the head of the queue",
-        &["Let the sender use several smaller messages or nested lists; install the update for large counts."],
+        &[
+            "Let the sender use several smaller messages or nested lists; install the update for large counts.",
+        ],
     ),
     rule(
         Cause::ConversionFailsUnderLoad,
@@ -218,16 +285,15 @@ pub(super) const RULES: &[Rule] = &[
             says("reroute|loop", -0.8),
         ],
         "look for the attribute of the address or the extension that 1984 cannot express",
-        &["Address the recipient in a form that 1984 knows, or raise the connector to 1988 on both ends."],
+        &[
+            "Address the recipient in a form that 1984 knows, or raise the connector to 1988 on both ends.",
+        ],
     ),
     rule(
         Cause::EncapsulatedAddressNotStripped,
         0.0,
         "encapsulated address dda remains imceax gateway reply address not stripped rfc-822 dda smtp encapsulation",
-        &[
-            says("encapsulat*|imcea*", 4.2),
-            says("dda remain*|strip*|reply|rfc", 2.6),
-        ],
+        &[says("encapsulat*|imcea*", 4.2), says("dda remain*|strip*|reply|rfc", 2.6)],
         "compare the address as it arrives with the one that should be: does the DDA of the encapsulation remain",
         &["Correct the mapping of the gateway so that it takes the encapsulation off."],
     ),

@@ -3,45 +3,60 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{code, event, log, says, telling};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MtaDatabaseCorrupt,
         0.7,
-        "mta database corrupt mtadata mtacheck repair dat files damaged 2143 2152 9405 does not start queues stuck",
+        "mta database corrupt mtadata mtacheck repair dat files damaged 2143 2152 9405 does not start queues stuck i/o error read failure unrecoverable power outage disk controller restore",
         &[
             event(&[2152], 2.0),
             event(&[2171, 2143, 2170, 2172, 2188, 2155], 1.1),
             event(&[2110, 2127, 2124, 3080], 0.6),
-            says("mtadata|mta+database|dat|database corrupt|damaged|serious|inconsistent|repair", 2.4),
+            says(
+                "mtadata|mta+database|dat|database corrupt|damaged|serious|inconsistent|repair",
+                2.4,
+            ),
             says("mtacheck errors|repair|serious|corrupt|cannot", 1.6),
             says("mtacheck", 0.6),
             says("restored|restore|missing|path|schema|deleted|removed", -0.5),
+            event(&[105, 2189, 2190, 2182], 0.7),
+            telling(&[210, 9405], "database", 0.8),
+            says("disk|controller|power fail|failure|crash database|mtadata|mta", 0.9),
+            says("stuck|queue|queues cannot|not database|dat|mtacheck", 0.6),
         ],
         "run mtacheck with /v until it finds nothing, and read what it repaired",
-        &["Stop the MTA, copy MTADATA, run mtacheck until it is clean, start; where it cannot repair, restore or begin with a new database."],
+        &[
+            "Stop the MTA, copy MTADATA, run mtacheck until it is clean, start; where it cannot repair, restore or begin with a new database.",
+        ],
     ),
     rule(
         Cause::MtaDatabaseCoreFilesMissing,
         0.6,
-        "core files db000001 missing bootenv template files zero bytes mtadata boot environment does not start 2140",
+        "core files db000001 missing bootenv template files zero bytes mtadata boot environment does not start 2140 restored without files new folder empty",
         &[
             says("bootenv|boot+environment|core+file|core+files|template", 3.8),
-            says("db000001|db00000*|db000020|db000025|db000026|db00002* missing|corrupt|lost|zero|0", 3.4),
+            says(
+                "db000001|db00000*|db000020|db000025|db000026|db00002* missing|corrupt|lost|zero|0",
+                3.4,
+            ),
             event(&[100], 2.0),
             event(&[3057], 1.2),
             event(&[2152], 0.8),
             code(&[2140], 0.6),
             says("mtadata missing|empty|deleted|zero|bytes file|files", 1.6),
+            says("mtadata deleted|emptied|cleared|renamed|wiped", 1.8),
         ],
         "look for DB000001 to DB000026 in MTADATA, and for any of 0 octets",
-        &["Copy the missing core files from BOOTENV of the installation medium (only the missing ones), then run mtacheck."],
+        &[
+            "Copy the missing core files from BOOTENV of the installation medium (only the missing ones), then run mtacheck.",
+        ],
     ),
     rule(
         Cause::MtaDatabaseFilesMissing,
         0.4,
-        "dat files missing removed deleted from mtadata message queue file object does not exist odxoiniu does not start restored",
+        "dat files missing removed deleted from mtadata message queue file object does not exist odxoiniu does not start restored backup restored partial antivirus quarantine cleaned folder",
         &[
             says("dat|mtadata file|files delete|deleted|removed|missing|lost|moved", 3.0),
             telling(&[2171, 2175, 2186, 2188, 2191, 2173, 2143], "odxoiniu|not+exist", 1.5),
@@ -50,9 +65,12 @@ pub(super) const RULES: &[Rule] = &[
             event(&[3080], 0.8),
             code(&[2140], 0.5),
             says("adminprogram|admin|core|boot*", -0.8),
+            event(&[2173, 2175, 2188, 2186], 0.4),
         ],
         "compare the DAT files that the queues name with those in MTADATA",
-        &["Put the missing files back from a copy, or run mtacheck, which removes the entries that point to them."],
+        &[
+            "Put the missing files back from a copy, or run mtacheck, which removes the entries that point to them.",
+        ],
     ),
     rule(
         Cause::MtaDatabasePathWrong,
@@ -60,34 +78,48 @@ pub(super) const RULES: &[Rule] = &[
         "mta database path registry wrong run directory restore moved files another drive optimizer mtadata not found 2140",
         &[
             says("database+path|run+directory|mta+database+path|mtadata+path", 3.6),
-            says("path|directory|drive|location wrong|moved|registry|different|changed mtadata|database|files|mta", 2.2),
+            says(
+                "path|directory|drive|location wrong|moved|registry|different|changed mtadata|database|files|mta",
+                2.2,
+            ),
             says("restore|restored|optimizer moved|mtadata|path|drive", 2.0),
             code(&[2140], 0.9),
             says("queue+desc|database serious|found", 1.2),
         ],
         "compare the database path and run directory in the registry with where MTADATA is",
-        &["Set the database path and the run directory in the registry to the real folders, or move the files back."],
+        &[
+            "Set the database path and the run directory in the registry to the real folders, or move the files back.",
+        ],
     ),
     rule(
         Cause::MtaNotShutDownCleanly,
         0.7,
-        "mta not shut down cleanly recovery at start database check power failure crash takes long start 2219 2206 2207",
+        "mta not shut down cleanly recovery at start database check power failure crash takes long start 2219 2206 2207 killed task manager process power loss blue screen reset machine",
         &[
             event(&[2219], 3.2),
             event(&[2206, 2207], 1.8),
-            says("shut|shutdown|stopped|power clean|cleanly|unclean|improper*|failure|abnormal*", 2.4),
+            says(
+                "shut|shutdown|stopped|power clean|cleanly|unclean|improper*|failure|abnormal*",
+                2.4,
+            ),
             says("recovery|check start|restart mta|database", 1.0),
             says("mtacheck|check start|automatic*", 0.8),
             event(&[2152], -1.6),
             says("command+line|dbbitmp", -1.0),
+            says(
+                "power|killed|bluescreen|blue+screen|reset|crash restart|start|check|mtacheck",
+                1.2,
+            ),
         ],
         "read whether the check at start ended with 2207",
-        &["Wait until the check at start has ended; it repairs what it can. Then stop the service in order before the machine goes down."],
+        &[
+            "Wait until the check at start has ended; it repairs what it can. Then stop the service in order before the machine goes down.",
+        ],
     ),
     rule(
         Cause::MtaSlowStartLargeDatabase,
         0.4,
-        "mta starts slowly many dat files large mtadata thousands of files startup takes long time minutes hours",
+        "mta starts slowly many dat files large mtadata thousands of files startup takes long time minutes hours backlog after outage service control manager timeout starting",
         &[
             says("start|starts slow|long|minutes|hours|time|takes mta|service", 2.2),
             says("many|thousands|large|number dat|file|files|mtadata|queue", 2.4),
@@ -96,14 +128,19 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2219], -0.6),
         ],
         "count the DAT files, and those of more than one octet",
-        &["Let it finish; then clear what waits, and after a copy begin with a fresh set of files to lower the high-water mark."],
+        &[
+            "Let it finish; then clear what waits, and after a copy begin with a fresh set of files to lower the high-water mark.",
+        ],
     ),
     rule(
         Cause::MtacheckLogUnwritable,
         0.0,
         "mtacheck.log read-only cannot write log file mtacheck.out attribute mta does not start check fails",
         &[
-            says("mtacheck+log|mtacheck+out|mtacheck log readonly|read+only|write|attribute|corrupt|open", 3.6),
+            says(
+                "mtacheck+log|mtacheck+out|mtacheck log readonly|read+only|write|attribute|corrupt|open",
+                3.6,
+            ),
             says("read+only|readonly mta|log|file|mtadata", 2.2),
             event(&[2152], 0.9),
         ],
@@ -131,12 +168,14 @@ pub(super) const RULES: &[Rule] = &[
             says("mtacheck again|second|internal start|restart", 1.8),
         ],
         "look for DBBITMP.DAT after the service was stopped",
-        &["Nothing is broken: the check at start is repeated, because the tool does not leave the marker. Wait for it."],
+        &[
+            "Nothing is broken: the check at start is repeated, because the tool does not leave the marker. Wait for it.",
+        ],
     ),
     rule(
         Cause::SchemaFileVersionMismatch,
         0.5,
-        "dbserver.sch schema file version does not match service pack mta template old schema replaced database file",
+        "dbserver.sch schema file version does not match service pack mta template old schema replaced database file after applying service pack restored mtadata from older build mta fatal at start",
         &[
             says("dbserver|sch|schema", 3.8),
             event(&[2051, 2143], 0.9),
@@ -144,6 +183,7 @@ pub(super) const RULES: &[Rule] = &[
             says("servicepack|upgrade|upgraded mta stop|stops|fatal|crash", 1.2),
             says("urgent", 0.9),
             says("mtadata restored|copied|old|version file", 1.2),
+            says("servicepack after|installed|applied stop|start|fail|fatal", 0.8),
         ],
         "compare the date and size of DBSERVER.SCH in MTADATA with those of the installed build",
         &["Copy DBSERVER.SCH of the installed build into MTADATA, and start the MTA."],
@@ -161,47 +201,65 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2004], 1.0),
         ],
         "compare the Info*.cfg files in the run directory with the build of EMSMTA.EXE",
-        &["Copy the Info*.cfg files of the installed build into the run directory, and restart the MTA."],
+        &[
+            "Copy the Info*.cfg files of the installed build into the run directory, and restart the MTA.",
+        ],
     ),
     rule(
         Cause::WorkQueueFileDamaged,
         0.4,
         "work queue file damaged object mtaworkq pointer counter never clears messages in work queue not processed 01000027",
         &[
-            says("work+queue|mtaworkq|workq corrupt|damaged|never|stuck|not|object|file|counter|empty|remain*", 2.4),
+            says(
+                "work+queue|mtaworkq|workq corrupt|damaged|never|stuck|not|object|file|counter|empty|remain*",
+                2.4,
+            ),
             event(&[100], 2.2),
-            says("perfmon|performance|counter work+queue|queue|items never|clear*|wrong|remain*", 1.8),
+            says(
+                "perfmon|performance|counter work+queue|queue|items never|clear*|wrong|remain*",
+                1.8,
+            ),
             event(&[2194, 2191], 0.8),
             says("deferred perfmon|counter|items|queue", 1.4),
             event(&[666], 0.4),
+            says("work+queue", 0.8),
         ],
         "compare the work queue's counter with its entries as mtacheck lists them",
-        &["Stop the MTA, run mtacheck; if the queue object stays damaged, move its DAT file away and run it again."],
+        &[
+            "Stop the MTA, run mtacheck; if the queue object stays damaged, move its DAT file away and run it again.",
+        ],
     ),
     rule(
         Cause::DatFileLocked,
         0.0,
-        "dat file locked in use cannot be deleted sharing violation backup or other program holds file mtadata",
+        "dat file locked in use cannot be deleted sharing violation backup or other program holds file mtadata process explorer handle open",
         &[
             says("dat|db0*|file locked|lock|use|sharing|open delete|deleted|cannot|mtadata", 3.0),
             says("sharing+violation|file+locked|file+in+use", 2.6),
             code(&[32, 33], 1.8),
             event(&[2127, 2124], 0.8),
             telling(&[2127, 2124], "32", 0.8),
+            event(&[2188], 0.4),
         ],
         "see which process holds the file",
-        &["Let the program that holds the file leave MTADATA alone (backup, scanner), and restart the MTA."],
+        &[
+            "Let the program that holds the file leave MTADATA alone (backup, scanner), and restart the MTA.",
+        ],
     ),
     rule(
         Cause::QueueEntryDeletedWhileInUse,
         0.3,
         "administrator deleted message from queue with admin program while mta in use queue 2194 2202 errors",
         &[
-            says("delete|deleted|removed message|mail|entry|queue admin*|administrator|adminprogram|queue", 2.8),
+            says(
+                "delete|deleted|removed message|mail|entry|queue admin*|administrator|adminprogram|queue",
+                2.8,
+            ),
             event(&[2202], 2.0),
             event(&[2194], 1.2),
             event(&[2127, 2155], 0.6),
             says("connector|site|server delete*|removed", -0.9),
+            event(&[2188, 2173], 0.4),
         ],
         "ask whether somebody deleted a message from the queue shortly before",
         &["Restart the MTA; delete queued messages only while their connector is stopped."],
@@ -209,11 +267,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ConnectorObjectDeletedInUse,
         0.4,
-        "connector deleted removed while messages queued mta stops after connector removal fatal",
+        "connector deleted removed while messages queued mta stops after connector removal fatal removed gateway recalculated routing queued mail",
         &[
             says("connector|gateway delete|deleted|remove|removed|recreated", 3.2),
             says("connector deleted|removed mta|queue stop|crash|fatal|hang", 1.6),
             event(&[9405, 2187, 2191, 2197, 2198, 251], 0.5),
+            says("delete|deleted|removed connector|gateway queue|messages|mail", 1.0),
         ],
         "ask whether a connector was deleted shortly before, with mail in its queue",
         &["Restart the MTA and run mtacheck; empty a connector's queue before deleting it."],
@@ -233,7 +292,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::IncompatibleDll,
         0.9,
-        "dll wrong version replaced mapi32.dll entry point not found ordinal could not be located procedure initialize failed another product installed outlook client on server",
+        "dll wrong version replaced mapi32.dll entry point not found ordinal could not be located procedure initialize failed another product installed outlook client on server service terminated unexpectedly missing export application error setup copied",
         &[
             says("dll", 2.4),
             says("entry+point|ordinal|procedure+entry", 3.6),
@@ -244,9 +303,13 @@ pub(super) const RULES: &[Rule] = &[
             log("service control manager", &[7000, 7009], 0.8),
             says("backup|outlook|client installed|install server", 0.8),
             says("rpcrt4|rpc*|ecbios|eicon", -1.2),
+            says("file replaced|overwritten|copied|older version|service|mta", 1.2),
+            code(&[1067], 0.4),
         ],
         "compare the versions of the DLLs that the service loads with those of the installed build",
-        &["Restore the DLL of the right version (install the service pack again), and remove what replaced it."],
+        &[
+            "Restore the DLL of the right version (install the service pack again), and remove what replaced it.",
+        ],
     ),
     rule(
         Cause::IncompatibleBackupSoftware,
@@ -254,7 +317,10 @@ pub(super) const RULES: &[Rule] = &[
         "backup software old version agent disturbs mta stops during backup tape job",
         &[
             says("backup|tape|arcserve|backupexec", 2.8),
-            says("backup during|after|night|software|program|agent|job|product mta|stop|crash|hang|fail|service", 2.2),
+            says(
+                "backup during|after|night|software|program|agent|job|product mta|stop|crash|hang|fail|service",
+                2.2,
+            ),
             says("restore|dll|ordinal|bdc", -1.2),
         ],
         "compare the times of the faults with those of the backup jobs; stop the agent for a night",
@@ -275,7 +341,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::UpgradeNeedsRestart,
         0.2,
-        "after upgrade or setup mta does not start until computer restarted reboot needed installed service pack without restart",
+        "after upgrade or setup mta does not start until computer restarted reboot needed installed service pack without restart setup completed files in use",
         &[
             says("upgrade|upgraded|install*|servicepack restart|reboot", 2.2),
             says("upgrade|upgraded start|starts|not|fail mta|service", 1.6),

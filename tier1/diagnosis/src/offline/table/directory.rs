@@ -3,13 +3,13 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{code, event, log, says};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DirectoryServiceNotRunning,
         0.3,
-        "directory service not running stopped not started mta depends on directory cannot start fatal directory error",
+        "directory service not running stopped not started mta depends on directory cannot start fatal directory error msexchangeds dependency failed 1068",
         &[
             event(&[137], 2.2),
             says("directory+service|directory stop|stopped|running|started|start|not|fail", 2.4),
@@ -24,14 +24,19 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DirectoryNotReplicated,
         0.6,
-        "directory replication incomplete recipient not yet replicated new mailbox new site other server unknown recipient replication broken lag",
+        "directory replication incomplete recipient not yet replicated new mailbox new site other server unknown recipient replication broken lag partial replica new server joined site backfill knowledge",
         &[
             says("replicat* not|incomplete|yet|broken|fail|delay|lag|partial", 2.6),
             says("directory+replication", 1.6),
-            says("new|created|moved mailbox|site|server|recipient|user other|remote|replicat*", 1.4),
+            says(
+                "new|created|moved mailbox|site|server|recipient|user other|remote|replicat*",
+                1.4,
+            ),
             says("ndr unknown|recipient new|moved|replicat*", 1.0),
             event(&[178, 2245], 0.6),
             says("routing|misrout*", -0.3),
+            says("knowledge|backfill|usn", 1.0),
+            says("other|remote|some site|server|servers ndr|unknown recipient", 0.9),
         ],
         "look the recipient up in the directory of the server that gave up, and compare the replication state of both",
         &["Let the directory replicate (update now, check links), then send again."],
@@ -39,19 +44,28 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DirectoryCacheStale,
         0.7,
-        "mta directory cache minute latency change not effective at once recently changed attribute still old value 60 seconds mailbox created deleted just",
+        "mta directory cache minute latency change not effective at once recently changed attribute still old value 60 seconds mailbox created deleted just first minutes after create delete move change sixty second window ndr at first later works",
         &[
             says("cache", 2.2),
-            says("minute|minutes|seconds|60|immediately|recent*|soon|shortly|just change|changed|created|deleted|moved|added|new", 2.4),
+            says(
+                "minute|minutes|seconds|60|immediately|recent*|soon|shortly|just change|changed|created|deleted|moved|added|new",
+                2.4,
+            ),
             says("change|changed|new not|still|take effect|old", 1.4),
             says("restart mta help|cures|clears|works change|changed", 1.2),
             says("directory cache", 1.6),
             event(&[178, 2245], 0.4),
             says("dl|list|name|dns", -0.6),
             says("netbios", -2.0),
+            says("after just|recently|immediately|shortly create*|move*|delete*|change*", 1.4),
+            says("first|initially|temporar* ndr|fail later|works", 1.2),
+            says("moved mailbox ndr|loop|minutes", 0.8),
+            says("restart mta", 0.4),
         ],
         "wait two minutes, try again, and compare with the directory's present value",
-        &["Wait until the MTA's copy is read again (a minute), or restart the MTA; then send again."],
+        &[
+            "Wait until the MTA's copy is read again (a minute), or restart the MTA; then send again.",
+        ],
     ),
     rule(
         Cause::DirectoryCacheTooSmall,
@@ -68,25 +82,35 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DlMembershipCacheStale,
         0.7,
-        "distribution list deleted member ndr for removed mailbox cache list membership member no longer unknown recipient still tried",
+        "distribution list deleted member ndr for removed mailbox cache list membership member no longer unknown recipient still tried sender gets ndr for somebody who left employee nested list hidden",
         &[
-            says("dl member|members|membership|list delete|deleted|removed|ndr|cache|old|longer", 2.8),
+            says(
+                "dl member|members|membership|list delete|deleted|removed|ndr|cache|old|longer",
+                2.8,
+            ),
             says("dl delete|deleted|removed mailbox|user|recipient|member", 2.0),
             says("list member ndr|deleted|removed", 2.0),
             says("dl cache", 2.4),
             says("dl ndr", 0.8),
             event(&[178], 0.4),
             says("expansion|loop", -0.4),
+            says("left|employee dl|list", 1.0),
+            says("ndr dl mailbox|user|member delete|deleted", 1.2),
         ],
         "compare the list's members in the directory with the recipients named in the reports",
-        &["Touch the list (edit and save it) or restart the MTA, so that the cached membership is read again."],
+        &[
+            "Touch the list (edit and save it) or restart the MTA, so that the cached membership is read again.",
+        ],
     ),
     rule(
         Cause::RecipientNotInDirectory,
         0.6,
-        "recipient unknown not in directory mailbox does not exist originator unknown deleted hidden no such object ndr recipient not found",
+        "recipient unknown not in directory mailbox does not exist originator unknown deleted hidden no such object ndr recipient not found ds_read no such object unknown name typed address",
         &[
-            says("recipient|mailbox|originator|sender|user not|unknown|missing directory|exist|found|gal", 2.0),
+            says(
+                "recipient|mailbox|originator|sender|user not|unknown|missing directory|exist|found|gal",
+                2.0,
+            ),
             says("ds_e_no_such_object|no+such+object", 1.2),
             event(&[2245], 1.0),
             event(&[290], 0.4),
@@ -94,6 +118,7 @@ pub(super) const RULES: &[Rule] = &[
             says("unrecogni*|unknown oraddress|recipient|name", 0.9),
             says("recipient delete|deleted", 1.0),
             says("connector|organizations|dl|rule|cache|replicat*", -0.5),
+            says("mail for|to unknown|nonexistent recipient|user|address", 1.0),
         ],
         "search the directory for the address that the report names, in all its proxy addresses",
         &["Create the recipient, or correct the address that the sender uses."],
@@ -103,7 +128,10 @@ pub(super) const RULES: &[Rule] = &[
         0.1,
         "deleted mailbox mail goes out to internet or other system external connector instead of ndr catch all address space wildcard",
         &[
-            says("delete|deleted|removed recipient|mailbox|user external*|internet|connector|outside|routed|sent|loop", 3.0),
+            says(
+                "delete|deleted|removed recipient|mailbox|user external*|internet|connector|outside|routed|sent|loop",
+                3.0,
+            ),
             says("deleted foreign|smtp|internet connector|loop|route", 1.4),
         ],
         "follow a message to a deleted recipient: which connector's space takes it",
@@ -112,24 +140,31 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::AddressBookEntryStale,
         0.6,
-        "personal address book pab old entry reply to old message outlook cached dn ndr recipient moved renamed rebuilt offline address book",
+        "personal address book pab old entry reply to old message outlook cached dn ndr recipient moved renamed rebuilt offline address book old message reply fails new message works selected from personal list server rebuilt new organization restored mailboxes",
         &[
             says("pab|personal+addressbook|personal+address|addressbook", 2.4),
             says("reply|replies old|earlier mail|message", 2.0),
             says("reply|replies ndr|fail", 1.2),
             says("addressbook|pab old|ndr|entry|stale", 1.4),
             says("nickname|autocomplete|offline+addressbook|oab", 2.2),
-            says("moved|recreated|renamed|rebuilt|migrated mailbox|user|site|recipient old|reply|ndr", 1.8),
+            says(
+                "moved|recreated|renamed|rebuilt|migrated mailbox|user|site|recipient old|reply|ndr",
+                1.8,
+            ),
             event(&[178], 0.4),
             says("oneoff|x400|surname", -0.8),
+            says("new mail works|ok|succeeds reply|old", 2.0),
+            says("rebuilt|reinstall*|recreated|new organization|site|mailboxes reply|ndr", 1.2),
         ],
         "compare the directory name in the report with the recipient's present one",
-        &["Let the sender pick the recipient from the global list again and replace the old entry; keep the old name as a proxy address of type X500."],
+        &[
+            "Let the sender pick the recipient from the global list again and replace the old entry; keep the old name as a proxy address of type X500.",
+        ],
     ),
     rule(
         Cause::MailboxLacksX400Address,
         0.9,
-        "x400 proxy address missing removed mailbox connector administrator public folder object has no x400 address could not be expanded to o/r address",
+        "x400 proxy address missing removed mailbox connector administrator public folder object has no x400 address could not be expanded to o/r address recipient problem proxy addresses page bulk import deleted x400 e-mail addresses tab cannot be removed site addressing stuck in outbox no transport provider",
         &[
             event(&[178], 2.6),
             says("no|missing|without|lack*|removed|delete|deleted x400 address|proxy", 3.2),
@@ -138,9 +173,18 @@ pub(super) const RULES: &[Rule] = &[
             says("connector|administrator|system+attendant|store|public mailbox|x400 proxy", 0.8),
             event(&[3144, 3150], 0.3),
             says("second|secondary|two|extra", -1.2),
+            says(
+                "addresses+page|proxy|proxies|addressing delete|deleted|removed|missing|without",
+                1.6,
+            ),
+            says("recipient+problem|transport+provider|outbox", 0.8),
+            says("import|imported|bulk x400|proxy|address|addresses", 1.4),
+            event(&[290], 0.2),
         ],
         "read the proxy addresses of originator and recipient: is there one of type X400",
-        &["Give the object an X.400 address again (regenerate proxy addresses), and see why it was missing."],
+        &[
+            "Give the object an X.400 address again (regenerate proxy addresses), and see why it was missing.",
+        ],
     ),
     rule(
         Cause::DirectoryNameVsDisplayName,
@@ -172,12 +216,17 @@ pub(super) const RULES: &[Rule] = &[
         "wrong recipient gets mail similar address partial match fuzzy proxy x400 attributes delivered to other mailbox",
         &[
             says("fuzzy", 2.6),
-            says("wrong|another|different recipient|mailbox|user|person gets|receives|delivered|mail", 2.4),
+            says(
+                "wrong|another|different recipient|mailbox|user|person gets|receives|delivered|mail",
+                2.4,
+            ),
             says("similar|partial|close* address|name|match", 2.0),
             says("slow|hang", -1.0),
         ],
         "compare the address of the message with the proxies of the mailbox that got it",
-        &["Lower the level of fuzzy proxy matching, or give the recipients addresses that differ in more than one attribute."],
+        &[
+            "Lower the level of fuzzy proxy matching, or give the recipients addresses that differ in more than one attribute.",
+        ],
     ),
     rule(
         Cause::FuzzyProxySearchSlow,
@@ -205,7 +254,9 @@ pub(super) const RULES: &[Rule] = &[
             says("restore|restored|rebuilt|reinstall*", 0.3),
         ],
         "compare the registry value X500 DN of the MTA with the directory's name of its object",
-        &["Set the value to the directory name of this server's Microsoft MTA object, and start the service."],
+        &[
+            "Set the value to the directory name of this server's Microsoft MTA object, and start the service.",
+        ],
     ),
     rule(
         Cause::SiteNameRegistryMismatch,
@@ -223,7 +274,10 @@ pub(super) const RULES: &[Rule] = &[
         0.1,
         "administrator permission admin program cannot view delete queue role access denied user not allowed manage connector",
         &[
-            says("administrator|admin|adminprogram permission|role|rights|reject|cannot|insufficient|access+denied", 2.8),
+            says(
+                "administrator|admin|adminprogram permission|role|rights|reject|cannot|insufficient|access+denied",
+                2.8,
+            ),
             says("adminprogram cannot|fail|unable|error queue|queues|connector|object", 1.8),
             says("service+account", -1.5),
         ],
@@ -238,6 +292,7 @@ pub(super) const RULES: &[Rule] = &[
             says("move|moved mailbox", 3.0),
             says("move|moved mailbox fail|interrupt*|incomplete|ndr|queue|server|after", 1.6),
             says("home+server|home+mdb", 2.2),
+            says("mailbox two|both servers|server|stores", 1.2),
         ],
         "compare the mailbox's home server in the directory with the store that holds it",
         &["Move the mailbox again, or correct its home server; run the consistency adjuster."],

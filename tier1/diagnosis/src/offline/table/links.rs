@@ -3,7 +3,7 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{code, event, says, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
@@ -33,7 +33,9 @@ pub(super) const RULES: &[Rule] = &[
             says("ten|10|many|list", -0.8),
         ],
         "dial the entry by hand from the server with the same account",
-        &["Correct number, prefix or name of the phone book entry, and choose it again on the connector."],
+        &[
+            "Correct number, prefix or name of the phone book entry, and choose it again on the connector.",
+        ],
     ),
     rule(
         Cause::RasPhonebookTooManyEntries,
@@ -57,7 +59,9 @@ pub(super) const RULES: &[Rule] = &[
             says("connected|dialup lan|network|server|servers lost|fail|unreachable|drop", 1.0),
         ],
         "print the routes while the dial-up link is up",
-        &["Switch off the default gateway on the remote network for this entry, and add routes for what lies behind it."],
+        &[
+            "Switch off the default gateway on the remote network for this entry, and add routes for what lies behind it.",
+        ],
     ),
     rule(
         Cause::RasNetbiosGateway,
@@ -70,7 +74,9 @@ pub(super) const RULES: &[Rule] = &[
             with(&[9322], &[1722], 0.4),
         ],
         "read whether the RAS server's NetBIOS gateway is on",
-        &["Switch the NetBIOS gateway of the RAS server off (EnableNetbiosGateway 0), and restart RAS."],
+        &[
+            "Switch the NetBIOS gateway of the RAS server off (EnableNetbiosGateway 0), and restart RAS.",
+        ],
     ),
     rule(
         Cause::RasMtaResourcesTooLow,
@@ -84,7 +90,9 @@ pub(super) const RULES: &[Rule] = &[
             says("double+acquire", 0.8),
         ],
         "compare the RAS LAN-MTA threads and concurrent RAS connections with the number of RAS connectors",
-        &["Raise the RAS LAN-MTA threads, DMOD threads and concurrent RAS connections, and restart the MTA."],
+        &[
+            "Raise the RAS LAN-MTA threads, DMOD threads and concurrent RAS connections, and restart the MTA.",
+        ],
     ),
     rule(
         Cause::MtaStackNotInstalled,
@@ -95,19 +103,27 @@ pub(super) const RULES: &[Rule] = &[
             says("stack not|missing|no|without install*|supporting|exist", 3.0),
             says("transport+stack|mta+stack|ras+stack", 2.0),
             says("stack before connector", 1.6),
-            says("x400|ras component|connector install*|missing|unavailable|available|option|greyed", 1.4),
+            says(
+                "x400|ras component|connector install*|missing|unavailable|available|option|greyed",
+                1.4,
+            ),
             says("eicon|x25", -0.4),
         ],
         "list the MTA transport stacks that are installed on the server",
-        &["Install the component and create the transport stack on the server, then the connector over it."],
+        &[
+            "Install the component and create the transport stack on the server, then the connector over it.",
+        ],
     ),
     rule(
         Cause::ConnectorRemoteNameMismatch,
         0.6,
-        "remote server name connector remote mta name case sensitive differs local mta name ras connector spelled typed capital lowercase",
+        "remote server name connector remote mta name case sensitive differs local mta name ras connector spelled typed capital lowercase bridgehead target server spelled",
         &[
             says("remote+mta+name|remote+server+name|remote+name|mta+name", 2.2),
-            says("case|capital|case+sensitive|uppercase|spelled|spelling|typed name|mta|server|connector", 2.6),
+            says(
+                "case|capital|case+sensitive|uppercase|spelled|spelling|typed name|mta|server|connector",
+                2.6,
+            ),
             event(&[9311, 9316], 0.5),
             event(&[51, 48], 1.0),
             event(&[1293, 1290], 0.5),
@@ -115,9 +131,13 @@ pub(super) const RULES: &[Rule] = &[
             with(&[9311, 9316, 9318], &[8453, 8464, 8465], 2.4),
             code(&[8453, 8464, 8465], 1.6),
             says("password", -0.6),
+            says("remote name exact*|match|same|identical", 1.2),
+            event(&[1028], 0.5),
         ],
         "compare the remote name on the connector with the local MTA name of the other server, letter by letter",
-        &["Enter the other server's local MTA name on the connector exactly as it is, capitals too."],
+        &[
+            "Enter the other server's local MTA name on the connector exactly as it is, capitals too.",
+        ],
     ),
     rule(
         Cause::MtaNameDiffersFromServerName,
@@ -125,9 +145,13 @@ pub(super) const RULES: &[Rule] = &[
         "local mta name changed differs from computer name server name must match site connector same site",
         &[
             says("local+mta+name", 3.0),
-            says("mta+name differ|different|changed|mismatch|not server+name|computer+name|server", 2.8),
+            says(
+                "mta+name differ|different|changed|mismatch|not server+name|computer+name|server",
+                2.8,
+            ),
             says("changed|renamed mta+name", 1.6),
             says("override|x400", -0.6),
+            says("mta+name", 0.9),
         ],
         "compare the MTA's local name with the computer's name",
         &["Set the local MTA name back to the computer's name, and restart the MTAs that know it."],
@@ -137,14 +161,19 @@ pub(super) const RULES: &[Rule] = &[
         0.4,
         "x25 call address format network rejects x121 number prefix leading digits dnic cause diagnostic cleared call",
         &[
-            says("x25|x121|pad|dnic call|address|number reject|refuse|format|cleared|clear|prefix|digits|wrong", 3.0),
+            says(
+                "x25|x121|pad|dnic call|address|number reject|refuse|format|cleared|clear|prefix|digits|wrong",
+                3.0,
+            ),
             says("x25 network|address call", 1.2),
             event(&[9134, 9131], 1.0),
             says("x25 cause|diagnostic", 1.4),
             says("facilities|driver|circuits", -1.0),
         ],
         "read cause and diagnostic of the cleared call, and compare the called address with what the network wants",
-        &["Enter the X.121 address in the form that the network wants, with or without the prefix."],
+        &[
+            "Enter the X.121 address in the form that the network wants, with or without the prefix.",
+        ],
     ),
     rule(
         Cause::X25CircuitsExhausted,
@@ -152,19 +181,27 @@ pub(super) const RULES: &[Rule] = &[
         "x25 virtual circuits too many more than card allows svc control blocks number resource limit associations",
         &[
             event(&[9102], 4.0),
-            says("virtual+circuit|virtual+circuits|circuits|svc|svcs x25|card|limit|many|number", 3.2),
+            says(
+                "virtual+circuit|virtual+circuits|circuits|svc|svcs x25|card|limit|many|number",
+                3.2,
+            ),
             says("x25 limit|resource|number|many|exceed*", 1.6),
             with(&[9156], &[3], 1.5),
         ],
         "compare the circuits that card and subscription allow with the control blocks configured for X.25",
-        &["Lower the X.25 control blocks to the circuits that card and subscription allow, or buy more."],
+        &[
+            "Lower the X.25 control blocks to the circuits that card and subscription allow, or buy more.",
+        ],
     ),
     rule(
         Cause::X25DriverFaulty,
         0.4,
         "x25 eicon driver fault version hangs card wan services update port connection stalls",
         &[
-            says("x25|eicon driver|card|software fault|hang|crash|version|old|update|fail|misbehav*", 2.8),
+            says(
+                "x25|eicon driver|card|software fault|hang|crash|version|old|update|fail|misbehav*",
+                2.8,
+            ),
             says("eicon|cirel|sat x25", 1.4),
             event(&[9106], 1.6),
             event(&[9131, 9102, 9134], 0.5),
@@ -179,12 +216,17 @@ pub(super) const RULES: &[Rule] = &[
         "x25 driver missing eicon wan services not installed dll not found card not started interface failed to initialize",
         &[
             event(&[9106], 2.4),
-            says("x25|eicon driver|dll|card|services missing|not|without|no|absent install*|found|start", 2.6),
+            says(
+                "x25|eicon driver|dll|card|services missing|not|without|no|absent install*|found|start",
+                2.6,
+            ),
             says("ecbios|eicon missing|dll", 2.2),
             event(&[9409], 0.6),
         ],
         "see whether the X.25 driver and the WAN services are installed and started",
-        &["Install the X.25 driver and WAN services and start them; remove the X.25 stack if it is not used."],
+        &[
+            "Install the X.25 driver and WAN services and start them; remove the X.25 stack if it is not used.",
+        ],
     ),
     rule(
         Cause::X25FacilitiesDataMisconfigured,
@@ -196,7 +238,9 @@ pub(super) const RULES: &[Rule] = &[
             says("x25 incoming|accept|match call|calls", 1.2),
         ],
         "compare facilities and call user data of both stacks with those in the incoming call",
-        &["Set the same facilities and call user data on both ends, or leave them empty; let the accept carry the incoming ones where the network wants it."],
+        &[
+            "Set the same facilities and call user data on both ends, or leave them empty; let the accept carry the incoming ones where the network wants it.",
+        ],
     ),
     rule(
         Cause::X25RegistryParametersMissing,

@@ -3,19 +3,25 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{bind, code, event, says, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::RemoteNameUnresolvable,
         1.0,
-        "name resolution dns wins hosts ping by name fails ping by ip works cannot resolve remote server name lookup host not found secondary dns netbios name",
+        "name resolution dns wins hosts ping by name fails ping by ip works cannot resolve remote server name lookup host not found secondary dns netbios name ip address changed new address connector by name fully qualified suffix record server moved subnet",
         &[
             with(&[9318], &[1722], 1.6),
             with(&[9318, 9316], &[11001, 11004], 2.0),
-            says("ping|reach|connect ip|address works|work|succeeds|ok name fail|not|intermittent", 2.6),
+            says(
+                "ping|reach|connect ip|address works|work|succeeds|ok name fail|not|intermittent",
+                2.6,
+            ),
             says("name cannot|not|fail|unable resolve", 2.4),
-            says("dns|wins|hosts|hostsfile|lmhosts wrong|missing|old|dead|fail|no|without|lacks|down|record|entry", 1.5),
+            says(
+                "dns|wins|hosts|hostsfile|lmhosts wrong|missing|old|dead|fail|no|without|lacks|down|record|entry",
+                1.5,
+            ),
             says("name+resolution|name+resolv*|resolve+name", 2.0),
             says("dns|wins", 0.7),
             code(&[11001, 11002, 11004], 1.4),
@@ -24,6 +30,10 @@ pub(super) const RULES: &[Rule] = &[
             bind(&[1722, 11001, 11004], -1.2),
             event(&[9322], -0.9),
             event(&[9301, 9411, 2219], -1.5),
+            says("ip|address changed|new|moved name|dns|wins|hosts|server", 1.2),
+            with(&[9215], &[10060, 10061, 11004], 0.5),
+            says("nslookup|ping+a|net+view", 0.9),
+            with(&[9321], &[11004], 1.6),
         ],
         "on the server that calls, resolve the name of the other server and connect to every address that comes back",
         &[
@@ -34,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::BindbackNameUnresolvable,
         0.7,
-        "bind back name called server resolve fully qualified domain name caller dns hosts record firewall cluster upgrade server name string",
+        "bind back name called server resolve fully qualified domain name caller dns hosts record firewall cluster upgrade server name string a record host entry alias called server cannot find caller new version string",
         &[
             event(&[9322], 2.2),
             with(&[9322], &[1722, 11001, 11004], 2.0),
@@ -45,14 +55,17 @@ pub(super) const RULES: &[Rule] = &[
             says("servicepack 9322|9318|bindback|queue", 0.5),
             with(&[9322], &[5], -2.4),
             code(&[5], -1.2),
+            says("one+direction|oneway|one+way", 0.5),
         ],
         "on the server that was called, resolve the name that stands in the protocol string of its event 9322",
-        &["Make the bind-back name of the caller resolvable on the called server: a host record, or an entry in its table of hosts."],
+        &[
+            "Make the bind-back name of the caller resolvable on the called server: a host record, or an entry in its table of hosts.",
+        ],
     ),
     rule(
         Cause::ReverseLookupMissing,
         0.3,
-        "reverse lookup caller ip address host name connector stack page fqdn ptr record gateway network address could not be found receiver",
+        "reverse lookup caller ip address host name connector stack page fqdn ptr record gateway network address could not be found receiver zone arpa unable to identify caller",
         &[
             event(&[9301], 1.8),
             event(&[9202], 1.8),
@@ -62,9 +75,12 @@ pub(super) const RULES: &[Rule] = &[
             says("address not|cannot|missing resolve|lookup name stack|connector|caller", 1.6),
             says("one+way|oneway", 0.5),
             says("ras|rras|multihomed|firewall|proxy", -0.8),
+            says("in+addr|arpa", 2.0),
         ],
         "on the receiving server, turn the caller's address into a name and compare it with the stack page of the connector",
-        &["Enter the caller's address instead of its name on the connector's stack page, or make the reverse look-up give that name."],
+        &[
+            "Enter the caller's address instead of its name on the connector's stack page, or make the reverse look-up give that name.",
+        ],
     ),
     rule(
         Cause::ReverseLookupFallback,
@@ -72,28 +88,39 @@ pub(super) const RULES: &[Rule] = &[
         "informational 9301 logged although mail flows address lookup first then name harmless connector gateway could not be found",
         &[
             event(&[9301], 1.6),
-            says("mail|messages|connector flow|flows|works|delivered|transfer|normally|fine|ok", 1.4),
+            says(
+                "mail|messages|connector flow|flows|works|delivered|transfer|normally|fine|ok",
+                1.4,
+            ),
             says("inform*|harmless 9301", 1.2),
             event(&[9202, 51], -2.0),
             says("backlog|refuse|reject|fail|cannot|no+mail", -1.0),
         ],
         "see whether mail comes in over this connector right after the event",
-        &["Nothing is broken: the second look-up, by name, succeeded. With the address on the stack page the event goes away."],
+        &[
+            "Nothing is broken: the second look-up, by name, succeeded. With the address on the stack page the event goes away.",
+        ],
     ),
     rule(
         Cause::MultihomedSourceAddress,
         0.4,
-        "multihomed several network cards two addresses source address caller uses other address receiver refuses x400 connector stack ip address override ras pool",
+        "multihomed several network cards two addresses source address caller uses other address receiver refuses x400 connector stack ip address override ras pool two subnets virtual ip alias address",
         &[
             event(&[9301], 1.5),
-            says("multihomed|multi+homed|several+nic|two+nic|two+nics|two+ip|multiple+nic|multiple+ip|second+nic|several+ip|two+addresses|multiple+addresses", 2.2),
+            says(
+                "multihomed|multi+homed|several+nic|two+nic|two+nics|two+ip|multiple+nic|multiple+ip|second+nic|several+ip|two+addresses|multiple+addresses",
+                2.2,
+            ),
             says("source address|ip", 1.8),
             says("ras|rras|routing+remote|pool x400", 1.4),
             says("nic|address sends|caller|outgoing|outbound x400|connector", 1.0),
             event(&[51], 0.6),
+            says("rejects|refuse|reject receiver|remote|peer address", 0.9),
         ],
         "on the receiving server, compare the source address of the incoming connection with the stack page of the connector",
-        &["Enter the address that the caller really uses at the receiver, or tie the caller's connector to its configured address."],
+        &[
+            "Enter the address that the caller really uses at the receiver, or tie the caller's connector to its configured address.",
+        ],
     ),
     rule(
         Cause::MultihomedWrongAddressReturned,
@@ -102,17 +129,22 @@ pub(super) const RULES: &[Rule] = &[
         &[
             says("multihomed|multi+homed", 2.0),
             says("multihomed wins|dns|client|resolve|registered", 1.6),
-            says("wins|dns|resolve wrong|another|unreachable|private|second|other address|ip|nic", 2.0),
+            says(
+                "wins|dns|resolve wrong|another|unreachable|private|second|other address|ip|nic",
+                2.0,
+            ),
             says("two|several|multiple nic|nics|address|addresses wins|dns|resolve|client", 1.4),
             with(&[9318], &[1722], 0.4),
         ],
         "resolve the server's name where it fails, and connect to each address that comes back",
-        &["Register only the address that all can reach, or give it first; use a fixed entry on the side that fails."],
+        &[
+            "Register only the address that all can reach, or give it first; use a fixed entry on the side that fails.",
+        ],
     ),
     rule(
         Cause::NetworkBindingOrder,
         0.4,
-        "binding order network adapter first bindings control panel second nic wrong adapter protocol order services start",
+        "binding order network adapter first bindings control panel second nic wrong adapter protocol order services start added card dialup adapter loopback services fail start 9266 own address",
         &[
             says("binding+order|bindings|bind+order nic|nics|order|first|adapter|network", 2.6),
             says("nic first|order|second", 1.6),
@@ -120,9 +152,14 @@ pub(super) const RULES: &[Rule] = &[
             code(&[11004], 0.6),
             event(&[9321], 0.8),
             says("rpc_svr_binding_order|spx|netbeui", -1.4),
+            event(&[9266], 1.2),
+            with(&[9321], &[11004], 1.6),
+            says("second|added|new|loopback|ras nic", 0.9),
         ],
         "list the bindings of the adapters in their order",
-        &["Put the adapter that leads to the other servers first in the order of bindings, and restart."],
+        &[
+            "Put the adapter that leads to the other servers first in the order of bindings, and restart.",
+        ],
     ),
     rule(
         Cause::EndpointMapperSingleAdapter,
@@ -139,7 +176,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ClusterNodeAddressUsed,
         0.7,
-        "cluster virtual server node address name active node ip network name failover mta uses node instead of virtual",
+        "cluster virtual server node address name active node ip network name failover mta uses node instead of virtual wolfpack mscs resource group passive failover owner",
         &[
             says("cluster", 2.6),
             says("node|virtual address|name|ip|server", 1.6),
@@ -147,6 +184,7 @@ pub(super) const RULES: &[Rule] = &[
             says("failover|fail+over", 0.8),
             event(&[9301, 9322], 0.4),
             says("wins private|heartbeat", -0.8),
+            says("mscs|wolfpack|virtual+server", 1.4),
         ],
         "on the peer, compare the source address of the clustered server's calls with the address of the virtual server and that of the node",
         &[
@@ -164,14 +202,19 @@ pub(super) const RULES: &[Rule] = &[
             says("admd|x121|x400|alphanumeric", -2.5),
         ],
         "look whether the server's name holds a letter",
-        &["Rename the server so that its name begins with a letter, or reach it by its fully qualified name."],
+        &[
+            "Rename the server so that its name begins with a letter, or reach it by its fully qualified name.",
+        ],
     ),
     rule(
         Cause::ComputerNameTooLong,
         0.0,
         "long computer name 15 characters 14 13 longer than length netbios name truncated",
         &[
-            says("character|characters computer+name|server+name|netbios|name 15|13|14|long|longer|exceed*", 3.4),
+            says(
+                "character|characters computer+name|server+name|netbios|name 15|13|14|long|longer|exceed*",
+                3.4,
+            ),
             says("long|longer name computer|server|netbios|host", 2.4),
             says("15+character|13+character|14+character", 1.8),
             says("x400|proxy|address|recipient|directory|mta+name", -1.2),
@@ -202,7 +245,9 @@ pub(super) const RULES: &[Rule] = &[
             says("directory|dl", -1.5),
         ],
         "list the NetBIOS name cache, empty it, and try again",
-        &["Empty and reload the name cache (nbtstat -R); install the update of NetBT if it comes back."],
+        &[
+            "Empty and reload the name cache (nbtstat -R); install the update of NetBT if it comes back.",
+        ],
     ),
     rule(
         Cause::WinsClientBoundToClusterNic,
@@ -210,9 +255,14 @@ pub(super) const RULES: &[Rule] = &[
         "cluster private heartbeat adapter wins client bound registers private address name resolution nodes",
         &[
             says("cluster wins", 3.2),
-            says("heartbeat|private+network|private+adapter|private+nic wins|netbios|bound|register*", 2.4),
+            says(
+                "heartbeat|private+network|private+adapter|private+nic wins|netbios|bound|register*",
+                2.4,
+            ),
         ],
         "list which adapters of the cluster node register with WINS",
-        &["Unbind the WINS client from the private adapter of the cluster and remove the entries that it registered."],
+        &[
+            "Unbind the WINS client from the private adapter of the cluster and remove the entries that it registered.",
+        ],
     ),
 ];

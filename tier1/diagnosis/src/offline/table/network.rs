@@ -3,13 +3,13 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{code, event, log, says, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::PortFilteredByFirewall,
         0.7,
-        "firewall port filter router blocked open port 135 102 static port bind back through firewall packet filter access list",
+        "firewall port filter router blocked open port 135 102 static port bind back through firewall packet filter access list dmz perimeter screened subnet internet rules allowed opened only ports vpn",
         &[
             says("firewall", 1.8),
             says("firewall|router|filter port|ports|135|102", 2.0),
@@ -19,6 +19,7 @@ pub(super) const RULES: &[Rule] = &[
             says("packet+filter|access+list|acl", 1.6),
             with(&[9215], &[10060, 10061], 0.8),
             says("cluster|nat|proxy|range", -1.0),
+            says("dmz|perimeter|screened", 1.6),
         ],
         "from each server connect to ports 135 and the MTA's port of the other, and to 102 for X.400",
         &[
@@ -38,7 +39,9 @@ pub(super) const RULES: &[Rule] = &[
             event(&[51], 0.6),
         ],
         "compare the source address that the receiver sees with its connector's stack page",
-        &["Enter the address that really arrives on the connector's stack page, or let the firewall put its own in."],
+        &[
+            "Enter the address that really arrives on the connector's stack page, or let the firewall put its own in.",
+        ],
     ),
     rule(
         Cause::NatBetweenServers,
@@ -50,7 +53,9 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9322], 0.4),
         ],
         "compare the address that each server has with the one the other sees",
-        &["Route between the servers without translation, or translate one to one in both directions and let names resolve to the reachable address."],
+        &[
+            "Route between the servers without translation, or translate one to one in both directions and let names resolve to the reachable address.",
+        ],
     ),
     rule(
         Cause::ProxyServerInPath,
@@ -63,7 +68,9 @@ pub(super) const RULES: &[Rule] = &[
             says("address", -0.4),
         ],
         "connect from one server straight to port 102 or 135 of the other",
-        &["Let the servers talk past the proxy: it relays only for its clients and does not route."],
+        &[
+            "Let the servers talk past the proxy: it relays only for its clients and does not route.",
+        ],
     ),
     rule(
         Cause::ProxyClientRedirectsMta,
@@ -80,23 +87,33 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MtuPathLimited,
         0.5,
-        "mtu large packets dropped black hole router path fragmentation small messages pass large fail ping size pmtu frame",
+        "mtu large packets dropped black hole router path fragmentation small messages pass large fail ping size pmtu frame vpn tunnel attachments stuck small ones pass jumbo ethernet fddi",
         &[
             says("mtu|pmtu|black+hole|blackhole|enablepmtu*", 4.2),
-            says("large|big packet|packets|frame|frames|transfer|transfers|fail drop|fail|lost|hang|not", 2.0),
-            says("small mail|transfer|transfers|packet|packets|ping work|works|pass|succeed|go large|big", 2.6),
+            says(
+                "large|big packet|packets|frame|frames|transfer|transfers|fail drop|fail|lost|hang|not",
+                2.0,
+            ),
+            says(
+                "small mail|transfer|transfers|packet|packets|ping work|works|pass|succeed|go large|big",
+                2.6,
+            ),
             says("fragment*|packet+size|frame+size|token+ring", 1.6),
             says("ping size|large|l", 1.4),
             code(&[10054, 10060], 0.2),
             says("checkpoint|limit|quota", -1.0),
+            says("attachment|attachments stuck|hang|fail|timeout small|without|plain", 1.6),
+            says("vpn|tunnel|pppoe|fddi", 1.2),
         ],
         "ping across the path with growing sizes and the do-not-fragment bit",
-        &["Let the routers answer when a packet is too large, or lower the MTU, or let the server detect black holes."],
+        &[
+            "Let the routers answer when a packet is too large, or lower the MTU, or let the server detect black holes.",
+        ],
     ),
     rule(
         Cause::NetworkUnreliable,
         1.0,
-        "network packet loss unreliable line outages associations end abnormally wan link drops intermittent reset retries satellite poor quality noisy slow link",
+        "network packet loss unreliable line outages associations end abnormally wan link drops intermittent reset retries satellite poor quality noisy slow link frame relay isdn vpn leased line restarting mta clears queue transfers restart from beginning connection broken 10054 reset by peer timeouts lan",
         &[
             event(&[1294], 1.0),
             event(&[289], 0.6),
@@ -111,6 +128,11 @@ pub(super) const RULES: &[Rule] = &[
             code(&[10054, 10053], 0.8),
             says("x400|connector backlog", 0.6),
             event(&[9316, 9277], 0.4),
+            says("restart clears|resumes|helps|cures|flow|again x400|connector|queue|link", 0.7),
+            says("isdn|frame+relay|leased|vpn|modem", 0.9),
+            says("transfer|transfers restart|interrupt*|broken|fail link|wan|network|large", 0.8),
+            event(&[1004, 1008, 1028, 4284, 9236], 0.5),
+            says("network problem|problems|quality|unstable|fail|trouble", 1.2),
         ],
         "ping the peer for an hour with packets of 1000 octets and count what is lost; watch resets on the path",
         &[
@@ -121,7 +143,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::NetworkInsufficientBandwidth,
         0.5,
-        "bandwidth slow wan link kbps saturated low speed line same site over wan traffic load queues build 64 56 128",
+        "bandwidth slow wan link kbps saturated low speed line same site over wan traffic load queues build 64 56 128 isdn frame relay dial modem 9600 14.4 28.8 19.2 heavy traffic mail volume link full utilisation",
         &[
             says("bandwidth", 3.0),
             says("kbps|kbit|64k|128k|56k|kb+sec|kbits", 2.4),
@@ -130,14 +152,18 @@ pub(super) const RULES: &[Rule] = &[
             event(&[57], 0.7),
             event(&[9277], 0.4),
             says("reorder*|loss", -0.5),
+            says("isdn|frame+relay|9600|baud", 1.0),
+            says("utilization|utilisation|traffic link|line|wan|network high|heavy|full", 1.6),
         ],
         "measure the load of the link and the time of a large transfer",
-        &["Give the link more bandwidth, or make two sites of the one and join them by an X.400 connector with a schedule and smaller settings."],
+        &[
+            "Give the link more bandwidth, or make two sites of the one and join them by an X.400 connector with a schedule and smaller settings.",
+        ],
     ),
     rule(
         Cause::NetworkLatency,
         0.3,
-        "latency delay peer answers late timeout satellite rpc call cancelled two minutes long round trip",
+        "latency delay peer answers late timeout satellite rpc call cancelled two minutes long round trip mail arrives late timer disconnect answer transatlantic remote office",
         &[
             says("latency|satellite", 3.0),
             event(&[9277], 1.6),
@@ -146,34 +172,48 @@ pub(super) const RULES: &[Rule] = &[
             says("round+trip|long+delay", 1.6),
             code(&[10060], 0.7),
             says("refuse", -0.5),
+            says("timeout|slow disconnect|open|rpc|call|socket", 0.7),
+            event(&[4284], 0.3),
         ],
         "measure the round trip to the peer, idle and under load",
-        &["Raise the timers of the connector (disconnect, transfer), or use X.400 instead of RPC on links with long delay."],
+        &[
+            "Raise the timers of the connector (disconnect, transfer), or use X.400 instead of RPC on links with long delay.",
+        ],
     ),
     rule(
         Cause::NetworkLinkFault,
         0.5,
-        "duplex mismatch switch port nic hardware fault router bridge corrupt packets cable hub speed autonegotiation crc",
+        "duplex mismatch switch port nic hardware fault router bridge corrupt packets cable hub speed autonegotiation crc semaphore timeout 121 network name no longer available slow file copy collisions crc errors half full auto",
         &[
             says("duplex|autonegotiat*|auto+negotiat*|autosens*", 3.6),
             says("switch port|nic|speed|setting", 1.8),
-            says("router|bridge|switch|hub|cable fault|faulty|defective|bad|fail|replaced|mismatch", 2.6),
+            says(
+                "router|bridge|switch|hub|cable fault|faulty|defective|bad|fail|replaced|mismatch",
+                2.6,
+            ),
             says("corrupt packet|packets|data", 2.0),
             says("switch", 0.9),
             says("spanningtree|portfast|teaming", -1.5),
+            code(&[121], 2.2),
+            code(&[59, 64], 1.4),
+            says("collision|collisions|crc|speed+setting|auto", 1.8),
+            says("slow file|copy|copies", 1.2),
         ],
         "compare speed and duplex on the card and on the switch port, and read the error counters of both",
-        &["Set speed and duplex alike on both ends, or replace the part whose error counters grow."],
+        &[
+            "Set speed and duplex alike on both ends, or replace the part whose error counters grow.",
+        ],
     ),
     rule(
         Cause::NetworkAdapterFaulty,
         0.2,
-        "network card nic defective driver faulty replace adapter errors one server only",
+        "network card nic defective driver faulty replace adapter errors one server only ethernet token ring isa pci board",
         &[
             says("nic|adapter|card faulty|defective|bad|fail|old|driver", 2.8),
             says("nic driver", 1.4),
             says("replaced|replace nic|card", 2.0),
             says("teaming|fault+tolerant|router|bridge", -1.5),
+            code(&[121, 59, 64], 0.8),
         ],
         "move the server to another card, or to another driver of the same card",
         &["Replace the network card or its driver."],
@@ -188,7 +228,9 @@ pub(super) const RULES: &[Rule] = &[
             says("network+monitor driver|nic|agent", 2.0),
         ],
         "break the team for a trial and see whether the failures end",
-        &["Remove the driver that conflicts (the network monitor's), or update the teaming driver."],
+        &[
+            "Remove the driver that conflicts (the network monitor's), or update the teaming driver.",
+        ],
     ),
     rule(
         Cause::SwitchPortfastDisabled,
@@ -220,19 +262,19 @@ pub(super) const RULES: &[Rule] = &[
         Cause::NetlogonMailslotOverflow,
         0.0,
         "netlogon mailslot message too long overflow stops service over-long datagram",
-        &[
-            says("mailslot", 4.2),
-            says("netlogon stop|crash|overflow|long", 1.8),
-        ],
+        &[says("mailslot", 4.2), says("netlogon stop|crash|overflow|long", 1.8)],
         "trace the datagrams to the Netlogon mailslot",
         &["Install the update of Netlogon; find who sends the over-long datagrams."],
     ),
     rule(
         Cause::RemoteServerUnreachable,
         0.5,
-        "destination server down offline unreachable network unreachable switched off not responding ping fails 10051 10061 no route",
+        "destination server down offline unreachable network unreachable switched off not responding ping fails 10051 10061 no route crashed switched off maintenance retries used up open retries congestion no answer host unreachable stopped service",
         &[
-            says("server|destination|remote|peer|mta down|offline|unreachable|unavailable|off", 2.2),
+            says(
+                "server|destination|remote|peer|mta down|offline|unreachable|unavailable|off",
+                2.2,
+            ),
             with(&[9215], &[10060, 10061, 10051, 10065], 2.0),
             code(&[10051, 10065], 2.0),
             code(&[10061], 1.2),
@@ -241,31 +283,47 @@ pub(super) const RULES: &[Rule] = &[
             with(&[9318], &[1722], 1.0),
             event(&[9215], 0.5),
             says("name|resolve|dns", -0.5),
+            says("congestion", 1.0),
+            says("retry|retries used|expired|open+retries|exceed*", 1.4),
+            says(
+                "remote|destination|other mta|server|service stopped|down|unavailable|maintenance",
+                0.8,
+            ),
+            event(&[289, 301], 0.4),
         ],
         "connect to the peer's address on ports 135 and 102, and ask whether its services run",
-        &["Bring the destination server, its MTA or the route to it back; waiting mail is tried again by itself."],
+        &[
+            "Bring the destination server, its MTA or the route to it back; waiting mail is tried again by itself.",
+        ],
     ),
     rule(
         Cause::SlowLinkFlowControl,
         0.4,
-        "one slow link or failed connection stalls all others several remote sites no messages processed queues to every site synchronous version 4.0",
+        "one slow link or failed connection stalls all others several remote sites no messages processed queues to every site synchronous version 4.0 queues to all sites",
         &[
-            says("all|every|any|other|others connector|link|links|site|sites|queue|queues stop|stall|hang|block|backlog|no", 1.5),
+            says(
+                "all|every|any|other|others connector|link|links|site|sites|queue|queues stop|stall|hang|block|backlog|no",
+                1.5,
+            ),
             says("one slow|down|fail link|connector|site other|others|all|every|any", 2.8),
             says("slow link|wan other|others|all|several", 1.8),
             says("several|multiple|many x400|remote link|links|sites|connectors", 0.9),
             says("flow+control", 2.6),
+            says("one|single slow|failed|bad link|line|connector|site", 1.2),
         ],
         "stop the connector over the slow link and see whether the others go on",
-        &["Put the slow link on an MTA of its own, or update the MTA: newer ones serve each association apart."],
+        &[
+            "Put the slow link on an MTA of its own, or update the MTA: newer ones serve each association apart.",
+        ],
     ),
     rule(
         Cause::SlowLinkReordering,
         0.0,
-        "slow link data reordered out of order packets sequence corrupted transfer connection control",
+        "slow link data reordered out of order packets sequence corrupted transfer connection control modem isdn multilink channels bundle",
         &[
             says("reorder*|out+of+order|out+order|sequence", 3.6),
             says("slow link|wan data|packet|packets wrong|order|sequence|corrupt", 1.6),
+            says("multilink|bundle|channels", 1.4),
         ],
         "trace the transfer on both ends and compare the order of the pieces",
         &["Install the update of the transport; until then use one association for each link."],
@@ -273,7 +331,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::TcpipStackDamaged,
         0.3,
-        "tcp/ip reinstall protocol stack damaged lmhosts service registry missing winsock dependency nonexistent service 7003 tcpip removed",
+        "tcp/ip reinstall protocol stack damaged lmhosts service registry missing winsock dependency nonexistent service 7003 tcpip removed protocol removed reinstalled error 10022 10038 not a socket invalid argument",
         &[
             says("tcpip reinstall|reinstalled|remove|removed|corrupt|damaged|missing", 2.6),
             log("service control manager", &[7003], 2.0),
@@ -281,6 +339,9 @@ pub(super) const RULES: &[Rule] = &[
             code(&[10022, 10038, 10047], 1.2),
             says("winsock corrupt|wrong|fail", 1.2),
             says("afd|netbt|lmhosts|lmhosts service|driver start|depends|fail", 1.4),
+            event(&[9234], 1.0),
+            event(&[9215], 0.4),
+            event(&[9266], 0.6),
         ],
         "ping the own address and open a local socket",
         &["Remove TCP/IP, restart, install it again, then the service pack."],

@@ -3,31 +3,41 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{code, event, log, says, telling};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::LowMemory,
         0.9,
-        "memory shortage paged pool nonpaged heap out of memory not enough storage leak server storage perfmon memory allocation cache shortage",
+        "memory shortage paged pool nonpaged heap out of memory not enough storage leak server storage perfmon memory allocation cache shortage nonpaged pool resource not enough leak process grows slow 2020 2019 srv server runs out working set perfmon",
         &[
             event(&[9402, 9404], 2.4),
             event(&[2136], 2.2),
             event(&[9406], 1.4),
             code(&[14, 8, 1130, 1450, 1455], 2.2),
-            says("memory|pool|heap low|full|out|enough|leak|short|exhausted|insufficient|fail|consum*", 2.4),
+            says(
+                "memory|pool|heap low|full|out|enough|leak|short|exhausted|insufficient|fail|consum*",
+                2.4,
+            ),
             says("enough+server+storage|server+storage|enough+storage", 3.2),
             says("paged|nonpaged", 2.0),
             says("2k|heuristics|256", -1.5),
             says("disk|page+file|pagefile", -0.3),
+            log("srv", &[2019, 2020], 3.0),
+            says("enough memory|storage|quota", 1.6),
+            says("process|emsmta|store grow|leak|memory", 1.2),
+            event(&[2050, 9156], 0.3),
+            says("perfmon|performance+monitor memory", 0.8),
         ],
         "watch memory, paged and nonpaged pool and the handles of each process over some hours",
-        &["Find the process that leaks and update it; give the machine more memory; let the system size its paged pool."],
+        &[
+            "Find the process that leaks and update it; give the machine more memory; let the system size its paged pool.",
+        ],
     ),
     rule(
         Cause::LowDiskOrVirtualMemory,
         0.2,
-        "page file virtual memory nearly full disk low commit system low on virtual memory",
+        "page file virtual memory nearly full disk low commit system low on virtual memory commit limit 26 application popup",
         &[
             says("pagefile low|full|small|nearly|exhausted|out|short", 3.4),
             says("disk|pagefile low|full|nearly|space", 1.8),
@@ -35,6 +45,7 @@ pub(super) const RULES: &[Rule] = &[
             code(&[1455], 2.0),
             event(&[9411], 0.8),
             code(&[112], 0.8),
+            says("system+low|low+memory|out+pagefile", 1.4),
         ],
         "compare committed memory with its limit, and the free space on the disk of the page file",
         &["Enlarge the page file or move it to another disk; free disk space."],
@@ -42,7 +53,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DiskSpaceLow,
         0.4,
-        "disk space low less than 10 mb free mtadata disk full mta terminates",
+        "disk space low less than 10 mb free mtadata disk full mta terminates volume full logs fill partition",
         &[
             event(&[9411], 4.0),
             says("disk full|low|space|10", 2.8),
@@ -56,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ControlBlocksExhausted,
         0.6,
-        "no free control blocks available network type associations tcp/ip tp4 many x400 connectors resource limit 9156",
+        "no free control blocks available network type associations tcp/ip tp4 many x400 connectors resource limit 9156 more connectors than blocks tp0 x25 tp4 tcp listen associations refused",
         &[
             event(&[9156], 3.0),
             says("control+block|control+blocks free|no|full|out|exhausted|limit", 2.6),
@@ -64,9 +75,13 @@ pub(super) const RULES: &[Rule] = &[
             event(&[4300, 9228], -1.0),
             event(&[316], 0.4),
             says("entity", -1.2),
+            says("no|not free|available block|blocks|cb", 1.8),
+            event(&[9156], 0.4),
         ],
         "compare the control blocks of the network type with ten for each connector and ten for the listener",
-        &["Raise the control blocks of this type to ten for each connector and ten more, and restart the MTA."],
+        &[
+            "Raise the control blocks of this type to ten for each connector and ten more, and restart the MTA.",
+        ],
     ),
     rule(
         Cause::ControlBlocksMisconfigured,
@@ -76,11 +91,17 @@ pub(super) const RULES: &[Rule] = &[
             event(&[4300], 3.4),
             event(&[9228], 3.2),
             event(&[9156], 0.8),
-            says("control+block|control+blocks configur*|high|low|value|registry|maximum|setting", 2.4),
+            says(
+                "control+block|control+blocks configur*|high|low|value|registry|maximum|setting",
+                2.4,
+            ),
             code(&[2140], 0.4),
+            says("mta start not|fail configuration|bad", 0.9),
         ],
         "add up the configured control blocks of all types and compare with the pool",
-        &["Set the control blocks so that each type has at least its minimum and all together stay within the pool; restart."],
+        &[
+            "Set the control blocks so that each type has at least its minimum and all together stay within the pool; restart.",
+        ],
     ),
     rule(
         Cause::EntityControlBlocksExhausted,
@@ -93,7 +114,9 @@ pub(super) const RULES: &[Rule] = &[
             says("large site|many servers|mtas", 1.2),
         ],
         "count servers, connectors and gateways and compare with the configured LAN-MTAs and gateways",
-        &["Raise the concurrent connections to LAN-MTAs, LAN-MTAs and X.400 gateways, and restart the MTA."],
+        &[
+            "Raise the concurrent connections to LAN-MTAs, LAN-MTAs and X.400 gateways, and restart the MTA.",
+        ],
     ),
     rule(
         Cause::MtaGatewayClientsExhausted,
@@ -134,7 +157,9 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9406], 0.3),
         ],
         "add up the XAPI queue and transfer threads: with three more they must stay within 75",
-        &["Lower the XAPI threads so that their sum with three stays within 75, and start the MTA."],
+        &[
+            "Lower the XAPI threads so that their sum with three stays within 75, and start the MTA.",
+        ],
     ),
     rule(
         Cause::StoreMtaThreadsTooMany,
@@ -151,7 +176,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MtaThreadsTooFew,
         0.5,
-        "mta threads too few slow throughput queue performance dispatcher kernel transfer threads tuning store delivery busy hub",
+        "mta threads too few slow throughput queue performance dispatcher kernel transfer threads tuning store delivery busy hub bottleneck idle cpu fast server slow queue to store submit deliver",
         &[
             says("thread|threads few|small|more|increase|low|tuning|default|number", 3.0),
             says("mta slow|throughput|performance load|busy|hub|high|queue", 1.6),
@@ -159,23 +184,31 @@ pub(super) const RULES: &[Rule] = &[
             event(&[666, 659], 1.2),
             says("work+queue backlog|large|high", 1.4),
             says("xapi|ras", -0.8),
+            says("work+queue|queue grow|backlog cpu|processor idle|low|busy", 1.6),
+            says("delivery|deliver slow busy|large|many", 0.8),
         ],
         "watch the work queue and the processor: a long queue with an idle processor wants threads",
-        &["Raise the dispatcher, kernel, transfer and submit/deliver threads step by step, and restart the MTA."],
+        &[
+            "Raise the dispatcher, kernel, transfer and submit/deliver threads step by step, and restart the MTA.",
+        ],
     ),
     rule(
         Cause::AssociationLimitReached,
         0.5,
-        "limit on number of associations reached nine associations backlog threshold 57 many messages queued to one server",
+        "limit on number of associations reached nine associations backlog threshold 57 many messages queued to one server urgent normal backlog many messages hub large queue",
         &[
             event(&[57], 3.4),
             says("association limit|nine|9|number|maximum", 2.6),
             says("threshold association|associations|queue", 1.2),
             says("high load|traffic|volume", 0.5),
             event(&[9156, 9280], -0.8),
+            says("backlog|queue associations|association", 1.0),
+            says("limit reached", 0.8),
         ],
         "compare the queue for this peer with its threshold, and see whether mail still flows",
-        &["Find why the backlog grew (link, peer, load); raise the threshold if mail flows and only the event disturbs."],
+        &[
+            "Find why the backlog grew (link, peer, load); raise the threshold if mail flows and only the event disturbs.",
+        ],
     ),
     rule(
         Cause::LocalityTableFull,
@@ -187,7 +220,9 @@ pub(super) const RULES: &[Rule] = &[
             says("many servers|rpc associations 240|site", 1.4),
         ],
         "count the RPC associations in the locality table",
-        &["Reduce the servers that this MTA talks to by RPC: split the site or use X.400 connectors, which do not count."],
+        &[
+            "Reduce the servers that this MTA talks to by RPC: split the site or use X.400 connectors, which do not count.",
+        ],
     ),
     rule(
         Cause::SemaphoresExhausted,
@@ -199,7 +234,9 @@ pub(super) const RULES: &[Rule] = &[
             says("double+acquire", -1.5),
         ],
         "read the text after Error: in 9405",
-        &["Restart the MTA; lower what uses semaphores (threads, associations), install the update."],
+        &[
+            "Restart the MTA; lower what uses semaphores (threads, associations), install the update.",
+        ],
     ),
     rule(
         Cause::IrpstacksizeTooSmall,
@@ -224,7 +261,9 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2028], 0.4),
         ],
         "see whether 2026 follows the load, and whether the tracking log lacks entries",
-        &["Raise the tracking log's buffer or its flush frequency, or switch tracking off where it is not needed; mail is not affected."],
+        &[
+            "Raise the tracking log's buffer or its flush frequency, or switch tracking off where it is not needed; mail is not affected.",
+        ],
     ),
     rule(
         Cause::MtaBufferLimitExceeded,
@@ -246,9 +285,12 @@ pub(super) const RULES: &[Rule] = &[
             says("mailstorm|storm|replyall", 4.2),
             says("reply|replies dl|list large|all|thousands|everyone", 2.8),
             says("flood|thousands mail|messages|replies", 1.6),
+            says("thousand|thousands|hundreds mail|messages", 0.9),
         ],
         "list the subjects and originators that fill the queue",
-        &["Restrict who may send to the list, delete the storm's messages from the queues by subject, tell people."],
+        &[
+            "Restrict who may send to the list, delete the storm's messages from the queues by subject, tell people.",
+        ],
     ),
     rule(
         Cause::ReceiptFlood,
@@ -266,21 +308,30 @@ pub(super) const RULES: &[Rule] = &[
         0.1,
         "directory replication messages fill queues schedule always too frequent many sites system messages backlog",
         &[
-            says("replicat* schedule|frequent|always|messages|traffic|load queue|queues|backlog|fill|slow|system", 3.0),
+            says(
+                "replicat* schedule|frequent|always|messages|traffic|load queue|queues|backlog|fill|slow|system",
+                3.0,
+            ),
             says("directory+replication messages queue|backlog|fill|many", 2.2),
             says("replicat* always|every", 1.6),
         ],
         "count the replication messages in the queues against their schedule",
-        &["Replicate a few times a day instead of always; drop what waits with mtacheck /rd if need be."],
+        &[
+            "Replicate a few times a day instead of always; drop what waits with mtacheck /rd if need be.",
+        ],
     ),
     rule(
         Cause::StoreDatabaseFragmented,
         0.1,
-        "store database fragmented delivery to store slow queue to information store grows in day clears later space tree defragment",
+        "store database fragmented delivery to store slow queue to information store grows in day clears later space tree defragment large priv.edb",
         &[
-            says("store|mdb|information+store queue|slow|delivery|backlog busy|day|peak|grow|slow|large", 2.4),
+            says(
+                "store|mdb|information+store queue|slow|delivery|backlog busy|day|peak|grow|slow|large",
+                2.4,
+            ),
             says("fragment*|defragment*|space+tree", 3.6),
             says("queue|backlog store clears|later|night", 2.0),
+            says("edb|priv|store large|big", 0.8),
         ],
         "watch the queue to the store against its disk times",
         &["Defragment the store offline; spread its mailboxes."],
@@ -297,7 +348,9 @@ pub(super) const RULES: &[Rule] = &[
             says("mail|messages rejected|held|loop outage|offline|hours", 1.2),
         ],
         "read the open interval of the connector or of the messaging defaults",
-        &["Set the open interval to 30 seconds or more on a LAN, 60 or more on dial-up, 600 by default."],
+        &[
+            "Set the open interval to 30 seconds or more on a LAN, 60 or more on dial-up, 600 by default.",
+        ],
     ),
     rule(
         Cause::SecurityLogFullCrashOnAudit,

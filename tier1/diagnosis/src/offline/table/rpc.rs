@@ -3,7 +3,7 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{code, event, says, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
@@ -11,14 +11,19 @@ pub(super) const RULES: &[Rule] = &[
         0.1,
         "rpc binding order protocol rpc_svr_binding_order ncacn_ip_tcp ncacn_spx netbeui ipx spx vines named pipes only common protocol registry",
         &[
-            says("rpc_svr_binding_order|rpc+svr+binding+order|rpc+binding+order|rpc_binding_order", 4.0),
+            says(
+                "rpc_svr_binding_order|rpc+svr+binding+order|rpc+binding+order|rpc_binding_order",
+                4.0,
+            ),
             says("spx|ipx|netbeui|vines|nwlink|ncacn_spx|spp rpc|protocol|bind|server|tcpip", 1.8),
             says("protocol binding+order|rpc|order", 1.6),
             says("only protocol", 1.0),
             says("ras", -1.0),
         ],
         "compare the RPC binding orders of the two servers with the protocols that both have",
-        &["Add a protocol that both servers have to the RPC binding order, best TCP/IP, and restart the services."],
+        &[
+            "Add a protocol that both servers have to the RPC binding order, best TCP/IP, and restart the services.",
+        ],
     ),
     rule(
         Cause::RpcDllVersionMismatch,
@@ -63,7 +68,10 @@ pub(super) const RULES: &[Rule] = &[
         0.0,
         "registry string value invalid malformed too long server service rpc service srvcomment parameter damaged",
         &[
-            says("registry value|string|entry invalid|wrong|malformed|long|bad|damaged|illegal", 2.8),
+            says(
+                "registry value|string|entry invalid|wrong|malformed|long|bad|damaged|illegal",
+                2.8,
+            ),
             says("registry rpc|server+service invalid|wrong", 1.2),
         ],
         "export the parameters of the service and look for strings that are too long or not terminated",
@@ -113,10 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         Cause::RpcNetbeuiOverRasFails,
         0.0,
         "netbeui rpc over ras link dial-up fails protocol nbf",
-        &[
-            says("netbeui|nbf ras|dialup", 4.2),
-            says("netbeui rpc", 2.0),
-        ],
+        &[says("netbeui|nbf ras|dialup", 4.2), says("netbeui rpc", 2.0)],
         "try the same call over TCP/IP on the dial-up link",
         &["Use TCP/IP on the RAS link; RPC over NetBEUI does not work there."],
     ),
@@ -131,7 +136,9 @@ pub(super) const RULES: &[Rule] = &[
             says("many server|servers|sites rpc", 1.6),
         ],
         "count the RPC calls in flight on the hub, and see whether failures follow its load",
-        &["Spread the load: fewer servers for each hub, more cost-equal bridgeheads, or X.400 connectors instead of RPC."],
+        &[
+            "Spread the load: fewer servers for each hub, more cost-equal bridgeheads, or X.400 connectors instead of RPC.",
+        ],
     ),
     rule(
         Cause::RpcFragmentHang,
@@ -143,7 +150,9 @@ pub(super) const RULES: &[Rule] = &[
             says("partial packet|request rpc", 1.6),
         ],
         "trace the connection: is a call's last fragment missing",
-        &["Install the update of the RPC runtime; find what drops the rest of the fragment on the path."],
+        &[
+            "Install the update of the RPC runtime; find what drops the rest of the fragment on the path.",
+        ],
     ),
     rule(
         Cause::RpcAssociationLost,

@@ -3,19 +3,20 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{bind, code, event, log, says, telling, with};
+use crate::offline::sign::{event, says, telling};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::X400ConformanceMismatch,
         0.2,
-        "1984 1988 conformance x400 connector both ends normal mode x410 year mismatch peer supports only",
+        "1984 1988 conformance x400 connector both ends normal mode x410 year mismatch peer supports only peer older standard normal mode association refused",
         &[
             says("1984|1988|84|88 conformance|mismatch|mode|year|setting|version", 2.8),
             says("conformance", 2.6),
             says("1984 1988", 1.8),
             event(&[1290, 1293, 289, 1294], 0.4),
             says("downgrade*|downgraded", -1.6),
+            says("1984|1988 association|connect|refuse|reject|abort*", 1.6),
         ],
         "compare the conformance (1984, 1988 X.410, 1988 normal) on both connectors",
         &["Set the same conformance on both ends."],
@@ -23,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::X400CredentialsMismatch,
         0.3,
-        "mta name password presentation address unknown mta bind refused x400 connector identity does not match remote mta credentials",
+        "mta name password presentation address unknown mta bind refused x400 connector identity does not match remote mta credentials bind rejected identity",
         &[
             event(&[51], 3.2),
             event(&[48], 1.4),
@@ -32,23 +33,29 @@ pub(super) const RULES: &[Rule] = &[
             says("mta name|password mismatch|wrong|match connector|x400", 1.4),
             event(&[1293, 1290], 0.6),
             event(&[9301], -0.6),
+            says("bind|bound unknown|reject|refuse", 0.9),
         ],
         "compare MTA name, password and presentation address that arrive with the connector's settings",
-        &["Enter the peer's MTA name, password and addresses exactly on the connector, capitals too."],
+        &[
+            "Enter the peer's MTA name, password and addresses exactly on the connector, capitals too.",
+        ],
     ),
     rule(
         Cause::MtaPasswordMismatch,
         0.4,
-        "mta password connector override password differs x400 authentication credentials case sensitive authentication failed",
+        "mta password connector override password differs x400 authentication credentials case sensitive authentication failed validation failed authentication failure bind refused",
         &[
             event(&[48], 3.4),
             event(&[1192], 1.6),
             says("mta|connector|x400|override password", 2.8),
             says("password mismatch|differ|wrong|case x400|mta|connector", 1.8),
             says("service+account|user", -1.0),
+            says("authenticat*|logon mta|x400|remote+entity", 0.9),
         ],
         "compare local and remote MTA password of both connectors, and those on the override pages",
-        &["Enter the same password as local on one end and as remote on the other; capitals count."],
+        &[
+            "Enter the same password as local on one end and as remote on the other; capitals count.",
+        ],
     ),
     rule(
         Cause::X400StackAddressMismatch,
@@ -76,7 +83,9 @@ pub(super) const RULES: &[Rule] = &[
             says("s+selector|session+selector|ssap", -1.2),
         ],
         "compare the T-selector that the caller sends with that of the called stack, also text against hexadecimal",
-        &["Set the outgoing T-selector of each connector to the one that the other side's stack or connector has."],
+        &[
+            "Set the outgoing T-selector of each connector to the one that the other side's stack or connector has.",
+        ],
     ),
     rule(
         Cause::X400SessionSelectorWithX410Mode,
@@ -93,10 +102,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::TwoWayAlternateMismatch,
         0.2,
-        "two-way alternate dialogue mode monologue option link option mode turn",
+        "two-way alternate dialogue mode monologue option link option mode turn turn",
         &[
             event(&[55], 4.6),
             says("two+way+alternate|way+alternate|twa|monologue|link+option|dialogue+mode", 4.0),
+            event(&[25], 1.6),
+            says("turn", 0.8),
         ],
         "compare the option two-way alternate on both connectors",
         &["Set two-way alternate alike on both ends."],
@@ -104,7 +115,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::X400GdiWrong,
         0.4,
-        "global domain identifier gdi connector private extensions not allowed admd prmd remote domain loop detected wrong domain",
+        "global domain identifier gdi connector private extensions not allowed admd prmd remote domain loop detected wrong domain country code a p attributes prmd",
         &[
             says("gdi|global+domain", 3.2),
             event(&[211], 3.6),
@@ -113,9 +124,12 @@ pub(super) const RULES: &[Rule] = &[
             event(&[201], 0.6),
             telling(&[209], "domain", 0.3),
             event(&[168], -0.8),
+            says("global+domain+identifier", 1.6),
         ],
         "compare the connector's global domain identifier with country, ADMD and PRMD of the remote domain",
-        &["Enter the remote domain's country, ADMD and PRMD as global domain identifier of the connector."],
+        &[
+            "Enter the remote domain's country, ADMD and PRMD as global domain identifier of the connector.",
+        ],
     ),
     rule(
         Cause::NumericAdmdMismatch,
@@ -137,14 +151,18 @@ pub(super) const RULES: &[Rule] = &[
             event(&[209], 4.2),
             says("submitting+domain|domain+identifier inconsistent", 2.4),
             says("mtsid|mts+id trace|domain", 2.0),
+            says("invalid+argument|invalid+arguments", 1.0),
+            says("inconsistent", 1.2),
         ],
         "compare the domain in the message identifier with the first element of the trace",
-        &["Let the peer that created the message put the same domain into both, or correct its domain name at the gateway."],
+        &[
+            "Let the peer that created the message put the same domain into both, or correct its domain name at the gateway.",
+        ],
     ),
     rule(
         Cause::CheckpointSizeMismatch,
         0.5,
-        "checkpoint size rtse large checkpoint recovery resumed different asn.1 decode failure foreign mta some message sizes fail",
+        "checkpoint size rtse large checkpoint recovery resumed different asn.1 decode failure foreign mta some message sizes fail transfer interrupted resume recovery activity resumed sync point large messages over x400 fail",
         &[
             says("checkpoint|checkpoints", 4.0),
             event(&[1136], 1.8),
@@ -153,6 +171,9 @@ pub(super) const RULES: &[Rule] = &[
             says("foreign mta stop|crash", 0.5),
             event(&[1133, 1131], 0.5),
             event(&[9405], 0.2),
+            says("sync|synchronization point|points", 1.8),
+            says("activity resume|resumed|interrupt*", 1.6),
+            says("transfer resume|recovery large|x400", 0.6),
         ],
         "compare the checkpoint sizes that both ends propose in the open",
         &["Set the same modest checkpoint size on both ends (15 K serves), and restart the MTA."],
@@ -172,7 +193,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::Rfc1006ReservedByteNonzero,
         0.4,
-        "rfc 1006 tpkt header reserved byte octet non-zero peer drops connection transport disconnect never completes foreign mta",
+        "rfc 1006 tpkt header reserved byte octet non-zero peer drops connection transport disconnect never completes foreign mta tpkt vrsn strict",
         &[
             says("rfc1006|tpkt reserved|header|byte|octet", 4.0),
             says("reserved byte|field|octet", 3.4),
@@ -180,6 +201,8 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9236, 1279], 1.0),
             event(&[2035, 2036], 0.4),
             says("foreign x400 connection complet*|establish*", 0.8),
+            event(&[9225], 0.4),
+            event(&[1277], 0.5),
         ],
         "trace the connection and look at the second octet of each TPKT header",
         &["Update the side that sends the non-zero octet, or let the other ignore it."],
@@ -188,36 +211,41 @@ pub(super) const RULES: &[Rule] = &[
         Cause::ExpeditedDataOption,
         0.1,
         "expedited data option tp4 tcp stack connector setting",
-        &[
-            says("expedited", 4.6),
-        ],
+        &[says("expedited", 4.6)],
         "read the option expedited data of the connector, and whether the stack can do it",
         &["Switch expedited data off except on TP4 where both ends have it."],
     ),
     rule(
         Cause::ConnectorScheduleNever,
         0.3,
-        "connector schedule never suspended activation schedule association refused remote",
+        "connector schedule never suspended activation schedule association refused remote activation times remote initiated",
         &[
             event(&[37], 3.6),
             says("schedule never", 4.0),
             says("suspended", 2.0),
             event(&[1290, 1293], 1.0),
             says("schedule connector|association|remote", 1.2),
+            says("remote+initiated|activation", 1.6),
         ],
         "read the schedule of the connector on both ends",
-        &["Set the schedule to always, selected times or remote-initiated on the side that says never."],
+        &[
+            "Set the schedule to always, selected times or remote-initiated on the side that says never.",
+        ],
     ),
     rule(
         Cause::ConnectorMissingOnRemote,
         0.3,
-        "connector exists only on one side not created on remote server one end missing return connector site",
+        "connector exists only on one side not created on remote server one end missing return connector site return path half configured reply fails no connector back",
         &[
             says("connector|link one|single|only side|end|direction|site|way", 2.4),
-            says("connector not|missing|no|without remote|other|peer|return side|site|server|end", 2.2),
+            says(
+                "connector not|missing|no|without remote|other|peer|return side|site|server|end",
+                2.2,
+            ),
             says("connector created|configured|set one|only", 1.6),
             event(&[51, 9301], 0.8),
             event(&[1290, 289], 0.4),
+            says("reply|replies not|fail|cannot connector|site", 0.6),
         ],
         "look for the matching connector on the other server",
         &["Create the connector on the other side too."],
@@ -227,12 +255,17 @@ pub(super) const RULES: &[Rule] = &[
         0.1,
         "several connectors same remote address two x400 connectors to one ip address stack share",
         &[
-            says("two|several|multiple|second|more|duplicate connector|connectors same|one address|ip|server|host|stack", 3.2),
+            says(
+                "two|several|multiple|second|more|duplicate connector|connectors same|one address|ip|server|host|stack",
+                3.2,
+            ),
             says("same stack|address connector|connectors", 2.0),
             event(&[51], 0.5),
         ],
         "list the connectors with the same stack address",
-        &["Keep one connector for each remote address, or tell them apart by selectors and install the update that allows several."],
+        &[
+            "Keep one connector for each remote address, or tell them apart by selectors and install the update that allows several.",
+        ],
     ),
     rule(
         Cause::TraceRecordsMarkRerouted,
@@ -246,24 +279,38 @@ pub(super) const RULES: &[Rule] = &[
             event(&[201], 0.3),
         ],
         "look at the trace of the message that the peer refused",
-        &["Avoid the second pass: let the sender pick the directory's entry instead of a one-off address; update the MTA."],
+        &[
+            "Avoid the second pass: let the sender pick the directory's entry instead of a one-off address; update the MTA.",
+        ],
     ),
     rule(
         Cause::ForeignMtaUnsupportedAttribute,
         0.8,
-        "foreign mta refuses attribute extension not accepted optional element discards message bilateral information internal trace free form name asn.1 property header invalid peer reports",
+        "foreign mta refuses attribute extension not accepted optional element discards message bilateral information internal trace free form name asn.1 property header invalid peer reports return of content request implicit conversion trace protocol violation unsupported critical function originator return address latest delivery 2k tpdu",
         &[
-            says("foreign|x400|peer|remote|gateway reject|refuse|discard|discards|discarded|invalid|unsupported|not+support*|cannot", 1.6),
-            says("attribute|property|element|extension|parameter|field foreign|peer|x400|remote|gateway", 2.0),
+            says(
+                "foreign|x400|peer|remote|gateway reject|refuse|discard|discards|discarded|invalid|unsupported|not+support*|cannot",
+                1.6,
+            ),
+            says(
+                "attribute|property|element|extension|parameter|field foreign|peer|x400|remote|gateway",
+                2.0,
+            ),
             says("bilateral|internal+trace|free+form|originator+return|protocol+element", 2.6),
             says("foreign discard*|ndr|reject", 1.2),
             says("peer|foreign report*|asn invalid|property|unknown", 1.4),
             says("foreign adm|sprint|mci|carrier|provider|telecom*", 1.0),
             event(&[1290, 1294, 316], 0.5),
             says("conversion|body|charset", -0.6),
+            says("protocol+violation|critical+function", 1.6),
+            says("return+content|return+of+content", 1.8),
+            says("report|receipt foreign|x400 reject|refuse|discard", 0.7),
+            event(&[1293], 0.4),
         ],
         "ask the peer which element of the message it refused, and compare with a capture",
-        &["Switch the element off for this connector (heuristics for bilateral information and internal trace, requests for returned content), or let the peer accept it."],
+        &[
+            "Switch the element off for this connector (heuristics for bilateral information and internal trace, requests for returned content), or let the peer accept it.",
+        ],
     ),
     rule(
         Cause::OriginatorBarredOnConnector,
