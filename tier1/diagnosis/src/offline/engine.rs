@@ -23,7 +23,7 @@ const VOCABULARY_MOST: f64 = 4.0;
 /// How steeply odds follow from scores; below one, because signs of one cause are told by the same person of one event.
 const STEEPNESS: f64 = 0.75;
 /// The score of "none of these": what a cause must beat before it is believed.
-const NONE_OF_THESE: f64 = 3.2;
+const NONE_OF_THESE: f64 = 2.2;
 /// The best cause must reach this much to be the answer.
 const DECIDED: f64 = 0.35;
 /// No diagnosis shows more observations than this: nobody reads on.

@@ -307,9 +307,8 @@ impl Phrase {
         if let Some(places) = self.within(&all) {
             return Some((MIXED, places));
         }
-        self.almost(&notes).map(|places| {
-            (ALMOST, places.into_iter().map(|at| at + first_note).collect())
-        })
+        self.almost(&notes)
+            .map(|places| (ALMOST, places.into_iter().map(|at| at + first_note).collect()))
     }
 
     /// Where all wanted groups but one stand, if there are enough of them.

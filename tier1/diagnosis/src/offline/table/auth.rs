@@ -3,7 +3,7 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{code, event, log, says, with};
+use crate::offline::sign::{code, event, log, says, telling, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
@@ -22,6 +22,8 @@ pub(super) const RULES: &[Rule] = &[
             code(&[2_147_746_077, -2_147_221_219], 2.6),
             says("logon+failure|logon+fail service", 1.2),
             code(&[2_147_746_065], 2.0),
+            says("service|services account another|different|other domain", 0.8),
+            telling(&[9297], "mdb|attendant|dsa|directory", 0.6),
         ],
         "compare the log-on account of every mail service on this server, and on the others of the site",
         &[
@@ -32,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServiceAccountPasswordMismatch,
         0.4,
-        "password changed service account logon failure start service cannot start unknown user name bad password 1069 1326 locked services",
+        "password changed service account logon failure start service cannot start unknown user name bad password 1069 1326 locked services administrator changed after",
         &[
             code(&[1326], 3.0),
             code(&[1069], 2.2),
@@ -41,6 +43,8 @@ pub(super) const RULES: &[Rule] = &[
             says("bad|wrong|mismatch password account|service|logon", 2.4),
             with(&[9318, 9322], &[1326], 1.0),
             says("x400|mta|override|connector password", -1.0),
+            says("password changed|change|reset", 1.0),
+            says("password service|services|start|directory", 0.6),
         ],
         "log on over the network with the service account and the password that the service holds; read the reason in the security log of the server that refuses",
         &[
@@ -51,13 +55,14 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServiceAccountExtendedCharacters,
         0.0,
-        "account name password extended characters accented umlaut special non-ascii code page international letters ansi oem",
+        "account name password extended characters accented umlaut special non-ascii code page international letters ansi oem umlaut user name logon client",
         &[
             says(
                 "extended|accented|umlaut|umlauts|special|nonascii|international|diacritic* character|characters|letters password|account|user|logon",
                 3.6,
             ),
             says("umlaut|umlauts|accented password|account|logon", 2.5),
+            says("umlaut|accented|extended user|logon|account", 1.2),
         ],
         "change the account's name and password to plain letters and digits, and try again",
         &["Use letters of ASCII and digits only in the account's name and password."],
@@ -106,7 +111,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[6613], 4.0),
             says("registration conversion+routines", 2.5),
             event(&[9406], 0.4),
-            says("authority+system|log+system|logs+system|built+in", 1.6),
+            says("authority+system|logon+system|built+in", 1.6),
             says("mta start fail|not conversion", 0.8),
         ],
         "read under which account the service logs on",
@@ -248,15 +253,16 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::SecureChannelBroken,
         0.4,
-        "machine account computer account secure channel secret netlogon 3210 3224 5721 failed to authenticate workstation trust nltest workstation trust relationship primary domain failed 3210 5721 security database no computer account",
+        "machine account computer account secure channel secret netlogon 3210 3224 5721 failed to authenticate workstation trust nltest workstation trust relationship primary domain failed 3210 5721 security database no computer account restored from image ghost same sid joined again",
         &[
             log("netlogon", &[3210, 3224, 5721, 5722, 5723], 3.0),
             says("secure+channel", 2.6),
             says("machine|computer+account password", 2.0),
-            says("failed+authenticate|fail+logon domain", 1.4),
+            says("cannot+authenticate|fail+logon domain", 1.4),
             code(&[1786, 1787, 1789], 2.4),
             says("ntlmv2|lmcompatibility*", -1.2),
             says("trust+relationship fail|broken workstation|server|domain", 1.4),
+            says("restore|image|clone*|rejoin* domain|member|access+denied", 1.2),
         ],
         "verify the secure channel of the server with its domain, and read the Netlogon events on both ends",
         &[

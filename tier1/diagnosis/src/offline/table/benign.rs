@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::BenignByDesign,
         0.4,
-        "normal behaviour by design expected works as intended no fault limit documented",
+        "normal behaviour by design expected works as intended no fault limit documented normal start stop",
         &[
             says("by+design|expected|intended|normal+behaviour|normal+behavior", 3.6),
             says("normal|expected|design", 1.6),
@@ -59,6 +59,7 @@ pub(super) const RULES: &[Rule] = &[
             says("stop|stops|crash|backlog|hang|fail", -0.6),
             calm(0.6),
             says("default|documented", 0.6),
+            says("normal start|stop|shutdown", 1.2),
         ],
         "compare what is seen with what the product is documented to do",
         &["Nothing needs doing: this is how it works."],

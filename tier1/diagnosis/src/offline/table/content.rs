@@ -73,13 +73,15 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::InvalidRecipientFailsWholeMessage,
         0.0,
-        "one invalid recipient all recipients fail whole message ndr for everybody several recipients",
+        "one invalid recipient all recipients fail whole message ndr for everybody several recipients nobody gets everybody several recipients",
         &[
             says(
                 "one|single invalid|bad|wrong|unknown recipient|address all|every|whole|entire|others|valid",
                 3.6,
             ),
             says("all|every|valid recipients ndr|fail|none", 2.0),
+            says("nobody|none|noone|everybody recipient|recipients", 1.6),
+            says("one wrong|invalid|bad recipient|address recipients|others|nobody|all", 1.4),
         ],
         "send the message again without the recipient that is invalid",
         &["Correct or leave out the invalid recipient."],
@@ -244,7 +246,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MessageTooManyRecipients,
         0.4,
-        "too many recipients in one message thousands large list expansion mta stops slow 8288 to line huge address list",
+        "too many recipients in one message thousands large list expansion mta stops slow 8288 to line huge address list 5000 6000 addressees",
         &[
             says(
                 "many|thousands|large|number|5000|8000|hundreds recipient|recipients|addresses|members",
@@ -255,6 +257,10 @@ pub(super) const RULES: &[Rule] = &[
                 1.4,
             ),
             says("too+many+recipients", 1.8),
+            says(
+                "hundreds|thousands|1000|2000|3000|5000|6000|8000|10000 recipient|recipients",
+                1.8,
+            ),
         ],
         "count the recipients of the messages at the head of the queue",
         &[

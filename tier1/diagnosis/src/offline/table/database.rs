@@ -161,11 +161,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DbbitmpMissing,
         0.1,
-        "dbbitmp.dat clean stop marker missing command-line mtacheck then check at start runs again",
+        "dbbitmp.dat clean stop marker missing command-line mtacheck then check at start runs again by hand manually",
         &[
             says("dbbitmp", 4.6),
             says("command+line mtacheck", 3.0),
             says("mtacheck again|second|internal start|restart", 1.8),
+            says("mtacheck hand|manual*|command|prompt|before|ran|run", 1.8),
         ],
         "look for DBBITMP.DAT after the service was stopped",
         &[
@@ -240,6 +241,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2127, 2124], 0.8),
             telling(&[2127, 2124], "32", 0.8),
             event(&[2188], 0.4),
+            says("cannot delete|rename|remove dat|file|db0*", 1.8),
         ],
         "see which process holds the file",
         &[

@@ -3,7 +3,7 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{code, event, log, says};
+use crate::offline::sign::{code, event, log, says, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
@@ -37,6 +37,7 @@ pub(super) const RULES: &[Rule] = &[
             says("routing|misrout*", -0.3),
             says("knowledge|backfill|usn", 1.0),
             says("other|remote|some site|server|servers ndr|unknown recipient", 0.9),
+            says("new mailbox|user|recipient server|site", 0.8),
         ],
         "look the recipient up in the directory of the server that gave up, and compare the replication state of both",
         &["Let the directory replicate (update now, check links), then send again."],
@@ -252,6 +253,8 @@ pub(super) const RULES: &[Rule] = &[
             says("registry missing|wrong dn|mta", 1.4),
             code(&[1067, 2140], 0.6),
             says("restore|restored|rebuilt|reinstall*", 0.3),
+            with(&[137], &[2140, 1067], 0.4),
+            says("object found|not mta|directory|start", 0.6),
         ],
         "compare the registry value X500 DN of the MTA with the directory's name of its object",
         &[

@@ -56,6 +56,7 @@ pub(super) const RULES: &[Rule] = &[
             with(&[9322], &[5], -2.4),
             code(&[5], -1.2),
             says("one+direction|oneway|one+way", 0.5),
+            says("firewall|filter|nat|translat*|netbios+gateway|ras", -0.9),
         ],
         "on the server that was called, resolve the name that stands in the protocol string of its event 9322",
         &[
@@ -164,11 +165,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::EndpointMapperSingleAdapter,
         0.0,
-        "endpoint mapper registered one adapter multihomed second network card rpc not listening other interface 1753",
+        "endpoint mapper registered one adapter multihomed second network card rpc not listening other interface 1753 card cards",
         &[
             says("endpoint|mapper nic|adapter|interface|multihomed|one", 2.8),
             says("rpc listen|registered|endpoints one|single|first nic|adapter|interface", 2.4),
             code(&[1753], 1.0),
+            says("rpc one|single|first card|cards|nic|interface|address", 2.0),
         ],
         "ask the endpoint mapper on each address of the server",
         &["Bind RPC to all adapters, or let the peers use the adapter that it is bound to."],
@@ -195,11 +197,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::AllNumericComputerName,
         0.0,
-        "computer name numeric digits only number taken for ip address host name",
+        "computer name numeric digits only number taken for ip address host name 1234",
         &[
             says("numeric|digits|number|numbers computer+name|server+name|name", 3.4),
             says("all+numeric|numeric+name|only+digits|name+digits", 2.4),
             says("admd|x121|x400|alphanumeric", -2.5),
+            says("name|called numeric|1234|12345|number", 1.4),
         ],
         "look whether the server's name holds a letter",
         &[
@@ -225,11 +228,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::LmhostsStaleEntry,
         0.0,
-        "lmhosts preloaded entry old address changed pre outdated name cache after address change",
+        "lmhosts preloaded entry old address changed pre outdated name cache after address change hash pre dom tag",
         &[
             says("lmhosts", 3.0),
             says("lmhosts old|changed|preload*|pre|wrong|entry", 1.6),
             says("preload*", 1.4),
+            says("pre entry|entries|tag", 1.6),
         ],
         "list the name cache and compare the preloaded entries with the servers' addresses",
         &["Correct the entries of LMHOSTS and load the cache again (nbtstat -R)."],

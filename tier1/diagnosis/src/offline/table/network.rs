@@ -3,7 +3,7 @@
 use finding::Cause;
 
 use super::{Rule, rule};
-use crate::offline::sign::{code, event, log, says, with};
+use crate::offline::sign::{code, event, log, says, telling, with};
 
 pub(super) const RULES: &[Rule] = &[
     rule(
@@ -20,6 +20,8 @@ pub(super) const RULES: &[Rule] = &[
             with(&[9215], &[10060, 10061], 0.8),
             says("cluster|nat|proxy|range", -1.0),
             says("dmz|perimeter|screened", 1.6),
+            says("packet+filter|firewall|filter direction|side|sides|one+way|bindback", 1.2),
+            telling(&[9322], "1722|ncacn", 0.3),
         ],
         "from each server connect to ports 135 and the MTA's port of the other, and to 102 for X.400",
         &[
@@ -66,6 +68,7 @@ pub(super) const RULES: &[Rule] = &[
             says("proxy x400|site|sites|connector|mta", 1.6),
             says("proxy+client|wsp|winsock+proxy+client", -1.2),
             says("address", -0.4),
+            says("proxy", 1.0),
         ],
         "connect from one server straight to port 102 or 135 of the other",
         &[
@@ -143,7 +146,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::NetworkInsufficientBandwidth,
         0.5,
-        "bandwidth slow wan link kbps saturated low speed line same site over wan traffic load queues build 64 56 128 isdn frame relay dial modem 9600 14.4 28.8 19.2 heavy traffic mail volume link full utilisation",
+        "bandwidth slow wan link kbps saturated low speed line same site over wan traffic load queues build 64 56 128 isdn frame relay dial modem 9600 14.4 28.8 19.2 heavy traffic mail volume link full utilisation 64k 128k day night",
         &[
             says("bandwidth", 3.0),
             says("kbps|kbit|64k|128k|56k|kb+sec|kbits", 2.4),
@@ -154,6 +157,8 @@ pub(super) const RULES: &[Rule] = &[
             says("reorder*|loss", -0.5),
             says("isdn|frame+relay|9600|baud", 1.0),
             says("utilization|utilisation|traffic link|line|wan|network high|heavy|full", 1.6),
+            says("64k|128k|56k|256k|64|128 link|line|wan|connection", 1.6),
+            says("day|office+hours|peak|morning backlog|queue link|line|wan", 1.2),
         ],
         "measure the load of the link and the time of a large transfer",
         &[
@@ -310,6 +315,10 @@ pub(super) const RULES: &[Rule] = &[
             says("several|multiple|many x400|remote link|links|sites|connectors", 0.9),
             says("flow+control", 2.6),
             says("one|single slow|failed|bad link|line|connector|site", 1.2),
+            says(
+                "one|single unreachable|down|fail|slow other|all|every stop|block|stall|hang",
+                1.6,
+            ),
         ],
         "stop the connector over the slow link and see whether the others go on",
         &[

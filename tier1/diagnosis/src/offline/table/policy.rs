@@ -33,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MtaSizeLimitsInconsistent,
         0.5,
-        "different size limits between servers one mta allows other refuses limit set on some servers only",
+        "different size limits between servers one mta allows other refuses limit set on some servers only mb first next passes",
         &[
             says(
                 "size|limit|limits different|unequal|inconsistent|some|one|other|each server|servers|site|mta|connector",
@@ -43,6 +43,11 @@ pub(super) const RULES: &[Rule] = &[
             says("large ndr|stuck|queue server|site|sites limit", 1.0),
             telling(&[290], "size|content+long", 0.6),
             says("size ndr|limit site|sites|server|servers|hop", 0.8),
+            says(
+                "first|one|some|local server|mta pass|passes|accept*|allow* next|other|second|remote ndr|return|returned|refuse|reject",
+                2.0,
+            ),
+            says("mb|kb|megabyte* server|mta ndr|return|returns|refuse", 0.9),
         ],
         "list the size limits of all MTAs and connectors on the path",
         &[
@@ -70,13 +75,14 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DeliveryRestrictionWrongAttribute,
         0.0,
-        "restriction stored in wrong property attribute import directory delivery restriction not honoured",
+        "restriction stored in wrong property attribute import directory delivery restriction not honoured imported no effect",
         &[
             says(
                 "restriction|restrictions|restrict wrong|ignored|honoured|honored|work|attribute|property",
                 3.0,
             ),
             says("restriction attribute|property|import|raw", 2.0),
+            says("restriction|restrictions effect|ignored|import|imported", 1.4),
         ],
         "show the raw attributes of the object: where the restriction is kept",
         &[
@@ -224,7 +230,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DeferredTimeBeyondTimeout,
         0.1,
-        "deferred delivery date later than message timeout ndr on the deferred date maximum time expired do not deliver before",
+        "deferred delivery date later than message timeout ndr on the deferred date maximum time expired do not deliver before weeks later chosen",
         &[
             says(
                 "deferred|defer|later|before deliver|delivery timeout|expired|expire|ndr|maximum|returned",
@@ -234,6 +240,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[208], 1.2),
             telling(&[290], "maximum+time|time expired", 0.6),
             event(&[273, 275], 1.0),
+            says("delivery|deliver weeks|month|later|date|deferred", 1.2),
         ],
         "compare the deferred time with the message time-out of its priority",
         &["Choose an earlier date, or raise the message time-out of that priority."],
@@ -248,6 +255,7 @@ pub(super) const RULES: &[Rule] = &[
                 4.0,
             ),
             says("2050|2099|century", 2.0),
+            says("expiry|expire mail|message|date", 1.4),
         ],
         "read the expiry date of the message",
         &["Use an expiry date before 2050, or none."],
@@ -307,7 +315,7 @@ pub(super) const RULES: &[Rule] = &[
         &[
             says("transport+provider", 3.2),
             log("msexchangeis", &[2000], 1.4),
-            says("store|information+store session|ma+open mta|fail|open", 1.8),
+            says("store|store session|ma+open mta|fail|open", 1.8),
             says("stays|remains|stuck outbox", 1.0),
             code(&[3051], 0.5),
             says("upgrade|restart", -0.3),

@@ -55,13 +55,14 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::AddressSpaceSyntaxInvalid,
         0.2,
-        "address space syntax invalid malformed wrong entry routing calculation stops connectors missing from routing table local scope comma",
+        "address space syntax invalid malformed wrong entry routing calculation stops connectors missing from routing table local scope comma comma semicolon",
         &[
             says("address+space syntax|invalid|malformed|wrong|format|comma|illegal|bad", 3.2),
             says("gwart|routing|route missing|lacks|lack|not|new connector|connectors", 2.0),
             says("local+address+space|local scope|space", 1.4),
             log("msexchangesa", &[5000], 1.2),
             says("calculation|recalculat* fail|stop|incomplete|ignore*", 1.4),
+            says("address+space comma|commas|entered|typed|semicolon", 1.6),
         ],
         "read the address spaces one by one for their syntax, last changed first",
         &["Correct the malformed address space and recalculate the routing."],
@@ -89,6 +90,7 @@ pub(super) const RULES: &[Rule] = &[
             ),
             says("duplicate address+space", 2.4),
             says("half|some mail wrong connector|gateway", 1.4),
+            says("two|both|second ims|connectors|gateways|imc half|some|wrong|fail", 1.6),
         ],
         "list all connectors with the recipient's address space",
         &[
@@ -131,6 +133,7 @@ pub(super) const RULES: &[Rule] = &[
             says("x400 connector site|sites new|unreplicated|not replicat*|route", 1.4),
             says("directory+replication connector x400|new set|cannot|not|fail", 1.4),
             says("directory+replication+connector", 1.0),
+            says("x400 site|sites replicat* begin|start|never|not|fail", 1.4),
         ],
         "read the connected sites page of the X.400 connector on both ends",
         &[
@@ -186,6 +189,7 @@ pub(super) const RULES: &[Rule] = &[
             says("routing calculation|calculate", 1.4),
             says("still connector|route|used old|deleted|removed", 1.4),
             says("new connector|site|route not|ignored|used", 1.2),
+            says("deleted|removed|yesterday|change|changed connector|route still|sent|old", 1.0),
         ],
         "compare the age of the routing table with the last change, and the table of the calculation server with this server's",
         &["Recalculate the routing on the calculation server once the directory has replicated."],
@@ -295,6 +299,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[175], 1.2),
             telling(&[287], "reroute", 1.0),
             event(&[287], 0.9),
+            says("two|several|second 1984", 1.6),
         ],
         "see whether the message goes round between 1984 connectors with event 175 each time",
         &[
@@ -327,6 +332,11 @@ pub(super) const RULES: &[Rule] = &[
             says("large mail reroute|loop|hops|turns", 2.0),
             event(&[287, 171], 1.0),
             says("several|multiple|many sites|connectors gateway|x400", 0.8),
+            says(
+                "large|size|limit travel*|between|turns|circulate*|forth connector|connectors",
+                1.6,
+            ),
+            says("limit one|some|only connector|connectors", 1.4),
         ],
         "compare the size limits of all connectors that lead to the destination",
         &["Set the same size limit on all connectors that lead to one destination."],
@@ -368,7 +378,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServerRemovedOrRenamed,
         0.8,
-        "server removed renamed no longer exists decommissioned replaced queue to old server deleted server connector target bridgehead still listed reinstalled tries to contact nonexistent server reinstalled same name new server bridgehead removed from site",
+        "server removed renamed no longer exists decommissioned replaced queue to old server deleted server connector target bridgehead still listed reinstalled tries to contact nonexistent server reinstalled same name new server bridgehead removed from site out of service replaced last month",
         &[
             says(
                 "server delete|remove|rename|renamed|decommission*|replaced|retired|gone|longer",
@@ -383,6 +393,7 @@ pub(super) const RULES: &[Rule] = &[
             says("tries|attempts|keeps|still old|removed|deleted|nonexistent server", 1.8),
             says("server rebuilt|reinstall*|replaced", 1.2),
             says("bridgehead|target+server|home+server old|removed|changed", 1.2),
+            says("server out|replaced|retired|decommission* service|queue|month|week", 1.4),
         ],
         "compare the servers that queues, connectors and lists name with those that exist",
         &[

@@ -107,12 +107,13 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::RpcPortRangeTooSmall,
         0.0,
-        "restricted rpc ports range too few ports firewall limited port range exhausted connections fail",
+        "restricted rpc ports range too few ports firewall limited port range exhausted connections fail allowed opened",
         &[
             says("restrict|limited|limit|few|small rpc port|ports", 3.2),
             says("port+range|ports+range|rpc+ports", 1.8),
             says("port range firewall", 1.0),
             says("malformed|syntax|format", -1.5),
+            says("allowed|open|opened|ten|20|100 ports rpc", 1.4),
         ],
         "count the ports of the allowed range and those in use",
         &["Allow a larger range, at least a hundred ports, on the server and in the firewall."],

@@ -60,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::X400StackAddressMismatch,
         0.3,
-        "stack page nsap address wrong network address connector does not match remote address changed x400 tp4",
+        "stack page nsap address wrong network address connector does not match remote address changed x400 tp4 partner peer renumbered readdressed",
         &[
             event(&[9301], 1.8),
             event(&[51], 1.0),
@@ -68,6 +68,8 @@ pub(super) const RULES: &[Rule] = &[
             says("stack address|page wrong|mismatch|changed|match|old|different", 2.4),
             says("ip+address|address changed x400|connector", 1.4),
             says("dns|reverse|firewall|multihomed|cluster|selector", -0.9),
+            says("new|changed|change ip|address partner|peer|remote|server", 1.4),
+            says("9301|stack address", 0.5),
         ],
         "compare the address from which the peer calls with the connector's stack page",
         &["Enter the peer's present address on the connector's stack page."],
@@ -235,7 +237,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ConnectorMissingOnRemote,
         0.3,
-        "connector exists only on one side not created on remote server one end missing return connector site return path half configured reply fails no connector back",
+        "connector exists only on one side not created on remote server one end missing return connector site return path half configured reply fails no connector back our side only half configured",
         &[
             says("connector|link one|single|only side|end|direction|site|way", 2.4),
             says(
@@ -246,6 +248,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[51, 9301], 0.8),
             event(&[1290, 289], 0.4),
             says("reply|replies not|fail|cannot connector|site", 0.6),
+            says("connector our|one|this side|end only", 1.4),
         ],
         "look for the matching connector on the other server",
         &["Create the connector on the other side too."],
