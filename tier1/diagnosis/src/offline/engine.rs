@@ -13,7 +13,7 @@ use super::table::{Rule, rules};
 use crate::catalogue::catalogue;
 
 /// So many causes are always named.
-const NAMED: usize = 300;
+const NAMED: usize = 5;
 /// Each further sign of a cause adds this share of what the one before it added: signs are seldom independent.
 const FURTHER: f64 = 0.8;
 /// What a unit of shared vocabulary is worth beside a sign.
@@ -25,7 +25,7 @@ const STEEPNESS: f64 = 0.75;
 /// The score of "none of these": what a cause must beat before it is believed.
 const NONE_OF_THESE: f64 = 2.2;
 /// The best cause must reach this much to be the answer.
-const DECIDED: f64 = 0.35;
+const DECIDED: f64 = 0.25;
 /// No diagnosis shows more observations than this: nobody reads on.
 const MAX_EVIDENCE: usize = 12;
 

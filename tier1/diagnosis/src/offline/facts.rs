@@ -1,14 +1,16 @@
 //! What the events and remarks of a case say: sentences, events, codes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{Code, FieldCase, FieldEvent};
 use super::numbers::{self, Codes};
 use super::table::events::{self, Form};
 use super::words::words;
 
-/// So many different events are looked at; more of them repeat what these say.
-const MAX_EVENTS: usize = 4_000;
+/// So many kinds of events (number and source) are looked at.
+const MAX_KINDS: usize = 500;
+/// So many different texts of one kind are looked at; more of them repeat what these say.
+const MAX_ALIKE: usize = 6;
 /// So many remarks are looked at.
 const MAX_NOTES: usize = 500;
 /// So many octets of one text are read: the Windows log allows 32 KiB in a record.
@@ -50,26 +52,42 @@ pub(super) struct Facts {
     pub(super) mentioned: Vec<(i64, usize)>,
     /// The codes of all events and remarks.
     pub(super) codes: Codes,
+    /// Every word that stands anywhere.
+    pub(super) vocabulary: BTreeSet<String>,
 }
 
 /// Reads a case.
 pub(super) fn read(case: &FieldCase) -> Facts {
     let mut facts = Facts::default();
-    let mut known = BTreeSet::new();
-    for event in &case.events {
-        let text = cut(event.text.as_deref().unwrap_or_default(), MAX_TEXT);
-        if known.len() >= MAX_EVENTS {
-            break;
-        }
-        if known.insert((event.id, event.source.clone(), text)) {
-            add_event(&mut facts, event, text);
-        }
+    for (event, text) in choose(&case.events) {
+        add_event(&mut facts, event, text);
     }
     for note in case.notes.iter().take(MAX_NOTES) {
         add_note(&mut facts, cut(note, MAX_TEXT));
     }
     // What is said first and what is said last weighs the same.
-    facts.sentences_in_order()
+    let mut facts = facts.sentences_in_order();
+    facts.vocabulary = facts.sentences.iter().flat_map(|one| one.words.iter().cloned()).collect();
+    facts
+}
+
+/// The events that are looked at: of each kind the first texts by alphabet, so that their order in the log is nothing.
+fn choose(events: &[FieldEvent]) -> Vec<(&FieldEvent, &str)> {
+    let mut kinds: BTreeMap<(Option<i64>, &str), BTreeMap<&str, &FieldEvent>> = BTreeMap::new();
+    for event in events {
+        let text = cut(event.text.as_deref().unwrap_or_default(), MAX_TEXT);
+        let kind = (event.id, event.source.as_deref().unwrap_or_default());
+        if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
+            continue;
+        }
+        let texts = kinds.entry(kind).or_default();
+        texts.insert(text, event);
+        // A text without a number can be of any kind.
+        if texts.len() > if event.id.is_some() { MAX_ALIKE } else { MAX_KINDS } {
+            texts.pop_last();
+        }
+    }
+    kinds.into_values().flatten().map(|(text, event)| (event, text)).collect()
 }
 
 impl Facts {
@@ -107,7 +125,7 @@ fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
     let id = event.id.or(form.map(|form| form.id));
     let mut codes = Codes::default();
     numbers::labelled(text, &mut codes);
-    for (kind, code) in event.codes.iter().flatten() {
+    for (kind, code) in &event.codes {
         match code {
             Code::Number(value) => codes.add(kind, *value),
             Code::Text(value) => {
@@ -120,7 +138,7 @@ fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
     }
     facts.codes.join(&codes);
     let mut said = words(text);
-    for code in event.codes.iter().flatten().map(|(_, code)| code) {
+    for code in event.codes.values() {
         if let Code::Text(value) = code {
             said.extend(words(cut(value, 200)));
         }

@@ -142,7 +142,7 @@ impl Reader {
                 (1.0, vec![event.sentence])
             }
             Look::Calm => (1.0, calm_events(facts)?),
-            Look::Says(_) => self.phrase.as_ref()?.anywhere(&facts.sentences)?,
+            Look::Says(_) => self.phrase.as_ref()?.anywhere(facts)?,
         };
         Some(Found { weight: self.sign.weight * share, sentences })
     }
@@ -258,6 +258,11 @@ impl Term {
         }
     }
 
+    fn stands_in(&self, vocabulary: &BTreeSet<String>) -> bool {
+        let from = vocabulary.range(self.form.clone()..).next();
+        from.is_some_and(|word| self.fits(word))
+    }
+
     fn fits(&self, word: &str) -> bool {
         if self.is_beginning { word.starts_with(&self.form) } else { word == self.form }
     }
@@ -289,7 +294,11 @@ impl Phrase {
     }
 
     /// The share that the place leaves, and where.
-    fn anywhere(&self, sentences: &[Sentence]) -> Option<(f64, Vec<usize>)> {
+    fn anywhere(&self, facts: &Facts) -> Option<(f64, Vec<usize>)> {
+        if !self.can_stand(&facts.vocabulary) {
+            return None;
+        }
+        let sentences = &facts.sentences;
         let all: Vec<&Sentence> = sentences.iter().collect();
         if self.barred.iter().any(|group| stands(group, &all).is_some()) {
             return None;
@@ -309,6 +318,14 @@ impl Phrase {
         }
         self.almost(&notes)
             .map(|places| (ALMOST, places.into_iter().map(|at| at + first_note).collect()))
+    }
+
+    /// False where too many groups have no word in the whole case: nearly always, and quickly found out.
+    fn can_stand(&self, vocabulary: &BTreeSet<String>) -> bool {
+        let absent = self.wanted.iter().filter(|group| {
+            !group.iter().any(|together| together.iter().all(|term| term.stands_in(vocabulary)))
+        });
+        absent.count() <= usize::from(self.wanted.len() > ALMOST_GROUPS)
     }
 
     /// Where all wanted groups but one stand, if there are enough of them.

@@ -37,8 +37,7 @@ pub(super) fn one_form(word: &str) -> String {
 
 /// True for words that every text has and that say nothing.
 pub(super) fn is_silent(word: &str) -> bool {
-    SILENT_FORMS.contains(&word.to_owned())
-        || (word.len() < 2 && !word.bytes().all(|b| b.is_ascii_digit()))
+    SILENT_FORMS.contains(word) || (word.len() < 2 && !word.bytes().all(|b| b.is_ascii_digit()))
 }
 
 static SILENT_FORMS: LazyLock<std::collections::BTreeSet<String>> =
@@ -58,21 +57,22 @@ static SAMES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     map
 });
 
+/// Words that are joined, and what they become.
+type Join = (Vec<&'static str>, &'static str);
+
 /// The joins, by their first word.
-static JOINS: LazyLock<BTreeMap<&'static str, Vec<(Vec<&'static str>, &'static str)>>> =
-    LazyLock::new(|| {
-        let mut map: BTreeMap<&'static str, Vec<(Vec<&'static str>, &'static str)>> =
-            BTreeMap::new();
-        for (parts, whole) in JOINED {
-            let parts: Vec<&str> = parts.split(' ').collect();
-            map.entry(parts[0]).or_default().push((parts, whole));
-        }
-        for rows in map.values_mut() {
-            // The longest match wins.
-            rows.sort_by_key(|(parts, _)| std::cmp::Reverse(parts.len()));
-        }
-        map
-    });
+static JOINS: LazyLock<BTreeMap<&'static str, Vec<Join>>> = LazyLock::new(|| {
+    let mut map: BTreeMap<&'static str, Vec<Join>> = BTreeMap::new();
+    for (parts, whole) in JOINED {
+        let parts: Vec<&str> = parts.split(' ').collect();
+        map.entry(parts[0]).or_default().push((parts, whole));
+    }
+    for rows in map.values_mut() {
+        // The longest match wins.
+        rows.sort_by_key(|(parts, _)| std::cmp::Reverse(parts.len()));
+    }
+    map
+});
 
 /// Two or more words that stand for one, with how many they are.
 fn joined(raw: &[String], at: usize) -> Option<(&'static str, usize)> {

@@ -95,6 +95,7 @@ pub(super) const RULES: &[Rule] = &[
             says("account other|another|different site", 0.8),
             says("service account changed|change|new", 1.0),
             says("permission|role|rights removed|missing|inherit*", 1.2),
+            event(&[9318, 9322], 0.2),
         ],
         "read the roles of the presented account on the organization, the site and the configuration objects of the server that refuses",
         &[
@@ -161,6 +162,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9297], 0.5),
             says("override checkpoint|window|local+mta+name|mta+password", -2.0),
             says("site+connector domain|domains|account other|remote|different", 0.9),
+            event(&[9318, 9322], 0.4),
         ],
         "read the account on the connector's override page and log on with it over the network to the other server",
         &[

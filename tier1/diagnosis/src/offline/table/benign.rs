@@ -41,6 +41,7 @@ pub(super) const RULES: &[Rule] = &[
             says("deferred", 0.5),
             says("stop|stops|crash|backlog|ndr|queue|hang|start|fail|access+denied", -0.8),
             calm(1.6),
+            event(&[2206, 2207, 316, 9131, 1279, 2035, 2036, 2037, 1001, 4282, 4258], 0.5),
         ],
         "see whether mail flows at the time of the event: if it does and nothing else is wrong, leave it",
         &["Nothing needs doing: mail is not affected. An update removes the event."],

@@ -38,6 +38,7 @@ pub(super) const RULES: &[Rule] = &[
             says("address long|longer|exceed*|maximum|length", 1.2),
             event(&[1192, 200], 0.4),
             event(&[9405], 0.3),
+            event(&[142, 290, 62], 0.2),
         ],
         "read every attribute of the addresses in the object at fault: presence, length, characters",
         &[
@@ -53,6 +54,7 @@ pub(super) const RULES: &[Rule] = &[
             says("property|properties recipient|value range|invalid|wrong|out", 3.4),
             says("recipient property", 2.0),
             event(&[210, 3144], 0.6),
+            event(&[270, 246], 0.5),
         ],
         "list the recipient's properties of the message at fault",
         &["Let the sender address the message anew; correct the program that sets the property."],
@@ -142,6 +144,7 @@ pub(super) const RULES: &[Rule] = &[
             says("content+type+supported|content type supported", 1.6),
             says("edi|edifact|p772|voice|p42|military content|mail", 2.0),
             with(&[210], &[1029], -0.6),
+            event(&[62, 210], 0.4),
         ],
         "read the content type's identifier in the report or in the event",
         &[
@@ -218,6 +221,7 @@ pub(super) const RULES: &[Rule] = &[
             telling(&[9405], "xfer|fanout|router|xapi|result|submit", 0.4),
             says("start|starts|restart stop|stops|crash few|minutes|again|immediately", 1.2),
             says("messages|queue not|stop deliver*|process*|move*", 0.6),
+            event(&[105, 3144, 3128, 2028, 2124, 210], 0.4),
         ],
         "note the object at fault, copy the database, move its DAT file away, run mtacheck, start: does the MTA stay up",
         &[
@@ -261,6 +265,7 @@ pub(super) const RULES: &[Rule] = &[
                 "hundreds|thousands|1000|2000|3000|5000|6000|8000|10000 recipient|recipients",
                 1.8,
             ),
+            event(&[2050, 2051, 9405, 246], 0.5),
         ],
         "count the recipients of the messages at the head of the queue",
         &[

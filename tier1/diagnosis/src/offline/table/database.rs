@@ -25,6 +25,7 @@ pub(super) const RULES: &[Rule] = &[
             telling(&[210, 9405], "database", 0.8),
             says("disk|controller|power fail|failure|crash database|mtadata|mta", 0.9),
             says("stuck|queue|queues cannot|not database|dat|mtacheck", 0.6),
+            event(&[9405, 2175, 2186, 2187, 2191, 2194, 2197, 2202, 100], 0.4),
         ],
         "run mtacheck with /v until it finds nothing, and read what it repaired",
         &[
@@ -66,6 +67,7 @@ pub(super) const RULES: &[Rule] = &[
             code(&[2140], 0.5),
             says("adminprogram|admin|core|boot*", -0.8),
             event(&[2173, 2175, 2188, 2186], 0.4),
+            event(&[100, 105, 2124, 9405], 0.3),
         ],
         "compare the DAT files that the queues name with those in MTADATA",
         &[
@@ -185,6 +187,7 @@ pub(super) const RULES: &[Rule] = &[
             says("urgent", 0.9),
             says("mtadata restored|copied|old|version file", 1.2),
             says("servicepack after|installed|applied stop|start|fail|fatal", 0.8),
+            event(&[2050, 2110], 0.3),
         ],
         "compare the date and size of DBSERVER.SCH in MTADATA with those of the installed build",
         &["Copy DBSERVER.SCH of the installed build into MTADATA, and start the MTA."],
@@ -224,6 +227,7 @@ pub(super) const RULES: &[Rule] = &[
             says("deferred perfmon|counter|items|queue", 1.4),
             event(&[666], 0.4),
             says("work+queue", 0.8),
+            event(&[2175, 2171, 2186, 9405], 0.3),
         ],
         "compare the work queue's counter with its entries as mtacheck lists them",
         &[
@@ -262,6 +266,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2127, 2155], 0.6),
             says("connector|site|server delete*|removed", -0.9),
             event(&[2188, 2173], 0.4),
+            event(&[2171, 2175, 2186, 2187], 0.3),
         ],
         "ask whether somebody deleted a message from the queue shortly before",
         &["Restart the MTA; delete queued messages only while their connector is stopped."],
@@ -275,6 +280,7 @@ pub(super) const RULES: &[Rule] = &[
             says("connector deleted|removed mta|queue stop|crash|fatal|hang", 1.6),
             event(&[9405, 2187, 2191, 2197, 2198, 251], 0.5),
             says("delete|deleted|removed connector|gateway queue|messages|mail", 1.0),
+            event(&[2175, 2188, 3080, 2143], 0.3),
         ],
         "ask whether a connector was deleted shortly before, with mail in its queue",
         &["Restart the MTA and run mtacheck; empty a connector's queue before deleting it."],
@@ -307,6 +313,7 @@ pub(super) const RULES: &[Rule] = &[
             says("rpcrt4|rpc*|ecbios|eicon", -1.2),
             says("file replaced|overwritten|copied|older version|service|mta", 1.2),
             code(&[1067], 0.4),
+            event(&[9405, 9996, 6613], 0.3),
         ],
         "compare the versions of the DLLs that the service loads with those of the installed build",
         &[

@@ -17,6 +17,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2240, 2245], 0.6),
             code(&[1068], 1.8),
             says("x500|dn", -1.2),
+            event(&[2241, 9406], 0.4),
         ],
         "see whether the directory service runs and answers",
         &["Start the directory service, then the MTA."],
@@ -156,6 +157,7 @@ pub(super) const RULES: &[Rule] = &[
             says("oneoff|x400|surname", -0.8),
             says("new mail works|ok|succeeds reply|old", 2.0),
             says("rebuilt|reinstall*|recreated|new organization|site|mailboxes reply|ndr", 1.2),
+            event(&[290, 142], 0.3),
         ],
         "compare the directory name in the report with the recipient's present one",
         &[
@@ -255,6 +257,7 @@ pub(super) const RULES: &[Rule] = &[
             says("restore|restored|rebuilt|reinstall*", 0.3),
             with(&[137], &[2140, 1067], 0.4),
             says("object found|not mta|directory|start", 0.6),
+            event(&[9406], 0.2),
         ],
         "compare the registry value X500 DN of the MTA with the directory's name of its object",
         &[
@@ -296,6 +299,7 @@ pub(super) const RULES: &[Rule] = &[
             says("move|moved mailbox fail|interrupt*|incomplete|ndr|queue|server|after", 1.6),
             says("home+server|home+mdb", 2.2),
             says("mailbox two|both servers|server|stores", 1.2),
+            event(&[270, 290], 0.4),
         ],
         "compare the mailbox's home server in the directory with the store that holds it",
         &["Move the mailbox again, or correct its home server; run the consistency adjuster."],

@@ -31,6 +31,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9309], 1.0),
             event(&[9311], 0.4),
             says("ten|10|many|list", -0.8),
+            says("ras|dialup entry|number|connector", 0.6),
         ],
         "dial the entry by hand from the server with the same account",
         &[
@@ -57,6 +58,7 @@ pub(super) const RULES: &[Rule] = &[
             says("default+gateway|default+route", 3.4),
             says("ras|dialup|rras gateway|route", 2.2),
             says("connected|dialup lan|network|server|servers lost|fail|unreachable|drop", 1.0),
+            event(&[9311, 9316], 0.4),
         ],
         "print the routes while the dial-up link is up",
         &[
@@ -72,6 +74,7 @@ pub(super) const RULES: &[Rule] = &[
             says("ras netbios gateway|setting", 2.4),
             event(&[9322], 0.8),
             with(&[9322], &[1722], 0.4),
+            event(&[9311, 9316], 0.4),
         ],
         "read whether the RAS server's NetBIOS gateway is on",
         &[

@@ -187,6 +187,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9301, 9322], 0.4),
             says("wins private|heartbeat", -0.8),
             says("mscs|wolfpack|virtual+server", 1.4),
+            event(&[9318, 51, 289, 9202], 0.3),
         ],
         "on the peer, compare the source address of the clustered server's calls with the address of the virtual server and that of the node",
         &[

@@ -39,6 +39,7 @@ pub(super) const RULES: &[Rule] = &[
             says("firewall x400|connector|stack address", 1.6),
             event(&[9301], 1.2),
             event(&[51], 0.6),
+            event(&[9202], 0.4),
         ],
         "compare the source address that the receiver sees with its connector's stack page",
         &[
@@ -53,6 +54,7 @@ pub(super) const RULES: &[Rule] = &[
             says("nat|address+translation|translation|translated|translates|masquerad*", 4.2),
             says("private|inside|outside|public address|addresses router|firewall", 1.0),
             event(&[9322], 0.4),
+            event(&[9301, 51, 9318], 0.3),
         ],
         "compare the address that each server has with the one the other sees",
         &[
@@ -136,6 +138,8 @@ pub(super) const RULES: &[Rule] = &[
             says("transfer|transfers restart|interrupt*|broken|fail link|wan|network|large", 0.8),
             event(&[1004, 1008, 1028, 4284, 9236], 0.5),
             says("network problem|problems|quality|unstable|fail|trouble", 1.2),
+            event(&[9318, 9322, 9156], 0.3),
+            event(&[1028, 4287, 9202], 0.3),
         ],
         "ping the peer for an hour with packets of 1000 octets and count what is lost; watch resets on the path",
         &[
@@ -179,6 +183,7 @@ pub(super) const RULES: &[Rule] = &[
             says("refuse", -0.5),
             says("timeout|slow disconnect|open|rpc|call|socket", 0.7),
             event(&[4284], 0.3),
+            event(&[289, 1294], 0.2),
         ],
         "measure the round trip to the peer, idle and under load",
         &[
@@ -351,6 +356,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9234], 1.0),
             event(&[9215], 0.4),
             event(&[9266], 0.6),
+            event(&[9321, 9224, 9221], 0.3),
         ],
         "ping the own address and open a local socket",
         &["Remove TCP/IP, restart, install it again, then the service pack."],

@@ -28,6 +28,8 @@ pub(super) const RULES: &[Rule] = &[
             says("process|emsmta|store grow|leak|memory", 1.2),
             event(&[2050, 9156], 0.3),
             says("perfmon|performance+monitor memory", 0.8),
+            event(&[9405, 100], 0.2),
+            telling(&[9405], "memory|heap|alloc*|storage", 1.8),
         ],
         "watch memory, paged and nonpaged pool and the handles of each process over some hours",
         &[
@@ -77,6 +79,7 @@ pub(super) const RULES: &[Rule] = &[
             says("entity", -1.2),
             says("no|not free|available block|blocks|cb", 1.8),
             event(&[9156], 0.4),
+            event(&[57, 4287, 4284], 0.3),
         ],
         "compare the control blocks of the network type with ten for each connector and ten for the listener",
         &[
@@ -156,6 +159,7 @@ pub(super) const RULES: &[Rule] = &[
             says("many thread|threads xapi|requested|configur*|start", 2.8),
             says("xapi thread|threads", 2.4),
             event(&[9406], 0.3),
+            event(&[9405], 0.1),
         ],
         "add up the XAPI queue and transfer threads: with three more they must stay within 75",
         &[
@@ -187,6 +191,7 @@ pub(super) const RULES: &[Rule] = &[
             says("xapi|ras", -0.8),
             says("work+queue|queue grow|backlog cpu|processor idle|low|busy", 1.6),
             says("delivery|deliver slow busy|large|many", 0.8),
+            event(&[2136, 9156], 0.3),
         ],
         "watch the work queue and the processor: a long queue with an idle processor wants threads",
         &[
@@ -219,6 +224,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9280], 4.6),
             says("locality+table|ltab full|limit|240", 3.0),
             says("many servers|rpc associations 240|site", 1.4),
+            event(&[57], 0.4),
         ],
         "count the RPC associations in the locality table",
         &[

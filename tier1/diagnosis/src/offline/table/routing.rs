@@ -153,6 +153,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[178], 0.6),
             says("reply|replies|respond organization|company", 1.2),
             says("company|companies", 0.9),
+            event(&[290, 142], 0.3),
         ],
         "look whether the addresses of the message that fails are bare directory names of the other organization",
         &[
@@ -223,6 +224,7 @@ pub(super) const RULES: &[Rule] = &[
             ),
             says("loop own|itself|self|back", 2.2),
             says("site route|routes own|itself", 1.6),
+            event(&[254, 201], 0.8),
         ],
         "look for the own site's space under a connector to a neighbour in the routing table",
         &[
@@ -244,6 +246,8 @@ pub(super) const RULES: &[Rule] = &[
             says("custom+recipient|reroute|1984|size|trace", -0.7),
             says("hop|hops|max*+hop", 1.0),
             says("autoreply|auto+reply|out+office", 1.4),
+            event(&[290], 0.1),
+            event(&[141], 0.5),
         ],
         "follow one looping message in both systems: which of the two sends an unknown recipient back",
         &[
@@ -258,6 +262,7 @@ pub(super) const RULES: &[Rule] = &[
             says("custom+recipient|custom+recipients|contact loop|back|route|reroute|returns", 3.0),
             says("custom+recipient|custom+recipients", 1.6),
             says("custom+recipient x400|proxy", 1.0),
+            event(&[201, 254], 0.4),
         ],
         "compare the target address of the custom recipient with its own X.400 proxy and the site's space",
         &[
@@ -394,6 +399,7 @@ pub(super) const RULES: &[Rule] = &[
             says("server rebuilt|reinstall*|replaced", 1.2),
             says("bridgehead|target+server|home+server old|removed|changed", 1.2),
             says("server out|replaced|retired|decommission* service|queue|month|week", 1.4),
+            event(&[9318, 142, 289], 0.4),
         ],
         "compare the servers that queues, connectors and lists name with those that exist",
         &[
