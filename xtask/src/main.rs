@@ -1,7 +1,8 @@
-//! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`.
+//! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`.
 
 mod docs;
 mod scan;
+mod score;
 mod summary;
 mod test;
 mod tidy;
@@ -30,6 +31,8 @@ enum Command {
     Tidy,
     /// Write the generated pages under docs/.
     Docs,
+    /// Score the offline doctor on cases whose answers are known.
+    Score(score::Options),
     /// Run a benchmark.
     Bench {
         /// Which one.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
         Command::Docs => docs::write(),
+        Command::Score(options) => score::run(&options),
         Command::Bench { name } => {
             eprintln!("there is no benchmark {name:?}: none has been written yet");
             Ok(ExitCode::from(USAGE))

@@ -1,11 +1,15 @@
 //! `bindback doctor`: why mail is stopped, and what to do about it.
 
 mod gather;
+mod import;
 mod library;
+mod offline;
 mod render;
 
 #[cfg(test)]
 mod tests;
+
+use std::path::PathBuf;
 
 use admin::Shape;
 use clap::Args;
@@ -18,7 +22,7 @@ use crate::failure::Found;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong."
+    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events or --note no server is asked: the answer rests on what is given, and the exit status is 0."
 )]
 pub struct Arguments {
     /// Explain a cause
@@ -27,6 +31,15 @@ pub struct Arguments {
     /// Show what is checked and which causes can be found
     #[arg(long)]
     list_checks: bool,
+    /// Say what stands behind the events and remarks of a file, without asking a server
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["explain", "list_checks"])]
+    case: Option<PathBuf>,
+    /// The same for exported events: JSON lines, CSV, or pasted text; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "list_checks"])]
+    events: Vec<PathBuf>,
+    /// A remark on environment or symptoms, in plain words; may be repeated
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["explain", "list_checks"])]
+    note: Vec<String>,
     /// Show every check and all the evidence
     #[arg(short, long)]
     verbose: bool,
@@ -57,6 +70,14 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     }
     if arguments.list_checks {
         return library::list(setting.output);
+    }
+    if arguments.case.is_some() || !arguments.events.is_empty() || !arguments.note.is_empty() {
+        let given = offline::Given {
+            case: arguments.case.as_deref(),
+            events: &arguments.events,
+            notes: &arguments.note,
+        };
+        return offline::run(&given, setting, arguments.verbose);
     }
     let config = setting.config()?;
     let gathered = gather::gather(&config).await;

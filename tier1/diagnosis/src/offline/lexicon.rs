@@ -209,7 +209,7 @@ pub(super) const SAME: &[&str] = &[
     "schedule scheduled schedules scheduling",
     "retry retries retried retrying",
     "loop looping loops looped circulate circulating bouncing pingpong",
-    "duplicate duplicates duplicated twice repeated repeatedly",
+    "duplicate duplicates duplicated twice repeated",
     "dialup dial dialing dials dialled modem modems",
     "antivirus virus",
     "restrict restriction restricted restrictions",

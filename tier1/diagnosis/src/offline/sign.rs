@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use super::facts::{Facts, Sentence};
 use super::table::events;
-use super::words::{is_silent, one_form};
+use super::words::{forms_of_words_with, is_silent, one_form};
 
 /// What a sign looks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -248,23 +248,36 @@ fn code_anywhere(facts: &Facts, codes: &[i64]) -> Option<(f64, Vec<usize>)> {
 struct Term {
     form: String,
     is_beginning: bool,
+    /// The forms of words that begin so and have another word stand for them.
+    other_forms: BTreeSet<String>,
 }
 
 impl Term {
     fn new(text: &str) -> Self {
         match text.strip_suffix('*') {
-            Some(start) => Self { form: start.to_owned(), is_beginning: true },
-            None => Self { form: one_form(text), is_beginning: false },
+            Some(start) => Self {
+                // Forms have lost this ending.
+                form: start.trim_end_matches('e').to_owned(),
+                is_beginning: true,
+                other_forms: forms_of_words_with(start),
+            },
+            None => {
+                Self { form: one_form(text), is_beginning: false, other_forms: BTreeSet::new() }
+            }
         }
     }
 
     fn stands_in(&self, vocabulary: &BTreeSet<String>) -> bool {
         let from = vocabulary.range(self.form.clone()..).next();
-        from.is_some_and(|word| self.fits(word))
+        from.is_some_and(|word| self.fits(word)) || !self.other_forms.is_disjoint(vocabulary)
     }
 
     fn fits(&self, word: &str) -> bool {
-        if self.is_beginning { word.starts_with(&self.form) } else { word == self.form }
+        if self.is_beginning {
+            word.starts_with(&self.form) || self.other_forms.contains(word)
+        } else {
+            word == self.form
+        }
     }
 }
 
@@ -385,4 +398,28 @@ fn runs_from(together: &Together, words: &[String]) -> bool {
 pub(super) fn forms(phrase: &str) -> impl Iterator<Item = String> {
     let groups = phrase.split_whitespace().filter(|group| !group.starts_with('!'));
     groups.flat_map(|group| group.split(['|', '+'])).map(|word| Term::new(word).form)
+}
+
+/// For the tests of the table: a text of the first words of each group has the phrase in it.
+#[cfg(test)]
+pub(super) fn phrase_finds_itself(phrase: &str) -> bool {
+    let groups = phrase.split_whitespace().filter(|group| !group.starts_with('!'));
+    let read = Phrase::new(phrase);
+    // Every choice within a group must be findable, with the first ones of the other groups.
+    groups.clone().enumerate().all(|(place, group)| {
+        group.split('|').all(|choice| {
+            let text = groups.clone().enumerate().map(|(at, other)| {
+                let first = other.split('|').next().unwrap_or_default();
+                if at == place { choice } else { first }
+            });
+            let text = text.collect::<Vec<_>>().join(" and ").replace('+', " ").replace('*', "");
+            let said = Sentence {
+                source: String::new(),
+                shown: String::new(),
+                words: super::words::words(&text),
+                is_note: true,
+            };
+            read.within(&[&said]).is_some()
+        })
+    })
 }

@@ -2,7 +2,7 @@
 //! for all that mean the same.
 
 use super::lexicon::{JOINED, SAME, SILENT};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// No more words of one text are read: the longest event texts have a few hundred.
@@ -35,12 +35,18 @@ pub(super) fn one_form(word: &str) -> String {
     SAMES.get(stem.as_str()).cloned().unwrap_or(stem)
 }
 
+/// The forms of all words of the lexicon that begin so.
+pub(super) fn forms_of_words_with(beginning: &str) -> BTreeSet<String> {
+    let words = SAME.iter().flat_map(|row| row.split_whitespace());
+    words.filter(|word| word.starts_with(beginning)).map(one_form).collect()
+}
+
 /// True for words that every text has and that say nothing.
 pub(super) fn is_silent(word: &str) -> bool {
     SILENT_FORMS.contains(word) || (word.len() < 2 && !word.bytes().all(|b| b.is_ascii_digit()))
 }
 
-static SILENT_FORMS: LazyLock<std::collections::BTreeSet<String>> =
+static SILENT_FORMS: LazyLock<BTreeSet<String>> =
     LazyLock::new(|| SILENT.split_whitespace().map(one_form).collect());
 
 /// From every word, and from its stem, to the one that stands for its group.
@@ -85,18 +91,24 @@ fn joined(raw: &[String], at: usize) -> Option<(&'static str, usize)> {
 }
 
 fn split(text: &str) -> Vec<String> {
+    let is_quote = |c: char| matches!(c, '\'' | '\u{2019}');
     let mut out = Vec::new();
-    for word in text.split(|c: char| !c.is_alphanumeric()) {
-        if word.is_empty() || word.chars().count() > MAX_LETTERS {
-            continue;
+    for piece in text.split(|c: char| !c.is_alphanumeric() && !is_quote(c)) {
+        let piece = piece.trim_matches(is_quote);
+        // `server's` is a server, `doesn't` a `doesn`.
+        let piece = piece
+            .strip_suffix(['s', 't'])
+            .and_then(|rest| rest.strip_suffix(is_quote))
+            .unwrap_or(piece);
+        for word in piece.split(is_quote).filter(|word| !word.is_empty()) {
+            if word.chars().count() <= MAX_LETTERS {
+                out.push(word.to_lowercase());
+            }
         }
-        out.push(word.to_lowercase());
         if out.len() >= MAX_WORDS {
             break;
         }
     }
-    // What is left of `server's` and `doesn't`.
-    out.retain(|word| word != "s" && word != "t");
     out
 }
 
@@ -107,9 +119,7 @@ pub(super) fn stem(word: &str) -> String {
     }
     let word = singular(word);
     let mut word = without_verb_ending(&word);
-    for (ending, kept) in
-        [("ations", "at"), ("ation", "at"), ("ition", "it"), ("ly", ""), ("ment", "")]
-    {
+    for (ending, kept) in [("ations", "at"), ("ation", "at"), ("ition", "it"), ("ly", "")] {
         if let Some(start) = word.strip_suffix(ending)
             && start.len() >= 4
         {
@@ -138,7 +148,9 @@ fn singular(word: &str) -> String {
 fn without_verb_ending(word: &str) -> String {
     for ending in ["ing", "ed"] {
         let Some(start) = word.strip_suffix(ending) else { continue };
-        if start.len() < 3 || !start.bytes().any(|b| b"aeiouy".contains(&b)) {
+        // `exceed` and `speed` are whole.
+        if start.len() < 3 || start.ends_with('e') || !start.bytes().any(|b| b"aeiouy".contains(&b))
+        {
             continue;
         }
         let bytes = start.as_bytes();

@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[2050, 2051, 2143], 0.5),
             says("body|charset|checkpoint", -1.0),
             says(
-                "apostrophe|backslash|comma|quote|quotes|slash|parenthes*|blank|space address|x400|dda|recipient|name",
+                "apostrophe|backslash|comma|quote|quotes|slash|parenthesis|parentheses|bracket|blank|space address|x400|dda|recipient|name",
                 1.4,
             ),
             says("character|characters address|x400|dda|oraddress", 1.4),

@@ -198,7 +198,7 @@ pub(super) const RULES: &[Rule] = &[
         "info4log.cfg infodlog infotlog cfg files do not match build event text wrong parameters statistics dbi call after update",
         &[
             event(&[2125], 3.0),
-            says("info4log|infodlog|infotlog|info*cfg|cfg", 4.0),
+            says("info4log|infodlog|infotlog|cfg", 4.0),
             says("statistics+dbi|statistics call", 1.6),
             says("event|events text|description|wrong|garbled|parameters update|servicepack", 1.4),
             says("servicepack|upgrade|run+folder|run+directory", 0.7),

@@ -113,7 +113,7 @@ pub(super) const RULES: &[Rule] = &[
                 "recipient|mailbox|originator|sender|user not|unknown|missing directory|exist|found|gal",
                 2.0,
             ),
-            says("ds_e_no_such_object|no+such+object", 1.2),
+            says("no+such+object", 1.2),
             event(&[2245], 1.0),
             event(&[290], 0.4),
             event(&[178], 0.8),

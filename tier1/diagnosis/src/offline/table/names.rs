@@ -152,7 +152,7 @@ pub(super) const RULES: &[Rule] = &[
             says("nic added|new|second start|fail|rpc|bind", 1.2),
             code(&[11004], 0.6),
             event(&[9321], 0.8),
-            says("rpc_svr_binding_order|spx|netbeui", -1.4),
+            says("spx|netbeui|ipx", -1.4),
             event(&[9266], 1.2),
             with(&[9321], &[11004], 1.6),
             says("second|added|new|loopback|ras nic", 0.9),

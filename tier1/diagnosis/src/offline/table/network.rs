@@ -178,7 +178,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9277], 1.6),
             says("timeout respond|response|answer|late", 1.6),
             with(&[9215, 9318], &[10060], 1.0),
-            says("round+trip|long+delay", 1.6),
+            says("long+delay", 1.6),
             code(&[10060], 0.7),
             says("refuse", -0.5),
             says("timeout|slow disconnect|open|rpc|call|socket", 0.7),
@@ -195,7 +195,7 @@ pub(super) const RULES: &[Rule] = &[
         0.5,
         "duplex mismatch switch port nic hardware fault router bridge corrupt packets cable hub speed autonegotiation crc semaphore timeout 121 network name no longer available slow file copy collisions crc errors half full auto",
         &[
-            says("duplex|autonegotiat*|auto+negotiat*|autosens*", 3.6),
+            says("duplex|autonegotiat*|auto+negotiat*|autosense|autosensing", 3.6),
             says("switch port|nic|speed|setting", 1.8),
             says(
                 "router|bridge|switch|hub|cable fault|faulty|defective|bad|fail|replaced|mismatch",

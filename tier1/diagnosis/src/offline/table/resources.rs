@@ -78,7 +78,6 @@ pub(super) const RULES: &[Rule] = &[
             event(&[316], 0.4),
             says("entity", -1.2),
             says("no|not free|available block|blocks|cb", 1.8),
-            event(&[9156], 0.4),
             event(&[57, 4287, 4284], 0.3),
         ],
         "compare the control blocks of the network type with ten for each connector and ten for the listener",

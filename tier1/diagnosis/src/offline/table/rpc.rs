@@ -11,11 +11,8 @@ pub(super) const RULES: &[Rule] = &[
         0.1,
         "rpc binding order protocol rpc_svr_binding_order ncacn_ip_tcp ncacn_spx netbeui ipx spx vines named pipes only common protocol registry",
         &[
-            says(
-                "rpc_svr_binding_order|rpc+svr+binding+order|rpc+binding+order|rpc_binding_order",
-                4.0,
-            ),
-            says("spx|ipx|netbeui|vines|nwlink|ncacn_spx|spp rpc|protocol|bind|server|tcpip", 1.8),
+            says("rpc+svr+binding+order|rpc+binding+order", 4.0),
+            says("spx|ipx|netbeui|vines|nwlink|spp rpc|protocol|bind|server|tcpip", 1.8),
             says("protocol binding+order|rpc|order", 1.6),
             says("only protocol", 1.0),
             says("ras", -1.0),

@@ -208,7 +208,6 @@ pub(super) const RULES: &[Rule] = &[
             event(&[9236, 1279], 1.0),
             event(&[2035, 2036], 0.4),
             says("foreign x400 connection complet*|establish*", 0.8),
-            event(&[9225], 0.4),
             event(&[1277], 0.5),
         ],
         "trace the connection and look at the second octet of each TPKT header",
