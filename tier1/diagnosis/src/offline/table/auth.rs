@@ -9,7 +9,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServiceAccountMismatch,
         0.2,
-        "services same account different accounts each service logs on wrong account attendant store directory credentials log on as one server another mapi logon 0x80040111 startup account of services",
+        "services same account different accounts each service logs on wrong account attendant store directory credentials log on as one server another mapi logon 0x80040111 startup account of services registry schema permissions after changing the service account",
         &[
             says(
                 "service|services different|wrong|mismatch|another|separate account|accounts",
@@ -70,7 +70,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServiceAccountLacksDirectoryRight,
         1.0,
-        "service account admin role permission rights organization site configuration container object security violation override account other site directory insufficient access denied disaster recovery permissions page inherited custom role removed from configuration container override cross-site intersite",
+        "service account admin role permission rights organization site configuration container object security violation override account other site directory insufficient access denied disaster recovery permissions page inherited custom role removed from configuration container override cross-site intersite schema registry permissions new account after change",
         &[
             event(&[9297], 2.6),
             event(&[3161], 1.8),
@@ -96,6 +96,7 @@ pub(super) const RULES: &[Rule] = &[
             says("service account changed|change|new", 1.0),
             says("permission|role|rights removed|missing|inherit*", 1.2),
             event(&[9318, 9322], 0.2),
+            says("schema|registry permission|permissions|rights account|service", 1.2),
         ],
         "read the roles of the presented account on the organization, the site and the configuration objects of the server that refuses",
         &[
@@ -203,13 +204,15 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::LogonRightMissing,
         0.3,
-        "access this computer from network user right logon type not granted 1385 requested policy everyone removed",
+        "access this computer from network user right logon type not granted 1385 requested policy everyone removed log on as a service act as part of the operating system back up restore files and directories",
         &[
             code(&[1385], 5.0),
             says("access+this+computer|access+computer+network", 3.4),
             says("logon+type|requested+logon|logon granted", 2.6),
             says("user+right|logon+right", 1.8),
             code(&[1380, 1314], 1.4),
+            says("act+part|operating+system+right|logon+service", 1.6),
+            code(&[1069], 0.6),
         ],
         "read the user rights of the server that refuses: who may access it from the network, and who may not",
         &[

@@ -84,6 +84,7 @@ pub(super) const RULES: &[Rule] = &[
             says("all|every|valid recipients ndr|fail|none", 2.0),
             says("nobody|none|noone|everybody recipient|recipients", 1.6),
             says("one wrong|invalid|bad recipient|address recipients|others|nobody|all", 1.4),
+            says("one+or+more|arguments invalid|recipient", 0.4),
         ],
         "send the message again without the recipient that is invalid",
         &["Correct or leave out the invalid recipient."],
@@ -109,7 +110,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::UnsupportedBodyPartCharset,
         0.9,
-        "body part type character set not supported conversion attachment unreadable garbled iso 6937 ia5 t61 teletex japanese bilateral body conversion failed national characters japanese chinese greek cyrillic attachments blank text question marks bp14 bp15 ftam file transfer body word attachment x400 recipient cannot read",
+        "body part type character set not supported conversion attachment unreadable garbled iso 6937 ia5 t61 teletex japanese bilateral body conversion failed national characters japanese chinese greek cyrillic attachments blank text question marks bp14 bp15 ftam file transfer body word attachment x400 recipient cannot read word wrap conversion not performed encoded information types unsupported",
         &[
             says("body+part|bodypart|body+parts", 2.8),
             says("charset|character+set|6937|t61|teletex|ia5|codepage|8859", 2.6),
@@ -129,6 +130,8 @@ pub(super) const RULES: &[Rule] = &[
             ),
             says("attachment|attachments foreign|x400 lost|missing|not|read|open", 1.4),
             says("encoded+information|conversion+performed", 1.2),
+            says("conversion+performed|convert+performed|impractical|with+loss", 1.6),
+            says("word+wrap", 1.0),
         ],
         "list the body parts and character sets of a message that fails",
         &[
@@ -145,6 +148,7 @@ pub(super) const RULES: &[Rule] = &[
             says("edi|edifact|p772|voice|p42|military content|mail", 2.0),
             with(&[210], &[1029], -0.6),
             event(&[62, 210], 0.4),
+            says("content+type+supported|type+not+supported", 1.0),
         ],
         "read the content type's identifier in the report or in the event",
         &[
@@ -200,7 +204,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::CorruptMessageBlocksQueue,
         1.2,
-        "corrupt message object at fault mta stops each time processes same message mtacheck finds nothing queue blocked move dat file access violation one message bdat poison same dat file crash dump thread every start loops service cannot stay up",
+        "corrupt message object at fault mta stops each time processes same message mtacheck finds nothing queue blocked move dat file access violation one message bdat poison same dat file crash dump thread every start loops service cannot stay up message corruption detected",
         &[
             event(&[2110], 2.8),
             event(&[246], 1.8),
@@ -222,6 +226,7 @@ pub(super) const RULES: &[Rule] = &[
             says("start|starts|restart stop|stops|crash few|minutes|again|immediately", 1.2),
             says("messages|queue not|stop deliver*|process*|move*", 0.6),
             event(&[105, 3144, 3128, 2028, 2124, 210], 0.4),
+            says("message+corruption|corruption+detected|corrupt+detected", 1.8),
         ],
         "note the object at fault, copy the database, move its DAT file away, run mtacheck, start: does the MTA stay up",
         &[

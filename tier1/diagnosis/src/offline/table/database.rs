@@ -152,10 +152,11 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MtacheckOutputReplayed,
         0.0,
-        "files removed by mtacheck put back copied mtacheck.out into mtadata again errors after replay",
+        "files removed by mtacheck put back copied mtacheck.out into mtadata again errors after replay folder must be empty old dat files in mtacheck.out",
         &[
             says("mtacheck put|copied|moved|back|returned|replayed file|files|dat|mtadata", 3.6),
             says("mtacheck+out", 1.8),
+            says("mtacheck out|folder dat|files", 0.8),
         ],
         "compare what lies in MTADATA with what mtacheck removed",
         &["Take the files that mtacheck had removed out again, and run mtacheck."],

@@ -18,6 +18,7 @@ pub(super) const RULES: &[Rule] = &[
             code(&[1068], 1.8),
             says("x500|dn", -1.2),
             event(&[2241, 9406], 0.4),
+            says("directory+operation", 0.6),
         ],
         "see whether the directory service runs and answers",
         &["Start the directory service, then the MTA."],
@@ -25,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DirectoryNotReplicated,
         0.6,
-        "directory replication incomplete recipient not yet replicated new mailbox new site other server unknown recipient replication broken lag partial replica new server joined site backfill knowledge",
+        "directory replication incomplete recipient not yet replicated new mailbox new site other server unknown recipient replication broken lag partial replica new server joined site backfill knowledge required directory operation unsuccessful",
         &[
             says("replicat* not|incomplete|yet|broken|fail|delay|lag|partial", 2.6),
             says("directory+replication", 1.6),
@@ -39,6 +40,7 @@ pub(super) const RULES: &[Rule] = &[
             says("knowledge|backfill|usn", 1.0),
             says("other|remote|some site|server|servers ndr|unknown recipient", 0.9),
             says("new mailbox|user|recipient server|site", 0.8),
+            says("directory+operation", 0.6),
         ],
         "look the recipient up in the directory of the server that gave up, and compare the replication state of both",
         &["Let the directory replicate (update now, check links), then send again."],
@@ -84,7 +86,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DlMembershipCacheStale,
         0.7,
-        "distribution list deleted member ndr for removed mailbox cache list membership member no longer unknown recipient still tried sender gets ndr for somebody who left employee nested list hidden",
+        "distribution list deleted member ndr for removed mailbox cache list membership member no longer unknown recipient still tried sender gets ndr for somebody who left employee nested list hidden required directory operation unsuccessful expansion failure",
         &[
             says(
                 "dl member|members|membership|list delete|deleted|removed|ndr|cache|old|longer",
@@ -98,6 +100,8 @@ pub(super) const RULES: &[Rule] = &[
             says("expansion|loop", -0.4),
             says("left|employee dl|list", 1.0),
             says("ndr dl mailbox|user|member delete|deleted", 1.2),
+            says("directory+operation", 1.6),
+            says("expansion|expand dl fail|failure|complet*", 1.2),
         ],
         "compare the list's members in the directory with the recipients named in the reports",
         &[
@@ -107,7 +111,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::RecipientNotInDirectory,
         0.6,
-        "recipient unknown not in directory mailbox does not exist originator unknown deleted hidden no such object ndr recipient not found ds_read no such object unknown name typed address",
+        "recipient unknown not in directory mailbox does not exist originator unknown deleted hidden no such object ndr recipient not found ds_read no such object unknown name typed address not known at this address recipient unknown wording",
         &[
             says(
                 "recipient|mailbox|originator|sender|user not|unknown|missing directory|exist|found|gal",
@@ -121,6 +125,7 @@ pub(super) const RULES: &[Rule] = &[
             says("recipient delete|deleted", 1.0),
             says("connector|organizations|dl|rule|cache|replicat*", -0.5),
             says("mail for|to unknown|nonexistent recipient|user|address", 1.0),
+            says("known+at|known+address|known+this", 1.6),
         ],
         "search the directory for the address that the report names, in all its proxy addresses",
         &["Create the recipient, or correct the address that the sender uses."],
@@ -192,11 +197,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DirectoryNameVsDisplayName,
         0.1,
-        "directory name and display name of site or organization differ case connector joins wrong name raw",
+        "directory name and display name of site or organization differ case connector joins wrong name raw same organization name case sites do not connect spelled differently",
         &[
             says("display+name|directory+name site|organization|differ|mismatch", 2.8),
             says("directory+name display+name", 2.4),
             says("site|organization display+name", 1.6),
+            says("organization name case|same|spelled|different", 1.4),
         ],
         "compare directory name and display name of organization and site on both sides",
         &["Use the directory names where a connector or a join asks for names."],

@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MtaStackNotInstalled,
         0.4,
-        "mta transport stack not installed ras stack tcp/ip stack tp4 required component x400 connector cannot be created option",
+        "mta transport stack not installed ras stack tcp/ip stack tp4 required component x400 connector cannot be created option remotelisten ras stack dynamic ras connector needs",
         &[
             event(&[252], 3.6),
             says("stack not|missing|no|without install*|supporting|exist", 3.0),
@@ -111,6 +111,7 @@ pub(super) const RULES: &[Rule] = &[
                 1.4,
             ),
             says("eicon|x25", -0.4),
+            says("ras connector stack|install*|listen", 1.0),
         ],
         "list the MTA transport stacks that are installed on the server",
         &[
@@ -136,6 +137,7 @@ pub(super) const RULES: &[Rule] = &[
             says("password", -0.6),
             says("remote name exact*|match|same|identical", 1.2),
             event(&[1028], 0.5),
+            says("case|capital|capitals mta|connector|server name", 0.8),
         ],
         "compare the remote name on the connector with the local MTA name of the other server, letter by letter",
         &[

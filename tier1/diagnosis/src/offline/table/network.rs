@@ -118,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::NetworkUnreliable,
         1.0,
-        "network packet loss unreliable line outages associations end abnormally wan link drops intermittent reset retries satellite poor quality noisy slow link frame relay isdn vpn leased line restarting mta clears queue transfers restart from beginning connection broken 10054 reset by peer timeouts lan",
+        "network packet loss unreliable line outages associations end abnormally wan link drops intermittent reset retries satellite poor quality noisy slow link frame relay isdn vpn leased line restarting mta clears queue transfers restart from beginning connection broken 10054 reset by peer timeouts lan communications failure prevented delivery stalled",
         &[
             event(&[1294], 1.0),
             event(&[289], 0.6),
@@ -140,6 +140,10 @@ pub(super) const RULES: &[Rule] = &[
             says("network problem|problems|quality|unstable|fail|trouble", 1.2),
             event(&[9318, 9322, 9156], 0.3),
             event(&[1028, 4287, 9202], 0.3),
+            says("communication|communications fail|failure", 1.4),
+            says("congestion", 0.5),
+            code(&[8511, 8640, 8650], 0.8),
+            says("transfer+failure", 0.5),
         ],
         "ping the peer for an hour with packets of 1000 octets and count what is lost; watch resets on the path",
         &[
@@ -279,7 +283,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::RemoteServerUnreachable,
         0.5,
-        "destination server down offline unreachable network unreachable switched off not responding ping fails 10051 10061 no route crashed switched off maintenance retries used up open retries congestion no answer host unreachable stopped service",
+        "destination server down offline unreachable network unreachable switched off not responding ping fails 10051 10061 no route crashed switched off maintenance retries used up open retries congestion no answer host unreachable stopped service maximum time for delivering expired open retry timer",
         &[
             says(
                 "server|destination|remote|peer|mta down|offline|unreachable|unavailable|off",
@@ -300,6 +304,9 @@ pub(super) const RULES: &[Rule] = &[
                 0.8,
             ),
             event(&[289, 301], 0.4),
+            says("maximum+time|max+time|time+expired", 1.2),
+            code(&[8511], 0.8),
+            says("transfer+failure|communication+failure", 0.5),
         ],
         "connect to the peer's address on ports 135 and 102, and ask whether its services run",
         &[

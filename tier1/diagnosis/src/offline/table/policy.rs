@@ -9,7 +9,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MessageSizeLimitExceeded,
         0.9,
-        "message size limit exceeded too large ndr size constraint content too long connector mailbox outgoing incoming kilobytes larger than maximum kilobytes too big outgoing maximum message size tab general encoded base64 growth third larger storage limits returned",
+        "message size limit exceeded too large ndr size constraint content too long connector mailbox outgoing incoming kilobytes larger than maximum kilobytes too big outgoing maximum message size tab general encoded base64 growth third larger storage limits returned storage limit transport maximum allowed list limit before expansion",
         &[
             says(
                 "size+constraint|size+limit|size+exceeds|content+long|content+too+long|maximum+size|message+size",
@@ -25,6 +25,8 @@ pub(super) const RULES: &[Rule] = &[
             says("base64|encod*|mime size|large|grow", 1.4),
             says("some messages large|attachment ndr", 1.2),
             event(&[270, 62, 290], 0.4),
+            says("dl size|limit large|size|limit|kb", 0.8),
+            says("exceeds+maximum|maximum+allowed|long+recipient", 1.6),
         ],
         "compare the size of the message with the limits of mailbox, MTA and connector on its path",
         &[
@@ -58,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DeliveryRestriction,
         0.6,
-        "delivery restriction sender not permitted accept messages from only certain senders list connector restricted ndr a restriction in the system prevented delivery permission to send administrator set accept from none reject list not authorised security connector restricted sender list",
+        "delivery restriction sender not permitted accept messages from only certain senders list connector restricted ndr a restriction in the system prevented delivery permission to send administrator set accept from none reject list not authorised security connector restricted sender list nested list outer list member does not have permission to submit",
         &[
             says("restriction|restrictions|restricted+delivery|restrict", 2.8),
             says("sender|originator|user permission|allowed|permitted|may send|submit", 2.0),
@@ -69,6 +71,8 @@ pub(super) const RULES: &[Rule] = &[
             says("not|no authori*|permit*|allow* send|sender|deliver*", 1.6),
             event(&[290], 0.4),
             telling(&[270], "restrict|reason 5", 0.8),
+            says("nested dl|list|lists|group", 1.4),
+            says("restriction+system", 1.6),
         ],
         "compare the sender with the accept and reject lists of recipient, list and connector",
         &[
@@ -117,13 +121,14 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::RecipientReassignmentProhibited,
         0.5,
-        "alternate recipient forward reassignment prohibited encrypted message redirect originator prohibited redirection sealed signed smime mail forwarded to alternate recipient",
+        "alternate recipient forward reassignment prohibited encrypted message redirect originator prohibited redirection sealed signed smime mail forwarded to alternate recipient prohibited redirection encrypted",
         &[
             event(&[145], 2.2),
             says("reassign*|redirection prohibit*|originator|encrypt*", 3.2),
             says("alternate+recipient|redirect*", 2.0),
             says("encrypted|private|prohibit* alternate|redirect*|forward", 1.8),
             says("encrypt*|sealed|smime ndr|alternate|forward", 1.6),
+            says("redirection", 1.4),
         ],
         "see whether the recipient has an alternate recipient and the message forbids reassignment",
         &[
@@ -149,7 +154,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DlExpansionServerMissing,
         0.2,
-        "distribution list expansion server removed no longer exists mail to list stuck ndr congestion expand list mail never arrives home server of list",
+        "distribution list expansion server removed no longer exists mail to list stuck ndr congestion expand list mail never arrives home server of list unable to complete expansion",
         &[
             says("expansion+server|expand+server", 3.4),
             says("dl server removed|deleted|missing|gone|longer|old", 2.4),
@@ -157,6 +162,8 @@ pub(super) const RULES: &[Rule] = &[
             says("mts+congestion|congestion dl", 1.8),
             event(&[150], 0.8),
             says("mail dl never|stuck|queue|congestion|ndr", 0.9),
+            says("mts+congestion|congestion", 1.0),
+            says("expansion|expand dl fail|failure|complet*", 0.6),
         ],
         "read which expansion server the list names, and whether it exists",
         &["Set the list's expansion server to one that exists, or to any."],
@@ -248,6 +255,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[273, 275], 1.0),
             says("delivery|deliver weeks|month|later|date|deferred", 1.2),
             event(&[290], 0.2),
+            says("maximum+time|time+expired", 0.8),
         ],
         "compare the deferred time with the message time-out of its priority",
         &["Choose an earlier date, or raise the message time-out of that priority."],
@@ -282,6 +290,7 @@ pub(super) const RULES: &[Rule] = &[
             says("date old|past", 1.4),
             says("clock", -0.6),
             event(&[290], 0.2),
+            says("maximum+time|time+expired", 0.8),
         ],
         "compare the submission time of the message with the present",
         &["Correct the clock or the program that stamps the messages, and send again."],
@@ -322,7 +331,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::StoreMtaSessionUnavailable,
         0.1,
-        "store cannot open session with mta no transport provider available ma-open fails 2000 mail stays in outbox outbox pop imap client mapi_e 2000 connections",
+        "store cannot open session with mta no transport provider available ma-open fails 2000 mail stays in outbox outbox pop imap client mapi_e 2000 connections no transport provider was available for delivery to this recipient",
         &[
             says("transport+provider", 3.2),
             log("msexchangeis", &[2000], 1.4),
@@ -337,12 +346,13 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::VirusScannerInterference,
         0.5,
-        "antivirus scanner scans mtadata locks dat files vapi blocks mail attachments removed virus software product excludes scan engine norton mcafee inoculan groupshield scanmail",
+        "antivirus scanner scans mtadata locks dat files vapi blocks mail attachments removed virus software product excludes scan engine norton mcafee inoculan groupshield scanmail message corruption attachment replaced",
         &[
             says("antivirus|scanner|scan|scanning", 4.0),
             says("antivirus|scanner install*|product|disable|removed|stop", 1.4),
             says("norton|mcafee|inoculan|groupshield|scanmail|innoculan", 3.4),
             event(&[2124, 2171, 2155, 9405], 0.3),
+            says("message+corruption|corrupt+detected", 0.8),
         ],
         "stop the scanner, or exclude MTADATA, for a trial",
         &[

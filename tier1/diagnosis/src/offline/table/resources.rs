@@ -79,6 +79,7 @@ pub(super) const RULES: &[Rule] = &[
             says("entity", -1.2),
             says("no|not free|available block|blocks|cb", 1.8),
             event(&[57, 4287, 4284], 0.3),
+            says("congestion", 0.5),
         ],
         "compare the control blocks of the network type with ten for each connector and ten for the listener",
         &[

@@ -9,7 +9,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::AddressSpaceMissing,
         0.8,
-        "no address space connector recipient address type route not found recipient name not recognized ndr unable to route routing table new gateway fax smtp smtp internet fax notes profs type unable to send address not routable ims imc",
+        "no address space connector recipient address type route not found recipient name not recognized ndr unable to route routing table new gateway fax smtp smtp internet fax notes profs type unable to send address not routable ims imc transport type",
         &[
             says("no|missing|without|lack*|not address+space|route|connector|gateway", 1.8),
             says("unable|cannot|no route|routed recipient|mail|message", 1.2),
@@ -24,6 +24,7 @@ pub(super) const RULES: &[Rule] = &[
             says("organization|organizations|sites|duplicate|replicat*|pab|deleted", -0.7),
             says("internet|smtp|fax|notes ndr|cannot|unable|unrout*", 1.0),
             event(&[290], 0.3),
+            says("unable+transfer|cannot+transfer unrecognized|unknown", 0.6),
         ],
         "look up the recipient's address in the routing table and in the address spaces of all connectors",
         &[
@@ -234,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MessageLoopBetweenSystems,
         0.8,
-        "loop two systems send mail back and forth unknown recipients foreign system returns shared address space unresolved recipient hop count bounces between forever copies smart host domain shared both systems hop forwarding autoreply",
+        "loop two systems send mail back and forth unknown recipients foreign system returns shared address space unresolved recipient hop count bounces between forever copies smart host domain shared both systems hop forwarding autoreply detected looping",
         &[
             says("loop", 2.2),
             event(&[201], 2.2),
@@ -248,6 +249,7 @@ pub(super) const RULES: &[Rule] = &[
             says("autoreply|auto+reply|out+office", 1.4),
             event(&[290], 0.1),
             event(&[141], 0.5),
+            says("looping+within|detected+looping", 0.6),
         ],
         "follow one looping message in both systems: which of the two sends an unknown recipient back",
         &[

@@ -120,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::X400GdiWrong,
         0.4,
-        "global domain identifier gdi connector private extensions not allowed admd prmd remote domain loop detected wrong domain country code a p attributes prmd",
+        "global domain identifier gdi connector private extensions not allowed admd prmd remote domain loop detected wrong domain country code a p attributes prmd looping within message transfer service",
         &[
             says("gdi|global+domain", 3.2),
             event(&[211], 3.6),
@@ -131,6 +131,7 @@ pub(super) const RULES: &[Rule] = &[
             event(&[168], -0.8),
             says("global+domain+identifier", 1.6),
             event(&[209], 0.6),
+            says("loop x400|connector|admd|prmd|domain", 1.2),
         ],
         "compare the connector's global domain identifier with country, ADMD and PRMD of the remote domain",
         &[
@@ -152,13 +153,14 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MtsidTraceDomainMismatch,
         0.2,
-        "submitting domain identifier inconsistent first trace element mtsid invalid arguments",
+        "submitting domain identifier inconsistent first trace element mtsid invalid arguments one or more arguments invalid",
         &[
             event(&[209], 4.2),
             says("submitting+domain|domain+identifier inconsistent", 2.4),
             says("mtsid|mts+id trace|domain", 2.0),
             says("invalid+argument|invalid+arguments", 1.0),
             says("inconsistent", 1.2),
+            says("invalid+argument", 0.6),
         ],
         "compare the domain in the message identifier with the first element of the trace",
         &[
@@ -328,6 +330,7 @@ pub(super) const RULES: &[Rule] = &[
             says("originator|sender barred|bar|filter rule|connector|link|gateway|x400", 2.6),
             says("barred", 2.4),
             says("unavailable+take+delivery|unavailable delivery|recipient+unavailable", 1.8),
+            says("unavailable+delivery|unavailable+take", 1.0),
         ],
         "compare the originator with the rules that the connector bars by",
         &["Change or delete the rule that bars this originator, if the mail is wanted."],
