@@ -138,8 +138,10 @@ impl Weighed {
         if !self.overlap.words.is_empty() {
             let weight =
                 1.0 - (-(self.overlap.score * VOCABULARY).min(VOCABULARY_MOST) / 4.0).exp();
-            let says =
-                format!("what is said fits it in the words {}", self.overlap.words.join(", "));
+            let says = format!(
+                "what is said fits it in the words {}",
+                spelled(facts, &self.overlap.words)
+            );
             add(&mut diagnosis.evidence, Evidence::new("vocabulary", says, hundredths(weight)));
         }
         let own = self.grounds();
@@ -167,12 +169,20 @@ fn quote(facts: &Facts, sentences: &[usize]) -> (String, String) {
     let Some(first) = sentences.first().and_then(|at| facts.sentences.get(*at)) else {
         return ("codes".to_owned(), "a code that it gives".to_owned());
     };
-    let says: Vec<&str> = sentences
-        .iter()
-        .filter_map(|at| facts.sentences.get(*at))
-        .map(|one| one.shown.as_str())
-        .collect();
+    let mut says: Vec<&str> = Vec::new();
+    for sentence in sentences.iter().filter_map(|at| facts.sentences.get(*at)) {
+        if !says.contains(&sentence.shown.as_str()) {
+            says.push(&sentence.shown);
+        }
+    }
     (first.source.clone(), says.join("; "))
+}
+
+/// Words as they stand in the remarks; those of events in their one form.
+fn spelled(facts: &Facts, words: &[String]) -> String {
+    let words: Vec<&str> =
+        words.iter().map(|word| facts.spelling.get(word).unwrap_or(word).as_str()).collect();
+    words.join(", ")
 }
 
 /// The same observation is told once, with the most that it weighs.

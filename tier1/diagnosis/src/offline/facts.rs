@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::input::{Code, FieldCase, FieldEvent};
 use super::numbers::{self, Codes};
 use super::table::events::{self, Form};
-use super::words::words;
+use super::words::{spelled, words};
 
 /// So many kinds of events (number and source) are looked at.
 const MAX_KINDS: usize = 500;
@@ -54,6 +54,8 @@ pub(super) struct Facts {
     pub(super) codes: Codes,
     /// Every word that stands anywhere.
     pub(super) vocabulary: BTreeSet<String>,
+    /// How a word is spelled where it stands in a remark.
+    pub(super) spelling: BTreeMap<String, String>,
 }
 
 /// Reads a case.
@@ -158,7 +160,10 @@ fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
         _ => number,
     };
     let shown = match form {
-        Some(form) => form.meaning.to_owned(),
+        Some(form) => match codes.told() {
+            codes if codes.is_empty() => form.meaning.to_owned(),
+            codes => format!("{} ({codes})", form.meaning),
+        },
         None => shown(text),
     };
     facts.sentences.push(Sentence { source: source_shown, shown, words: said, is_note: false });
@@ -178,7 +183,15 @@ fn add_note(facts: &mut Facts, note: &str) {
     let mut codes = Codes::default();
     numbers::labelled(note, &mut codes);
     facts.codes.join(&codes);
-    let mut said = words(note);
+    let mut said = Vec::new();
+    for (form, word) in spelled(note) {
+        let known = facts.spelling.entry(form.clone()).or_insert_with(|| word.clone());
+        // Of several spellings the first by alphabet, so that the order of remarks is nothing.
+        if word < *known {
+            *known = word;
+        }
+        said.push(form);
+    }
     name_reports(&codes, &mut said);
     let at = facts.sentences.len();
     for number in numbers::bare(note) {

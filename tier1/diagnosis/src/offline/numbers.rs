@@ -31,6 +31,10 @@ const LABELS: &[(&str, &str)] = &[
 const GAP: usize = 16;
 /// So many numbers of one text are read.
 const MAX_NUMBERS: usize = 64;
+/// So many codes are shown.
+const MAX_TOLD: usize = 4;
+/// So much of the name of a code is shown.
+const MAX_KIND: usize = 30;
 /// HRESULT_FROM_WIN32 puts a Win32 code into the low word of this facility.
 const WIN32_FACILITY: i64 = 0x8007_0000;
 
@@ -55,6 +59,19 @@ impl Codes {
                 self.add(kind, *value);
             }
         }
+    }
+
+    /// The reasons, for people: `nt error 1722, bind error 0`.
+    pub(super) fn told(&self) -> String {
+        let reasons = self.0.iter().filter(|(kind, _)| !NOT_REASONS.contains(&kind.as_str()));
+        let mut told = Vec::new();
+        for (kind, list) in reasons.take(MAX_TOLD) {
+            let numbers: Vec<String> =
+                list.iter().take(MAX_TOLD).map(ToString::to_string).collect();
+            let kind: String = kind.chars().take(MAX_KIND).collect();
+            told.push(format!("{} {}", kind.replace('_', " "), numbers.join(", ")));
+        }
+        told.join(", ")
     }
 
     /// True when one of these values stands as a reason, of whatever kind.

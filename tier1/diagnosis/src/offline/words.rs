@@ -14,13 +14,18 @@ const LONGEST_JOIN: usize = 4;
 
 /// The words of a text, in their one form.
 pub(super) fn words(text: &str) -> Vec<String> {
+    spelled(text).into_iter().map(|(form, _)| form).collect()
+}
+
+/// The words of a text, in their one form and as they are spelled there.
+pub(super) fn spelled(text: &str) -> Vec<(String, String)> {
     let raw = split(text);
     let mut out = Vec::with_capacity(raw.len());
     let mut at = 0;
     while at < raw.len() {
         let (word, used) = joined(&raw, at)
             .map_or_else(|| (raw[at].clone(), 1), |(word, used)| (word.to_owned(), used));
-        out.push(one_form(&word));
+        out.push((one_form(&word), word));
         at += used;
     }
     out

@@ -17,6 +17,7 @@ pub(super) const RULES: &[Rule] = &[
                 "ping|reach|connect ip|address works|work|succeeds|ok name fail|not|intermittent",
                 2.6,
             ),
+            says("ping|connect|reach name fail|not|unknown|cannot", 1.6),
             says("name cannot|not|fail|unable resolve", 2.4),
             says(
                 "dns|wins|hosts|hostsfile|lmhosts wrong|missing|old|dead|fail|no|without|lacks|down|record|entry",
