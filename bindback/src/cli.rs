@@ -167,6 +167,8 @@ mod tests {
             "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
             "doctor -v --json",
             "x400 decode exchange.pcapng --json --passwords",
+            "doctor --case case.json --note a --note b --json",
+            "doctor --events east.csv --events west.txt",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {
@@ -188,6 +190,7 @@ mod tests {
             "queue delete",
             "demo --carrier pigeon",
             "doctor --explain no-such-cause",
+            "doctor --case a.json --list-checks",
             "network allow x400 10.0.0.0/8",
             "hosts set east.demo.test",
             "hosts set east.demo.test not-an-address",
