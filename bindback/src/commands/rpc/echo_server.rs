@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use server::rpc_tools::{EchoServer, EchoSettings};
+use server::rpc_tools::{EchoError, EchoServer, EchoSettings};
 
-use crate::failure::Found;
+use crate::failure::{Found, Usage, chain};
 use crate::output::Output;
 
 #[derive(Debug, Args)]
@@ -57,6 +57,11 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         name,
         netlogon: arguments.test_interface == Some(TestInterface::Netlogon),
         ready_file: arguments.ready_file,
+    })
+    .map_err(|error| match error {
+        // A file that cannot be used is wrong usage: exit status 2.
+        EchoError::Accounts(fault) => Usage(chain(&fault)).into(),
+        other => anyhow::Error::from(other),
     })?;
     let (mapper, interfaces) = server.ports()?;
     output.narrate(&format!("endpoint mapper and mgmt on {mapper}, echo and mgmt on {interfaces}"));
