@@ -66,7 +66,8 @@ impl MailQueue {
     ) -> Result<(Self, mpsc::UnboundedReceiver<ReportOrder>), StoreError> {
         let mut queue = Queue::new(config);
         let records = store.load_messages()?;
-        queue.restore(records, store.last_id()?, Timestamp::now());
+        let now = Timestamp::now();
+        queue.restore(records, store.last_id()?.max(numbers_from(now)), now);
         let (reports, orders) = mpsc::unbounded_channel();
         let engine =
             Engine { queue, next_ticket: 0, waiting: HashMap::new(), ready: HashMap::new() };
@@ -298,4 +299,13 @@ impl Engine {
         }
         Ok(true)
     }
+}
+
+/// The numbers of a server that starts now begin above those of every earlier start, whatever
+/// became of its store: peers remember MTS identifiers, and would take a number that a new or a
+/// restored store gave out again for a repetition of mail that they have.
+fn numbers_from(now: Timestamp) -> MessageId {
+    let since_1970 = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    // Room for a million messages in each millisecond, until the year 2527.
+    MessageId::from_number(since_1970 << 20)
 }
