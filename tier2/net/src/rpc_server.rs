@@ -14,7 +14,7 @@ use crate::pump::{Machine, Progress, Pump, PumpError};
 
 /// Answers that may wait for the drive task.
 const ANSWERS: usize = 64;
-/// How long a connection may stay without a bind.
+/// How long a connection may be silent before its caller has proved who it is.
 const UNBOUND: Duration = Duration::from_secs(30);
 /// How long a peer may take to read the last words of a closing connection.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -68,9 +68,11 @@ pub async fn serve_rpc<S: RpcService>(
     let mut pump = Pump::new(association, stream);
     let (answers, mut answered) = mpsc::channel::<(CallId, Result<Vec<u8>, u32>)>(ANSWERS);
     let mut calls = tokio::task::JoinSet::new();
+    let mut proved = false;
     let result = loop {
-        // Who has not bound yet is nobody: many of them must not keep others out for long.
-        let patience = if pump.machine.is_bound() { idle } else { idle.min(UNBOUND) };
+        // Who has not proved an identity is nobody: many of them must not keep others out for
+        // long, not even by binding.
+        let patience = if proved { idle } else { idle.min(UNBOUND) };
         let mut ended = None;
         tokio::select! {
             Some((call, answer)) = answered.recv() => {
@@ -93,6 +95,7 @@ pub async fn serve_rpc<S: RpcService>(
         while let Some(event) = pump.machine.poll_event() {
             match event {
                 ServerEvent::Request { call, interface, opnum, stub, order, principal, level } => {
+                    proved |= principal.is_some();
                     let request = RpcRequest { interface, opnum, stub, order, principal, level };
                     let (service, answers) = (Arc::clone(&service), answers.clone());
                     calls.spawn(async move {
