@@ -380,6 +380,7 @@ async fn receive(
                 answered
                     .map_err(|source| ChannelEnd::Protocol { peer: peer.to_owned(), source })?;
                 node.ltab().update(index, |row| row.messages += 1);
+                records::still_well(node, peer);
             }
             Output::Ended(why) => return Ok(why),
             Output::Opened | Output::Sent | Output::NotSent(_) => {}

@@ -162,6 +162,17 @@ pub fn opened(node: &Node, peer: &str, direction: Direction, index: u32, protoco
     });
 }
 
+/// Mail came from a peer over an association that stands: a failure noted since it opened was
+/// somebody else's, who only used the peer's name.
+pub fn still_well(node: &Node, peer: &str) {
+    let history = node.histories.get(peer);
+    let failed = history.last_failure_in.as_ref().map(|failure| failure.time);
+    if failed > history.last_success_in {
+        let now = Timestamp::now();
+        node.histories.update(peer, |history| history.last_success_in = Some(now));
+    }
+}
+
 /// A call that got no answer in time.
 pub struct Silence<'a> {
     pub call: &'a str,
