@@ -44,7 +44,7 @@ enum Action {
         what: What,
     },
     /// Take a message out; nobody gets a report
-    #[command(after_help = "Example:\n  bindback queue delete 17")]
+    #[command(after_help = "Example:\n  bindback queue delete 19a0c4f2b8e00001")]
     Delete { id: String },
 }
 
