@@ -76,6 +76,19 @@ async fn what_is_accepted_is_in_the_store_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_store_made_again_never_repeats_a_number() {
+    let (first, second) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let before: Vec<_> = {
+        let (queue, _orders) = open(&first);
+        (0..100).map(|_| queue.next_id()).collect()
+    };
+    // The clock moves between two starts; numbers count from its milliseconds.
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let (queue, _orders) = open(&second);
+    assert!(before.iter().all(|number| *number < queue.next_id()));
+}
+
+#[tokio::test]
 async fn what_cannot_be_stored_is_refused_and_not_kept() {
     let folder = TempDir::new().unwrap();
     let (queue, _orders) = open(&folder);
