@@ -80,7 +80,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         return offline::run(&given, setting, arguments.verbose);
     }
     let config = setting.config()?;
-    let gathered = gather::gather(&config).await;
+    let gathered = gather::gather(&config).await?;
     let mut answer = diagnose(&gathered.snapshot);
     if !gathered.runs {
         answer.undecided |= answer.is_healthy();

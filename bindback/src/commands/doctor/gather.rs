@@ -39,13 +39,17 @@ struct Seen {
     note: Option<String>,
 }
 
-pub async fn gather(config: &Config) -> Gathered {
+/// Reads what can be read.
+///
+/// # Errors
+/// This user may not ask the own server: nothing could be told from its silence.
+pub async fn gather(config: &Config) -> Result<Gathered, ClientError> {
     let mut neighbours = JoinSet::new();
     for (index, peer) in config.peers.iter().cloned().enumerate() {
         let local = config.server.name.clone();
         neighbours.spawn(async move { (index, neighbour(&local, &peer).await) });
     }
-    let own = own(config).await;
+    let own = own(config).await?;
     let mut others = neighbours.join_all().await;
     others.sort_by_key(|(index, _)| *index);
 
@@ -58,7 +62,7 @@ pub async fn gather(config: &Config) -> Gathered {
     checks.extend(found);
     notes.extend(failed);
     let read = seen.iter().filter(|one| one.facts.role != Role::Unread);
-    Gathered {
+    Ok(Gathered {
         runs,
         read: read.map(|one| one.facts.name.clone()).collect(),
         notes,
@@ -68,11 +72,11 @@ pub async fn gather(config: &Config) -> Gathered {
             servers: seen.into_iter().map(|one| one.facts).collect(),
             checks,
         },
-    }
+    })
 }
 
 /// The own server through its socket; its store where it does not run; else no more than its configuration.
-async fn own(config: &Config) -> Seen {
+async fn own(config: &Config) -> Result<Seen, ClientError> {
     let client = backend::running(config).patience(FACTS_PATIENCE);
     let started = Instant::now();
     let asked = client.facts().await;
@@ -81,8 +85,9 @@ async fn own(config: &Config) -> Seen {
         Ok(mut facts) => {
             facts.role = Role::Local;
             facts.reachable = true;
-            return Seen { facts, client: Some(client), check, note: None };
+            return Ok(Seen { facts, client: Some(client), check, note: None });
         }
+        Err(error @ ClientError::NotAllowed { .. }) => return Err(error),
         Err(error) => error,
     };
     let mut note = chain(&error);
@@ -91,12 +96,12 @@ async fn own(config: &Config) -> Seen {
             Ok(mut facts) => {
                 facts.role = Role::Local;
                 facts.reachable = false;
-                return Seen { facts, client: None, check, note: None };
+                return Ok(Seen { facts, client: None, check, note: None });
             }
             Err(why) => note = why,
         }
     }
-    Seen { facts: server::known_facts(config), client: None, check, note: Some(note) }
+    Ok(Seen { facts: server::known_facts(config), client: None, check, note: Some(note) })
 }
 
 async fn stored(config: &Config) -> Result<ServerFacts, String> {
