@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn folders_of_a_machine_are_found() {
-        for bad in ["see /work/main", "in `/tmp/x`", "(/root)", "/home/anna"] {
+        for bad in ["see /work/x", "in `/tmp/x`", "(/root)", "/home/anna"] {
             assert_eq!(machine_folders("a.md", bad).len(), 1, "{bad}");
         }
         for good in [
