@@ -26,6 +26,7 @@ const SERVERS: [&str; 3] = [
 /// lsarpc, which Samba serves on a TCP port of its own.
 const LSARPC: &str = "12345778-1234-abcd-ef00-0123456789ab:0.0";
 
+/// Claims: 33.
 #[test]
 fn samba_server_takes_our_calls_and_refuses_a_wrong_password() -> Result<()> {
     let Some(server) = SERVERS.into_iter().find(|path| Path::new(path).exists()) else {

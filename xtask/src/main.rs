@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`.
 
+mod coverage;
 mod docs;
 mod scan;
 mod score;

@@ -87,6 +87,8 @@ async fn both_may_call_at_the_same_time() {
 }
 
 /// 9322 and 9318 as the table of the published interface has them: EAST refuses WEST's account at the bind-back.
+///
+/// Claims: 5, 6, 8.
 #[tokio::test]
 async fn a_refused_bind_back_is_told_on_both_sides() {
     let (mut east, mut west) = pair().await;
