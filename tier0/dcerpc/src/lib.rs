@@ -26,12 +26,16 @@ mod server;
 pub mod status;
 mod string_binding;
 mod uuid;
+mod verification;
 pub mod well_known;
 
 #[cfg(test)]
 mod tests;
 
-pub use client::{BindRefusal, ClientAssociation, ClientConfig, ClientEvent};
+pub use client::{
+    BindRefusal, CallTarget, ClientAssociation, ClientConfig, ClientEvent, ContextNumber,
+    IdentityNumber,
+};
 pub use error::{CallId, RpcError};
 pub use fragment::{DEFAULT_FRAGMENT, Limits};
 pub use groups::AssociationGroups;
