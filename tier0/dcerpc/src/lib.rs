@@ -19,6 +19,7 @@ pub mod epm;
 mod error;
 mod fragment;
 mod groups;
+mod handles;
 pub mod mgmt;
 pub mod ndr;
 pub mod pdu;
@@ -39,6 +40,7 @@ pub use client::{
 pub use error::{CallId, RpcError};
 pub use fragment::{DEFAULT_FRAGMENT, Limits};
 pub use groups::AssociationGroups;
+pub use handles::ContextHandles;
 pub use ndr::{ByteOrder, ContextHandle, NdrReader, NdrWriter};
 pub use security::AuthLevel;
 pub use server::{InterfaceRules, ServerAssociation, ServerConfig, ServerEvent};
