@@ -6,8 +6,10 @@ use super::ace::Ace;
 
 /// Octets of the head: revision, reserved, size, count, reserved.
 const HEAD: usize = 8;
-/// ACL_REVISION and ACL_REVISION_DS; both lay the list out alike.
-const REVISIONS: std::ops::RangeInclusive<u8> = 2..=4;
+/// ACL_REVISION.
+const REVISION: u8 = 2;
+/// ACL_REVISION_DS, due where entries are about objects; both lay the list out alike.
+const REVISION_DS: u8 = 4;
 /// The smallest entry, used to check a count before anything is allocated.
 const SMALLEST_ACE: usize = 4;
 
@@ -16,13 +18,15 @@ const SMALLEST_ACE: usize = 4;
 pub struct Acl {
     /// The entries.
     pub aces: Vec<Ace>,
+    /// Written with the revision for directory objects although no entry needs it, as Samba does.
+    directory: bool,
 }
 
 impl Acl {
     /// The list of these entries.
     #[must_use]
     pub fn new(aces: Vec<Ace>) -> Self {
-        Self { aces }
+        Self { aces, directory: false }
     }
 
     /// Puts the entries into the order that MS-DTYP 2.4.5 wants: explicit before inherited, denials before permissions.
@@ -40,6 +44,10 @@ impl Acl {
         self.aces.iter().filter(|ace| !ace.is_inherited())
     }
 
+    fn has_objects(&self) -> bool {
+        self.aces.iter().any(|ace| ace.kind.is_object())
+    }
+
     fn size(&self) -> usize {
         HEAD + self.aces.iter().map(Ace::encoded_len).sum::<usize>()
     }
@@ -49,8 +57,7 @@ impl Acl {
         let too_long = AclError::TooLong { size };
         let octets = u16::try_from(size).map_err(|_| too_long)?;
         let count = u16::try_from(self.aces.len()).map_err(|_| AclError::TooLong { size })?;
-        let objects = self.aces.iter().any(|ace| ace.kind.is_object());
-        writer.u8(if objects { 4 } else { 2 });
+        writer.u8(if self.directory || self.has_objects() { REVISION_DS } else { REVISION });
         writer.u8(0);
         writer.u16_le(octets);
         writer.u16_le(count);
@@ -64,7 +71,8 @@ impl Acl {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         const WHAT: &str = "ACL";
         let start = reader.offset();
-        if !REVISIONS.contains(&reader.u8("AclRevision")?) {
+        let revision = reader.u8("AclRevision")?;
+        if !(REVISION..=REVISION_DS).contains(&revision) {
             let detail = "only revisions 2 to 4 are known";
             return Err(DecodeError::invalid(WHAT, "AclRevision", start, detail));
         }
@@ -87,7 +95,9 @@ impl Acl {
         for _ in 0..count {
             aces.push(Ace::read(&mut reader)?);
         }
-        Ok(Self { aces })
+        let mut acl = Self::new(aces);
+        acl.directory = revision == REVISION_DS && !acl.has_objects();
+        Ok(acl)
     }
 }
 

@@ -255,7 +255,7 @@ impl<'a> Scan<'a> {
         if null && !aces.is_empty() {
             return self.fail("no entry behind NO_ACCESS_CONTROL", self.at);
         }
-        Ok(if null { Slot::Null } else { Slot::Acl(Acl { aces }) })
+        Ok(if null { Slot::Null } else { Slot::Acl(Acl::new(aces)) })
     }
 
     fn ace(&self, start: usize, end: usize) -> Result<Ace, SddlError> {

@@ -37,6 +37,10 @@ fn octets_as_the_standard_lays_them_out() {
     for end in 0..octets.len() {
         assert!(SecurityDescriptor::from_bytes(&octets[..end]).is_err(), "{end} octets");
     }
+    let mut revision_4 = octets;
+    revision_4[48] = 4;
+    let kept = SecurityDescriptor::from_bytes(&revision_4).unwrap().to_bytes().unwrap();
+    assert_eq!(kept, revision_4);
 }
 
 #[test]
