@@ -50,6 +50,8 @@ enum Command {
     Events(commands::events::Arguments),
     /// Show and change the accounts that this server accepts
     Account(commands::account::Arguments),
+    /// Show and change the directory: objects, and who may what
+    Directory(commands::directory::Arguments),
     /// Show and change this server's own table of host names
     Hosts(commands::hosts::Arguments),
     /// Show and change the networks that may connect
@@ -115,6 +117,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Ltab => commands::ltab::run(&setting).await,
             Command::Events(arguments) => commands::events::run(arguments, &setting).await,
             Command::Account(arguments) => commands::account::run(arguments, &setting).await,
+            Command::Directory(arguments) => commands::directory::run(arguments, &setting).await,
             Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,

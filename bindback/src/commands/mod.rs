@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod demo;
+pub mod directory;
 pub mod doctor;
 pub mod events;
 pub mod hosts;
