@@ -11,6 +11,7 @@ pub mod ltab;
 pub mod network;
 pub mod queue;
 mod reload;
+pub mod route;
 pub mod rpc;
 pub mod send;
 pub mod serve;

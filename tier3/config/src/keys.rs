@@ -4,10 +4,12 @@
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
 use Kind::{
-    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path, Printable,
-    Real, Socket, Sockets, Text, Url,
+    Account, Address, Choice, Domain, Domains, Host, Hosts, Integer, Mailboxes, Networks, Path,
+    Patterns, Printable, Real, Socket, Sockets, Text, Url,
 };
-use Section::{Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
+use Section::{
+    AddressSpace, Admin, Association, Connector, Events, Mail, Peer, Queue, Rpc, Server, Smtp,
+};
 
 /// What is used when a key is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,10 @@ pub enum Kind {
     Domain,
     /// A host name, or an IP address.
     Host,
+    /// A list of host names or addresses, each with a port if need be.
+    Hosts,
+    /// A list of mail addresses or domains; `*` stands for any characters.
+    Patterns,
     /// A list of mail domains, at least one, each once.
     Domains,
     /// A list of local parts, or `"*"` alone for any.
@@ -76,6 +82,8 @@ impl Kind {
             Self::Networks => "a list of networks".to_owned(),
             Self::Domain => "a host name".to_owned(),
             Self::Host => "a host name or an IP address".to_owned(),
+            Self::Hosts => "a list of HOST or HOST:PORT".to_owned(),
+            Self::Patterns => "a list of addresses or domains, * for any characters".to_owned(),
             Self::Domains => "a list of domain names, at least one".to_owned(),
             Self::Mailboxes => "a list of local parts, or \"*\" alone".to_owned(),
             Self::Account => "DOMAIN\\name".to_owned(),
@@ -223,6 +231,14 @@ pub const KEYS: &[Key] = &[
         LOOPBACK,
         "[\"127.0.0.0/8\", \"::1/128\"]",
         "Networks that may hand in mail over SMTP.",
+    ),
+    key(
+        Smtp,
+        "relay",
+        Networks,
+        Value("[]"),
+        "[\"192.0.2.0/24\"]",
+        "Networks that may also send out of the organisation, by a connector. Everybody else gets 550.",
     ),
     counted(
         Smtp,
@@ -448,6 +464,158 @@ pub const KEYS: &[Key] = &[
         Absent,
         "\"/etc/bindback/west.toml\"",
         "The peer's own configuration file, where it is at hand: the doctor puts it into its commands.",
+    ),
+    key(
+        Connector,
+        "name",
+        Text { min: 1, max: 32 },
+        Required,
+        "\"internet\"",
+        "Name of the connector; its queues are called by it.",
+    ),
+    key(
+        Connector,
+        "kind",
+        Choice(&["smtp", "site"]),
+        Required,
+        "\"smtp\"",
+        "How mail leaves: over SMTP, or through a peer of the organisation (site).",
+    ),
+    key(
+        Connector,
+        "peer",
+        Text { min: 1, max: 32 },
+        Absent,
+        "\"WEST\"",
+        "The peer that takes the mail; for kind site.",
+    ),
+    key(
+        Connector,
+        "hosts",
+        Hosts,
+        Absent,
+        "[\"relay.example.test\"]",
+        "Smart hosts that take all mail, tried in this order; without them each mail domain's own hosts are looked up (MX). For kind smtp.",
+    ),
+    counted(
+        Connector,
+        "port",
+        Integer { min: 1, max: 65_535 },
+        "25",
+        "",
+        "Port of hosts that are found by MX.",
+    ),
+    key(
+        Connector,
+        "helo",
+        Domain,
+        SameAs("server.host_name"),
+        "\"mail.example.test\"",
+        "Name that this server greets with.",
+    ),
+    counted(
+        Connector,
+        "max_message_size",
+        Integer { min: 0, max: 1_073_741_824 },
+        "0",
+        "octets",
+        "Largest message that may go this way; 0 means no limit. Reports are exempt.",
+    ),
+    counted(
+        Connector,
+        "max_recipients",
+        Integer { min: 0, max: 32_767 },
+        "0",
+        "recipients",
+        "Most recipients of a message that goes this way; 0 means no limit. Reports are exempt.",
+    ),
+    key(
+        Connector,
+        "allow_senders",
+        Patterns,
+        Value("[]"),
+        "[\"*@east.demo.test\"]",
+        "Senders that may send this way; an empty list means everybody.",
+    ),
+    key(
+        Connector,
+        "refuse_senders",
+        Patterns,
+        Value("[]"),
+        "[\"guest@east.demo.test\"]",
+        "Senders that may not send this way, whatever allow_senders says.",
+    ),
+    counted(
+        Connector,
+        "open_retries",
+        Integer { min: 0, max: 100_000 },
+        "0",
+        "tries",
+        "Failed tries of a message after which it goes another way; 0 means that this way always stays a choice.",
+    ),
+    counted(
+        Connector,
+        "max_associations",
+        Integer { min: 1, max: 1000 },
+        "10",
+        "connections",
+        "Most connections at once to one smart host or mail domain.",
+    ),
+    counted(
+        Connector,
+        "messages_per_dialogue",
+        Integer { min: 1, max: 100_000 },
+        "100",
+        "messages",
+        "Messages after which a connection is closed and another opened.",
+    ),
+    counted(
+        Connector,
+        "idle_s",
+        Integer { min: 0, max: 300 },
+        "5",
+        "seconds",
+        "How long a connection without mail stays open.",
+    ),
+    counted(
+        Connector,
+        "connect_timeout_s",
+        Integer { min: 1, max: 3600 },
+        "30",
+        "seconds",
+        "How long a TCP connection may take to open.",
+    ),
+    key(
+        AddressSpace,
+        "type",
+        Choice(&["smtp", "x400", "dn"]),
+        Value("\"smtp\""),
+        "\"smtp\"",
+        "Type of the addresses.",
+    ),
+    key(
+        AddressSpace,
+        "pattern",
+        Text { min: 0, max: 256 },
+        Required,
+        "\"*\"",
+        "The addresses: a domain, *.domain, an address or * (smtp); c=US;a= ;p=ORG (x400); /o=ORG/ou=SITE (dn). The one that fits most closely wins; * beats the empty one.",
+    ),
+    counted(
+        AddressSpace,
+        "cost",
+        Integer { min: 1, max: 100 },
+        "1",
+        "",
+        "Of equally close address spaces the one of lowest cost is taken.",
+    ),
+    counted(
+        AddressSpace,
+        "max_message_size",
+        Integer { min: 0, max: 1_073_741_824 },
+        "0",
+        "octets",
+        "Largest message for these addresses; 0 means no limit but the connector's.",
     ),
     counted(
         Queue,

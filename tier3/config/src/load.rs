@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Item, Value};
 
 use crate::check;
+use crate::connector::connector;
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
@@ -65,6 +66,11 @@ fn assemble(source: &Source) -> Checked<Config> {
         mail: mail(&source.section(Section::Mail))?,
         rpc: rpc(&source.section(Section::Rpc), &server.host_name)?,
         peers: source.peers().iter().map(|table| peer(table, source)).collect::<Checked<_>>()?,
+        connectors: source
+            .connectors()
+            .iter()
+            .map(|table| connector(table, source, &server.host_name))
+            .collect::<Checked<_>>()?,
         hosts: hosts(source)?,
         queue: queue(&source.section(Section::Queue))?,
         association: association(&source.section(Section::Association))?,
@@ -106,6 +112,7 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
     Ok(Smtp {
         listen: table.value("listen")?.sockets()?,
         allow: table.value("allow")?.networks()?,
+        relay: table.value("relay")?.networks()?,
         max_message_size: table.value("max_message_size")?.integer()?,
         max_recipients: table.value("max_recipients")?.integer()?,
     })

@@ -8,6 +8,8 @@ pub enum Section {
     Mail,
     Rpc,
     Peer,
+    Connector,
+    AddressSpace,
     Hosts,
     Queue,
     Association,
@@ -17,12 +19,14 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
         Self::Rpc,
         Self::Peer,
+        Self::Connector,
+        Self::AddressSpace,
         Self::Hosts,
         Self::Queue,
         Self::Association,
@@ -38,6 +42,8 @@ impl Section {
             Self::Mail => "mail",
             Self::Rpc => "rpc",
             Self::Peer => "peer",
+            Self::Connector => "connector",
+            Self::AddressSpace => "connector.address_space",
             Self::Hosts => "hosts",
             Self::Queue => "queue",
             Self::Association => "association",
@@ -46,10 +52,15 @@ impl Section {
         }
     }
 
+    /// Stands as often as there is something to say.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Self::Peer | Self::Connector | Self::AddressSpace)
+    }
+
     /// The header as it is written in the file.
     pub fn header(self) -> String {
         match self {
-            Self::Peer => "[[peer]]".to_owned(),
+            list if list.is_list() => format!("[[{}]]", list.name()),
             other => format!("[{}]", other.name()),
         }
     }
@@ -67,6 +78,12 @@ impl Section {
             }
             Self::Peer => {
                 "A server that mail is exchanged with. One table for each peer, as many as there are."
+            }
+            Self::Connector => {
+                "A way out of this server for mail that no server of the organisation holds: over SMTP, or through a peer. docs/routing.md tells how the choice falls."
+            }
+            Self::AddressSpace => {
+                "Addresses that the connector above serves, and at what cost. One table for each address space."
             }
             Self::Hosts => {
                 "Host names and their addresses, asked before the system's resolver. A name in quotes on the left; one address or a list of addresses on the right."

@@ -62,7 +62,7 @@ impl Node {
         events: EventLog,
         queue: MailQueue,
         histories: PeerHistories,
-    ) -> Result<Self, routing::DomainError> {
+    ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
         Ok(Self {
             resolver: Resolver::new(&config.hosts),
@@ -94,11 +94,16 @@ impl Node {
         Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The table with what is known of its ways.
+    pub fn router<'a>(&'a self, table: &'a routing::Table) -> routing::Router<'a> {
+        routing::Router::new(table, &self.queue)
+    }
+
     /// Puts a changed configuration in force: names, networks, peers, routes, queue rules.
     ///
     /// # Errors
     /// The new one's domains contradict each other; the old one stays.
-    pub fn replace_config(&self, config: Config) -> Result<(), routing::DomainError> {
+    pub fn replace_config(&self, config: Config) -> Result<(), routing::TableError> {
         let routes = route_table::build(&config)?;
         self.resolver.replace_hosts(&config.hosts);
         self.queue.set_config(crate::settings::queue_config(&config));

@@ -60,8 +60,8 @@ pub enum ServeError {
     Metrics(#[from] admin::ExporterError),
     #[error("events.json_file cannot be opened")]
     EventFile(#[source] io::Error),
-    #[error("the domains contradict each other")]
-    Domains(#[from] routing::DomainError),
+    #[error("the routes contradict each other")]
+    Domains(#[from] routing::TableError),
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
 }
