@@ -80,8 +80,12 @@ impl Source {
 
     /// The `[[peer]]` tables.
     pub(crate) fn peers(&self) -> Vec<TableReader<'_>> {
-        let Some(tables) =
-            self.document.get(Section::Peer.name()).and_then(Item::as_array_of_tables)
+        self.tables(Section::Peer)
+    }
+
+    /// The tables of a section that may stand several times.
+    pub(crate) fn tables(&self, section: Section) -> Vec<TableReader<'_>> {
+        let Some(tables) = self.document.get(section.name()).and_then(Item::as_array_of_tables)
         else {
             return Vec::new();
         };
@@ -89,7 +93,7 @@ impl Source {
             .iter()
             .map(|table| TableReader {
                 source: self,
-                section: Section::Peer,
+                section,
                 table: Some(table),
                 at: start(table.span()),
             })
@@ -105,13 +109,14 @@ impl Source {
                 return Err(self.unknown_at_top(name, item, at));
             };
             match (section, item.as_array_of_tables()) {
-                (Section::Peer, Some(tables)) => {
+                (_, Some(tables)) if section.is_list() => {
                     for table in tables {
                         self.check_table(section, table)?;
                     }
                 }
                 (Section::Hosts, None) if item.is_table_like() => {}
-                (Section::Peer, None) | (_, Some(_)) => {
+                (_, Some(_)) => return Err(self.wrong_shape(section, item, at)),
+                (_, None) if section.is_list() => {
                     return Err(self.wrong_shape(section, item, at));
                 }
                 (_, None) => match item.as_table_like() {
@@ -189,7 +194,7 @@ impl Source {
 }
 
 fn shape(section: Section) -> &'static str {
-    if section == Section::Peer { "a list of tables" } else { "one table" }
+    if section.is_list() { "a list of tables" } else { "one table" }
 }
 
 /// One table of the file.
@@ -206,6 +211,10 @@ impl<'a> TableReader<'a> {
     pub(crate) fn at_key(&self, name: &str) -> usize {
         let found = self.table.and_then(|table| table.get_key_value(name));
         found.map_or(self.at, |(key, item)| start(item.span().or_else(|| key.span())))
+    }
+
+    pub(crate) fn section(&self) -> Section {
+        self.section
     }
 
     /// The entries, for a table of free names.

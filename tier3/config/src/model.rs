@@ -8,6 +8,8 @@ use std::time::Duration;
 use identity::AccountName;
 use ipnet::IpNet;
 
+use crate::model_x400::{Rfc1006, X400};
+
 /// The file that a command reads when it is given none.
 pub const DEFAULT_FILE: &str = "bindback.toml";
 
@@ -25,6 +27,9 @@ pub struct Config {
     pub rpc: Rpc,
     /// In the order of the file; names are unique without regard to case.
     pub peers: Vec<Peer>,
+    pub rfc1006: Rfc1006,
+    /// In the order of the file; names are unique among them and the peers.
+    pub x400: Vec<X400>,
     /// Lower-case host name to addresses, asked before the system's resolver.
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
     pub queue: Queue,
@@ -37,6 +42,11 @@ impl Config {
     /// The peer of that MTA name, without regard to case.
     pub fn peer(&self, name: &str) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The X.400 connector to the MTA of that name, without regard to case.
+    pub fn x400(&self, name: &str) -> Option<&X400> {
+        self.x400.iter().find(|connector| connector.name.eq_ignore_ascii_case(name))
     }
 
     /// The peer that mail for this domain goes to, without regard to case.

@@ -8,6 +8,8 @@ pub enum Section {
     Mail,
     Rpc,
     Peer,
+    Rfc1006,
+    X400,
     Hosts,
     Queue,
     Association,
@@ -17,12 +19,14 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
         Self::Rpc,
         Self::Peer,
+        Self::Rfc1006,
+        Self::X400,
         Self::Hosts,
         Self::Queue,
         Self::Association,
@@ -38,6 +42,8 @@ impl Section {
             Self::Mail => "mail",
             Self::Rpc => "rpc",
             Self::Peer => "peer",
+            Self::Rfc1006 => "rfc1006",
+            Self::X400 => "x400",
             Self::Hosts => "hosts",
             Self::Queue => "queue",
             Self::Association => "association",
@@ -49,9 +55,14 @@ impl Section {
     /// The header as it is written in the file.
     pub fn header(self) -> String {
         match self {
-            Self::Peer => "[[peer]]".to_owned(),
+            one if one.is_list() => format!("[[{}]]", one.name()),
             other => format!("[{}]", other.name()),
         }
+    }
+
+    /// True for a table of which there may be several.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Self::Peer | Self::X400)
     }
 
     /// What the table is for.
@@ -67,6 +78,12 @@ impl Section {
             }
             Self::Peer => {
                 "A server that mail is exchanged with. One table for each peer, as many as there are."
+            }
+            Self::Rfc1006 => {
+                "X.400 over TCP (RFC 1006): where this server listens for other MTAs, and what they call it by. The other MTAs stand in [[x400]]."
+            }
+            Self::X400 => {
+                "An X.400 MTA that mail is exchanged with by P1 over TCP. One table for each, as many as there are. The defaults are the classic ones."
             }
             Self::Hosts => {
                 "Host names and their addresses, asked before the system's resolver. A name in quotes on the left; one address or a list of addresses on the right."

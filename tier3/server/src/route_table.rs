@@ -26,5 +26,10 @@ pub fn build(config: &Config) -> Result<Table, DomainError> {
             table.insert(domain, Domains::Peer { name: peer.name.clone() })?;
         }
     }
+    for connector in &config.x400 {
+        for domain in &connector.domains {
+            table.insert(domain, Domains::Peer { name: connector.name.clone() })?;
+        }
+    }
     Ok(table)
 }
