@@ -68,9 +68,26 @@ pub(crate) fn authority(url: &str) -> Result<&str, &'static str> {
     }
 }
 
+/// Octets in hexadecimal.
+pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{authority, host_port, network};
+    use super::{authority, hex, host_port, network};
+
+    #[test]
+    fn octets_in_hexadecimal() {
+        assert_eq!(hex("00ffA0"), Some(vec![0, 255, 160]));
+        assert_eq!(hex(""), Some(Vec::new()));
+        for bad in ["0", "0x", "+1", "zz"] {
+            assert_eq!(hex(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn networks() {

@@ -34,19 +34,32 @@ fn peer_names(config: &Config, source: &Source) -> Checked<()> {
         }
         seen.push(&peer.name);
     }
+    for (connector, table) in config.x400.iter().zip(source.x400()) {
+        if let Some(index) = seen.iter().position(|name| name.eq_ignore_ascii_case(&connector.name))
+        {
+            let whose = if index == 0 { "this server itself" } else { "another MTA" };
+            let what = format!("x400.name: {} is the name of {whose}", shown(&connector.name));
+            let way_out = "give every MTA its own name, or remove one of the tables".to_owned();
+            return Err(source.fault(table.at_key("name"), FaultKind::Duplicate, what, way_out));
+        }
+        seen.push(&connector.name);
+    }
     Ok(())
 }
 
 fn domains(config: &Config, source: &Source) -> Checked<()> {
     let mut owners: BTreeMap<&str, &str> =
         config.mail.domains.iter().map(|domain| (domain.as_str(), "mail.domains")).collect();
-    for (peer, table) in config.peers.iter().zip(source.peers()) {
-        for domain in &peer.domains {
-            if let Some(owner) = owners.insert(domain, &peer.name) {
+    let peers = config.peers.iter().map(|peer| (&peer.name, &peer.domains)).zip(source.peers());
+    let connectors = config.x400.iter().map(|connector| (&connector.name, &connector.domains));
+    for ((name, domains), table) in peers.chain(connectors.zip(source.x400())) {
+        for domain in domains {
+            if let Some(owner) = owners.insert(domain, name) {
                 let what = format!(
-                    "peer.domains: {} of {} belongs to {owner} already",
+                    "{}.domains: {} of {} belongs to {owner} already",
+                    table.section().name(),
                     shown(domain),
-                    shown(&peer.name)
+                    shown(name)
                 );
                 let way_out =
                     "leave the domain where its mailboxes are, and remove it here".to_owned();
@@ -98,6 +111,10 @@ fn listeners(config: &Config, source: &Source) -> Checked<()> {
     ));
     all.push((SocketAddr::new(config.rpc.listen, config.rpc.port), "rpc.port", rpc.at_key("port")));
     all.extend(config.admin.listen.map(|at| (at, "admin.listen", admin)));
+    let rfc1006 = source.section(Section::Rfc1006).at_key("listen");
+    all.extend(config.rfc1006.listen.iter().map(|address| {
+        (SocketAddr::new(*address, config.rfc1006.port), "rfc1006.listen", rfc1006)
+    }));
     for (index, (address, key, at)) in all.iter().enumerate() {
         for (earlier, other, _) in &all[..index] {
             if clash(*address, *earlier) {

@@ -88,6 +88,11 @@ impl Source {
         self.tables(Section::Connector, self.document.get(Section::Connector.name()))
     }
 
+    /// The `[[x400]]` tables.
+    pub(crate) fn x400(&self) -> Vec<TableReader<'_>> {
+        self.tables(Section::X400, self.document.get(Section::X400.name()))
+    }
+
     fn tables<'a>(&'a self, section: Section, item: Option<&'a Item>) -> Vec<TableReader<'a>> {
         let Some(tables) = item.and_then(Item::as_array_of_tables) else { return Vec::new() };
         let reader = |table: &'a toml_edit::Table| TableReader {
@@ -115,7 +120,7 @@ impl Source {
                 }
                 (Section::Hosts, None) if item.is_table_like() => {}
                 (_, Some(_)) => return Err(self.wrong_shape(section, item, at)),
-                (list, None) if list.is_list() => {
+                (_, None) if section.is_list() => {
                     return Err(self.wrong_shape(section, item, at));
                 }
                 (_, None) => match item.as_table_like() {
@@ -229,6 +234,10 @@ impl<'a> TableReader<'a> {
     pub(crate) fn address_spaces(&self) -> Vec<TableReader<'a>> {
         let item = self.table.and_then(|table| table.get(ADDRESS_SPACE));
         self.source.tables(Section::AddressSpace, item)
+    }
+
+    pub(crate) fn section(&self) -> Section {
+        self.section
     }
 
     /// The entries, for a table of free names.

@@ -1,15 +1,15 @@
 //! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a
 //! default.
 
+mod ways;
+
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
 use Kind::{
-    Account, Address, Choice, Domain, Domains, Host, Hosts, Integer, Mailboxes, Networks, Path,
-    Patterns, Printable, Real, Socket, Sockets, Text, Url,
+    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path, Printable,
+    Real, Socket, Sockets, Text, Url,
 };
-use Section::{
-    AddressSpace, Admin, Association, Connector, Events, Mail, Peer, Queue, Rpc, Server, Smtp,
-};
+use Section::{Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
 
 /// What is used when a key is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,10 @@ pub enum Kind {
     Real { min: f64, max: f64 },
     /// An IP address.
     Address,
+    /// A list of IP addresses.
+    Addresses,
+    /// A selector: text, or octets in hexadecimal after `0x`.
+    Selector { max: usize },
     /// An IP address and a port.
     Socket,
     /// A list of addresses with ports.
@@ -77,6 +81,10 @@ impl Kind {
             Self::Integer { min, max } => format!("{min} to {max}"),
             Self::Real { min, max } => format!("{min:.1} to {max:.1}"),
             Self::Address => "an IP address".to_owned(),
+            Self::Addresses => "a list of IP addresses".to_owned(),
+            Self::Selector { max } => {
+                format!("up to {max} characters, or 0x and hexadecimal octets")
+            }
             Self::Socket => "an IP address and a port".to_owned(),
             Self::Sockets => "a list of IP addresses with ports".to_owned(),
             Self::Networks => "a list of networks".to_owned(),
@@ -150,8 +158,22 @@ const TIMER_MAX: i64 = 2_592_000;
 /// Seconds that a message may live at most: one year.
 const LIFE_MAX: i64 = 31_536_000;
 
-/// Every key that the file may have, except the free names of `[hosts]`.
-pub const KEYS: &[Key] = &[
+/// Every key that the file may have, except the free names of `[hosts]`; the order counts within a section only.
+pub const KEYS: &[Key] =
+    &joined::<{ SERVER_KEYS.len() + ways::KEYS.len() }>(SERVER_KEYS, ways::KEYS);
+
+const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
+    let mut all = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// What the server itself is told.
+const SERVER_KEYS: &[Key] = &[
     key(
         Server,
         "name",
@@ -464,158 +486,6 @@ pub const KEYS: &[Key] = &[
         Absent,
         "\"/etc/bindback/west.toml\"",
         "The peer's own configuration file, where it is at hand: the doctor puts it into its commands.",
-    ),
-    key(
-        Connector,
-        "name",
-        Text { min: 1, max: 32 },
-        Required,
-        "\"internet\"",
-        "Name of the connector; its queues are called by it.",
-    ),
-    key(
-        Connector,
-        "kind",
-        Choice(&["smtp", "site"]),
-        Required,
-        "\"smtp\"",
-        "How mail leaves: over SMTP, or through a peer of the organisation (site).",
-    ),
-    key(
-        Connector,
-        "peer",
-        Text { min: 1, max: 32 },
-        Absent,
-        "\"WEST\"",
-        "The peer that takes the mail; for kind site.",
-    ),
-    key(
-        Connector,
-        "hosts",
-        Hosts,
-        Absent,
-        "[\"relay.example.test\"]",
-        "Smart hosts that take all mail, tried in this order; without them each mail domain's own hosts are looked up (MX). For kind smtp.",
-    ),
-    counted(
-        Connector,
-        "port",
-        Integer { min: 1, max: 65_535 },
-        "25",
-        "",
-        "Port of hosts that are found by MX.",
-    ),
-    key(
-        Connector,
-        "helo",
-        Domain,
-        SameAs("server.host_name"),
-        "\"mail.example.test\"",
-        "Name that this server greets with.",
-    ),
-    counted(
-        Connector,
-        "max_message_size",
-        Integer { min: 0, max: 1_073_741_824 },
-        "0",
-        "octets",
-        "Largest message that may go this way; 0 means no limit. Reports are exempt.",
-    ),
-    counted(
-        Connector,
-        "max_recipients",
-        Integer { min: 0, max: 32_767 },
-        "0",
-        "recipients",
-        "Most recipients of a message that goes this way; 0 means no limit. Reports are exempt.",
-    ),
-    key(
-        Connector,
-        "allow_senders",
-        Patterns,
-        Value("[]"),
-        "[\"*@east.demo.test\"]",
-        "Senders that may send this way; an empty list means everybody.",
-    ),
-    key(
-        Connector,
-        "refuse_senders",
-        Patterns,
-        Value("[]"),
-        "[\"guest@east.demo.test\"]",
-        "Senders that may not send this way, whatever allow_senders says.",
-    ),
-    counted(
-        Connector,
-        "open_retries",
-        Integer { min: 0, max: 100_000 },
-        "0",
-        "tries",
-        "Failed tries of a message after which it goes another way; 0 means that this way always stays a choice.",
-    ),
-    counted(
-        Connector,
-        "max_associations",
-        Integer { min: 1, max: 1000 },
-        "10",
-        "connections",
-        "Most connections at once to one smart host or mail domain.",
-    ),
-    counted(
-        Connector,
-        "messages_per_dialogue",
-        Integer { min: 1, max: 100_000 },
-        "100",
-        "messages",
-        "Messages after which a connection is closed and another opened.",
-    ),
-    counted(
-        Connector,
-        "idle_s",
-        Integer { min: 0, max: 300 },
-        "5",
-        "seconds",
-        "How long a connection without mail stays open.",
-    ),
-    counted(
-        Connector,
-        "connect_timeout_s",
-        Integer { min: 1, max: 3600 },
-        "30",
-        "seconds",
-        "How long a TCP connection may take to open.",
-    ),
-    key(
-        AddressSpace,
-        "type",
-        Choice(&["smtp", "x400", "dn"]),
-        Value("\"smtp\""),
-        "\"smtp\"",
-        "Type of the addresses.",
-    ),
-    key(
-        AddressSpace,
-        "pattern",
-        Text { min: 0, max: 256 },
-        Required,
-        "\"*\"",
-        "The addresses: a domain, *.domain, an address or * (smtp); c=US;a= ;p=ORG (x400); /o=ORG/ou=SITE (dn). The one that fits most closely wins; * beats the empty one.",
-    ),
-    counted(
-        AddressSpace,
-        "cost",
-        Integer { min: 1, max: 100 },
-        "1",
-        "",
-        "Of equally close address spaces the one of lowest cost is taken.",
-    ),
-    counted(
-        AddressSpace,
-        "max_message_size",
-        Integer { min: 0, max: 1_073_741_824 },
-        "0",
-        "octets",
-        "Largest message for these addresses; 0 means no limit but the connector's.",
     ),
     counted(
         Queue,

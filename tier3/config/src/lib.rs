@@ -23,8 +23,10 @@ mod fault;
 mod init;
 mod keys;
 mod load;
+mod load_x400;
 mod locate;
 mod model;
+mod model_x400;
 mod names;
 mod nearest;
 mod reference;
@@ -45,7 +47,10 @@ pub use model::{
     HostPort, Mail, Mailboxes, NeighbourApi, OverrideAccount, Peer, Queue, Rpc, SYSTEM_FILE,
     Server, Smtp, SmtpConnector, StderrLevel,
 };
+pub use model_x400::{
+    ConnectorRetry, Rfc1006, Schedule, Selectors, TransferMode, TransferTerms, X400,
+};
 pub use reference::reference_page;
-pub use secret::{SecretError, read_secret};
+pub use secret::{SecretError, read_secret, replace_secret};
 pub use section::Section;
-pub use template::{InitAnswers, PeerAnswers, template};
+pub use template::{InitAnswers, PeerAnswers, X400Answers, template};

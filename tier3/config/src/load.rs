@@ -14,8 +14,8 @@ use crate::model::{
     Admin, Association, Config, Events, GlobalDomain, Mail, NeighbourApi, OverrideAccount, Peer,
     Queue, Rpc, Server, Smtp,
 };
-use crate::names;
 use crate::section::Section;
+use crate::{load_x400, names};
 
 /// Octets of a configuration file: no real one comes near, and a wrong path (a device, a log) is refused before it
 /// fills the memory.
@@ -70,6 +70,12 @@ fn assemble(source: &Source) -> Checked<Config> {
             .connectors()
             .iter()
             .map(|table| connector(table, source, &server.host_name))
+            .collect::<Checked<_>>()?,
+        rfc1006: load_x400::rfc1006(&source.section(Section::Rfc1006))?,
+        x400: source
+            .x400()
+            .iter()
+            .map(|table| load_x400::x400(table, source, &server.name))
             .collect::<Checked<_>>()?,
         hosts: hosts(source)?,
         queue: queue(&source.section(Section::Queue))?,
@@ -185,7 +191,7 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
 }
 
 /// Two keys of which each is of no use without the other.
-fn both<A, B>(
+pub(crate) fn both<A, B>(
     table: &TableReader<'_>,
     source: &Source,
     first: &str,
@@ -199,7 +205,7 @@ fn both<A, B>(
         (Some(_), None) => (first, second),
         (None, Some(_)) => (second, first),
     };
-    let what = format!("peer.{present} has no {absent} beside it");
+    let what = format!("{}.{present} has no {absent} beside it", table.section().name());
     let way_out = format!("add {absent}, or remove {present}");
     Err(source.fault(table.at_key(present), FaultKind::Missing, what, way_out))
 }

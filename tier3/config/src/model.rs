@@ -9,6 +9,8 @@ use identity::AccountName;
 use ipnet::IpNet;
 use routing::{AddressSpace, Restrictions};
 
+use crate::model_x400::{Rfc1006, X400};
+
 /// The file that a command reads when it is given none.
 pub const DEFAULT_FILE: &str = "bindback.toml";
 
@@ -28,6 +30,9 @@ pub struct Config {
     pub peers: Vec<Peer>,
     /// In the order of the file; names are unique without regard to case, also among the peers.
     pub connectors: Vec<Connector>,
+    pub rfc1006: Rfc1006,
+    /// In the order of the file; names are unique among them and the peers.
+    pub x400: Vec<X400>,
     /// Lower-case host name to addresses, asked before the system's resolver.
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
     pub queue: Queue,
@@ -45,6 +50,11 @@ impl Config {
     /// The connector of that name, without regard to case.
     pub fn connector(&self, name: &str) -> Option<&Connector> {
         self.connectors.iter().find(|connector| connector.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The X.400 connector to the MTA of that name, without regard to case.
+    pub fn x400(&self, name: &str) -> Option<&X400> {
+        self.x400.iter().find(|connector| connector.name.eq_ignore_ascii_case(name))
     }
 
     /// The peer that mail for this domain goes to, without regard to case.

@@ -10,6 +10,8 @@ pub enum Section {
     Peer,
     Connector,
     AddressSpace,
+    Rfc1006,
+    X400,
     Hosts,
     Queue,
     Association,
@@ -19,7 +21,7 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
@@ -27,6 +29,8 @@ impl Section {
         Self::Peer,
         Self::Connector,
         Self::AddressSpace,
+        Self::Rfc1006,
+        Self::X400,
         Self::Hosts,
         Self::Queue,
         Self::Association,
@@ -44,6 +48,8 @@ impl Section {
             Self::Peer => "peer",
             Self::Connector => "connector",
             Self::AddressSpace => "connector.address_space",
+            Self::Rfc1006 => "rfc1006",
+            Self::X400 => "x400",
             Self::Hosts => "hosts",
             Self::Queue => "queue",
             Self::Association => "association",
@@ -54,7 +60,7 @@ impl Section {
 
     /// Stands as often as there is something to say.
     pub const fn is_list(self) -> bool {
-        matches!(self, Self::Peer | Self::Connector | Self::AddressSpace)
+        matches!(self, Self::Peer | Self::Connector | Self::AddressSpace | Self::X400)
     }
 
     /// The header as it is written in the file.
@@ -84,6 +90,12 @@ impl Section {
             }
             Self::AddressSpace => {
                 "Addresses that the connector above serves, and at what cost. One table for each address space."
+            }
+            Self::Rfc1006 => {
+                "X.400 over TCP (RFC 1006): where this server listens for other MTAs, and what they call it by. The other MTAs stand in [[x400]]."
+            }
+            Self::X400 => {
+                "An X.400 MTA that mail is exchanged with by P1 over TCP. One table for each, as many as there are. The defaults are the classic ones."
             }
             Self::Hosts => {
                 "Host names and their addresses, asked before the system's resolver. A name in quotes on the left; one address or a list of addresses on the right."

@@ -107,6 +107,44 @@ impl Found<'_> {
         text.parse().map_err(|_| self.bad_text(self.at, text, "is no IP address"))
     }
 
+    /// A list of IP addresses.
+    pub(crate) fn addresses(&self) -> Checked<Vec<IpAddr>> {
+        self.list(|element| {
+            let text = self.string(element)?;
+            text.parse()
+                .map_err(|_| self.bad_text(self.at_element(element), text, "is no IP address"))
+        })
+    }
+
+    /// A selector: its octets.
+    pub(crate) fn selector(&self) -> Checked<Vec<u8>> {
+        let text = self.string(&self.value)?;
+        let octets = match text.strip_prefix("0x") {
+            None => match names::text_problem(text) {
+                None => text.as_bytes().to_vec(),
+                Some(problem) => return Err(self.bad_text(self.at, text, problem)),
+            },
+            Some(hex) => address::hex(hex)
+                .ok_or_else(|| self.bad_text(self.at, text, "is not hexadecimal octets"))?,
+        };
+        match self.key.kind {
+            Kind::Selector { max } if octets.len() > max => {
+                Err(self.bad_text(self.at, text, &format!("has {} octets", octets.len())))
+            }
+            _ => Ok(octets),
+        }
+    }
+
+    /// One of the words of its key, by its place among them.
+    pub(crate) fn choice(&self) -> Checked<usize> {
+        let text = self.string(&self.value)?;
+        let Kind::Choice(words) = self.key.kind else { return Ok(0) };
+        words
+            .iter()
+            .position(|word| *word == text)
+            .ok_or_else(|| self.bad_text(self.at, text, "is none of the words"))
+    }
+
     /// An IP address with a port.
     pub(crate) fn socket(&self) -> Checked<SocketAddr> {
         self.socket_in(&self.value)

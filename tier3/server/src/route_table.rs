@@ -46,6 +46,11 @@ pub fn build(config: &Config) -> Result<Table, TableError> {
             inside: false,
         })?;
     }
+    for connector in &config.x400 {
+        for domain in &connector.domains {
+            table.insert(domain, Domains::Peer { name: connector.name.clone() })?;
+        }
+    }
     Ok(table)
 }
 

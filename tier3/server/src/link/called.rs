@@ -383,7 +383,8 @@ async fn receive(
                 records::still_well(node, peer);
             }
             Output::Ended(why) => return Ok(why),
-            Output::Opened | Output::Sent | Output::NotSent(_) => {}
+            // The RPC layer has proved the peer: the bind is never asked about.
+            _ => {}
         }
     }
 }

@@ -85,7 +85,8 @@ impl Operations for Running {
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {
-        Ok(self.node.ltab().rows().map(ltab_entry).collect())
+        let rpc: Vec<_> = self.node.ltab().rows().map(ltab_entry).collect();
+        Ok(rpc.into_iter().chain(self.node.x400_table().rows().map(ltab_entry)).collect())
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
@@ -241,6 +242,7 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     };
     note(old.hosts != fresh.hosts, "hosts", true);
     note(old.peers != fresh.peers && same_names(old, fresh), "peer", true);
+    note(old.x400 != fresh.x400 && same_names(old, fresh), "x400", true);
     note(old.queue != fresh.queue, "queue", true);
     note(old.mail != fresh.mail, "mail", true);
     note(old.association != fresh.association, "association", true);
@@ -252,6 +254,9 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     note(old.smtp.listen != fresh.smtp.listen, "smtp.listen", false);
     let ports = |config: &Config| (config.rpc.listen, config.rpc.port, config.rpc.mapper_port);
     note(ports(old) != ports(fresh), "rpc.listen", false);
+    let x400_ports = |config: &Config| (config.rfc1006.listen.clone(), config.rfc1006.port);
+    note(x400_ports(old) != x400_ports(fresh), "rfc1006.listen", false);
+    note(old.rfc1006 != fresh.rfc1006 && x400_ports(old) == x400_ports(fresh), "rfc1006", true);
     note(old.server != fresh.server, "server", false);
     note(old.admin != fresh.admin, "admin", false);
     note(old.events != fresh.events, "events", false);
@@ -261,7 +266,9 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
 
 fn same_names(old: &Config, fresh: &Config) -> bool {
     let names = |config: &Config| -> Vec<String> {
-        config.peers.iter().map(|peer| peer.name.to_uppercase()).collect()
+        let peers = config.peers.iter().map(|peer| &peer.name);
+        let connectors = config.x400.iter().map(|connector| &connector.name);
+        peers.chain(connectors).map(|name| name.to_uppercase()).collect()
     };
     names(old) == names(fresh)
 }
