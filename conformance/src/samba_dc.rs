@@ -119,6 +119,11 @@ impl SambaDc {
         self.holder.id()
     }
 
+    /// A process inside its namespaces.
+    pub fn inside(&self) -> u32 {
+        self.inside
+    }
+
     fn provision(&self) -> Result<()> {
         let place = self.folder();
         std::fs::write(self.configuration(), self.smb_conf())?;

@@ -11,13 +11,12 @@ use dcerpc::{
     echo, epm, mgmt,
 };
 use identity::AccountName;
-use net::{ListenError, RpcRequest, RpcService, listen, serve_rpc};
+use net::{Gate, ListenError, RpcRequest, RpcService, listen, serve_admitted};
 use security::ntlm::{AcceptSeed, NtlmAcceptor, ServerIdentity};
 use security::spnego::{Mechanism, SpnegoAcceptor};
 use security::{Acceptor, SecurityError, ntlm, spnego};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 
 use super::{AccountsFile, AccountsFileError, line, netlogon};
 use crate::node::{filetime_now, random};
@@ -224,14 +223,14 @@ fn write_ready(path: &Path, text: &str) -> Result<(), EchoError> {
 
 async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Served>) {
     let port = listener.local_addr().map_or(0, |address| address.port());
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let gate = Gate::new(MAX_CONNECTIONS);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, as a rule: give others time to close some.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+        let Some(pass) = gate.admit().await else {
             continue;
         };
         let association = shared.association(&interfaces, port);
@@ -239,8 +238,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Serve
             Arc::new(Connection { shared: Arc::clone(&shared), interfaces: interfaces.clone() });
         tokio::spawn(async move {
             // What the peer did wrong is its own loss; the connection is closed either way.
-            let _ = serve_rpc(stream, association, service, IDLE).await;
-            drop(slot);
+            let _ = serve_admitted(stream, association, service, IDLE, pass).await;
         });
     }
 }
