@@ -1,7 +1,7 @@
 //! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`, `fuzz`.
 
-mod coverage;
 mod bench;
+mod coverage;
 mod docs;
 mod fuzz;
 mod scan;
