@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub mod account;
+pub mod check;
 pub mod demo;
 pub mod doctor;
 pub mod events;
@@ -13,4 +14,6 @@ mod reload;
 pub mod rpc;
 pub mod send;
 pub mod serve;
+pub mod store;
+pub mod track;
 pub mod x400;

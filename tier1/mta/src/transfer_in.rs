@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mixer::{
     Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient,
 };
-use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority};
+use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority, Wishes};
 use routing::{Route, Table};
 use wire::DecodeError;
 use x400::{
@@ -79,6 +79,7 @@ pub fn from_submission(
         priority,
         submitted: submission.submitted,
         expires: life(priority),
+        wishes: wishes_of_mail(mail),
         size: u64::try_from(submission.content.len()).unwrap_or(u64::MAX),
         recipients: recipients.collect(),
         envelope: envelope.encode(),
@@ -151,6 +152,7 @@ fn from_message(
         priority,
         submitted,
         expires: life(priority, submitted),
+        wishes: wishes(&envelope),
         size: u64::try_from(content.len()).unwrap_or(u64::MAX),
         recipients,
         envelope: envelope.encode(),
@@ -207,6 +209,7 @@ pub fn report_entry(
         priority: Priority::Urgent,
         submitted: now,
         expires: life(Priority::Urgent, now),
+        wishes: Wishes::default(),
         size: u64::try_from(envelope.len()).unwrap_or(u64::MAX),
         recipients: vec![recipient],
         envelope,
@@ -278,6 +281,27 @@ fn wants_report(recipients: &[PerRecipientFields], number: u32) -> bool {
         let indicators = fields.indicators;
         indicators.originator_report || indicators.originator_non_delivery_report
     })
+}
+
+/// The same, by the header fields that RFC 2156 2.3.1.2 has for it.
+fn wishes_of_mail(mail: &[u8]) -> Wishes {
+    let time = |field| {
+        let value = mixer::header_value(mail, field)?;
+        Some(jiff::fmt::rfc2822::parse(&value).ok()?.timestamp())
+    };
+    Wishes {
+        deferred_until: time("Deferred-Delivery"),
+        latest_delivery: time("Latest-Delivery-Time"),
+    }
+}
+
+/// What the originator asked of the time of delivery. An MTA that has let a deferred message go leaves the field as it
+/// is: by then the time is past, and nothing waits.
+fn wishes(envelope: &MessageTransferEnvelope) -> Wishes {
+    Wishes {
+        deferred_until: envelope.deferred_delivery,
+        latest_delivery: x400::latest_delivery_time(&envelope.extensions),
+    }
 }
 
 fn queue_priority(priority: x400::Priority) -> Priority {

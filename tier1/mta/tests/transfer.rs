@@ -150,7 +150,7 @@ fn failure() -> Failure {
         reason: ReasonCode::UNABLE_TO_TRANSFER.0,
         diagnostic: Some(DiagnosticCode::MAXIMUM_TIME_EXPIRED.0),
         error: "EAST denied access".to_owned(),
-        expired: true,
+        ended: Some(queue::Clock::Life),
     }
 }
 
@@ -200,7 +200,10 @@ fn one_report_tells_of_all_that_failed_and_goes_home() {
     let told = mixer::report_recipients(&read).unwrap();
     let addresses: Vec<_> = told.iter().map(|r| r.address.as_str()).collect();
     assert_eq!(addresses, ["bert@west.test", "dora@west.test"]);
-    assert_eq!(told[0].supplementary.as_deref(), Some("EAST denied access"));
+    assert_eq!(
+        told[0].supplementary.as_deref(),
+        Some("the life of the message ended before it could be delivered, EAST denied access")
+    );
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 mod account_table;
 mod blocking;
+mod clock;
+mod delay_notice;
 mod event_log;
 mod facts;
 mod inbound;
@@ -16,6 +18,7 @@ mod notification;
 mod operations;
 mod outbound;
 mod peer_state;
+mod processing;
 mod reporting;
 mod route_table;
 mod rpc_listener;
@@ -23,9 +26,12 @@ pub mod rpc_tools;
 mod runtime;
 mod settings;
 mod smtp_listener;
+mod store_check;
+mod supervise;
 #[cfg(test)]
 mod tests;
 
 pub use facts::known_facts;
 pub use operations::Offline;
 pub use runtime::{ServeError, run};
+pub use store_check::{StoreCheck, check_store};

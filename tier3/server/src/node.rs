@@ -20,6 +20,7 @@ use crate::event_log::EventLog;
 use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
+use crate::processing::Processing;
 use crate::route_table;
 
 /// Bind-backs to one peer at the same time. A peer opens one association after the other, so that more than one is a
@@ -41,6 +42,7 @@ pub struct Node {
     pub accounts: AccountTable,
     pub events: EventLog,
     pub queue: MailQueue,
+    pub processing: Arc<Processing>,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     ltab: Mutex<Ltab>,
@@ -62,6 +64,7 @@ impl Node {
         events: EventLog,
         queue: MailQueue,
         histories: PeerHistories,
+        processing: Processing,
     ) -> Result<Self, routing::DomainError> {
         let routes = route_table::build(&config)?;
         Ok(Self {
@@ -72,6 +75,7 @@ impl Node {
             accounts,
             events,
             queue,
+            processing: Arc::new(processing),
             histories,
             reflection: ReflectionGuard::new(),
             expected: Mutex::default(),
@@ -104,6 +108,8 @@ impl Node {
         self.queue.set_config(crate::settings::queue_config(&config));
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        // What waits goes where the new routes send it, at once.
+        crate::supervise::follow_routes(self);
         Ok(())
     }
 

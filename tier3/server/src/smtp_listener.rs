@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::mail_queue::AcceptError;
+use crate::mail_queue::{AcceptError, Refusal};
 use crate::node::Node;
 use crate::settings;
 
@@ -117,6 +117,11 @@ async fn answer(node: &Arc<Node>, dialogue: &mut Dialogue, request: Request) {
 }
 
 fn verdict(node: &Node, request: &RecipientRequest) -> Verdict {
+    match node.queue.refusal() {
+        Some(Refusal::Full) => return Verdict::InsufficientStorage,
+        Some(Refusal::Sick) => return Verdict::TemporaryFailure,
+        None => {}
+    }
     match node.routes().choose(&request.address).route {
         Route::Local { .. } | Route::Peer { .. } => Verdict::Accept,
         Route::UnknownMailbox => Verdict::UnknownMailbox,
@@ -152,6 +157,10 @@ async fn accept(node: &Arc<Node>, submission: Submission) -> Outcome {
     match node.queue.accept(entry).await {
         Ok(id) => Outcome::Accepted { id: id.to_string() },
         Err(AcceptError::Repeated) => Outcome::Accepted { id: id_text },
+        Err(AcceptError::Refused { error, full: true }) => {
+            eprintln!("mail refused: {error}");
+            Outcome::InsufficientStorage
+        }
         Err(error) => {
             eprintln!("mail refused: {error}");
             Outcome::TemporaryFailure { text: "the queue cannot take mail now".to_owned() }

@@ -471,6 +471,7 @@ impl Dialogue {
             Verdict::NotLocal => &replies::NOT_LOCAL,
             Verdict::UnknownMailbox => &replies::UNKNOWN_MAILBOX,
             Verdict::TemporaryFailure => &replies::TEMPORARY,
+            Verdict::InsufficientStorage => &replies::NO_STORAGE,
         };
         self.send(&canned.reply());
     }

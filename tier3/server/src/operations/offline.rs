@@ -7,6 +7,7 @@ use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
     MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
 };
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
@@ -14,7 +15,7 @@ use event::Event;
 use store::{Store, StoreError};
 use tokio::sync::broadcast;
 
-use super::shared;
+use super::{orders, shared};
 use crate::account_table::AccountTable;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
@@ -73,6 +74,10 @@ impl Operations for Offline {
         // The removal is on its way to the disk; the next one in line is behind it.
         let waited = self.store.commit_wait(Vec::new());
         waited.map_err(|error| OperationError::Internal(error.to_string()))
+    }
+
+    async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+        orders::follow(&self.queue, order)
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

@@ -6,6 +6,7 @@ use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
     MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
 };
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Exporter, OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
@@ -18,7 +19,7 @@ use probe::{Road, check_road};
 use routing::Route;
 use tokio::sync::broadcast;
 
-use super::shared;
+use super::{orders, shared};
 use crate::account_table::AccountTable;
 use crate::blocking::blocking;
 use crate::node::Node;
@@ -73,6 +74,11 @@ impl Operations for Running {
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         shared::delete(&self.node.queue, &id)
+    }
+
+    async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+        let queue = self.node.queue.clone();
+        blocking(move || orders::follow(&queue, order)).await
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

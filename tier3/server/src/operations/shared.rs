@@ -209,7 +209,7 @@ fn account_error(error: AccountError) -> OperationError {
     }
 }
 
-fn message_id(text: &str) -> Result<MessageId, OperationError> {
+pub(super) fn message_id(text: &str) -> Result<MessageId, OperationError> {
     text.parse().map_err(|_| {
         let text = format!("{text:?} is no message number; `bindback queue show` lists them");
         OperationError::Invalid(text)
@@ -224,7 +224,7 @@ pub fn hop_name(hop: &NextHop) -> String {
     }
 }
 
-fn next_hop(text: &str) -> NextHop {
+pub(super) fn next_hop(text: &str) -> NextHop {
     if text.eq_ignore_ascii_case(LOCAL) { NextHop::Local } else { NextHop::Peer(text.to_owned()) }
 }
 
@@ -233,7 +233,7 @@ fn not_queued(id: &str) -> OperationError {
 }
 
 /// A unit variant as serde spells it.
-fn word(value: &impl serde::Serialize) -> String {
+pub(super) fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
