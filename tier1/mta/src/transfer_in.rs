@@ -52,6 +52,8 @@ pub fn from_submission(
     submission: Submission<'_>,
     life: impl FnOnce(Priority) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
+    let mut submission = submission;
+    drop_repeated(&mut submission);
     let mail = &submission.content[submission.added..];
     let priority = mixer::priority_from_header(mail);
     let mut envelope = mixer::build_message(&NewMail {
@@ -86,6 +88,22 @@ pub fn from_submission(
         content: Arc::from(submission.content),
         seen: Vec::new(),
     })
+}
+
+/// A recipient that is named again is the same recipient, and gets one copy (RFC 5321 4.1.1.3: what is done with
+/// repeated recipients is left to the server).
+fn drop_repeated(submission: &mut Submission<'_>) {
+    let mut seen = std::collections::BTreeSet::new();
+    let routes = submission.routes;
+    submission.recipients.retain(|recipient| {
+        let address = routing::canonical(&recipient.address);
+        // Only who holds a mailbox knows that the case of its name means nothing.
+        let key = match routes.choose(&address).route {
+            Route::Local { mailbox } => mailbox + address.rsplit_once('@').map_or("", |(_, at)| at),
+            _ => address,
+        };
+        seen.insert(key)
+    });
 }
 
 /// Makes a queue entry of an APDU that another MTA hands over.

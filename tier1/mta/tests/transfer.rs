@@ -236,3 +236,22 @@ fn what_gives_this_mta_nothing_to_do_is_refused() {
     assert!(arrived(&apdu).is_err(), "no recipient is ours");
     assert!(matches!(arrived(b"\x30\x00"), Err(TransferError::Malformed(_))));
 }
+
+#[test]
+fn a_recipient_that_is_named_again_gets_one_copy() {
+    let twice = [
+        "Anna@east.test",
+        "\"anna\"@EAST.test",
+        "anna@east.test",
+        "Bert@west.test",
+        "bert@west.test",
+        "Bert@West.test",
+    ];
+    let entry = submitted("x@y.test", twice.map(|address| recipient(address, None)).to_vec());
+    let addresses: Vec<&str> = entry.recipients.iter().map(|one| one.address.as_str()).collect();
+    // The case of a local part means something to whoever holds the mailbox.
+    assert_eq!(addresses, ["Anna@east.test", "Bert@west.test", "bert@west.test"]);
+    let numbers: Vec<u32> = entry.recipients.iter().map(|one| one.number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!(envelope(&entry).recipients.len(), 3);
+}

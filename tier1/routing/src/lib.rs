@@ -6,4 +6,4 @@
 
 mod table;
 
-pub use table::{Choice, DomainError, Domains, Route, Table};
+pub use table::{Choice, DomainError, Domains, Route, Table, canonical};

@@ -69,8 +69,9 @@ impl Table {
     #[must_use]
     pub fn choose(&self, address: &str) -> Choice {
         let Some((local_part, domain)) = address.rsplit_once('@') else {
-            return self.choose_bare(address);
+            return self.choose_bare(&unquoted(address));
         };
+        let local_part = &unquoted(local_part);
         match self.domains.get(&domain.to_lowercase()) {
             Some(Domains::Local { mailboxes }) => choose_mailbox(local_part, domain, mailboxes),
             Some(Domains::Peer { name }) => Choice {
@@ -97,6 +98,35 @@ impl Table {
             },
         }
     }
+}
+
+/// The address in the form in which two spellings of one mailbox are equal: quotes that mean nothing are left out, and
+/// the domain is in lower case (RFC 5321 4.1.2, 2.4).
+#[must_use]
+pub fn canonical(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((local_part, domain)) => format!("{}@{}", unquoted(local_part), domain.to_lowercase()),
+        None => unquoted(address),
+    }
+}
+
+/// A local part without its quotes (RFC 5321 4.1.2: the quoted and the bare form are the same mailbox).
+fn unquoted(local_part: &str) -> String {
+    let inner = local_part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let Some(inner) = inner.filter(|inner| !inner.is_empty()) else {
+        return local_part.to_owned();
+    };
+    let mut out = String::new();
+    let mut escaped = false;
+    for letter in inner.chars() {
+        if letter == '\\' && !escaped {
+            escaped = true;
+        } else {
+            out.push(letter);
+            escaped = false;
+        }
+    }
+    out
 }
 
 fn choose_mailbox(local_part: &str, domain: &str, mailboxes: &Option<BTreeSet<String>>) -> Choice {
@@ -128,6 +158,18 @@ mod tests {
         table.insert("East.Example", Domains::Local { mailboxes }).unwrap();
         table.insert("west.example", Domains::Peer { name: "WEST".to_owned() }).unwrap();
         table
+    }
+
+    #[test]
+    fn quotes_that_mean_nothing_are_left_out() {
+        let anna = Route::Local { mailbox: "anna".to_owned() };
+        for same in ["\"anna\"@east.example", "\"An\\na\"@East.example"] {
+            assert_eq!(table().choose(same).route, anna, "{same}");
+        }
+        assert_eq!(canonical("\"a b\"@X.test"), "a b@x.test");
+        assert_eq!(canonical("\"a@b\"@X.test"), "a@b@x.test");
+        assert_eq!(canonical("Anna@X.test"), "Anna@x.test");
+        assert_eq!(canonical("\"\"@x.test"), "\"\"@x.test");
     }
 
     #[test]

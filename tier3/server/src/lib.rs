@@ -25,6 +25,7 @@ mod rpc_listener;
 pub mod rpc_tools;
 mod runtime;
 mod settings;
+mod smtp_limits;
 mod smtp_listener;
 mod store_check;
 mod supervise;

@@ -22,6 +22,7 @@ use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::route_table;
+use crate::smtp_limits::Limits;
 
 /// Bind-backs to one peer at the same time. A peer opens one association after the other, so that more than one is a
 /// sign of calls that it gave up; without a limit an authenticated peer could make this server open connections
@@ -43,6 +44,7 @@ pub struct Node {
     pub events: EventLog,
     pub queue: MailQueue,
     pub processing: Arc<Processing>,
+    pub limits: Arc<Limits>,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     ltab: Mutex<Ltab>,
@@ -76,6 +78,7 @@ impl Node {
             events,
             queue,
             processing: Arc::new(processing),
+            limits: Arc::default(),
             histories,
             reflection: ReflectionGuard::new(),
             expected: Mutex::default(),
