@@ -3,7 +3,7 @@
 //! An operation is kept until its answer comes, not its writes: those are made anew for every attempt from the state
 //! at that time, so that a late second attempt never brings back what was removed in between.
 
-use crate::action::{Action, QueueError, Write};
+use crate::action::{Action, Failure, QueueError, Write};
 use crate::config::after;
 use crate::engine::{Entry, Queue, Recipient, Timer};
 use crate::hop::HopIndex;
@@ -60,7 +60,8 @@ impl Queue {
     /// The answer to [`Action::ReportNeeded`]: the report and the removal of the recipients become durable together.
     ///
     /// `None` when no report is wanted or possible: the recipients just end. A report of a report is not taken, nor one
-    /// for recipients that do not wait for it any more, because they were deleted or their success was heard late.
+    /// that names recipients that do not wait for it any more, because they were deleted or their success was heard
+    /// late: another one is then asked for, about the rest.
     ///
     /// # Errors
     /// The report is no valid message; nothing changed and the call may be repeated.
@@ -75,6 +76,15 @@ impl Queue {
             return Ok(());
         };
         let report = report.filter(|_| entry.is_reportable());
+        if report.is_some()
+            && let Some(failures) = still_failed(entry, recipients)
+        {
+            // One of them was heard to be done meanwhile: a report that says otherwise must not go out.
+            if !failures.is_empty() {
+                self.actions.push_back(Action::ReportNeeded { id, failures });
+            }
+            return Ok(());
+        }
         let input = if let Some(report) = &report {
             self.check_new(report)?;
             Input::Report
@@ -397,6 +407,18 @@ impl Entry {
     fn is_empty(&self) -> bool {
         self.recipients.iter().all(|recipient| recipient.state == State::Gone)
     }
+}
+
+/// Those of the named recipients that still wait for their report, if not all of them do.
+fn still_failed(entry: &Entry, named: &[u32]) -> Option<Vec<(u32, Failure)>> {
+    let waiting = entry
+        .recipients
+        .iter()
+        .filter(|recipient| recipient.state == State::Failed && named.contains(&recipient.number));
+    let failures: Vec<(u32, Failure)> = waiting
+        .filter_map(|recipient| Some((recipient.number, recipient.failure.as_deref()?.clone())))
+        .collect();
+    (failures.len() != named.len()).then_some(failures)
 }
 
 fn removal(id: MessageId, numbers: &[u32], whole: bool) -> Vec<Write> {

@@ -60,6 +60,8 @@ pub(crate) struct Recipient {
     /// The hop's `failures_ever` when it joined: later ones count as its attempts too.
     pub(crate) hop_base: u32,
     pub(crate) last_error: Option<String>,
+    /// Why it failed for good, while its report is being made.
+    pub(crate) failure: Option<Box<Failure>>,
 }
 
 /// What a timer is for.
@@ -232,6 +234,7 @@ impl Queue {
                     attempts: recipient.attempts,
                     hop_base: self.hops.at(hop).failures_ever,
                     last_error: recipient.last_error,
+                    failure: None,
                 }
             })
             .collect();

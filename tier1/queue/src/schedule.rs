@@ -342,6 +342,11 @@ impl Queue {
             return;
         };
         if entry.is_reportable() {
+            for (number, failure) in &failures {
+                if let Some(recipient) = entry.recipient_mut(*number) {
+                    recipient.failure = Some(Box::new(failure.clone()));
+                }
+            }
             self.actions.push_back(Action::ReportNeeded { id, failures });
             return;
         }

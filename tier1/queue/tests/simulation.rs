@@ -38,6 +38,7 @@ fn every_recipient_is_done_or_reported_or_still_there() {
         "{totals:?}"
     );
     assert!(totals.used_up > 50 && totals.set_aside > 100, "{totals:?}");
+    assert!(totals.astray > 1000, "{totals:?}");
 }
 
 /// A number from the environment: `BINDBACK_SEED` repeats one run, `BINDBACK_RUNS` makes more than usual.
@@ -65,6 +66,7 @@ struct Totals {
     repeated: u64,
     used_up: u64,
     set_aside: u64,
+    astray: u64,
 }
 
 impl Totals {
@@ -76,6 +78,7 @@ impl Totals {
         self.repeated += run.repeated;
         self.used_up += run.used_up;
         self.set_aside += run.set_aside;
+        self.astray += run.astray;
     }
 }
 
@@ -110,6 +113,9 @@ struct Run {
     aside: BTreeSet<MessageId>,
     used_up: u64,
     set_aside: u64,
+    /// Answers of associations that were given up, on their way.
+    late: Vec<(MessageId, Vec<(u32, Outcome)>)>,
+    astray: u64,
 }
 
 impl Run {
@@ -140,6 +146,8 @@ impl Run {
             aside: BTreeSet::new(),
             used_up: 0,
             set_aside: 0,
+            late: Vec::new(),
+            astray: 0,
         }
     }
 
@@ -399,6 +407,10 @@ impl Run {
             return;
         };
         let (_, work) = self.flying.swap_remove(at);
+        if !always_done && self.draw(8) == 0 {
+            self.answer_astray(work);
+            return;
+        }
         let mut results = Vec::new();
         for number in work.recipients {
             let outcome = match self.draw(10) {
@@ -415,9 +427,46 @@ impl Run {
         self.queue.complete(work.id, results, self.now);
     }
 
+    /// The peer took a message, and its answer is lost, comes late, or comes twice.
+    fn answer_astray(&mut self, work: Work) {
+        let done: Vec<(u32, Outcome)> =
+            work.recipients.iter().map(|number| (*number, Outcome::Done)).collect();
+        let keys: Vec<Key> = work.recipients.iter().map(|number| (work.id, *number)).collect();
+        self.done.extend(keys.iter().copied());
+        self.astray += 1;
+        match self.draw(3) {
+            // Lost with the association: it goes out again, and the peer knows it by its identifier.
+            0 => {
+                self.tainted.extend(keys);
+                self.queue.work_lost(&work, "cut before the answer", self.now);
+            }
+            // Late: the association was given up, and the answer comes after all.
+            1 => {
+                self.tainted.extend(keys);
+                self.queue.work_lost(&work, "cut before the answer", self.now);
+                self.late.push((work.id, done));
+            }
+            // Twice.
+            _ => {
+                self.queue.complete(work.id, done.clone(), self.now);
+                self.queue.complete(work.id, done, self.now);
+            }
+        }
+    }
+
+    /// An answer of an association that was given up arrives.
+    fn hear_late(&mut self) {
+        if let Some(at) = self.pick(self.late.len()) {
+            let (id, done) = self.late.swap_remove(at);
+            // It may be going out again at this moment; what comes of that counts no more.
+            self.queue.complete(id, done, self.now);
+        }
+    }
+
     fn trouble(&mut self) {
         let hop = self.any_hop();
-        match self.draw(11) {
+        match self.draw(13) {
+            11 | 12 => self.hear_late(),
             8 => self.lose_work(),
             9 => self.crash_on_work(),
             10 => {
@@ -503,6 +552,7 @@ impl Run {
             }
         }
         self.flying.clear();
+        self.late.clear();
         self.warned.clear();
         self.aside.clear();
         self.reports_needed.clear();
