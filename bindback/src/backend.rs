@@ -8,6 +8,7 @@ use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, MessageQuery, MessageRow,
     QueueRow, Reloaded, RouteAnswer, RouteQuery, RouteTable,
 };
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Client, ClientError, Operations};
 use anyhow::Context as _;
 use config::Config;
@@ -86,6 +87,7 @@ operations! {
     queues() -> Vec<QueueRow>;
     messages(query: MessageQuery) -> Vec<MessageRow>;
     delete(id: String) -> ();
+    queue_order(order: QueueOrder) -> QueueAnswer;
     events(query: EventQuery) -> Vec<Event>;
     route(query: RouteQuery) -> RouteAnswer;
     route_table() -> RouteTable;

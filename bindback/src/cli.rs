@@ -43,6 +43,12 @@ enum Command {
     Send(commands::send::Arguments),
     /// Show and change what waits
     Queue(commands::queue::Arguments),
+    /// Show what became of a message
+    Track(commands::track::Arguments),
+    /// Check the store of a server that does not run, and repair it
+    Check(commands::check::Arguments),
+    /// Copy the store of a server
+    Store(commands::store::Arguments),
     /// Show the locality table: one row for each RPC association
     #[command(after_help = "Example:\n  bindback ltab -c east.toml")]
     Ltab,
@@ -116,6 +122,9 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Serve => commands::serve::run(&setting).await,
             Command::Send(arguments) => commands::send::run(arguments, &setting).await,
             Command::Queue(arguments) => commands::queue::run(arguments, &setting).await,
+            Command::Track(arguments) => commands::track::run(arguments, &setting).await,
+            Command::Check(arguments) => commands::check::run(&arguments, &setting),
+            Command::Store(arguments) => commands::store::run(arguments, &setting).await,
             Command::Ltab => commands::ltab::run(&setting).await,
             Command::Route(arguments) => commands::route::run(arguments, &setting).await,
             Command::Events(arguments) => commands::events::run(arguments, &setting).await,
@@ -170,6 +179,14 @@ mod tests {
             "serve -c /srv/east.toml",
             "events --id 9297 -c /srv/east.toml",
             "queue retry --all --json",
+            "queue hold WEST",
+            "queue release WEST",
+            "queue release 19a0c4f2b8e00001",
+            "queue export /tmp/queue",
+            "store backup /tmp/store",
+            "track anna@east.test --since 2h --json",
+            "track --export /tmp/track.jsonl",
+            "check --repair --report check.json --json",
             "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
             "doctor -v --json",
             "x400 decode exchange.pcapng --json --passwords",
@@ -199,6 +216,10 @@ mod tests {
             "route",
             "route x@far.test --table",
             "route --table --size 1",
+            "queue hold",
+            "track",
+            "track a --export b",
+            "store backup",
             "demo --carrier pigeon",
             "doctor --explain no-such-cause",
             "doctor --case a.json --list-checks",

@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub mod account;
+pub mod check;
 pub mod demo;
 pub mod directory;
 pub mod doctor;
@@ -15,4 +16,6 @@ pub mod route;
 pub mod rpc;
 pub mod send;
 pub mod serve;
+pub mod store;
+pub mod track;
 pub mod x400;

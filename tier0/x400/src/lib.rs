@@ -10,6 +10,7 @@ mod address_text;
 mod bind;
 mod codec;
 mod content_type;
+mod delivery_time;
 pub mod describe;
 mod domain;
 
@@ -28,6 +29,7 @@ pub use address_text::AddressError;
 pub use bind::{Credentials, MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity, Secret};
 pub use codec::Raw;
 pub use content_type::{ContentType, Priority};
+pub use delivery_time::latest_delivery_time;
 pub use domain::{GlobalDomainIdentifier, MtsIdentifier};
 pub use extensions::{Criticality, ExtensionField, ExtensionKind, standard};
 pub use message::{MessageTransferEnvelope, PerRecipientFields, PerRecipientIndicators};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mixer::{
     Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient,
 };
-use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority};
+use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority, Wishes};
 use routing::{Request, Route, Router};
 use wire::DecodeError;
 use x400::{
@@ -52,6 +52,8 @@ pub fn from_submission(
     submission: Submission<'_>,
     life: impl FnOnce(Priority) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
+    let mut submission = submission;
+    drop_repeated(&mut submission);
     let mail = &submission.content[submission.added..];
     let priority = mixer::priority_from_header(mail);
     let mut envelope = mixer::build_message(&NewMail {
@@ -85,12 +87,30 @@ pub fn from_submission(
         priority,
         submitted: submission.submitted,
         expires: life(priority),
+        wishes: wishes_of_mail(mail),
         size: octets(&submission.content),
         recipients: recipients.collect(),
         envelope: envelope.encode(),
         content: Arc::from(submission.content),
         seen: Vec::new(),
     })
+}
+
+/// A recipient that is named again is the same recipient, and gets one copy (RFC 5321 4.1.1.3: what is done with
+/// repeated recipients is left to the server).
+fn drop_repeated(submission: &mut Submission<'_>) {
+    let mut seen = std::collections::BTreeSet::new();
+    let routes = submission.routes;
+    submission.recipients.retain(|recipient| {
+        let address = routing::canonical(&recipient.address);
+        // Only who holds a mailbox knows that the case of its name means nothing.
+        let request = Request { address: &address, ..Request::default() };
+        let key = match routes.choose(&request).route {
+            Route::Local { mailbox } => mailbox + address.rsplit_once('@').map_or("", |(_, at)| at),
+            _ => address,
+        };
+        seen.insert(key)
+    });
 }
 
 /// Makes a queue entry of an APDU that another MTA hands over.
@@ -163,6 +183,7 @@ fn from_message(
         priority,
         submitted,
         expires: life(priority, submitted),
+        wishes: wishes(&envelope),
         size: octets(&content),
         recipients,
         envelope: envelope.encode(),
@@ -220,6 +241,7 @@ pub fn report_entry(
         priority: Priority::Urgent,
         submitted: now,
         expires: life(Priority::Urgent, now),
+        wishes: Wishes::default(),
         size: octets(&envelope),
         recipients: vec![recipient],
         envelope,
@@ -305,6 +327,27 @@ fn wants_report(recipients: &[PerRecipientFields], number: u32) -> bool {
         let indicators = fields.indicators;
         indicators.originator_report || indicators.originator_non_delivery_report
     })
+}
+
+/// The same, by the header fields that RFC 2156 2.3.1.2 has for it.
+fn wishes_of_mail(mail: &[u8]) -> Wishes {
+    let time = |field| {
+        let value = mixer::header_value(mail, field)?;
+        Some(jiff::fmt::rfc2822::parse(&value).ok()?.timestamp())
+    };
+    Wishes {
+        deferred_until: time("Deferred-Delivery"),
+        latest_delivery: time("Latest-Delivery-Time"),
+    }
+}
+
+/// What the originator asked of the time of delivery. An MTA that has let a deferred message go leaves the field as it
+/// is: by then the time is past, and nothing waits.
+fn wishes(envelope: &MessageTransferEnvelope) -> Wishes {
+    Wishes {
+        deferred_until: envelope.deferred_delivery,
+        latest_delivery: x400::latest_delivery_time(&envelope.extensions),
+    }
 }
 
 fn queue_priority(priority: x400::Priority) -> Priority {

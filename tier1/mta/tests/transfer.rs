@@ -214,7 +214,7 @@ fn failure() -> Failure {
         reason: ReasonCode::UNABLE_TO_TRANSFER.0,
         diagnostic: Some(DiagnosticCode::MAXIMUM_TIME_EXPIRED.0),
         error: "EAST denied access".to_owned(),
-        expired: true,
+        ended: Some(queue::Clock::Life),
     }
 }
 
@@ -267,7 +267,10 @@ fn one_report_tells_of_all_that_failed_and_goes_home() {
     let told = mixer::report_recipients(&read).unwrap();
     let addresses: Vec<_> = told.iter().map(|r| r.address.as_str()).collect();
     assert_eq!(addresses, ["bert@west.test", "dora@west.test"]);
-    assert_eq!(told[0].supplementary.as_deref(), Some("EAST denied access"));
+    assert_eq!(
+        told[0].supplementary.as_deref(),
+        Some("the life of the message ended before it could be delivered, EAST denied access")
+    );
 }
 
 #[test]
@@ -299,4 +302,23 @@ fn what_gives_this_mta_nothing_to_do_is_refused() {
     let apdu = to_west(&here, &[]);
     assert!(arrived(&apdu).is_err(), "no recipient is ours");
     assert!(matches!(arrived(b"\x30\x00"), Err(TransferError::Malformed(_))));
+}
+
+#[test]
+fn a_recipient_that_is_named_again_gets_one_copy() {
+    let twice = [
+        "Anna@east.test",
+        "\"anna\"@EAST.test",
+        "anna@east.test",
+        "Bert@west.test",
+        "bert@west.test",
+        "Bert@West.test",
+    ];
+    let entry = submitted("x@y.test", twice.map(|address| recipient(address, None)).to_vec());
+    let addresses: Vec<&str> = entry.recipients.iter().map(|one| one.address.as_str()).collect();
+    // The case of a local part means something to whoever holds the mailbox.
+    assert_eq!(addresses, ["Anna@east.test", "Bert@west.test", "bert@west.test"]);
+    let numbers: Vec<u32> = entry.recipients.iter().map(|one| one.number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!(envelope(&entry).recipients.len(), 3);
 }

@@ -3,7 +3,7 @@
 use crate::engine::{Entry, Queue, Recipient};
 use crate::message::{Kind, Priority};
 use crate::name::{MessageId, NextHop};
-use crate::state::State;
+use crate::state::{Phase, State};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -217,8 +217,7 @@ impl Queue {
 impl Entry {
     /// Whether its acceptance is durable.
     pub(crate) fn is_accepted(&self) -> bool {
-        let committing = |recipient: &Recipient| recipient.state == State::Committing;
-        !self.recipients.iter().any(committing)
+        !matches!(self.phase, Phase::Arriving | Phase::Gone)
     }
 
     fn concerns(&self, address: &str) -> bool {

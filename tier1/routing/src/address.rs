@@ -29,7 +29,7 @@ impl fmt::Display for AddressType {
 /// An address, taken apart; everything compares without case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// The domain is in lower case; it is missing in a bare `postmaster`.
+    /// The domain is in lower case; it is missing in a bare `postmaster`. The local part has no quotes.
     Smtp { local_part: String, domain: Option<String> },
     /// Attributes in lower case, in the order of the text: the same name may come twice (`ou`).
     X400 { attributes: Vec<(String, String)> },
@@ -49,10 +49,10 @@ impl Address {
         }
         match text.rsplit_once('@') {
             Some((local_part, domain)) => Self::Smtp {
-                local_part: local_part.to_owned(),
+                local_part: unquoted(local_part),
                 domain: Some(domain.trim_end_matches('.').to_lowercase()),
             },
-            None => Self::Smtp { local_part: text.to_owned(), domain: None },
+            None => Self::Smtp { local_part: unquoted(text), domain: None },
         }
     }
 
@@ -74,6 +74,35 @@ impl Address {
             Self::X400 { .. } | Self::Dn { .. } => None,
         }
     }
+}
+
+/// The address in the form in which two spellings of one mailbox are equal: quotes that mean nothing are left out, and
+/// the domain is in lower case (RFC 5321 4.1.2, 2.4).
+#[must_use]
+pub fn canonical(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((local_part, domain)) => format!("{}@{}", unquoted(local_part), domain.to_lowercase()),
+        None => unquoted(address),
+    }
+}
+
+/// A local part without its quotes (RFC 5321 4.1.2: the quoted and the bare form are the same mailbox).
+fn unquoted(local_part: &str) -> String {
+    let inner = local_part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let Some(inner) = inner.filter(|inner| !inner.is_empty()) else {
+        return local_part.to_owned();
+    };
+    let mut out = String::new();
+    let mut escaped = false;
+    for letter in inner.chars() {
+        if letter == '\\' && !escaped {
+            escaped = true;
+        } else {
+            out.push(letter);
+            escaped = false;
+        }
+    }
+    out
 }
 
 /// The attributes of an O/R address written with semicolons or, as in RFC 2156 4.1, with slashes: the one with a country is
@@ -115,6 +144,18 @@ pub(crate) fn components(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quotes_that_mean_nothing_are_left_out() {
+        for same in ["anna@east.example", "\"anna\"@east.example", "\"an\\na\"@East.example"] {
+            let Address::Smtp { local_part, .. } = Address::parse(same) else { panic!("{same}") };
+            assert_eq!(local_part, "anna", "{same}");
+        }
+        assert_eq!(canonical("\"a b\"@X.test"), "a b@x.test");
+        assert_eq!(canonical("\"a@b\"@X.test"), "a@b@x.test");
+        assert_eq!(canonical("Anna@X.test"), "Anna@x.test");
+        assert_eq!(canonical("\"\"@x.test"), "\"\"@x.test");
+    }
 
     #[test]
     fn each_type_is_told_by_its_form() {

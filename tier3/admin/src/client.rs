@@ -28,10 +28,13 @@ use crate::api::{
 use crate::envelope::{Shape, WrongSchema, opened};
 use crate::operations::OperationError;
 use crate::parameters::with_query;
+use crate::queue_api::{QueueAnswer, QueueOrder};
 use crate::reply::Refusal;
 
 /// A little longer than a server works on a request, so that its own words about it arrive.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(75);
+/// The same for a copy of a whole store.
+const COPY_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Octets of an answer: some hundred thousand events.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
 /// Octets of one line of a followed stream: one event.
@@ -145,6 +148,12 @@ impl Client {
 
     pub async fn delete(&self, id: String) -> Result<(), ClientError> {
         self.post::<Deleted>("/v1/queue/delete", &MessageNamed { id }).await.map(drop)
+    }
+
+    pub async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, ClientError> {
+        // A copy takes as long as the disk takes.
+        let patient = Self { patience: self.patience.max(COPY_TIMEOUT), ..self.clone() };
+        patient.post("/v1/queue/order", &order).await
     }
 
     pub async fn ltab(&self) -> Result<Vec<LtabEntry>, ClientError> {

@@ -12,6 +12,7 @@ use crate::api::{
     MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
     RouteTable, SendOrder,
 };
+use crate::queue_api::{QueueAnswer, QueueOrder};
 
 /// Why an operation was not done. The text is for a person: what, why, and the way out; it never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -53,6 +54,12 @@ pub trait Operations: Send + Sync + 'static {
 
     /// Takes a message out of the queue without a report; returns when that is on disk.
     fn delete(&self, id: String) -> impl Future<Output = Result<(), OperationError>> + Send;
+
+    /// Holds, tracks and copies.
+    fn queue_order(
+        &self,
+        order: QueueOrder,
+    ) -> impl Future<Output = Result<QueueAnswer, OperationError>> + Send;
 
     /// The locality table.
     fn ltab(&self) -> impl Future<Output = Result<Vec<LtabEntry>, OperationError>> + Send;

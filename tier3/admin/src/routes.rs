@@ -20,6 +20,7 @@ use crate::api::{
 use crate::follow;
 use crate::operations::{OperationError, Operations};
 use crate::parameters::{body, order, query};
+use crate::queue_api::QueueOrder;
 use crate::reply::{PROMETHEUS, refuse, refuse_with, reply, response};
 
 /// Octets of a message that is sent over the socket; it is held in memory once. The server's own limit is lower as a rule.
@@ -48,6 +49,7 @@ pub(crate) fn all<O: Operations>(shared: Shared<O>) -> Router {
         .route("/v1/messages", get(messages::<O>))
         .route("/v1/queue/retry", post(retry::<O>))
         .route("/v1/queue/delete", post(delete::<O>))
+        .route("/v1/queue/order", post(queue_order::<O>))
         .route("/v1/ltab", get(ltab::<O>))
         .route("/v1/events", get(events_or_follow::<O>))
         .route("/v1/accounts", get(accounts::<O>))
@@ -94,6 +96,11 @@ async fn retry<O: Operations>(State(shared): State<Shared<O>>, request: Body) ->
 async fn delete<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
     let MessageNamed { id } = order(request).await?;
     Ok(reply(shared.operations.delete(id.clone()).await.map(|()| Deleted { id })))
+}
+
+async fn queue_order<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
+    let asked: QueueOrder = order(request).await?;
+    Ok(reply(shared.operations.queue_order(asked).await))
 }
 
 pub(crate) async fn ltab<O: Operations>(State(shared): State<Shared<O>>) -> Response {

@@ -121,6 +121,8 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
         relay: table.value("relay")?.networks()?,
         max_message_size: table.value("max_message_size")?.integer()?,
         max_recipients: table.value("max_recipients")?.integer()?,
+        max_per_address: table.value("max_per_address")?.integer()?,
+        memory_mib: table.value("memory_mib")?.integer()?,
     })
 }
 
@@ -218,11 +220,17 @@ fn queue(table: &TableReader<'_>) -> Checked<Queue> {
         life_urgent: table.value("life_urgent_s")?.seconds()?,
         life_normal: table.value("life_normal_s")?.seconds()?,
         life_non_urgent: table.value("life_non_urgent_s")?.seconds()?,
+        classic: table.value("profile")?.is_word("classic", &["growth"])?,
+        warn_after: table.value("warn_after_s")?.seconds()?,
+        max_messages: table.value("max_messages")?.integer()?,
+        disk_reserve_mib: table.value("disk_reserve_mib")?.integer()?,
     })
 }
 
 fn association(table: &TableReader<'_>) -> Checked<Association> {
     Ok(Association {
+        limit: table.value("limit")?.integer()?,
+        threshold: table.value("threshold")?.integer()?,
         checkpoint_kib: table.value("checkpoint_kib")?.integer()?,
         window: table.value("window")?.integer()?,
         idle: table.value("idle_s")?.seconds()?,

@@ -97,6 +97,9 @@ pub struct Smtp {
     /// In octets.
     pub max_message_size: u64,
     pub max_recipients: usize,
+    pub max_per_address: usize,
+    /// In mebibytes.
+    pub memory_mib: usize,
 }
 
 /// `[mail]`: the mailboxes that live here.
@@ -243,11 +246,22 @@ pub struct Queue {
     pub life_urgent: Duration,
     pub life_normal: Duration,
     pub life_non_urgent: Duration,
+    /// Fixed waits, as the original has them, in place of growing ones.
+    pub classic: bool,
+    /// Zero means never.
+    pub warn_after: Duration,
+    pub max_messages: usize,
+    /// In mebibytes.
+    pub disk_reserve_mib: u64,
 }
 
 /// `[association]`: what is offered to RTSE, and when an idle association is released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Association {
+    /// Most of them to one peer.
+    pub limit: u32,
+    /// Messages that are worth a further one.
+    pub threshold: u32,
     /// In kibibytes; 0 means no checkpoints (X.228).
     pub checkpoint_kib: u32,
     pub window: u32,

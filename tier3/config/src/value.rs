@@ -270,6 +270,16 @@ impl Found<'_> {
         }
     }
 
+    /// Whether it is this word; one of `others` is the only other thing that it may be.
+    pub(crate) fn is_word(&self, word: &str, others: &[&str]) -> Checked<bool> {
+        let text = self.string(&self.value)?;
+        match text {
+            _ if text == word => Ok(true),
+            _ if others.contains(&text) => Ok(false),
+            _ => Err(self.bad_text(self.at, text, "is none of the words that it may be")),
+        }
+    }
+
     fn domain_in(&self, value: &Value) -> Checked<String> {
         let text = self.string(value)?;
         match names::domain_problem(text) {

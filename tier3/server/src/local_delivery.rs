@@ -13,6 +13,7 @@ use x400::MessageTransferEnvelope;
 
 use crate::blocking::blocking;
 use crate::node::Node;
+use crate::processing::process;
 use crate::{notification, reporting, settings};
 
 /// Pause after a delivery that failed for a reason that may pass, such as a full disk.
@@ -78,11 +79,14 @@ async fn deliver(
     };
     let read = {
         let (node, work, kind) = (Arc::clone(node), work.clone(), record.head.kind);
-        blocking(move || parcel(&node, &work, kind)).await
+        let id = work.id;
+        process(&Arc::clone(&node), id, "reading", move || parcel(&node, &work, kind)).await
     };
     let parcel = match read {
-        Ok(parcel) => parcel,
-        Err(error) => return all(Outcome::Retry { error }),
+        Ok(Ok(parcel)) => parcel,
+        // It went back to the backlog, or was set aside.
+        Err(_) => return Delivered::default(),
+        Ok(Err(error)) => return all(Outcome::Retry { error }),
     };
     let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {

@@ -20,7 +20,9 @@ use crate::event_log::EventLog;
 use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
+use crate::processing::Processing;
 use crate::route_table;
+use crate::smtp_limits::Limits;
 
 /// Bind-backs to one peer at the same time. A peer opens one association after the other, so that more than one is a
 /// sign of calls that it gave up; without a limit an authenticated peer could make this server open connections
@@ -46,6 +48,8 @@ pub struct Node {
     pub accounts: AccountTable,
     pub events: EventLog,
     pub queue: MailQueue,
+    pub processing: Arc<Processing>,
+    pub limits: Arc<Limits>,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     ltab: Mutex<Ltab>,
@@ -68,6 +72,7 @@ impl Node {
         events: EventLog,
         queue: MailQueue,
         histories: PeerHistories,
+        processing: Processing,
     ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
         Ok(Self {
@@ -79,6 +84,8 @@ impl Node {
             accounts,
             events,
             queue,
+            processing: Arc::new(processing),
+            limits: Arc::default(),
             histories,
             reflection: ReflectionGuard::new(),
             expected: Mutex::default(),
@@ -116,6 +123,8 @@ impl Node {
         self.queue.set_config(crate::settings::queue_config(&config));
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        // What waits goes where the new routes send it, at once.
+        crate::supervise::follow_routes(self);
         Ok(())
     }
 

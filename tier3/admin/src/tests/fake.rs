@@ -13,6 +13,7 @@ use crate::api::{
     RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use crate::operations::{OperationError, Operations};
+use crate::queue_api::{QueueAnswer, QueueOrder};
 
 pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -116,6 +117,11 @@ impl Operations for Fake {
 
     async fn route_table(&self) -> Result<RouteTable, OperationError> {
         Ok(RouteTable::default())
+    }
+
+    async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+        self.note(format!("{order:?}"));
+        Ok(QueueAnswer { done: Some("done".to_owned()), ..QueueAnswer::default() })
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

@@ -8,6 +8,7 @@ use admin::api::{
     MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
     RouteTable, SendOrder,
 };
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
@@ -15,7 +16,7 @@ use event::Event;
 use store::{Store, StoreError};
 use tokio::sync::broadcast;
 
-use super::shared;
+use super::{orders, shared};
 use crate::account_table::AccountTable;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
@@ -90,6 +91,10 @@ impl Operations for Offline {
 
     async fn route_table(&self) -> Result<RouteTable, OperationError> {
         Ok(super::route::table(&self.table()?))
+    }
+
+    async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+        orders::follow(&self.queue, order)
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

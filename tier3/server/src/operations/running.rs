@@ -7,6 +7,7 @@ use admin::api::{
     MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
     RouteQuery, RouteTable, SendOrder,
 };
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Exporter, OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
@@ -19,7 +20,7 @@ use probe::{Road, check_road};
 use routing::{Choice, Route};
 use tokio::sync::broadcast;
 
-use super::shared;
+use super::{orders, shared};
 use crate::account_table::AccountTable;
 use crate::blocking::blocking;
 use crate::node::Node;
@@ -82,6 +83,11 @@ impl Operations for Running {
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         shared::delete(&self.node.queue, &id)
+    }
+
+    async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+        let queue = self.node.queue.clone();
+        blocking(move || orders::follow(&queue, order)).await
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

@@ -209,7 +209,7 @@ fn account_error(error: AccountError) -> OperationError {
     }
 }
 
-fn message_id(text: &str) -> Result<MessageId, OperationError> {
+pub(super) fn message_id(text: &str) -> Result<MessageId, OperationError> {
     text.parse().map_err(|_| {
         let text = format!("{text:?} is no message number; `bindback queue show` lists them");
         OperationError::Invalid(text)
@@ -227,7 +227,7 @@ pub fn hop_name(hop: &NextHop) -> String {
 }
 
 /// The next hop that an operator means: one that the queue knows, else a peer of that name.
-fn next_hop(queue: &MailQueue, text: &str) -> NextHop {
+pub(super) fn next_hop(queue: &MailQueue, text: &str) -> NextHop {
     let mut known = queue.view(|queue, now| queue.hops(now)).into_iter().map(|hop| hop.next_hop);
     known
         .find(|hop| hop_name(hop).eq_ignore_ascii_case(text))
@@ -239,7 +239,7 @@ fn not_queued(id: &str) -> OperationError {
 }
 
 /// A unit variant as serde spells it.
-fn word(value: &impl serde::Serialize) -> String {
+pub(super) fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
