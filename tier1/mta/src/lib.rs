@@ -18,11 +18,12 @@ mod transfer_out;
 
 pub use association::{
     Association, AssociationError, AssociationNames, BindRequest, Call, Output, Refusal,
-    RefusalProvider, Selectors, Terms,
+    RefusalProvider, Selectors, Terms, TransferProtocol,
 };
 pub use credentials::{Expected, Mismatch, Presented};
 pub use disposition::{Disposition, dispose};
 pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
+pub use osi::{SessionIdentifier, Unfinished};
 pub use pieces::{Joiner, PieceError, Splitter};
 pub use report::{delivery, non_delivery};
 pub use rfc1006::{
