@@ -3,6 +3,7 @@
 mod capture;
 mod json;
 mod packet;
+mod password;
 mod stream;
 mod tree;
 
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use x400::describe::{Described, Fault, describe};
 
+use crate::cli::Setting;
 use crate::failure::{Found, Unreadable, Usage};
 use crate::output::Output;
 
@@ -37,6 +39,11 @@ enum Action {
         #[arg(long)]
         passwords: bool,
     },
+    /// Put another password into the file that a connector names
+    #[command(
+        after_help = "Examples:\n  bindback x400 set-password WEST --remote --password-file west.password\n  bindback x400 set-password WEST --local\n\n--remote is the password that the other MTA must present here, --local the one that this MTA presents there. Passwords are read at every bind: a running server tries at once."
+    )]
+    SetPassword(password::Arguments),
 }
 
 /// What a file holds.
@@ -60,9 +67,15 @@ struct Connection {
     to: String,
 }
 
-pub fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
-    let Action::Decode { file, passwords } = arguments.action;
-    let octets = read(&file)?;
+pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    match arguments.action {
+        Action::Decode { file, passwords } => run_decode(&file, passwords, setting.output),
+        Action::SetPassword(arguments) => password::run(arguments, setting).await,
+    }
+}
+
+fn run_decode(file: &Path, passwords: bool, output: &Output) -> anyhow::Result<Found> {
+    let octets = read(file)?;
     let decoded = decode(&octets);
     if output.is_json() {
         output.object(&json::Answer::new(&decoded, passwords))?;

@@ -258,3 +258,100 @@ async fn nobody_listens_and_a_connector_that_is_never_open() {
     let here = east.events_until(289).await;
     assert_eq!((here[0].id, here[0].code()), (9215, Some(10_061)));
 }
+
+/// Every mode and dialogue over sockets; both sides send, two-way alternate on one association.
+#[tokio::test]
+async fn all_modes_over_sockets() {
+    for mode in ["normal", "x410", "1984"] {
+        for dialogue in ["monologue", "two-way-alternate"] {
+            let (mode, word) = (format!("\"{mode}\""), format!("\"{dialogue}\""));
+            let more: &[(&'static str, &str)] =
+                &[("mode", &mode), ("dialogue", &word), ("checkpoint_kib", "1"), ("window", "3")];
+            let (east, west) = pair(more, more).await;
+            let body = vec![b'y'; 20_000];
+            east.submit("anna@west.demo.test", &body).await;
+            east.submit("anna@west.demo.test", b"second\r\n").await;
+            west.submit("anna@east.demo.test", b"back\r\n").await;
+            east.call("WEST");
+            let mails = west.inbox(2).await;
+            assert!(mails.iter().any(|mail| mail.ends_with(&body)), "{mode} {dialogue}");
+            if dialogue == "two-way-alternate" {
+                // WEST never calls: its mail comes back on the association of EAST.
+                let mails = east.inbox(1).await;
+                assert!(mails[0].ends_with(b"back\r\n"));
+                let rows: Vec<_> = west.node.x400_table().rows().map(|row| row.direction).collect();
+                assert_eq!(rows, [mta::Direction::In]);
+            }
+            east.node.stop();
+            west.node.stop();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dialogue_that_the_connector_does_not_have_is_refused() {
+    let (mut east, mut west) = pair(&[("dialogue", "\"two-way-alternate\"")], &[]).await;
+    east.call("WEST");
+    let there = west.events_until(1293).await;
+    assert_eq!(there[0].id, 55);
+    let here = east.events_until(289).await;
+    assert_eq!((here[0].id, here[0].number("reason")), (1290, Some(3)));
+}
+
+/// A relay that can be cut after so many octets.
+async fn relay(to: u16, cut_after: usize) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        let mut cut_after = Some(cut_after);
+        while let Ok((mut from, _)) = listener.accept().await {
+            let Ok(mut there) = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await
+            else {
+                continue;
+            };
+            let mut left = cut_after.take().unwrap_or(usize::MAX);
+            let (mut out, mut back) = (vec![0; 4096], vec![0; 4096]);
+            loop {
+                tokio::select! {
+                    read = from.read(&mut out) => match read {
+                        Ok(count) if count > 0 && count <= left => {
+                            left -= count;
+                            if there.write_all(&out[..count]).await.is_err() { break }
+                        }
+                        _ => break,
+                    },
+                    read = there.read(&mut back) => match read {
+                        Ok(count) if count > 0 => {
+                            if from.write_all(&back[..count]).await.is_err() { break }
+                        }
+                        _ => break,
+                    },
+                }
+            }
+        }
+    });
+    port
+}
+
+/// A large transfer is cut in the middle: it goes on from its last checkpoint on a new connection.
+#[tokio::test]
+async fn a_cut_transfer_goes_on_from_its_last_checkpoint() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let through = relay(west_port, 400_000).await;
+    let more: &[(&'static str, &str)] = &[("checkpoint_kib", "30"), ("window", "3")];
+    let east = Mta::start("EAST", "WEST", for_east, through, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, more);
+    let body = vec![b'z'; 1_000_000];
+    east.submit("anna@west.demo.test", &body).await;
+    east.call("WEST");
+    let mails = west.inbox(1).await;
+    assert!(mails[0].ends_with(&body));
+    until(|| east.node.queue.view(|queue, _| queue.is_empty()).then_some(())).await;
+    // One association broke and one went on; the second carried the message.
+    let rows: Vec<_> = west.node.x400_table().rows().cloned().collect();
+    assert_eq!(rows.iter().map(|row| row.messages).sum::<u64>(), 1, "{rows:?}");
+    assert_eq!(west.inbox(1).await.len(), 1);
+    let attempts: Vec<_> = east.node.x400_table().rows().cloned().collect();
+    assert_eq!(attempts.len(), 1, "the row of the broken one is used again: {attempts:?}");
+}
