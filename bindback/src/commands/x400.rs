@@ -4,6 +4,7 @@ mod capture;
 mod json;
 mod packet;
 mod password;
+mod probe;
 mod stream;
 mod tree;
 
@@ -39,6 +40,11 @@ enum Action {
         #[arg(long)]
         passwords: bool,
     },
+    /// Connect to an X.400 MTA, offer it each mode and tell what it says
+    #[command(
+        after_help = "Examples:\n  bindback x400 probe mta.west.test\n  bindback x400 probe 192.0.2.7:1102 --name EAST --password-file east.password --tsel MTA\n\nNothing is sent: every association that is opened is released at once. Without --name the bind presents the name PROBE and no password, which most MTAs refuse; that they do says which layers answer. Exit status: 0 a mode was accepted, 1 none was."
+    )]
+    Probe(probe::Arguments),
     /// Put another password into the file that a connector names
     #[command(
         after_help = "Examples:\n  bindback x400 set-password WEST --remote --password-file west.password\n  bindback x400 set-password WEST --local\n\n--remote is the password that the other MTA must present here, --local the one that this MTA presents there. Passwords are read at every bind: a running server tries at once."
@@ -70,6 +76,7 @@ struct Connection {
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
     match arguments.action {
         Action::Decode { file, passwords } => run_decode(&file, passwords, setting.output),
+        Action::Probe(arguments) => probe::run(arguments, setting.output).await,
         Action::SetPassword(arguments) => password::run(arguments, setting).await,
     }
 }

@@ -12,8 +12,10 @@ mod codec;
 mod content_type;
 pub mod describe;
 mod domain;
+mod downgrade;
 
 mod extensions;
+mod histories;
 mod message;
 mod mts;
 mod or_address;
@@ -29,10 +31,16 @@ pub use bind::{Credentials, MtaBindArgument, MtaBindError, MtaBindResult, MtaIde
 pub use codec::Raw;
 pub use content_type::{ContentType, Priority};
 pub use domain::{GlobalDomainIdentifier, MtsIdentifier};
+pub use downgrade::DowngradeError;
 pub use extensions::{Criticality, ExtensionField, ExtensionKind, standard};
+pub use histories::{
+    DlExpansion, Redirection, dl_expansion_history, latest_delivery_time, redirection_history,
+};
 pub use message::{MessageTransferEnvelope, PerRecipientFields, PerRecipientIndicators};
 pub use mts::{Message, MtsApdu, decode_message_parts, encode_message};
-pub use or_address::{DomainDefinedAttribute, ExtensionAttribute, OrAddress, OrName, PersonalName};
+pub use or_address::{
+    AddressForm, DomainDefinedAttribute, ExtensionAttribute, OrAddress, OrName, PersonalName,
+};
 pub use probe::Probe;
 pub use report::{
     DeliveryOutcome, PerRecipientReportFields, Report, ReportContent, ReportTransferEnvelope,

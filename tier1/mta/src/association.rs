@@ -217,6 +217,8 @@ pub struct Association {
     splitter: Splitter,
     joiner: Joiner,
     outputs: std::collections::VecDeque<Output>,
+    /// The name in the answer to this side's bind.
+    remote_name: Option<String>,
 }
 
 fn syntaxes() -> Abstract {
@@ -328,6 +330,7 @@ impl Association {
             protocol: TransferProtocol::MtsTransfer,
             splitter: Splitter::new(max_piece),
             joiner: Joiner::default(),
+            remote_name: None,
             outputs: std::collections::VecDeque::new(),
         }
     }
@@ -406,6 +409,20 @@ impl Association {
     /// What is left of an activity when the association has broken, to go on with on another.
     pub fn take_unfinished(&mut self) -> Option<Unfinished> {
         self.stack.take_unfinished()
+    }
+
+    /// The name in the other MTA's answer to the bind of this side.
+    #[must_use]
+    pub fn remote_name(&self) -> Option<&str> {
+        self.remote_name.as_deref()
+    }
+
+    /// RTSE's terms that both sides agreed on, while the association is open.
+    #[must_use]
+    pub fn agreed(&self) -> Option<Terms> {
+        self.stack
+            .negotiation()
+            .map(|agreed| Terms { checkpoint_kib: agreed.checkpoint_kib, window: agreed.window })
     }
 
     /// True when this side may send.
@@ -573,6 +590,7 @@ impl Association {
             MtaBindResult::Unauthenticated => None,
         };
         let presented = identity.as_ref().map(|identity| identity.name.clone()).unwrap_or_default();
+        self.remote_name = Some(presented.clone()).filter(|name| !name.is_empty());
         let (known, expected) = match &self.bind {
             Bind::Proved(names) => {
                 let fits = presented == names.remote_mta;

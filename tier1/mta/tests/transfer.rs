@@ -115,7 +115,7 @@ fn a_message_that_comes_back_is_a_loop() {
     assert_eq!(again.recipients[0].next_hop, NextHop::Local);
     let routes = routes("west", "east");
     let judge = |message: &NewMessage| {
-        mta::dispose(&site("WEST"), &routes, Some(&envelope(message)), "bert@west.test")
+        mta::dispose(&site("WEST"), &routes, Some((&envelope(message), 1)), "bert@west.test")
     };
     assert_eq!(judge(&there), Disposition::Deliver { mailbox: "bert".to_owned() });
     let Disposition::Fail { reason, diagnostic, text } = judge(&again) else { panic!() };

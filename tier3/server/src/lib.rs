@@ -26,6 +26,7 @@ mod smtp_listener;
 #[cfg(test)]
 mod tests;
 mod x400_link;
+pub mod x400_tools;
 
 pub use facts::known_facts;
 pub use operations::Offline;

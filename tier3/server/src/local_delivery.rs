@@ -53,6 +53,8 @@ struct Parcel {
     reverse_path: String,
     content: Vec<u8>,
     envelope: Option<MessageTransferEnvelope>,
+    /// Only the question whether it could be delivered.
+    probe: bool,
 }
 
 /// What became of one piece of work.
@@ -86,7 +88,8 @@ async fn deliver(
     let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
         let (number, address) = (recipient.number, &recipient.address);
-        let delivered = match dispose(node, &parcel, address) {
+        let delivered = match dispose(node, &parcel, number, address) {
+            Disposition::Deliver { .. } if parcel.probe => Outcome::Done,
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
                     message: record.head.mts_id.clone(),
@@ -105,7 +108,10 @@ async fn deliver(
         };
         let waited = Timestamp::now().duration_since(record.head.submitted);
         if delivered == Outcome::Done {
-            reporting::report_delivery(node, parcel.envelope.as_ref(), number).await;
+            let subject = parcel.envelope.as_ref().map(|envelope| (envelope, parcel.probe));
+            reporting::report_delivery(node, subject, number).await;
+        }
+        if delivered == Outcome::Done && !parcel.probe {
             metrics::counter!("bindback_delivered_total").increment(1);
             metrics::histogram!("bindback_delivery_seconds").record(waited.as_secs_f64());
         }
@@ -114,9 +120,10 @@ async fn deliver(
     done
 }
 
-fn dispose(node: &Node, parcel: &Parcel, address: &str) -> Disposition {
+fn dispose(node: &Node, parcel: &Parcel, number: u32, address: &str) -> Disposition {
     let site = settings::site(&node.config());
-    mta::dispose(&site, &node.routes(), parcel.envelope.as_ref(), address)
+    let subject = parcel.envelope.as_ref().map(|envelope| (envelope, number));
+    mta::dispose(&site, &node.routes(), subject, address)
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
@@ -127,17 +134,18 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
     match kind {
         Kind::Report => {
             let content = notification::from_report(node, &octets)?;
-            Ok(Parcel { reverse_path: String::new(), content, envelope: None })
+            Ok(Parcel { reverse_path: String::new(), content, envelope: None, probe: false })
         }
         Kind::Message => {
-            let envelope =
-                MessageTransferEnvelope::decode(&octets).map_err(|error| error.to_string())?;
+            let (envelope, probe) = mta::subject(&octets).map_err(|error| error.to_string())?;
             let view = mixer::smtp_view(&envelope).map_err(|error| error.to_string())?;
             let content = store.content(work.id).map_err(|error| error.to_string())?;
+            let content = if probe { Some(Vec::new()) } else { content };
             Ok(Parcel {
                 reverse_path: view.originator.reverse_path,
                 content: content.ok_or_else(|| missing("content"))?,
                 envelope: Some(envelope),
+                probe,
             })
         }
     }

@@ -45,6 +45,10 @@ pub(super) struct Established {
 }
 
 impl Established {
+    pub(super) fn negotiation(&self) -> Negotiation {
+        self.negotiation
+    }
+
     pub(super) fn initiator(
         link: Link,
         (session, mode, two_way): (SessionIdentifier, OpenedMode, bool),

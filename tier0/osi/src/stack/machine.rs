@@ -13,6 +13,7 @@ use super::refuse::Rejection;
 use super::respond::{Deciding, Gathering, Listening};
 use super::{AbortReason, StackEvent};
 use crate::presentation::UserData;
+use crate::rtse::Negotiation;
 use crate::session::{ExceptionReason, Prefix, Spdu, Tsdu};
 use crate::{Layer, StackError, acse};
 
@@ -242,6 +243,15 @@ impl Stack {
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
+    }
+
+    /// What both sides agreed on, while the association is open.
+    #[must_use]
+    pub fn negotiation(&self) -> Option<Negotiation> {
+        match &self.state {
+            State::Open(open) => Some(open.negotiation()),
+            _ => None,
+        }
     }
 
     /// True when the association is open and no transfer is under way.

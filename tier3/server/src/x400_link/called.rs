@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Schedule, X400};
+use config::{Schedule, TransferMode, X400};
 use event::build;
 use mta::{
     Association, BindRequest, Called, Direction, DisconnectReason, Mismatch, Output,
-    RefusalProvider, Rfc1006, Selectors, SessionIdentifier, TransportParameters,
+    RefusalProvider, Rfc1006, Selectors, SessionIdentifier, TransferProtocol, TransportParameters,
 };
 use net::chain;
 use tokio::net::TcpStream;
@@ -42,9 +42,9 @@ pub async fn serve(node: Arc<Node>, stream: TcpStream, address: SocketAddr, cand
     let machine = Rfc1006::answer(&parameters, association);
     let mut line = Line::new(&address.ip().to_string(), machine, stream);
     if let Some(open) = open(&node, &mut line, address, &candidates).await {
-        let Open { connector, index, two_way } = open;
+        let Open { connector, index, two_way, old } = open;
         let role = Role::Called;
-        let exchange = Exchange { node: &node, settings: &connector, two_way, index, role };
+        let exchange = Exchange { node: &node, settings: &connector, two_way, old, index, role };
         let ended = tokio::select! {
             ended = exchange.run(&mut line, None) => ended,
             () = drained(&node) => {
@@ -71,6 +71,7 @@ struct Open {
     connector: Box<X400>,
     index: u32,
     two_way: bool,
+    old: bool,
 }
 
 async fn open(
@@ -212,7 +213,8 @@ async fn judge(
                 // The MTA is there again: whatever waits for it need not wait for its timer.
                 node.wake_peer(&connector.name);
             }
-            Some(Open { connector, index, two_way: request.two_way })
+            let old = request.protocol == TransferProtocol::MtsTransferProtocol1984;
+            Some(Open { connector, index, two_way: request.two_way, old })
         }
         Verdict::Refused { peer, expected, mismatch } => {
             let reason = MtaBindError::AUTHENTICATION_ERROR;
@@ -298,11 +300,12 @@ async fn recover(
     };
     let connector = Box::new(candidates.iter().find(|one| one.name == name)?.clone());
     let two_way = unfinished.two_way;
+    let old = connector.mode == TransferMode::X1984;
     line.set_peer(&name);
     line.association().accept_recovery(unfinished);
     let index = records::open_row(node, Direction::In, &name, &name);
     records::opened(node, &name, Direction::In, index, &records::protocol_string(address));
-    Some(Open { connector, index, two_way })
+    Some(Open { connector, index, two_way, old })
 }
 
 /// A stopping server lets callers finish what they are sending for a moment.

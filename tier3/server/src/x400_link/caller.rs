@@ -254,7 +254,8 @@ impl Connector {
         let why = loop {
             let Open { mut line, index } = open;
             let two_way = settings.two_way;
-            let exchange = Exchange { node: &self.node, settings, two_way, index, role };
+            let old = settings.mode == TransferMode::X1984;
+            let exchange = Exchange { node: &self.node, settings, two_way, old, index, role };
             let ended = exchange.run(&mut line, flight.take()).await;
             let unfinished = line.association().take_unfinished();
             if ended.why.is_some() {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use config::X400;
-use mta::Output;
+use mta::{OutboundError, Output};
 use net::chain;
 use queue::{MessageId, NextHop, Outcome, Priority, Work};
-use x400::{DiagnosticCode, ReasonCode};
+use x400::{DiagnosticCode, DowngradeError, ReasonCode};
 
 use super::line::{Line, LineEnd};
 use crate::inbound;
@@ -34,6 +34,8 @@ pub struct Exchange<'a> {
     pub settings: &'a X400,
     /// Both sides send on it.
     pub two_way: bool,
+    /// The other MTA is one of 1984.
+    pub old: bool,
     pub index: u32,
     pub role: Role,
 }
@@ -171,6 +173,17 @@ impl Exchange<'_> {
             && let Some(work) = self.node.queue.take(&self.hop())
         {
             let begun = match outbound::apdu(self.node, &work).await {
+                Ok(apdu) if self.old => match mta::downgrade(&apdu) {
+                    Ok(apdu) => Ok(apdu),
+                    Err(OutboundError::Downgrade(error)) => {
+                        self.complete(&work, &cannot_downgrade(&error));
+                        continue;
+                    }
+                    Err(error) => Err(chain(&error)),
+                },
+                other => other,
+            };
+            let begun = match begun {
                 Ok(apdu) => {
                     let until = Instant::now() + self.patience(&work, apdu.len());
                     line.association().send(apdu).map(|()| until).map_err(|error| chain(&error))
@@ -218,5 +231,14 @@ impl Exchange<'_> {
             _ => transfer.timeout_normal,
         };
         each.saturating_mul(u32::try_from(octets / 1024 + 1).unwrap_or(u32::MAX))
+    }
+}
+
+/// Non-delivery 2/47 (X.419 Annex B).
+fn cannot_downgrade(error: &DowngradeError) -> Outcome {
+    Outcome::Fail {
+        reason: ReasonCode::CONVERSION_NOT_PERFORMED.0,
+        diagnostic: Some(DiagnosticCode::UNABLE_TO_DOWNGRADE.0),
+        error: error.to_string(),
     }
 }

@@ -13,5 +13,6 @@ mod records;
 mod secrets;
 
 pub use caller::run_connector;
+pub use line::{Line, LineEnd};
 pub use listener::run as listen;
 pub use memory::Memory;
