@@ -69,7 +69,7 @@ enum Command {
     /// Try RPC: reach a server step by step, list its interfaces, or be one
     #[command(subcommand)]
     Rpc(commands::rpc::Command),
-    /// Show what X.400 octets say
+    /// X.400: show what octets say, change the passwords of binds
     X400(commands::x400::Arguments),
 }
 
@@ -134,7 +134,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
             Command::Rpc(command) => commands::rpc::run(command, output).await,
-            Command::X400(arguments) => commands::x400::run(arguments, output),
+            Command::X400(arguments) => commands::x400::run(arguments, &setting).await,
         }
     })
 }
@@ -189,6 +189,7 @@ mod tests {
             "check --repair --report check.json --json",
             "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
             "doctor -v --json",
+            "x400 set-password WEST --remote --password-file /srv/west.password -c /srv/east.toml",
             "x400 decode exchange.pcapng --json --passwords",
             "doctor --case case.json --note a --note b --json",
             "doctor --events east.csv --events west.txt",
@@ -228,6 +229,8 @@ mod tests {
             "hosts set east.demo.test not-an-address",
             "events --since yesterday",
             "send a.eml",
+            "x400 set-password WEST --password-file f",
+            "x400 set-password WEST --remote --local --password-file f",
         ] {
             let words = std::iter::once("bindback").chain(line.split(' '));
             let error = Cli::try_parse_from(words).expect_err(line);

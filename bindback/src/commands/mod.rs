@@ -11,7 +11,7 @@ pub mod init;
 pub mod ltab;
 pub mod network;
 pub mod queue;
-mod reload;
+pub(crate) mod reload;
 pub mod route;
 pub mod rpc;
 pub mod send;

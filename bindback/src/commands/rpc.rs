@@ -50,7 +50,7 @@ fn interface(text: &str) -> Result<SyntaxId, String> {
     parsed.ok_or_else(|| "the version is MAJOR.MINOR, such as 1.0".to_owned())
 }
 
-fn show(steps: &[Step]) -> String {
+pub(super) fn show(steps: &[Step]) -> String {
     let mut table = Table::new(&["STEP", "RESULT", "CODE", "MS", "TARGET", "WHAT"]);
     for step in steps {
         let result = match step.result {

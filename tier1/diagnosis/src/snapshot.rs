@@ -104,6 +104,22 @@ pub struct PeerFacts {
     pub last_success_in: Option<Timestamp>,
     /// The last failure on a call from it: our refusal (exact code) or our failed bind-back.
     pub last_failure_in: Option<FailureFacts>,
+    /// Present where mail crosses by X.400 over TCP, and not by RPC.
+    pub x400: Option<ConnectorFacts>,
+}
+
+/// What a server's X.400 connector says of both ends; of passwords only where they are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectorFacts {
+    /// The port that is called.
+    pub port: u16,
+    /// The MTA name that this server presents.
+    pub local_name: String,
+    /// The file with the password that it presents.
+    pub local_password_file: Option<String>,
+    /// The file with the password that the other MTA must present.
+    pub remote_password_file: Option<String>,
 }
 
 /// One failure to open an association.

@@ -4,6 +4,7 @@
 //! table "which event on which side" has them.
 
 mod current;
+mod x400;
 
 use event::build::{self, BindBackFailed, BindFailed, Codes, SecurityViolation};
 use event::{Event, Layer};
@@ -514,7 +515,7 @@ fn the_order_of_the_facts_does_not_matter() {
 #[test]
 fn every_known_cause_has_its_page() {
     let known = catalogue();
-    assert_eq!(known.len(), 7);
+    assert_eq!(known.len(), 9);
     for reading in known {
         assert_eq!(reading.path, format!("docs/findings/{}.md", reading.cause));
         assert!(reading.page.contains(reading.cause.slug()));

@@ -6,7 +6,8 @@
 
 use ber::{Encoder, Tag};
 use osi::{
-    Abstract, Layer, OpenParameters, RefuseReason, RespondParameters, Stack, StackError, StackEvent,
+    Abstract, Layer, OpenParameters, OpenedMode, Protocol, RefuseReason, Rejection,
+    RespondParameters, SessionIdentifier, Stack, StackError, StackEvent, Unfinished,
 };
 use wire::DecodeError;
 use x400::{MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity};
@@ -46,9 +47,72 @@ pub struct Selectors {
     pub presentation: Vec<u8>,
 }
 
+/// The application contexts of P1, X.419 8: each is data, and the code for all is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferProtocol {
+    /// mts-transfer: 1988 in normal mode.
+    MtsTransfer,
+    /// mts-transfer-protocol: 1988 over X.410.
+    MtsTransferProtocol,
+    /// mts-transfer-protocol-1984.
+    MtsTransferProtocol1984,
+}
+
+impl TransferProtocol {
+    pub const ALL: [Self; 3] =
+        [Self::MtsTransfer, Self::MtsTransferProtocol, Self::MtsTransferProtocol1984];
+
+    /// The name as X.419 has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MtsTransfer => "mts-transfer",
+            Self::MtsTransferProtocol => "mts-transfer-protocol",
+            Self::MtsTransferProtocol1984 => "mts-transfer-protocol-1984",
+        }
+    }
+
+    /// The number of the application protocol in X.410 mode; `None` in normal mode.
+    fn number(self) -> Option<i64> {
+        match self {
+            Self::MtsTransfer => None,
+            Self::MtsTransferProtocol => Some(12),
+            Self::MtsTransferProtocol1984 => Some(1),
+        }
+    }
+
+    fn of(mode: OpenedMode) -> Self {
+        match mode {
+            OpenedMode::Normal => Self::MtsTransfer,
+            OpenedMode::X410(number) if Some(number) == Self::MtsTransferProtocol.number() => {
+                Self::MtsTransferProtocol
+            }
+            OpenedMode::X410(_) => Self::MtsTransferProtocol1984,
+        }
+    }
+
+    fn protocol(self) -> Protocol {
+        self.number().map_or_else(|| syntaxes().into(), Protocol::X410)
+    }
+
+    /// Puts the tag of normal mode around bind data; X.410 mode has them bare.
+    fn wrap(self, number: u32, inner: &[u8]) -> Vec<u8> {
+        if self == Self::MtsTransfer { wrap(number, inner) } else { inner.to_vec() }
+    }
+
+    fn unwrap(self, number: u32, octets: &[u8]) -> Result<&[u8], DecodeError> {
+        if self == Self::MtsTransfer { unwrap(number, octets) } else { Ok(octets) }
+    }
+}
+
 /// How a connector calls.
 #[derive(Debug, Clone)]
 pub struct Call {
+    pub protocol: TransferProtocol,
+    /// Two-way alternate: both sides send, in turn.
+    pub two_way: bool,
+    /// An activity that another association broke off, to go on with.
+    pub recover: Option<Unfinished>,
     pub local: Presented,
     pub remote: Expected,
     pub terms: Terms,
@@ -62,6 +126,8 @@ pub struct Call {
 /// A peer's bind, for whoever answers to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindRequest {
+    pub protocol: TransferProtocol,
+    pub two_way: bool,
     /// `None`: without authentication.
     pub identity: Option<MtaIdentity>,
 }
@@ -96,6 +162,15 @@ pub struct Refusal {
 pub enum Output {
     /// A peer binds: [`Association::accept_bind`] or [`Association::refuse_bind`].
     BindRequested(BindRequest),
+    /// A peer wants to go on with an association that broke:
+    /// [`Association::accept_recovery`] or [`Association::refuse_recovery`].
+    RecoveryRequested(SessionIdentifier),
+    /// The association goes on where the broken one ended; what was under way is.
+    Recovered,
+    /// This side has the turn now.
+    Turn,
+    /// The peer asks for the turn; the lower the number, the more urgent.
+    TurnWanted(i64),
     /// The association was not opened; nothing follows.
     Refused(Refusal),
     /// The P1 bind stands: messages may flow.
@@ -138,9 +213,12 @@ enum Bind {
 pub struct Association {
     stack: Stack,
     bind: Bind,
+    protocol: TransferProtocol,
     splitter: Splitter,
     joiner: Joiner,
     outputs: std::collections::VecDeque<Output>,
+    /// The name in the answer to this side's bind.
+    remote_name: Option<String>,
 }
 
 fn syntaxes() -> Abstract {
@@ -205,24 +283,39 @@ impl Association {
     #[must_use]
     pub fn call(call: Call) -> Self {
         let argument = MtaBindArgument::Authenticated(call.local.identity());
-        let stack = Stack::initiator(OpenParameters {
+        let protocol = call.protocol;
+        let argument = protocol.wrap(BIND_ARGUMENT, &argument.encode());
+        let mut parameters = OpenParameters {
+            two_way: call.two_way,
+            version_1: true,
+            recover: call.recover,
             checkpoint_kib: call.terms.checkpoint_kib,
             window: call.terms.window,
             calling_reference: call.reference.into_bytes(),
             common_reference: call.utc_time,
-            calling_psel: call.calling.presentation,
-            called_psel: call.called.presentation,
-            calling_ssel: call.calling.session,
-            called_ssel: call.called.session,
-            ..OpenParameters::new(syntaxes(), wrap(BIND_ARGUMENT, &argument.encode()))
-        });
-        Self::new(stack, Bind::Calling(call.remote), usize::MAX)
+            ..OpenParameters::new(protocol.protocol(), argument)
+        };
+        // X.410 mode has no presentation selectors, and peers refuse session selectors in it
+        // (KB Q152932).
+        if protocol == TransferProtocol::MtsTransfer {
+            parameters.calling_psel = call.calling.presentation;
+            parameters.called_psel = call.called.presentation;
+            parameters.calling_ssel = call.calling.session;
+            parameters.called_ssel = call.called.session;
+        }
+        let stack = Stack::initiator(parameters);
+        let this = Self::new(stack, Bind::Calling(call.remote), usize::MAX);
+        Self { protocol, ..this }
     }
 
     /// Waits for a caller of whom nothing is known yet; the bind is told and judged elsewhere.
+    /// `own` are the selectors that callers must call, where they call any.
     #[must_use]
-    pub fn answer(terms: Terms) -> Self {
+    pub fn answer(terms: Terms, own: Selectors) -> Self {
         let stack = Stack::responder(RespondParameters {
+            x410: TransferProtocol::ALL.into_iter().filter_map(TransferProtocol::number).collect(),
+            ssel: own.session,
+            psel: own.presentation,
             checkpoint_kib: terms.checkpoint_kib,
             window: terms.window,
             ..RespondParameters::new(syntaxes())
@@ -234,8 +327,10 @@ impl Association {
         Self {
             stack,
             bind,
+            protocol: TransferProtocol::MtsTransfer,
             splitter: Splitter::new(max_piece),
             joiner: Joiner::default(),
+            remote_name: None,
             outputs: std::collections::VecDeque::new(),
         }
     }
@@ -287,13 +382,69 @@ impl Association {
         } else {
             MtaBindResult::Authenticated(local.identity())
         };
-        self.stack.accept_open(wrap(BIND_RESULT, &result.encode()));
+        self.stack.accept_open(self.protocol.wrap(BIND_RESULT, &result.encode()));
         self.outputs.push_back(Output::Opened);
     }
 
     /// Refuses the bind that was requested.
     pub fn refuse_bind(&mut self, error: MtaBindError) {
-        self.stack.refuse_open(Some(wrap(BIND_ERROR, &error.encode())));
+        let reason = match error {
+            MtaBindError::BUSY => Rejection::Busy,
+            MtaBindError::UNACCEPTABLE_DIALOGUE_MODE => Rejection::DialogueMode,
+            _ => Rejection::Validation,
+        };
+        self.stack.refuse_open(Some(wrap(BIND_ERROR, &error.encode())), reason);
+    }
+
+    /// Goes on with what a broken association left.
+    pub fn accept_recovery(&mut self, unfinished: Unfinished) {
+        self.stack.accept_recovery(unfinished);
+    }
+
+    /// Nothing is kept of the association that is to be gone on with.
+    pub fn refuse_recovery(&mut self) {
+        self.stack.refuse_open(None, Rejection::CannotRecover);
+    }
+
+    /// What is left of an activity when the association has broken, to go on with on another.
+    pub fn take_unfinished(&mut self) -> Option<Unfinished> {
+        self.stack.take_unfinished()
+    }
+
+    /// The name in the other MTA's answer to the bind of this side.
+    #[must_use]
+    pub fn remote_name(&self) -> Option<&str> {
+        self.remote_name.as_deref()
+    }
+
+    /// RTSE's terms that both sides agreed on, while the association is open.
+    #[must_use]
+    pub fn agreed(&self) -> Option<Terms> {
+        self.stack
+            .negotiation()
+            .map(|agreed| Terms { checkpoint_kib: agreed.checkpoint_kib, window: agreed.window })
+    }
+
+    /// True when this side may send.
+    #[must_use]
+    pub fn has_turn(&self) -> bool {
+        self.stack.has_turn()
+    }
+
+    /// Asks for the turn.
+    ///
+    /// # Errors
+    /// This side has it, or in a monologue.
+    pub fn request_turn(&mut self, priority: i64) -> Result<(), AssociationError> {
+        Ok(self.stack.request_turn(priority)?)
+    }
+
+    /// Gives the turn away.
+    ///
+    /// # Errors
+    /// This side has it not, or is still sending, or in a monologue.
+    pub fn give_turn(&mut self) -> Result<(), AssociationError> {
+        Ok(self.stack.give_turn()?)
     }
 
     /// The next piece for this side's channel.
@@ -352,8 +503,23 @@ impl Association {
     fn take_events(&mut self) -> Result<(), AssociationError> {
         while let Some(event) = self.stack.poll_event() {
             match event {
-                StackEvent::OpenIndication { bind_argument, .. } => {
-                    self.answer_open(&bind_argument)?
+                StackEvent::OpenIndication { bind_argument, mode, two_way, .. } => {
+                    self.protocol = TransferProtocol::of(mode);
+                    self.answer_open(&bind_argument, two_way)?;
+                }
+                StackEvent::RecoveryIndication { session } => {
+                    match self.bind {
+                        Bind::Called { .. } => {
+                            self.outputs.push_back(Output::RecoveryRequested(session));
+                        }
+                        // Over the RPC carrier an association that broke is opened anew.
+                        Bind::Proved(_) | Bind::Calling(_) => self.refuse_recovery(),
+                    }
+                }
+                StackEvent::RecoveryConfirmed => self.outputs.push_back(Output::Recovered),
+                StackEvent::TurnIndication => self.outputs.push_back(Output::Turn),
+                StackEvent::TurnPlease { priority } => {
+                    self.outputs.push_back(Output::TurnWanted(priority));
                 }
                 StackEvent::OpenConfirmed { bind_result } => self.check_result(&bind_result)?,
                 StackEvent::OpenRefused { bind_error, reason } => {
@@ -384,8 +550,9 @@ impl Association {
         Ok(())
     }
 
-    fn answer_open(&mut self, argument: &[u8]) -> Result<(), AssociationError> {
-        let identity = match MtaBindArgument::decode(unwrap(BIND_ARGUMENT, argument)?)? {
+    fn answer_open(&mut self, argument: &[u8], two_way: bool) -> Result<(), AssociationError> {
+        let protocol = self.protocol;
+        let identity = match MtaBindArgument::decode(protocol.unwrap(BIND_ARGUMENT, argument)?)? {
             MtaBindArgument::Authenticated(identity) => Some(identity),
             MtaBindArgument::Unauthenticated => None,
         };
@@ -394,7 +561,8 @@ impl Association {
             Bind::Calling(_) => return Ok(()),
             Bind::Called { unauthenticated } => {
                 *unauthenticated = identity.is_none();
-                self.outputs.push_back(Output::BindRequested(BindRequest { identity }));
+                let request = BindRequest { protocol, two_way, identity };
+                self.outputs.push_back(Output::BindRequested(request));
                 return Ok(());
             }
         };
@@ -409,18 +577,20 @@ impl Association {
                 "the P1 bind presented the MTA name {presented:?} where {:?} was expected",
                 names.remote_mta
             );
-            self.stack.refuse_open(Some(wrap(BIND_ERROR, &error)));
+            self.stack.refuse_open(Some(wrap(BIND_ERROR, &error)), Rejection::Validation);
             self.outputs.push_back(Output::Ended(Some(text)));
         }
         Ok(())
     }
 
     fn check_result(&mut self, result: &[u8]) -> Result<(), AssociationError> {
-        let identity = match MtaBindResult::decode(unwrap(BIND_RESULT, result)?)? {
+        let result = self.protocol.unwrap(BIND_RESULT, result)?;
+        let identity = match MtaBindResult::decode(result)? {
             MtaBindResult::Authenticated(identity) => Some(identity),
             MtaBindResult::Unauthenticated => None,
         };
         let presented = identity.as_ref().map(|identity| identity.name.clone()).unwrap_or_default();
+        self.remote_name = Some(presented.clone()).filter(|name| !name.is_empty());
         let (known, expected) = match &self.bind {
             Bind::Proved(names) => {
                 let fits = presented == names.remote_mta;
@@ -462,8 +632,12 @@ impl Association {
 
 /// What a refused open says.
 fn refusal(bind_error: Option<&[u8]>, reason: RefuseReason) -> Refusal {
-    let error =
-        bind_error.and_then(|octets| MtaBindError::decode(unwrap(BIND_ERROR, octets).ok()?).ok());
+    let error = match reason {
+        // X.410 mode has the numbers of RTSE in place of a bind error, and they are the same.
+        RefuseReason::Rejected(number @ (0 | 2 | 3)) => Some(MtaBindError(number)),
+        _ => bind_error
+            .and_then(|octets| MtaBindError::decode(unwrap(BIND_ERROR, octets).ok()?).ok()),
+    };
     let (provider, number, text) = match error {
         Some(error) => {
             let text = format!("the peer refused the MTA bind: {}", error.name());

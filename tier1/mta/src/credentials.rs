@@ -18,6 +18,7 @@ pub struct Presented {
 /// What this MTA expects of the other one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
+    /// Empty takes any name.
     pub name: String,
     /// `None` takes any password, and a bind without authentication.
     pub password: Option<Secret>,
@@ -117,7 +118,7 @@ impl Expected {
     /// # Errors
     /// It is another one, or differs in case where that counts.
     pub fn check_name(&self, name: &str) -> Result<(), Mismatch> {
-        if name == self.name {
+        if self.name.is_empty() || name == self.name {
             Ok(())
         } else if !name.eq_ignore_ascii_case(&self.name) {
             Err(Mismatch::Name)

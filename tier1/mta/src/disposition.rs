@@ -7,6 +7,7 @@ use x400::{
     internal_trace,
 };
 
+use crate::criticality::unsupported;
 use crate::site::Site;
 use crate::transfer_in::hop;
 
@@ -29,15 +30,16 @@ pub enum Disposition {
     },
 }
 
-/// Decides for one recipient by the routing table in force.
+/// Decides for one recipient by the routing table in force; `subject` is the message and the
+/// recipient's number in it.
 #[must_use]
 pub fn dispose(
     site: &Site,
     routes: Router<'_>,
-    envelope: Option<&MessageTransferEnvelope>,
+    subject: Option<(&MessageTransferEnvelope, u32)>,
     request: &Request<'_>,
 ) -> Disposition {
-    if envelope.is_some_and(|envelope| has_looped(site, envelope)) {
+    if subject.is_some_and(|(envelope, _)| has_looped(site, envelope)) {
         return Disposition::Fail {
             reason: ReasonCode::UNABLE_TO_TRANSFER,
             diagnostic: DiagnosticCode::LOOP_DETECTED,
@@ -45,6 +47,25 @@ pub fn dispose(
         };
     }
     let choice = routes.choose(request);
+    let delivers = matches!(choice.route, Route::Local { .. });
+    if let Some((envelope, number)) = subject {
+        if let Some(field) = unsupported(envelope, number, |criticality| {
+            if delivers { criticality.for_delivery() } else { criticality.for_transfer() }
+        }) {
+            return Disposition::Fail {
+                reason: ReasonCode::UNABLE_TO_TRANSFER,
+                diagnostic: DiagnosticCode::UNSUPPORTED_CRITICAL_FUNCTION,
+                text: format!("extension {} is critical and not known here", field.kind),
+            };
+        }
+        if delivers && !mixer::is_mail(&envelope.content_type) {
+            return Disposition::Fail {
+                reason: ReasonCode::UNABLE_TO_TRANSFER,
+                diagnostic: DiagnosticCode::CONTENT_TYPE_NOT_SUPPORTED,
+                text: format!("mailboxes here take no content of type {}", envelope.content_type),
+            };
+        }
+    }
     if let Route::Local { mailbox } = choice.route {
         return Disposition::Deliver { mailbox };
     }

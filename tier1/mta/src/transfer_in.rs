@@ -10,10 +10,11 @@ use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority, Wishes
 use routing::{Request, Route, Router};
 use wire::DecodeError;
 use x400::{
-    Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Report, SuppliedInformation,
-    append_trace,
+    Criticality, Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Probe, Report,
+    SuppliedInformation, append_trace,
 };
 
+use crate::criticality::unsupported;
 use crate::site::Site;
 
 /// A transfer that cannot be taken; responsibility stays with the sender.
@@ -25,8 +26,6 @@ pub enum TransferError {
     Envelope(#[from] MixerError),
     #[error("this MTA is responsible for none of the recipients")]
     NotResponsible,
-    #[error("probes are not supported")]
-    Probe,
 }
 
 /// A mail that came over SMTP or from the command line.
@@ -128,7 +127,7 @@ pub fn from_apdu(
     match MtsApdu::decode(apdu)? {
         MtsApdu::Message(message) => from_message(site, id, message, now, routes, life),
         MtsApdu::Report(report) => from_report(site, id, report, now, routes, life),
-        MtsApdu::Probe(_) => Err(TransferError::Probe),
+        MtsApdu::Probe(probe) => from_probe(site, id, probe, now, routes, life),
     }
 }
 
@@ -141,13 +140,47 @@ fn from_message(
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let Message { mut envelope, content } = message;
-    let view = mixer::smtp_view(&envelope)?;
+    let size = octets(&content);
+    let mut entry = entry(site, id, &mut envelope, size, now, routes, life)?;
+    entry.message_id_header = mixer::header_value(&content, "Message-ID");
+    entry.envelope = envelope.encode();
+    entry.content = Arc::from(content);
+    Ok(entry)
+}
+
+/// A probe waits in the queue like the message that it stands for, with itself for an
+/// envelope and no content.
+fn from_probe(
+    site: &Site,
+    id: MessageId,
+    mut probe: Probe,
+    now: Timestamp,
+    routes: Router<'_>,
+    life: impl FnOnce(Priority, Timestamp) -> Timestamp,
+) -> Result<NewMessage, TransferError> {
+    let mut entry = entry(site, id, &mut probe.envelope, 0, now, routes, life)?;
+    entry.envelope = probe.encode();
+    entry.size = octets(&entry.envelope);
+    Ok(entry)
+}
+
+/// The entry without its octets; the envelope gets this MTA's trace.
+fn entry(
+    site: &Site,
+    id: MessageId,
+    envelope: &mut MessageTransferEnvelope,
+    size: u64,
+    now: Timestamp,
+    routes: Router<'_>,
+    life: impl FnOnce(Priority, Timestamp) -> Timestamp,
+) -> Result<NewMessage, TransferError> {
+    let view = mixer::smtp_view(envelope)?;
     // The life of a message counts from its submission, wherever it is.
     let submitted = envelope.trace.first().map_or(now, |first| first.supplied.arrival);
     let mts_id = envelope.mts_identifier.to_string();
     let request = Request {
         sender: Some(&view.originator.reverse_path),
-        size: Some(octets(&content)),
+        size: Some(size),
         recipients: Some(view.recipients.len()),
         ..Request::default()
     };
@@ -166,28 +199,30 @@ fn from_message(
     if recipients.is_empty() {
         return Err(TransferError::NotResponsible);
     }
-    if x400::detects_loop(&envelope, &site.domain, &site.mta_name) {
-        // Local disposition finds the loop in the trace and fails the recipients there.
-        for recipient in &mut recipients {
+    let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name);
+    for recipient in &mut recipients {
+        let critical = unsupported(envelope, recipient.number, Criticality::for_transfer);
+        if looped || critical.is_some() {
+            // Local disposition finds what is wrong and fails the recipient there.
             recipient.next_hop = NextHop::Local;
         }
     }
-    stamp(site, &mut envelope, now)?;
+    stamp(site, envelope, now)?;
     let priority = queue_priority(envelope.priority);
     Ok(NewMessage {
         id,
         kind: Kind::Message,
         mts_id,
-        message_id_header: mixer::header_value(&content, "Message-ID"),
+        message_id_header: None,
         originator: view.originator.reverse_path,
         priority,
         submitted,
         expires: life(priority, submitted),
-        wishes: wishes(&envelope),
-        size: octets(&content),
+        wishes: wishes(envelope),
+        size,
         recipients,
-        envelope: envelope.encode(),
-        content: Arc::from(content),
+        envelope: Vec::new(),
+        content: Arc::from(Vec::new()),
         seen,
     })
 }
@@ -346,7 +381,8 @@ fn wishes_of_mail(mail: &[u8]) -> Wishes {
 fn wishes(envelope: &MessageTransferEnvelope) -> Wishes {
     Wishes {
         deferred_until: envelope.deferred_delivery,
-        latest_delivery: x400::latest_delivery_time(&envelope.extensions),
+        // One that cannot be read counts as none: a message must not be lost for a wish.
+        latest_delivery: x400::latest_delivery_time(&envelope.extensions).ok().flatten(),
     }
 }
 

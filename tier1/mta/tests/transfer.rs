@@ -123,7 +123,8 @@ fn a_message_that_comes_back_is_a_loop() {
     let routes = routes("west", "east");
     let judge = |message: &NewMessage| {
         let router = Router::new(&routes, &AllOpen);
-        mta::dispose(&site("WEST"), router, Some(&envelope(message)), &to("bert@west.test"))
+        let subject = envelope(message);
+        mta::dispose(&site("WEST"), router, Some((&subject, 1)), &to("bert@west.test"))
     };
     assert_eq!(judge(&there), Disposition::Deliver { mailbox: "bert".to_owned() });
     let Disposition::Fail { reason, diagnostic, text } = judge(&again) else { panic!() };

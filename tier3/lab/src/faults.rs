@@ -7,10 +7,18 @@ use std::fmt;
 
 use finding::Cause;
 
-use crate::organisation::Side;
+use crate::organisation::{Carrier, Side};
 
 /// The numbers that tell of a stopped association; a demo collects these.
-pub const TELLING_EVENTS: [u32; 3] = [BIND_FAILED, BIND_BACK_FAILED, SECURITY_VIOLATION];
+pub const TELLING_EVENTS: [u32; 7] = [
+    BIND_FAILED,
+    BIND_BACK_FAILED,
+    SECURITY_VIOLATION,
+    event::id::CREDENTIALS_REFUSED,
+    event::id::UNKNOWN_MTA,
+    event::id::OUT_REFUSED,
+    event::id::IN_REFUSED,
+];
 
 const BIND_FAILED: u32 = event::id::BIND_FAILED;
 const BIND_BACK_FAILED: u32 = event::id::BIND_BACK_FAILED;
@@ -47,6 +55,8 @@ pub enum PutIn {
     RemoveAccount,
     /// WEST's account loses its role on EAST.
     RevokeRole,
+    /// EAST expects another password of WEST's MTA.
+    ChangeMtaPassword,
     /// WEST no longer knows EAST's host name.
     RemoveHostName,
     /// WEST no longer knows the name that EAST hands over.
@@ -62,14 +72,18 @@ pub enum PutIn {
 pub struct ExpectedEvent {
     pub server: Side,
     pub id: u32,
-    pub code: u32,
+    /// Absent on the events of X.400 binds.
+    pub code: Option<u32>,
     /// Comms error and Bind error, for events that have them.
     pub errors: Option<(u32, u32)>,
 }
 
 impl fmt::Display for ExpectedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} event {} with code {}", self.server.name(), self.id, self.code)?;
+        write!(f, "{} event {}", self.server.name(), self.id)?;
+        if let Some(code) = self.code {
+            write!(f, " with code {code}")?;
+        }
         match self.errors {
             Some((comms, bind)) => write!(f, ", comms {comms}, bind {bind}"),
             None => Ok(()),
@@ -78,15 +92,19 @@ impl fmt::Display for ExpectedEvent {
 }
 
 const fn bind_failed(server: Side, code: u32, bind: u32) -> ExpectedEvent {
-    ExpectedEvent { server, id: BIND_FAILED, code, errors: Some((code, bind)) }
+    ExpectedEvent { server, id: BIND_FAILED, code: Some(code), errors: Some((code, bind)) }
 }
 
 const fn bind_back_failed(server: Side, code: u32) -> ExpectedEvent {
-    ExpectedEvent { server, id: BIND_BACK_FAILED, code, errors: Some((code, 0)) }
+    ExpectedEvent { server, id: BIND_BACK_FAILED, code: Some(code), errors: Some((code, 0)) }
 }
 
 const fn refused(server: Side, code: u32) -> ExpectedEvent {
-    ExpectedEvent { server, id: SECURITY_VIOLATION, code, errors: None }
+    ExpectedEvent { server, id: SECURITY_VIOLATION, code: Some(code), errors: None }
+}
+
+const fn x400(server: Side, id: u32) -> ExpectedEvent {
+    ExpectedEvent { server, id, code: None, errors: None }
 }
 
 /// EAST refuses WEST's account: at WEST's bind, and at the bind back that WEST owes EAST.
@@ -177,10 +195,36 @@ pub const FAULTS: &[Fault] = &[
     },
 ];
 
+/// The faults of X.400 over TCP, the default first. EAST refuses WEST's password of every call of
+/// WEST, and in the answers to its own.
+pub const X400_FAULTS: &[Fault] = &[Fault {
+    cause: Cause::MtaPasswordMismatch,
+    title: "the password of an MTA differs",
+    what: "On EAST the password expected of the MTA WEST is changed; WEST goes on presenting the old one.",
+    put_in: PutIn::ChangeMtaPassword,
+    stops: BOTH,
+    ask: Side::West,
+    expected: &[
+        x400(Side::East, event::id::CREDENTIALS_REFUSED),
+        x400(Side::East, event::id::IN_REFUSED),
+        x400(Side::East, event::id::OUT_REFUSED),
+        x400(Side::West, event::id::OUT_REFUSED),
+    ],
+}];
+
+/// The faults that can be put into servers that exchange mail by this carrier.
+#[must_use]
+pub const fn of(carrier: Carrier) -> &'static [Fault] {
+    match carrier {
+        Carrier::Rpc => FAULTS,
+        Carrier::Rfc1006 => X400_FAULTS,
+    }
+}
+
 /// The fault of this cause, if this room can put it in.
 #[must_use]
-pub fn find(cause: Cause) -> Option<&'static Fault> {
-    FAULTS.iter().find(|fault| fault.cause == cause)
+pub fn find(carrier: Carrier, cause: Cause) -> Option<&'static Fault> {
+    of(carrier).iter().find(|fault| fault.cause == cause)
 }
 
 #[cfg(test)]
@@ -203,9 +247,12 @@ mod tests {
             ]
         );
         for fault in FAULTS {
-            assert_eq!(find(fault.cause), Some(fault));
+            assert_eq!(find(Carrier::Rpc, fault.cause), Some(fault));
         }
-        assert_eq!(find(Cause::NicTeamingDriverConflict), None);
+        assert_eq!(find(Carrier::Rpc, Cause::NicTeamingDriverConflict), None);
+        for carrier in [Carrier::Rpc, Carrier::Rfc1006] {
+            assert_eq!(of(carrier)[0].cause, carrier.default_fault());
+        }
     }
 
     #[test]
@@ -228,7 +275,7 @@ mod tests {
                     assert_eq!(event.id, 9297);
                     continue;
                 };
-                assert_eq!(comms, event.code);
+                assert_eq!(Some(comms), event.code);
                 let answered = bind != 0;
                 assert_eq!(answered, event.id == 9318 && event.server == Side::East, "{event}");
             }

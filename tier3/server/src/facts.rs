@@ -4,7 +4,9 @@
 use admin::OperationError;
 use admin::api::EventQuery;
 use config::Config;
-use diagnosis::{AccountFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts, Role, ServerFacts};
+use diagnosis::{
+    AccountFacts, ConnectorFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts, Role, ServerFacts,
+};
 use event::Event;
 use jiff::Timestamp;
 use mta::Row;
@@ -45,15 +47,48 @@ pub fn of_config(config: &Config) -> ServerFacts {
 /// What is known of a server of which only the configuration can be read.
 #[must_use]
 pub fn known_facts(config: &Config) -> ServerFacts {
-    let peers = config.peers.iter().map(|peer| of_peer(peer, &PeerHistory::default()));
-    ServerFacts { role: Role::Unread, peers: peers.collect(), ..of_config(config) }
+    let none = PeerHistory::default();
+    let peers = config.peers.iter().map(|peer| of_peer(peer, &none));
+    let connectors = config.x400.iter().map(|connector| of_connector(connector, &none));
+    let peers = peers.chain(connectors).collect();
+    ServerFacts { role: Role::Unread, peers, ..of_config(config) }
 }
 
 /// The configured peers, and how it went last with each.
 #[must_use]
 pub fn of_peers(config: &Config, histories: &PeerHistories) -> Vec<PeerFacts> {
     let facts = config.peers.iter().map(|peer| of_peer(peer, &histories.get(&peer.name)));
-    facts.collect()
+    let connectors = config
+        .x400
+        .iter()
+        .map(|connector| of_connector(connector, &histories.get(&connector.name)));
+    facts.chain(connectors).collect()
+}
+
+fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
+    let shown =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    PeerFacts {
+        name: connector.name.clone(),
+        host: connector.host.clone(),
+        x400: Some(ConnectorFacts {
+            port: connector.port,
+            local_name: connector.local_name.clone(),
+            local_password_file: shown(&connector.local_password_file),
+            remote_password_file: shown(&connector.remote_password_file),
+        }),
+        ..of_history(history)
+    }
+}
+
+fn of_history(history: &PeerHistory) -> PeerFacts {
+    PeerFacts {
+        last_success_out: history.last_success_out,
+        last_failure_out: history.last_failure_out.as_ref().map(of_failure),
+        last_success_in: history.last_success_in,
+        last_failure_in: history.last_failure_in.as_ref().map(of_failure),
+        ..PeerFacts::default()
+    }
 }
 
 fn of_peer(peer: &config::Peer, history: &PeerHistory) -> PeerFacts {
@@ -63,10 +98,7 @@ fn of_peer(peer: &config::Peer, history: &PeerHistory) -> PeerFacts {
         bind_back: Some(peer.bind_back.clone()),
         mapper_port: peer.mapper_port,
         account: peer.account.to_string(),
-        last_success_out: history.last_success_out,
-        last_failure_out: history.last_failure_out.as_ref().map(of_failure),
-        last_success_in: history.last_success_in,
-        last_failure_in: history.last_failure_in.as_ref().map(of_failure),
+        ..of_history(history)
     }
 }
 

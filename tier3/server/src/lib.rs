@@ -32,6 +32,7 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 mod x400_link;
+pub mod x400_tools;
 
 pub use facts::known_facts;
 pub use operations::Offline;

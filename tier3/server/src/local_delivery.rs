@@ -7,7 +7,7 @@ use std::time::Duration;
 use delivery::{DeliveryKey, Maildir, mailbox_folder};
 use jiff::Timestamp;
 use mta::Disposition;
-use queue::{Kind, MessageRecord, NextHop, Outcome, Work};
+use queue::{Kind, MessageRecord, NextHop, Outcome, RecipientRecord, Work};
 use routing::Request;
 use x400::MessageTransferEnvelope;
 
@@ -55,6 +55,8 @@ struct Parcel {
     reverse_path: String,
     content: Vec<u8>,
     envelope: Option<MessageTransferEnvelope>,
+    /// Only the question whether it could be delivered.
+    probe: bool,
 }
 
 /// What became of one piece of work.
@@ -91,7 +93,8 @@ async fn deliver(
     let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
         let (number, address) = (recipient.number, &recipient.address);
-        let delivered = match dispose(node, &parcel, &record, address) {
+        let delivered = match dispose(node, &parcel, &record, recipient) {
+            Disposition::Deliver { .. } if parcel.probe => Outcome::Done,
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
                     message: record.head.mts_id.clone(),
@@ -109,7 +112,10 @@ async fn deliver(
         };
         let waited = Timestamp::now().duration_since(record.head.submitted);
         if delivered == Outcome::Done {
-            reporting::report_delivery(node, parcel.envelope.as_ref(), number).await;
+            let subject = parcel.envelope.as_ref().map(|envelope| (envelope, parcel.probe));
+            reporting::report_delivery(node, subject, number).await;
+        }
+        if delivered == Outcome::Done && !parcel.probe {
             metrics::counter!("bindback_delivered_total").increment(1);
             metrics::histogram!("bindback_delivery_seconds").record(waited.as_secs_f64());
         }
@@ -118,17 +124,23 @@ async fn deliver(
     done
 }
 
-fn dispose(node: &Node, parcel: &Parcel, record: &MessageRecord, address: &str) -> Disposition {
+fn dispose(
+    node: &Node,
+    parcel: &Parcel,
+    record: &MessageRecord,
+    recipient: &RecipientRecord,
+) -> Disposition {
     let site = settings::site(&node.config());
     let request = Request {
-        address,
+        address: &recipient.address,
         sender: Some(&record.head.originator),
         size: Some(record.head.size),
         recipients: parcel.envelope.as_ref().map(|envelope| envelope.recipients.len()),
         is_system: record.head.kind == Kind::Report,
         ..Request::default()
     };
-    mta::dispose(&site, node.router(&node.routes()), parcel.envelope.as_ref(), &request)
+    let subject = parcel.envelope.as_ref().map(|envelope| (envelope, recipient.number));
+    mta::dispose(&site, node.router(&node.routes()), subject, &request)
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
@@ -139,17 +151,18 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
     match kind {
         Kind::Report => {
             let content = notification::from_report(node, &octets)?;
-            Ok(Parcel { reverse_path: String::new(), content, envelope: None })
+            Ok(Parcel { reverse_path: String::new(), content, envelope: None, probe: false })
         }
         Kind::Message => {
-            let envelope =
-                MessageTransferEnvelope::decode(&octets).map_err(|error| error.to_string())?;
+            let (envelope, probe) = mta::subject(&octets).map_err(|error| error.to_string())?;
             let view = mixer::smtp_view(&envelope).map_err(|error| error.to_string())?;
             let content = store.content(work.id).map_err(|error| error.to_string())?;
+            let content = if probe { Some(Vec::new()) } else { content };
             Ok(Parcel {
                 reverse_path: view.originator.reverse_path,
                 content: content.ok_or_else(|| missing("content"))?,
                 envelope: Some(envelope),
+                probe,
             })
         }
     }

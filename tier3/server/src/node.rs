@@ -21,8 +21,8 @@ use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
-use crate::route_table;
 use crate::smtp_limits::Limits;
+use crate::{route_table, x400_link};
 
 /// Bind-backs to one peer at the same time. A peer opens one association after the other, so that more than one is a
 /// sign of calls that it gave up; without a limit an authenticated peer could make this server open connections
@@ -54,6 +54,8 @@ pub struct Node {
     pub reflection: ReflectionGuard,
     ltab: Mutex<Ltab>,
     x400_table: Mutex<Ltab>,
+    /// What associations over TCP remember of each other.
+    pub x400: x400_link::Memory,
     expected: Mutex<HashMap<AssociationToken, ExpectedBindBack>>,
     greetings: Mutex<HashMap<String, Arc<Notify>>>,
     bind_backs: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -79,6 +81,7 @@ impl Node {
             resolver: Resolver::new(&config.hosts),
             ltab: Mutex::new(Ltab::new(config.rpc.ltab_limit)),
             x400_table: Mutex::new(Ltab::numbered_from(X400_FIRST, X400_ROWS)),
+            x400: x400_link::Memory::default(),
             config: RwLock::new(Arc::new(config)),
             routes: RwLock::new(Arc::new(routes)),
             accounts,

@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 7] = [
+const PROBED_CAUSES: [&str; 9] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -17,6 +17,8 @@ const PROBED_CAUSES: [&str; 7] = [
     "bindback-name-unresolvable",
     "port-filtered-by-firewall",
     "remote-server-unreachable",
+    "mta-password-mismatch",
+    "connector-remote-name-mismatch",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

@@ -1,7 +1,7 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{auth, name, network};
+use crate::causes::{auth, name, network, x400};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
@@ -12,4 +12,6 @@ pub(crate) const RULES: &[Rule] = &[
     name::BIND_BACK_NAME,
     network::PORT_FILTERED,
     network::SERVER_UNREACHABLE,
+    x400::PASSWORD,
+    x400::NAME,
 ];

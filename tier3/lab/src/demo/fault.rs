@@ -44,6 +44,12 @@ impl Stage {
                 let file = file.to_string_lossy();
                 (Side::East, owned(&["account", "set-password", account, "--password-file", &file]))
             }
+            PutIn::ChangeMtaPassword => {
+                let file = self.organisation.write_password("changed.password")?;
+                let (file, west) = (file.to_string_lossy(), Side::West.name());
+                let words = ["x400", "set-password", west, "--remote", "--password-file", &*file];
+                (Side::East, owned(&words))
+            }
             PutIn::RemoveAccount => (Side::East, owned(&["account", "remove", account])),
             PutIn::RevokeRole => {
                 (Side::East, owned(&["account", "revoke", account, "--role", ROLE]))

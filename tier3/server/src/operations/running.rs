@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use mixer::{Body, SmtpOriginator, SmtpRecipient};
 use mta::rpc_interface::INTERFACE;
 use mta::{Row, State};
-use probe::{Road, check_road};
+use probe::{Road, check_road, check_x400};
 use routing::{Choice, Route};
 use tokio::sync::broadcast;
 
@@ -150,6 +150,11 @@ impl Operations for Running {
 
     async fn probe(&self, order: ProbeOrder) -> Result<Vec<ProbeFact>, OperationError> {
         let config = self.node.config();
+        if let Some(connector) = config.x400(&order.peer) {
+            let dialer = self.node.dialer();
+            let (from, host) = (config.server.name.as_str(), connector.host.as_str());
+            return Ok(check_x400(&dialer, from, host, connector.port).await);
+        }
         let Some(peer) = config.peer(&order.peer) else {
             let text = format!("{} is no peer of {}", order.peer, config.server.name);
             return Err(OperationError::NotFound(text));

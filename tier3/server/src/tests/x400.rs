@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use config::{Config, InitAnswers, Section, X400Answers, template};
 use event::Event;
@@ -258,4 +260,223 @@ async fn nobody_listens_and_a_connector_that_is_never_open() {
     east.call("WEST");
     let here = east.events_until(289).await;
     assert_eq!((here[0].id, here[0].code()), (9215, Some(10_061)));
+}
+
+/// Every mode and dialogue over sockets; both sides send, two-way alternate on one association.
+#[tokio::test]
+async fn all_modes_over_sockets() {
+    for mode in ["normal", "x410", "1984"] {
+        for dialogue in ["monologue", "two-way-alternate"] {
+            let (mode, word) = (format!("\"{mode}\""), format!("\"{dialogue}\""));
+            let more: &[(&'static str, &str)] =
+                &[("mode", &mode), ("dialogue", &word), ("checkpoint_kib", "1"), ("window", "3")];
+            let (east, west) = pair(more, more).await;
+            let body = vec![b'y'; 20_000];
+            east.submit("anna@west.demo.test", &body).await;
+            east.submit("anna@west.demo.test", b"second\r\n").await;
+            west.submit("anna@east.demo.test", b"back\r\n").await;
+            east.call("WEST");
+            let mails = west.inbox(2).await;
+            assert!(mails.iter().any(|mail| mail.ends_with(&body)), "{mode} {dialogue}");
+            if dialogue == "two-way-alternate" {
+                // WEST never calls: its mail comes back on the association of EAST.
+                let mails = east.inbox(1).await;
+                assert!(mails[0].ends_with(b"back\r\n"));
+                let rows: Vec<_> = west.node.x400_table().rows().map(|row| row.direction).collect();
+                assert_eq!(rows, [mta::Direction::In]);
+            }
+            east.node.stop();
+            west.node.stop();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dialogue_that_the_connector_does_not_have_is_refused() {
+    let (mut east, mut west) = pair(&[("dialogue", "\"two-way-alternate\"")], &[]).await;
+    east.call("WEST");
+    let there = west.events_until(1293).await;
+    assert_eq!(there[0].id, 55);
+    let here = east.events_until(289).await;
+    assert_eq!((here[0].id, here[0].number("reason")), (1290, Some(3)));
+}
+
+/// A relay that can be cut after so many octets; it counts those that passed towards the server.
+async fn relay(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        let mut cut_after = Some(cut_after);
+        while let Ok((mut from, _)) = listener.accept().await {
+            let Ok(mut there) = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await
+            else {
+                continue;
+            };
+            let mut left = cut_after.take().unwrap_or(usize::MAX);
+            let (mut out, mut back) = (vec![0; 4096], vec![0; 4096]);
+            loop {
+                tokio::select! {
+                    read = from.read(&mut out) => match read {
+                        Ok(count) if count > 0 && count <= left => {
+                            left -= count;
+                            passed.fetch_add(count, Ordering::Relaxed);
+                            if there.write_all(&out[..count]).await.is_err() { break }
+                        }
+                        _ => break,
+                    },
+                    read = there.read(&mut back) => match read {
+                        Ok(count) if count > 0 => {
+                            if from.write_all(&back[..count]).await.is_err() { break }
+                        }
+                        _ => break,
+                    },
+                }
+            }
+        }
+    });
+    port
+}
+
+/// A large transfer is cut in the middle: it goes on from its last checkpoint on a new connection.
+#[tokio::test]
+async fn a_cut_transfer_goes_on_from_its_last_checkpoint() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let passed = Arc::new(AtomicUsize::new(0));
+    let through = relay(west_port, 400_000, Arc::clone(&passed)).await;
+    let more: &[(&'static str, &str)] = &[("checkpoint_kib", "30"), ("window", "3")];
+    let east = Mta::start("EAST", "WEST", for_east, through, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, more);
+    let body = vec![b'z'; 1_000_000];
+    east.submit("anna@west.demo.test", &body).await;
+    east.call("WEST");
+    let mails = west.inbox(1).await;
+    assert!(mails[0].ends_with(&body));
+    until(|| east.node.queue.view(|queue, _| queue.is_empty()).then_some(())).await;
+    // What came before the cut was not sent again, but for what no checkpoint had confirmed.
+    let passed = passed.load(Ordering::Relaxed);
+    assert!((1_000_000..1_250_000).contains(&passed), "{passed} octets");
+    // One association broke and one went on; the second carried the message.
+    let rows: Vec<_> = west.node.x400_table().rows().cloned().collect();
+    assert_eq!(rows.iter().map(|row| row.messages).sum::<u64>(), 1, "{rows:?}");
+    assert_eq!(west.inbox(1).await.len(), 1);
+    let attempts: Vec<_> = east.node.x400_table().rows().cloned().collect();
+    assert_eq!(attempts.len(), 1, "the row of the broken one is used again: {attempts:?}");
+}
+
+#[tokio::test]
+async fn mail_crosses_over_ipv6() {
+    let bound = |listener: TcpListener| {
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    };
+    let loopback = std::net::Ipv6Addr::LOCALHOST;
+    let Ok(for_west) = TcpListener::bind((loopback, 0)).await else {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    };
+    let (for_east, for_west) =
+        (bound(TcpListener::bind((loopback, 0)).await.unwrap()), bound(for_west));
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let more: &[(&'static str, &str)] = &[("host", "\"::1\"")];
+    let east = Mta::start("EAST", "WEST", for_east, west_port, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, more);
+    east.submit("anna@west.demo.test", b"x\r\n").await;
+    east.call("WEST");
+    west.inbox(1).await;
+}
+
+/// `bindback x400 probe`: the modes that are there, and why another is refused.
+#[tokio::test]
+async fn a_probe_of_the_mta_tells_each_mode() {
+    use crate::rpc_tools::StepResult;
+    use crate::x400_tools::{Presented, ProbeSettings, Secret, probe};
+    let (_east, west) = pair(&[], &[]).await;
+    let port = west.node.config().rfc1006.port;
+    let settings = |password: &str| ProbeSettings {
+        host: "127.0.0.1".to_owned(),
+        port,
+        presented: Presented { name: "EAST".to_owned(), password: Some(Secret::new(password)) },
+        transport: Vec::new(),
+        session: Vec::new(),
+        presentation: Vec::new(),
+        patience: PATIENCE.min(Duration::from_secs(10)),
+    };
+    let steps = probe(&settings("Secret of EAST")).await;
+    let told: Vec<_> = steps.iter().map(|step| (step.step, step.result)).collect();
+    let (ok, refused) = (StepResult::Ok, StepResult::Refused);
+    let modes = ["mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984"];
+    let expected: Vec<_> = [("name", ok), ("tcp", ok)]
+        .into_iter()
+        .chain(modes.into_iter().flat_map(|mode| [(mode, ok), (mode, StepResult::Denied)]))
+        .collect();
+    assert_eq!(told, expected, "{steps:#?}");
+    assert_eq!(steps[2].text, "the MTA WEST; checkpoints of 30 KiB, window 3");
+    assert!(steps[3].text.contains("unacceptable-dialogue-mode"), "{}", steps[3].text);
+    let steps = probe(&settings("wrong")).await;
+    assert!(steps[2].text.contains("authentication-error"), "{}", steps[2].text);
+    assert_eq!((steps[2].result, steps[2].code), (StepResult::Denied, 2));
+
+    let gone = ProbeSettings { port: listener().await.1, ..settings("x") };
+    let steps = probe(&gone).await;
+    assert_eq!((steps.len(), steps[1].result), (2, refused));
+}
+
+/// A message of another maker's MTA, its probe, and what cannot be told to an MTA of 1984.
+#[tokio::test]
+async fn probes_are_answered_and_1984_is_not_told_what_it_cannot_take() {
+    use x400::{
+        Criticality, ExtensionField, ExtensionKind, Message, MessageTransferEnvelope, MtsApdu,
+        Probe,
+    };
+    let more: &[(&'static str, &str)] = &[("mode", "\"1984\"")];
+    let (east, _west) = pair(more, more).await;
+    let record = |node: &Arc<Node>| node.queue.view(|queue, _| queue.is_empty());
+    // An envelope as it is made here, sent to here as if by another.
+    let submitted = |recipient: &str| {
+        let (node, now) = (&east.node, Timestamp::now());
+        let site = settings::site(&node.config());
+        mixer::build_message(&mixer::NewMessage {
+            originator: &SmtpOriginator {
+                reverse_path: "anna@east.demo.test".to_owned(),
+                ..SmtpOriginator::default()
+            },
+            recipients: &[SmtpRecipient {
+                address: recipient.to_owned(),
+                ..SmtpRecipient::default()
+            }],
+            identifier: site.mts_identifier(node.queue.next_id()),
+            base: &site.base_address(),
+            priority: x400::Priority::Normal,
+            submitted: now,
+        })
+        .unwrap()
+    };
+    let take = |apdu: MtsApdu| {
+        let node = Arc::clone(&east.node);
+        async move { crate::inbound::take(&node, "WEST", apdu.encode()).await.unwrap() }
+    };
+    // A probe about a mailbox here: a report comes to its originator, and no mail.
+    let mut envelope: MessageTransferEnvelope = submitted("anna@east.demo.test");
+    envelope.extensions.clear();
+    envelope.recipients[0].extensions.clear();
+    envelope.recipients[0].indicators.originator_report = true;
+    let probe = Probe { envelope, content_length: Some(5) };
+    take(MtsApdu::Probe(probe)).await;
+    let mails = east.inbox(1).await;
+    let text = String::from_utf8_lossy(&mails[0]).into_owned();
+    assert!(text.contains("Action: delivered"), "{text}");
+    until(|| record(&east.node).then_some(())).await;
+
+    // An extension that is critical for submission only may be left out, one for delivery not.
+    let mut envelope = submitted("anna@west.demo.test");
+    let mut field = ExtensionField::standard(8, |encoder| encoder.raw(&[5, 0]));
+    field.kind = ExtensionKind::Standard(8);
+    field.criticality = Criticality::new(false, false, true);
+    envelope.recipients[0].extensions.push(field);
+    take(MtsApdu::Message(Message { envelope, content: b"Subject: x\r\n\r\n".to_vec() })).await;
+    east.call("WEST");
+    let mails = east.inbox(2).await;
+    let all: Vec<_> = mails.iter().map(|mail| String::from_utf8_lossy(mail)).collect();
+    assert!(all.iter().any(|text| text.contains("Status: 5.3.3")), "{all:?}");
 }

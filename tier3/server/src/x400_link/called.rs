@@ -4,20 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Schedule, X400};
+use config::{Schedule, TransferMode, X400};
 use event::build;
 use mta::{
     Association, BindRequest, Called, Direction, DisconnectReason, Mismatch, Output,
-    RefusalProvider, Rfc1006, TransportParameters,
+    RefusalProvider, Rfc1006, Selectors, SessionIdentifier, TransferProtocol, TransportParameters,
 };
 use net::chain;
 use tokio::net::TcpStream;
 use x400::MtaBindError;
 
+use super::exchange::{Ended, Exchange, Role};
 use super::line::{Line, LineEnd};
 use super::records::{self, Refused};
 use super::secrets::{BindTerms, bind_terms};
-use crate::inbound;
 use crate::node::Node;
 use crate::settings::connector_terms;
 
@@ -34,31 +34,44 @@ pub async fn serve(node: Arc<Node>, stream: TcpStream, address: SocketAddr, cand
         calling_selector: Vec::new(),
         called_selector: config.rfc1006.own.transport.clone(),
     };
-    let association = Association::answer(connector_terms(candidates.first()));
+    let own = Selectors {
+        session: config.rfc1006.own.session.clone(),
+        presentation: config.rfc1006.own.presentation.clone(),
+    };
+    let association = Association::answer(connector_terms(candidates.first()), own);
     let machine = Rfc1006::answer(&parameters, association);
     let mut line = Line::new(&address.ip().to_string(), machine, stream);
     if let Some(open) = open(&node, &mut line, address, &candidates).await {
-        let Open { connector, index } = open;
-        let end = tokio::select! {
-            end = receive(&node, &connector.name, &mut line, index) => end,
+        let Open { connector, index, two_way, old } = open;
+        let role = Role::Called;
+        let exchange = Exchange { node: &node, settings: &connector, two_way, old, index, role };
+        let ended = tokio::select! {
+            ended = exchange.run(&mut line, None) => ended,
             () = drained(&node) => {
                 line.association().abort();
-                Ok(None)
+                Ended { why: None, flight: None }
             }
         };
-        let why = match end {
-            Ok(why) => why,
-            Err(end) => Some(end.to_string()),
-        };
-        records::ended(&node, &connector.name, index, why.as_deref());
+        if let Some(why) = &ended.why {
+            let time = connector.transfer.recovery_timeout;
+            if let Some(unfinished) = line.association().take_unfinished() {
+                node.x400.keep(&connector.name, unfinished, time);
+            }
+            if let Some(flight) = ended.flight {
+                exchange.give_back(flight, why);
+            }
+        }
+        records::ended(&node, &connector.name, index, ended.why.as_deref());
     }
     line.close().await;
 }
 
 /// A caller that has bound.
 struct Open {
-    connector: X400,
+    connector: Box<X400>,
     index: u32,
+    two_way: bool,
+    old: bool,
 }
 
 async fn open(
@@ -70,6 +83,8 @@ async fn open(
     let place = address.ip().to_canonical().to_string();
     let called = match line.called(HANDSHAKE).await {
         Ok(called) => called,
+        // Somebody who only looks whether the port is open.
+        Err(LineEnd::Lost { .. }) => return None,
         Err(end) => {
             node.log(build::accept_failed(0, &place, &end.to_string()));
             return None;
@@ -94,6 +109,9 @@ async fn open(
     match line.next_output_within(HANDSHAKE).await {
         Ok(Output::BindRequested(request)) => {
             judge(node, line, &request, &Caller { address, called, candidates }).await
+        }
+        Ok(Output::RecoveryRequested(session)) => {
+            recover(node, line, &session, address, candidates).await
         }
         Ok(Output::Refused(refusal)) => {
             records::in_refused(
@@ -173,6 +191,17 @@ async fn judge(
                 );
                 return None;
             }
+            if connector.two_way != request.two_way {
+                let words = |two_way| if two_way { "two-way-alternate" } else { "monologue" };
+                let (presented, expected) = (words(request.two_way), words(connector.two_way));
+                node.log(build::wrong_dialogue(&connector.name, 0, presented, expected));
+                let reason = MtaBindError::UNACCEPTABLE_DIALOGUE_MODE;
+                line.association().refuse_bind(reason);
+                let detail = format!("it asks for {presented}, the connector says {expected}");
+                let said = refused(Some(&connector.name), None, None, reason, detail);
+                records::in_refused(node, &said);
+                return None;
+            }
             line.set_peer(&connector.name);
             line.association().accept_bind(&terms.local);
             // What follows is that it is open.
@@ -184,7 +213,8 @@ async fn judge(
                 // The MTA is there again: whatever waits for it need not wait for its timer.
                 node.wake_peer(&connector.name);
             }
-            Some(Open { connector, index })
+            let old = request.protocol == TransferProtocol::MtsTransferProtocol1984;
+            Some(Open { connector, index, two_way: request.two_way, old })
         }
         Verdict::Refused { peer, expected, mismatch } => {
             let reason = MtaBindError::AUTHENTICATION_ERROR;
@@ -205,7 +235,7 @@ async fn judge(
 }
 
 enum Verdict {
-    Accepted(X400, BindTerms),
+    Accepted(Box<X400>, BindTerms),
     Refused {
         peer: Option<String>,
         expected: Option<String>,
@@ -230,7 +260,7 @@ async fn judge_credentials(request: &BindRequest, presented: &str, candidates: &
             }
         };
         match terms.remote.check(request.identity.as_ref()) {
-            Ok(()) => return Verdict::Accepted(connector.clone(), terms),
+            Ok(()) => return Verdict::Accepted(Box::new(connector.clone()), terms),
             Err(mismatch) => {
                 let nearer = nearest.as_ref().is_none_or(|(_, known)| *known == Mismatch::Name);
                 if nearer {
@@ -256,36 +286,30 @@ async fn judge_credentials(request: &BindRequest, presented: &str, candidates: &
     }
 }
 
+/// Goes on with an association of the same caller that broke, or says that nothing is kept.
+async fn recover(
+    node: &Arc<Node>,
+    line: &mut Line,
+    session: &SessionIdentifier,
+    address: SocketAddr,
+    candidates: &[X400],
+) -> Option<Open> {
+    let Some((name, unfinished)) = node.x400.take(session, candidates) else {
+        line.association().refuse_recovery();
+        return None;
+    };
+    let connector = Box::new(candidates.iter().find(|one| one.name == name)?.clone());
+    let two_way = unfinished.two_way;
+    let old = connector.mode == TransferMode::X1984;
+    line.set_peer(&name);
+    line.association().accept_recovery(unfinished);
+    let index = records::open_row(node, Direction::In, &name, &name);
+    records::opened(node, &name, Direction::In, index, &records::protocol_string(address));
+    Some(Open { connector, index, two_way, old })
+}
+
 /// A stopping server lets callers finish what they are sending for a moment.
 async fn drained(node: &Node) {
     node.stopped().await;
     tokio::time::sleep(LEAVE).await;
-}
-
-async fn receive(
-    node: &Arc<Node>,
-    peer: &str,
-    line: &mut Line,
-    index: u32,
-) -> Result<Option<String>, LineEnd> {
-    loop {
-        match line.next_output().await? {
-            Output::Received(apdu) => {
-                let answered = match inbound::take(node, peer, apdu).await {
-                    Ok(()) => line.association().confirm(),
-                    Err(error) => {
-                        eprintln!("transfer from {peer} refused: {}", chain(&error));
-                        line.association().refuse()
-                    }
-                };
-                answered.map_err(|error| LineEnd::Protocol {
-                    peer: peer.to_owned(),
-                    detail: chain(&error),
-                })?;
-                node.x400_table().update(index, |row| row.messages += 1);
-            }
-            Output::Ended(why) => return Ok(why),
-            _ => {}
-        }
-    }
 }

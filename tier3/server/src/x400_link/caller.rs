@@ -1,30 +1,34 @@
 //! Calling an MTA: one task for each connector, which opens associations while mail waits.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use config::{Schedule, X400};
+use config::{Schedule, TransferMode, X400};
 use event::Layer;
 use event::build;
 use jiff::Timestamp;
-use mta::{Association, Call, Direction, Output, Rfc1006, Selectors, TransportParameters};
+use mta::{
+    Association, Call, Direction, Output, Rfc1006, Selectors, TransferProtocol,
+    TransportParameters, Unfinished,
+};
 use net::chain;
-use queue::{MessageId, NextHop, Outcome, Priority, Work};
+use queue::{NextHop, Outcome};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use x400::{DiagnosticCode, ReasonCode};
 
-use super::line::{Line, LineEnd};
+use super::exchange::{Exchange, Role};
+use super::line::Line;
 use super::records::{self, OutFailure};
 use super::secrets::{BindTerms, bind_terms};
 use crate::node::{Node, random};
-use crate::outbound;
 use crate::settings::connector_terms;
 
 /// How long the other MTA may take to answer the bind.
 const HANDSHAKE: Duration = Duration::from_secs(60);
+/// Between two tries to go on with a transfer.
+const RECOVERY_STEP: Duration = Duration::from_secs(2);
 /// How often a connector looks whether its schedule lets it call.
 const SCHEDULE_STEP: Duration = Duration::from_secs(20);
 
@@ -33,8 +37,6 @@ struct Connector {
     node: Arc<Node>,
     name: String,
     hop: NextHop,
-    /// How often each message was refused on an open association.
-    refused: Mutex<HashMap<MessageId, u32>>,
 }
 
 /// An association that stands, as its caller holds it.
@@ -47,7 +49,7 @@ struct Open {
 pub async fn run_connector(node: Arc<Node>, name: String) {
     let hop = NextHop::Peer(name.clone());
     let (ready, greeting) = (node.queue.ready(&hop), node.greeting(&name));
-    let connector = Arc::new(Connector { node, name, hop, refused: Mutex::default() });
+    let connector = Arc::new(Connector { node, name, hop });
     let node = &connector.node;
     let mut failures = 0;
     loop {
@@ -123,6 +125,14 @@ impl Connector {
 
     /// Connects, binds, and writes down how it went.
     async fn open(&self, settings: &X400) -> Result<Open, String> {
+        self.open_with(settings, None).await.map_err(OpenError::text)
+    }
+
+    async fn open_with(
+        &self,
+        settings: &X400,
+        recover: Option<Unfinished>,
+    ) -> Result<Open, OpenError> {
         let node = &self.node;
         let terms = bind_terms(settings).await.map_err(|error| {
             let detail = chain(&error);
@@ -132,7 +142,7 @@ impl Connector {
                 code: None,
                 detail: detail.clone(),
             }));
-            detail
+            OpenError::Refused(detail)
         })?;
         let index = records::open_row(node, Direction::Out, &self.name, &terms.local.name);
         let unresolved = format!("rfc1006:{}[{}]", settings.host, settings.port);
@@ -142,31 +152,38 @@ impl Connector {
             detail
         };
         let resolved = node.resolver.resolve(&settings.host).await.map_err(|error| {
-            fail(records::NO_ADDRESS, Layer::Name, error.to_string(), &unresolved)
+            let text = fail(records::NO_ADDRESS, Layer::Name, error.to_string(), &unresolved);
+            OpenError::Unreached(text)
         })?;
         let mut last = String::new();
         for address in resolved.addresses {
             let to = SocketAddr::new(address, settings.port);
             let place = records::protocol_string(to);
             match connect(node, to).await {
-                Ok(stream) => return self.bind(settings, terms, stream, index, &place).await,
+                Ok(stream) => {
+                    let machine = machine(node, settings, terms, recover).map_err(|error| {
+                        let text = error.to_string();
+                        OpenError::Refused(fail(0, Layer::Bind, text, &place))
+                    })?;
+                    let line = Line::new(&self.name, machine, stream);
+                    return self.bind(settings, line, index, &place).await;
+                }
                 Err((code, detail)) => {
                     node.log(build::connect_failed(&self.name, code, &to.to_string(), &detail));
                     last = fail(code, Layer::Tcp, detail, &place);
                 }
             }
         }
-        Err(last)
+        Err(OpenError::Unreached(last))
     }
 
     async fn bind(
         &self,
         settings: &X400,
-        terms: BindTerms,
-        stream: TcpStream,
+        mut line: Line,
         index: u32,
         place: &str,
-    ) -> Result<Open, String> {
+    ) -> Result<Open, OpenError> {
         let node = &self.node;
         let fail = |layer, detail: String| {
             let code = 0;
@@ -176,11 +193,8 @@ impl Connector {
             );
             detail
         };
-        let machine =
-            machine(node, settings, terms).map_err(|error| fail(Layer::Bind, error.to_string()))?;
-        let mut line = Line::new(&self.name, machine, stream);
         let why = match line.next_output_within(HANDSHAKE).await {
-            Ok(Output::Opened) => {
+            Ok(Output::Opened | Output::Recovered) => {
                 records::opened(node, &self.name, Direction::Out, index, place);
                 return Ok(Open { line, index });
             }
@@ -195,13 +209,13 @@ impl Connector {
             Err(end) => fail(Layer::Bind, end.to_string()),
         };
         line.close().await;
-        Err(why)
+        Err(OpenError::Refused(why))
     }
 
     /// Transfers what waits, on as many associations as the backlog asks for.
     async fn serve_all(self: &Arc<Self>, open: Open, settings: &X400) {
         let mut further = JoinSet::new();
-        let first = self.serve(open, settings, true);
+        let first = self.serve(open, settings, Role::Caller);
         tokio::pin!(first);
         loop {
             tokio::select! {
@@ -213,7 +227,7 @@ impl Connector {
                         let (this, settings) = (Arc::clone(self), settings.clone());
                         further.spawn(async move {
                             if let Ok(open) = this.open(&settings).await {
-                                this.serve(open, &settings, false).await;
+                                this.serve(open, &settings, Role::Further).await;
                             }
                         });
                     }
@@ -232,164 +246,82 @@ impl Connector {
         usize::try_from(waiting).unwrap_or(usize::MAX)
     }
 
-    /// One association to its end; the first one of a connector answers for the hop.
-    async fn serve(&self, open: Open, settings: &X400, first: bool) {
-        let Open { mut line, index } = open;
-        let end = self.transfer_all(&mut line, index, settings, first).await;
-        let why = match end {
-            Ok(why) => why,
-            Err(end) => Some(end.to_string()),
+    /// One association to its end; the first one of a connector answers for the hop. A transfer
+    /// that the end of the connection broke off is gone on with on another one, as long as the
+    /// connector's recovery time-out allows.
+    async fn serve(&self, open: Open, settings: &X400, role: Role) {
+        let (mut open, mut flight) = (open, None);
+        let why = loop {
+            let Open { mut line, index } = open;
+            let two_way = settings.two_way;
+            let old = settings.mode == TransferMode::X1984;
+            let exchange = Exchange { node: &self.node, settings, two_way, old, index, role };
+            let ended = exchange.run(&mut line, flight.take()).await;
+            let unfinished = line.association().take_unfinished();
+            if ended.why.is_some() {
+                line.association().abort();
+            }
+            line.close().await;
+            records::ended(&self.node, &self.name, index, ended.why.as_deref());
+            let Some(why) = ended.why else { break None };
+            let Some(broken) = ended.flight else { break Some(why) };
+            if let Some(unfinished) = unfinished.filter(Unfinished::is_sending)
+                && let Some(again) = self.recover(settings, unfinished).await
+            {
+                (open, flight) = (again, Some(broken));
+                continue;
+            }
+            exchange.give_back(broken, &why);
+            break Some(why);
         };
-        if why.is_some() {
-            line.association().abort();
-        }
-        line.close().await;
-        records::ended(&self.node, &self.name, index, why.as_deref());
         match why {
-            Some(why) if first => {
+            Some(why) if role == Role::Caller => {
                 self.node.queue.hop_failed(&self.hop, &why);
                 // It was well until now: tried at once, and if it is gone that is told at once.
                 self.node.wake_peer(&self.name);
             }
-            None if first => self.node.queue.hop_closed(&self.hop),
+            None if role == Role::Caller => self.node.queue.hop_closed(&self.hop),
             _ => {}
         }
     }
 
-    async fn transfer_all(
-        &self,
-        line: &mut Line,
-        index: u32,
-        settings: &X400,
-        first: bool,
-    ) -> Result<Option<String>, LineEnd> {
-        let node = &self.node;
-        let ready = node.queue.ready(&self.hop);
-        loop {
-            while !node.is_stopping()
-                && let Some(work) = node.queue.take(&self.hop)
-            {
-                match self.transfer(line, work, settings).await? {
-                    Transferred::Yes => node.x400_table().update(index, |row| row.messages += 1),
-                    Transferred::No => {}
-                    Transferred::Ended(why) => return Ok(Some(why)),
-                }
-            }
-            if !first || node.is_stopping() {
-                break;
-            }
-            tokio::select! {
-                () = ready.notified() => {}
-                () = tokio::time::sleep(settings.retry.lifetime) => break,
-                () = node.stopped() => break,
-                output = line.next_output() => if let Output::Ended(why) = output? {
-                    return Ok(why);
-                },
+    /// Opens an association that goes on where the broken one ended.
+    async fn recover(&self, settings: &X400, unfinished: Unfinished) -> Option<Open> {
+        let until = Instant::now() + settings.transfer.recovery_timeout;
+        while Instant::now() < until && !self.node.is_stopping() {
+            match self.open_with(settings, Some(unfinished.clone())).await {
+                Ok(open) => return Some(open),
+                // The other MTA keeps nothing: the transfer starts over.
+                Err(OpenError::Refused(_)) => return None,
+                Err(OpenError::Unreached(_)) => tokio::time::sleep(RECOVERY_STEP).await,
             }
         }
-        line.association().release();
-        loop {
-            if let Output::Ended(why) = line.next_output_within(settings.retry.disconnect).await? {
-                return Ok(why);
-            }
-        }
-    }
-
-    /// Hands one message over.
-    async fn transfer(
-        &self,
-        line: &mut Line,
-        work: Work,
-        settings: &X400,
-    ) -> Result<Transferred, LineEnd> {
-        let queue = &self.node.queue;
-        let complete = |outcome: Outcome| {
-            let all = work.recipients.iter().map(|number| (*number, outcome.clone())).collect();
-            queue.complete(work.id, all);
-        };
-        let apdu = match outbound::apdu(&self.node, &work).await {
-            Ok(apdu) => apdu,
-            Err(error) => {
-                complete(Outcome::Retry { error });
-                return Ok(Transferred::No);
-            }
-        };
-        let patience = self.patience(&work, apdu.len(), settings);
-        if let Err(error) = line.association().send(apdu) {
-            complete(Outcome::Retry { error: chain(&error) });
-            return Ok(Transferred::No);
-        }
-        let output = match line.next_output_within(patience).await {
-            Ok(output) => output,
-            Err(end) => {
-                complete(Outcome::Retry { error: end.to_string() });
-                return Err(end);
-            }
-        };
-        match output {
-            Output::Sent => {
-                self.refusals().remove(&work.id);
-                complete(Outcome::Done);
-                Ok(Transferred::Yes)
-            }
-            Output::NotSent(error) => {
-                complete(self.refused_outcome(work.id, error, settings));
-                Ok(Transferred::No)
-            }
-            Output::Ended(why) => {
-                let why = why.unwrap_or_else(|| "the MTA took its leave".to_owned());
-                complete(Outcome::Retry { error: why.clone() });
-                Ok(Transferred::Ended(why))
-            }
-            _ => {
-                let error = "the MTA is out of step".to_owned();
-                complete(Outcome::Retry { error: error.clone() });
-                Ok(Transferred::Ended(error))
-            }
-        }
-    }
-
-    /// A message that the other MTA would not have: tried again as often as the connector says.
-    fn refused_outcome(&self, id: MessageId, error: String, settings: &X400) -> Outcome {
-        let mut refusals = self.refusals();
-        let count = refusals.entry(id).or_insert(0);
-        *count += 1;
-        if *count <= settings.retry.transfer_retries {
-            return Outcome::Retry { error };
-        }
-        refusals.remove(&id);
-        Outcome::Fail {
-            reason: ReasonCode::TRANSFER_FAILURE.0,
-            diagnostic: Some(DiagnosticCode::TRANSFER_ATTEMPTS_LIMIT_REACHED.0),
-            error,
-        }
-    }
-
-    fn refusals(&self) -> std::sync::MutexGuard<'_, HashMap<MessageId, u32>> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How long a transfer may take: so many seconds for each kibibyte, by priority.
-    fn patience(&self, work: &Work, octets: usize, settings: &X400) -> Duration {
-        let record = self.node.queue.view(|queue, _| queue.record(work.id));
-        let transfer = &settings.transfer;
-        let each = match record.map(|record| record.head.priority) {
-            Some(Priority::Urgent) => transfer.timeout_urgent,
-            Some(Priority::NonUrgent) => transfer.timeout_non_urgent,
-            _ => transfer.timeout_normal,
-        };
-        each.saturating_mul(u32::try_from(octets / 1024 + 1).unwrap_or(u32::MAX))
+        None
     }
 }
 
-/// What became of one transfer.
-enum Transferred {
-    Yes,
-    No,
-    Ended(String),
+/// Why an association was not opened.
+enum OpenError {
+    /// The other MTA was not reached.
+    Unreached(String),
+    /// It was, and there is no association.
+    Refused(String),
 }
 
-fn machine(node: &Node, settings: &X400, terms: BindTerms) -> Result<Rfc1006, mta::CallError> {
+impl OpenError {
+    fn text(self) -> String {
+        match self {
+            Self::Unreached(text) | Self::Refused(text) => text,
+        }
+    }
+}
+
+fn machine(
+    node: &Node,
+    settings: &X400,
+    terms: BindTerms,
+    recover: Option<Unfinished>,
+) -> Result<Rfc1006, mta::CallError> {
     let config = node.config();
     let own = &config.rfc1006.own;
     let selectors = |from: &config::Selectors| Selectors {
@@ -397,6 +329,9 @@ fn machine(node: &Node, settings: &X400, terms: BindTerms) -> Result<Rfc1006, mt
         presentation: from.presentation.clone(),
     };
     let association = Association::call(Call {
+        protocol: protocol(settings.mode),
+        two_way: settings.two_way,
+        recover,
         local: terms.local,
         remote: terms.remote,
         terms: connector_terms(Some(settings)),
@@ -411,6 +346,15 @@ fn machine(node: &Node, settings: &X400, terms: BindTerms) -> Result<Rfc1006, mt
         called_selector: settings.called.transport.clone(),
     };
     Rfc1006::call(&parameters, association)
+}
+
+/// The application context of a connector's mode.
+pub fn protocol(mode: TransferMode) -> TransferProtocol {
+    match mode {
+        TransferMode::Normal => TransferProtocol::MtsTransfer,
+        TransferMode::X410 => TransferProtocol::MtsTransferProtocol,
+        TransferMode::X1984 => TransferProtocol::MtsTransferProtocol1984,
+    }
 }
 
 /// Opens a TCP connection, from the address that this server listens on where it has one of the

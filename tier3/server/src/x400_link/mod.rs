@@ -5,10 +5,14 @@
 
 mod called;
 mod caller;
+mod exchange;
 mod line;
 mod listener;
+mod memory;
 mod records;
 mod secrets;
 
 pub use caller::run_connector;
+pub use line::{Line, LineEnd};
 pub use listener::run as listen;
+pub use memory::Memory;
