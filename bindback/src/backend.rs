@@ -8,6 +8,7 @@ use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, MessageQuery, MessageRow,
     QueueRow, Reloaded,
 };
+use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::{Client, ClientError, Operations};
 use anyhow::Context as _;
 use config::Config;
@@ -93,6 +94,8 @@ operations! {
     account_grant(change: AccountRole) -> AccountRow;
     account_revoke(change: AccountRole) -> AccountRow;
     account_remove(name: String) -> ();
+    account(order: AccountOrder) -> AccountView;
+    directory(order: DirectoryOrder) -> DirectoryAnswer;
 }
 
 impl Backend {

@@ -14,4 +14,5 @@ mod reload;
 pub mod rpc;
 pub mod send;
 pub mod serve;
+pub mod site;
 pub mod x400;

@@ -13,7 +13,7 @@ mod secret;
 mod sid;
 pub mod well_known;
 
-pub use account::Account;
+pub use account::{Account, AccountState, FOR_EVER, Lockout, OlderSecret};
 pub use descriptor::{Ace, AceFlags, AceKind, Acl, SecurityDescriptor};
 pub use fold::upcase;
 pub use guid::{Guid, GuidError};

@@ -203,6 +203,12 @@ pub trait Accounts: Send + Sync {
     /// # Errors
     /// [`LogonFailure::UnknownAccount`], [`LogonFailure::Disabled`] or [`LogonFailure::LockedOut`].
     fn nt_hash(&self, account: &AccountName) -> Result<NtHash, LogonFailure>;
+
+    /// The verifier before that one, while it is still good: a change of password need not stop mail.
+    fn older_nt_hash(&self, account: &AccountName) -> Option<NtHash> {
+        let _ = account;
+        None
+    }
 }
 
 /// Why a security context was not established.

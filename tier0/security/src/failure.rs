@@ -15,6 +15,18 @@ pub enum LogonFailure {
     Disabled,
     /// The account is locked out.
     LockedOut,
+    /// The account can no longer be used.
+    AccountExpired,
+    /// The account's password can no longer be used.
+    PasswordExpired,
+    /// The account's password must be changed first.
+    MustChangePassword,
+    /// The account may not log on from the network.
+    LogonTypeNotGranted,
+    /// Nobody who knows the account's domain can be asked.
+    NoLogonServers,
+    /// The domain is known, and is not trusted here.
+    TrustFailed,
     /// The peer wants to log on as nobody.
     Anonymous,
     /// The peer answered with LM or NTLM version 1.
@@ -66,6 +78,20 @@ impl LogonFailure {
             Self::UnknownAccount => (1317, 0xC000_0064, "the account does not exist"),
             Self::Disabled => (1331, 0xC000_0072, "the account is disabled"),
             Self::LockedOut => (1909, 0xC000_0234, "the account is locked out"),
+            Self::AccountExpired => (1793, 0xC000_0193, "the account has expired"),
+            Self::PasswordExpired => (1330, 0xC000_0071, "the account's password has expired"),
+            Self::MustChangePassword => {
+                (1907, 0xC000_0224, "the account's password must be changed first")
+            }
+            Self::LogonTypeNotGranted => (
+                1385,
+                0xC000_015B,
+                "the account does not have the right to log on from the network",
+            ),
+            Self::NoLogonServers => {
+                (1311, 0xC000_005E, "no server that knows the account's domain can be reached")
+            }
+            Self::TrustFailed => (1788, 0xC000_018C, "the account's domain is not trusted here"),
             Self::Anonymous => (5, 0xC000_0022, "anonymous logon is refused"),
             Self::LmOrNtlmV1Refused => (
                 5,

@@ -65,7 +65,12 @@ pub(crate) enum Job {
         done: Done,
     },
     PutAccount {
-        account: Account,
+        account: Box<Account>,
+        done: Done,
+    },
+    /// Rows of the server's tables; `None` removes one.
+    Rows {
+        changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
         done: Done,
     },
     RemoveAccount {
@@ -139,6 +144,10 @@ impl Committer {
                 }
                 Job::RemoveAccount { name, done } => {
                     group.remove_account(&name);
+                    (Ok(()), Some(done))
+                }
+                Job::Rows { changes, done } => {
+                    group.change_rows(changes);
                     (Ok(()), Some(done))
                 }
                 Job::Event { time, event } => {
@@ -234,6 +243,9 @@ impl Job {
                     _ => 0,
                 })
                 .sum(),
+            Self::Rows { changes, .. } => {
+                changes.iter().map(|(_, row)| row.as_ref().map_or(0, Vec::len)).sum()
+            }
             Self::Event { event, .. } => event.len(),
             Self::PutPeer { row, .. } => row.len(),
             _ => 0,

@@ -19,10 +19,12 @@ mod error;
 mod events;
 mod group;
 mod open;
+mod rows;
 mod spaces;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use error::StoreError;
+pub use rows::{Row, Table};
 pub use store::{EventLimits, Store};

@@ -21,6 +21,7 @@ pub(crate) enum Space {
     Accounts,
     Events,
     Peers,
+    Rows,
 }
 
 impl Space {
@@ -35,6 +36,7 @@ impl Space {
             Self::Accounts => "accounts",
             Self::Events => "events",
             Self::Peers => "peers",
+            Self::Rows => "rows",
         }
     }
 
@@ -62,6 +64,7 @@ pub(crate) struct Spaces {
     accounts: Keyspace,
     events: Keyspace,
     peers: Keyspace,
+    rows: Keyspace,
 }
 
 impl Spaces {
@@ -80,6 +83,7 @@ impl Spaces {
             accounts: open(Space::Accounts)?,
             events: open(Space::Events)?,
             peers: open(Space::Peers)?,
+            rows: open(Space::Rows)?,
         })
     }
 
@@ -94,6 +98,7 @@ impl Spaces {
             Space::Accounts => &self.accounts,
             Space::Events => &self.events,
             Space::Peers => &self.peers,
+            Space::Rows => &self.rows,
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::api::{
     MessageQuery, MessageRow, Messages, ProbeOrder, Probes, QueueRow, Queues, Reloaded, Retried,
     RetrySelector, SendOrder, Sent,
 };
+use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::envelope::{Shape, WrongSchema, opened};
 use crate::operations::OperationError;
 use crate::parameters::with_query;
@@ -130,6 +131,14 @@ impl Client {
 
     pub async fn delete(&self, id: String) -> Result<(), ClientError> {
         self.post::<Deleted>("/v1/queue/delete", &MessageNamed { id }).await.map(drop)
+    }
+
+    pub async fn account(&self, order: AccountOrder) -> Result<AccountView, ClientError> {
+        self.post("/v1/account", &order).await
+    }
+
+    pub async fn directory(&self, order: DirectoryOrder) -> Result<DirectoryAnswer, ClientError> {
+        self.post("/v1/directory", &order).await
     }
 
     pub async fn ltab(&self) -> Result<Vec<LtabEntry>, ClientError> {

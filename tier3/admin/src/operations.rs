@@ -11,6 +11,7 @@ use crate::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
     MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
 };
+use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 
 /// Why an operation was not done. The text is for a person: what, why, and the way out; it never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -100,6 +101,18 @@ pub trait Operations: Send + Sync + 'static {
         &self,
         name: String,
     ) -> impl Future<Output = Result<(), OperationError>> + Send;
+
+    /// Does what is asked of one account.
+    fn account(
+        &self,
+        order: AccountOrder,
+    ) -> impl Future<Output = Result<AccountView, OperationError>> + Send;
+
+    /// Does what is asked of the directory.
+    fn directory(
+        &self,
+        order: DirectoryOrder,
+    ) -> impl Future<Output = Result<DirectoryAnswer, OperationError>> + Send;
 
     /// What the server knows, for the doctor.
     fn facts(&self) -> impl Future<Output = Result<ServerFacts, OperationError>> + Send;

@@ -5,11 +5,13 @@
 
 mod account_table;
 mod blocking;
+mod directory_table;
 mod event_log;
 mod facts;
 mod inbound;
 mod link;
 mod local_delivery;
+mod logon_policy;
 mod mail_queue;
 mod node;
 mod notification;
@@ -25,7 +27,10 @@ mod settings;
 mod smtp_listener;
 #[cfg(test)]
 mod tests;
+mod vault;
 
+pub use account_table::AccountError;
+pub use directory_table::DirectoryTableError;
 pub use facts::known_facts;
-pub use operations::Offline;
+pub use operations::{Offline, OpenError};
 pub use runtime::{ServeError, run};

@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::account_table::AccountTable;
+use crate::account_table::{AccountError, AccountTable};
+use crate::directory_table::{DirectoryTable, DirectoryTableError, now_ms};
 use crate::event_log::EventLog;
 use crate::link::{ServiceFactory, run_peer};
 use crate::mail_queue::{MailQueue, ReportOrder};
@@ -26,6 +27,8 @@ use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener};
 
 /// How long tasks may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How often the directory's agent looks for what is due.
+const AGENT_EVERY: Duration = Duration::from_secs(1);
 /// Win32 `RPC_S_CANT_CREATE_ENDPOINT`.
 const CANNOT_LISTEN: u32 = 1720;
 
@@ -52,6 +55,10 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    #[error("the accounts cannot be used")]
+    Accounts(#[from] AccountError),
+    #[error("the directory cannot be used")]
+    Directory(#[from] DirectoryTableError),
     #[error("a secret cannot be read")]
     Secret(#[from] config::SecretError),
     #[error("the administrative socket")]
@@ -141,12 +148,14 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
     let keep = usize::try_from(config.events.keep).unwrap_or(usize::MAX);
     let limits = store::EventLimits { keep };
     let store = Store::open_with(&path, limits).map_err(failed)?;
-    let accounts = AccountTable::open(store.clone()).map_err(failed)?;
+    let accounts = AccountTable::open(store.clone(), config)?;
+    let directory = DirectoryTable::open(store.clone(), config, &accounts)?;
     let events = EventLog::open(&config.server.name, &config.events, store.clone())
         .map_err(ServeError::EventFile)?;
     let histories = PeerHistories::open(store.clone()).map_err(failed)?;
     let (queue, orders) = MailQueue::open(store, settings::queue_config(config)).map_err(failed)?;
-    let node = Arc::new(Node::new(config.clone(), accounts, events, queue, histories)?);
+    let node =
+        Arc::new(Node::new(config.clone(), (accounts, directory), events, queue, histories)?);
     Ok((node, orders))
 }
 
@@ -212,8 +221,25 @@ fn start(
             () = timers.stopped() => {}
         }
     });
+    tasks.spawn(run_agent(Arc::clone(node)));
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));
+    }
+}
+
+/// Lets the directory's agent work while the server runs.
+async fn run_agent(node: Arc<Node>) {
+    let mut every = tokio::time::interval(AGENT_EVERY);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = node.stopped() => return,
+        }
+        let directory = node.directory.clone();
+        // What cannot be written now is tried again; the copy stays as it was.
+        if crate::blocking::blocking(move || directory.poll(now_ms())).await.unwrap_or(false) {
+            node.wake_all_peers();
+        }
     }
 }
 

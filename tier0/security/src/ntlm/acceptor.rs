@@ -211,13 +211,18 @@ impl NtlmAcceptor {
             Err(failure) => (NtHash::new([0; 16]), Some(failure)),
         };
         // The names as they were sent: the initiator derived its key from them.
-        let response_key = crypto::ntowf_v2(&hash, &message.user, &message.domain);
-        let proof = crypto::nt_proof(&response_key, &self.seed.server_challenge, &response.blob);
-        let right = bool::from(proof.ct_eq(&response.proof));
+        let prove = |hash: &NtHash| {
+            let key = crypto::ntowf_v2(hash, &message.user, &message.domain);
+            let proof = crypto::nt_proof(&key, &self.seed.server_challenge, &response.blob);
+            bool::from(proof.ct_eq(&response.proof)).then_some(key)
+        };
+        let right = prove(&hash);
         match refused {
             Some(failure) => Err(failure),
-            None if right => Ok(response_key),
-            None => Err(LogonFailure::WrongPassword),
+            None => {
+                let older = || prove(&self.accounts.older_nt_hash(account)?);
+                right.or_else(older).ok_or(LogonFailure::WrongPassword)
+            }
         }
     }
 }

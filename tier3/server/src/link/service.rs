@@ -16,13 +16,14 @@ use mta::rpc_interface::{
 };
 use net::{RpcRequest, RpcService};
 use security::ntlm::{AUTH_TYPE, AcceptSeed, NtlmAcceptor, ServerIdentity};
-use security::{Acceptor, SecurityError};
+use security::{Acceptor, LogonFailure, SecurityError};
 use tokio::sync::mpsc;
 
 use super::called::{
     ACCESS_DENIED, BindRequest, Denied, SERVER_TOO_BUSY, answer_bind, check_account, refuse,
 };
 use super::records::{self, Refusal};
+use crate::directory_table::now_ms;
 use crate::node::{Node, filetime_now, random};
 
 /// Pieces that wait for the association; the answer to a call comes once its piece waits here.
@@ -127,6 +128,11 @@ impl RpcService for Service {
             Interface::Mta => {
                 // The interface's rule lets no unauthenticated request through to here.
                 let principal = request.principal.clone().ok_or(ACCESS_DENIED)?;
+                let accounts = self.node.accounts.clone();
+                let proved = principal.clone();
+                if accounts.find(&proved).is_some_and(|account| account.failures > 0) {
+                    tokio::task::spawn_blocking(move || accounts.note_success(&proved));
+                }
                 self.call_mta(request, principal).await
             }
         }
@@ -135,6 +141,11 @@ impl RpcService for Service {
     fn authentication_failed(&self, claimed: Option<AccountName>, why: &SecurityError) {
         let peer = claimed.as_ref().and_then(|account| self.node.peer_of_account(account));
         let failure = why.logon_failure();
+        if let (Some(name), LogonFailure::WrongPassword) = (&claimed, failure) {
+            let (accounts, name) = (self.node.accounts.clone(), name.clone());
+            // Waits for the disk, and nobody has to wait for that.
+            tokio::task::spawn_blocking(move || accounts.note_failure(&name, now_ms()));
+        }
         let (code, reason) = (failure.win32(), failure.to_string());
         records::refused(
             &self.node,

@@ -13,5 +13,6 @@ pub use accounts_file::{AccountsFile, AccountsFileError};
 pub use dcerpc::{AuthLevel, SyntaxId, Uuid};
 pub use echo_server::{EchoError, EchoServer, EchoSettings};
 pub use endpoints::{EndpointRow, endpoints};
+pub use mta::rpc_interface::INTERFACE as MTA_INTERFACE;
 pub use ping::{Caller, Mechanisms, PingSettings, ping};
 pub use steps::{Step, StepResult, interface_name};
