@@ -147,7 +147,14 @@ impl NtlmAcceptor {
             }
             return self.admit_nobody(said, &message, token);
         }
-        let account = self.claimed(&message)?;
+        let account = match self.claimed(&message) {
+            Err(LogonFailure::Malformed) => {
+                // No account has such a name; who reads the event should still see what came.
+                self.principal = recorded(&message);
+                return Err(LogonFailure::UnknownAccount.into());
+            }
+            other => other?,
+        };
         self.principal = Some(account.clone());
         message.flags.require_for(required)?;
         let response = version_2(&message)?;
@@ -258,6 +265,15 @@ impl Acceptor for NtlmAcceptor {
             _ => Err(SecurityError::NotEstablished),
         }
     }
+}
+
+/// A name as it can be written down: what no account name may have becomes an underscore.
+fn recorded(message: &Authenticate) -> Option<AccountName> {
+    let clean = |text: &str| -> String {
+        let allowed = |c: char| !c.is_control() && !"\"/\\[]:;|=,+*?<>".contains(c);
+        text.chars().map(|c| if allowed(c) { c } else { '_' }).collect()
+    };
+    AccountName::new(&clean(&message.domain), &clean(&message.user)).ok()
 }
 
 /// What the acceptor takes of an offer (MS-NLMP 3.2.5.1.1).

@@ -146,7 +146,10 @@ impl RpcService for Service {
             // Waits for the disk, and nobody has to wait for that.
             tokio::task::spawn_blocking(move || accounts.note_failure(&name, now_ms()));
         }
-        let (code, reason) = (failure.win32(), failure.to_string());
+        let spelling = claimed.as_ref().and_then(|name| spelt_otherwise(&self.node, name));
+        let reason =
+            spelling.map_or_else(|| failure.to_string(), |how| format!("{failure}; {how}"));
+        let code = failure.win32();
         records::refused(
             &self.node,
             &Refusal {
@@ -160,6 +163,19 @@ impl RpcService for Service {
             },
         );
     }
+}
+
+/// Whether an unknown name is one that is known, spelt in another character set.
+fn spelt_otherwise(node: &Node, name: &AccountName) -> Option<String> {
+    if node.accounts.find(name).is_some() {
+        return None;
+    }
+    let seen = name.to_string();
+    node.accounts.list().iter().find_map(|account| {
+        let meant = account.name.to_string();
+        let how = identity::mangled(&meant, &seen)?;
+        Some(format!("it looks like {meant} in another spelling: {how}"))
+    })
 }
 
 impl Service {
