@@ -8,6 +8,7 @@ use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, MessageQuery, MessageRow,
     QueueRow, Reloaded, RouteAnswer, RouteQuery, RouteTable,
 };
+use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Client, ClientError, Operations};
 use anyhow::Context as _;
@@ -97,6 +98,8 @@ operations! {
     account_grant(change: AccountRole) -> AccountRow;
     account_revoke(change: AccountRole) -> AccountRow;
     account_remove(name: String) -> ();
+    account(order: AccountOrder) -> AccountView;
+    directory(order: DirectoryOrder) -> DirectoryAnswer;
 }
 
 impl Backend {

@@ -16,6 +16,7 @@ pub mod route;
 pub mod rpc;
 pub mod send;
 pub mod serve;
+pub mod site;
 pub mod store;
 pub mod track;
 pub mod x400;

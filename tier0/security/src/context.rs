@@ -268,6 +268,12 @@ pub trait Accounts: Send + Sync {
         let _ = account;
         false
     }
+
+    /// The verifier before that one, while it is still good: a change of password need not stop mail.
+    fn older_nt_hash(&self, account: &AccountName) -> Option<NtHash> {
+        let _ = account;
+        None
+    }
 }
 
 /// Why a security context was not established.

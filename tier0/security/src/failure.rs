@@ -15,18 +15,24 @@ pub enum LogonFailure {
     Disabled,
     /// The account is locked out.
     LockedOut,
+    /// The account can no longer be used.
+    AccountExpired,
+    /// The account's password can no longer be used.
+    PasswordExpired,
+    /// The account's password must be changed first.
+    MustChangePassword,
+    /// The account may not log on from the network.
+    LogonTypeNotGranted,
+    /// Nobody who knows the account's domain can be asked.
+    NoLogonServers,
+    /// The domain is known, and is not trusted here.
+    TrustFailed,
     /// The peer wants to log on as nobody.
     Anonymous,
     /// The peer answered with NTLM version 1.
     LmOrNtlmV1Refused,
     /// The peer answered with LM alone, which no setting takes.
     LmRefused,
-    /// Whoever knows the password could not be asked.
-    NobodyToAsk,
-    /// The password has expired.
-    PasswordExpired,
-    /// The account has expired.
-    AccountExpired,
     /// The account may not log on like this, here or now.
     Restricted,
     /// The peer does not offer, or took back, a protection that is required here.
@@ -66,7 +72,7 @@ impl LogonFailure {
             0xC000_0193 => Self::AccountExpired,
             0xC000_006E | 0xC000_006F | 0xC000_0070 | 0xC000_015B => Self::Restricted,
             0xC000_005E | 0xC000_00DC | 0xC000_018A | 0xC000_018B | 0xC000_018C | 0xC000_018D
-            | 0xC000_0233 | 0xC000_00B5 | 0xC000_00BE => Self::NobodyToAsk,
+            | 0xC000_0233 | 0xC000_00B5 | 0xC000_00BE => Self::NoLogonServers,
             _ => return None,
         })
     }
@@ -94,6 +100,20 @@ impl LogonFailure {
             Self::UnknownAccount => (1317, 0xC000_0064, "the account does not exist"),
             Self::Disabled => (1331, 0xC000_0072, "the account is disabled"),
             Self::LockedOut => (1909, 0xC000_0234, "the account is locked out"),
+            Self::AccountExpired => (1793, 0xC000_0193, "the account has expired"),
+            Self::PasswordExpired => (1330, 0xC000_0071, "the account's password has expired"),
+            Self::MustChangePassword => {
+                (1907, 0xC000_0224, "the account's password must be changed first")
+            }
+            Self::LogonTypeNotGranted => (
+                1385,
+                0xC000_015B,
+                "the account does not have the right to log on from the network",
+            ),
+            Self::NoLogonServers => {
+                (1311, 0xC000_005E, "no server that knows the account's domain can be reached")
+            }
+            Self::TrustFailed => (1788, 0xC000_018C, "the account's domain is not trusted here"),
             Self::Anonymous => (5, 0xC000_0022, "anonymous logon is refused"),
             Self::LmOrNtlmV1Refused => (
                 5,
@@ -103,11 +123,6 @@ impl LogonFailure {
             Self::LmRefused => {
                 (5, 0xC000_0022, "the peer answered with LM alone, NTLM version 2 is required")
             }
-            Self::NobodyToAsk => {
-                (1311, 0xC000_005E, "no logon server could be asked whether the password is right")
-            }
-            Self::PasswordExpired => (1330, 0xC000_0071, "the password has expired"),
-            Self::AccountExpired => (1793, 0xC000_0193, "the account has expired"),
             Self::Restricted => {
                 (1327, 0xC000_006E, "a restriction of the account forbids the logon")
             }

@@ -204,10 +204,20 @@ impl Judged<'_> {
     }
 }
 
-const AUTH: [Cause; 3] = [
+const AUTH: [Cause; 13] = [
     Cause::ServiceAccountPasswordMismatch,
     Cause::ServiceAccountMissing,
     Cause::ServiceAccountLacksDirectoryRight,
+    Cause::AccountDisabled,
+    Cause::AccountLockedOut,
+    Cause::AccountExpired,
+    Cause::PasswordExpired,
+    Cause::LogonRightMissing,
+    Cause::ServiceAccountMismatch,
+    Cause::OverrideAccountWrong,
+    Cause::DirectoryNotReplicated,
+    Cause::UpgradeNeedsRestart,
+    Cause::ServiceAccountExtendedCharacters,
 ];
 const MTA_BIND: [Cause; 2] = [Cause::MtaPasswordMismatch, Cause::ConnectorRemoteNameMismatch];
 const BIND_BACK: [Cause; 2] = [Cause::BindbackNameUnresolvable, Cause::PortFilteredByFirewall];

@@ -25,6 +25,6 @@ pub use engine::diagnose;
 pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::quote;
 pub use snapshot::{
-    AccountFacts, ConnectorFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact, ProbeResult,
-    QueueFacts, Role, ServerFacts, Snapshot,
+    AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
+    ProbeResult, QueueFacts, Role, ServerFacts, Snapshot,
 };

@@ -18,6 +18,10 @@ pub(crate) const ROAD_CHECKS: [&str; 5] = ["resolve", "tcp-mapper", "map", "tcp-
 /// An event and a peer's last failure are of the same attempt when they are no further apart.
 const SAME_ATTEMPT: SignedDuration = SignedDuration::from_secs(10);
 
+/// Exact reasons of a refusal, as the refusing server logs them: no such account, wrong password, password expired, disabled, no
+/// right to log on from the network, no trust, expired, password to be changed, locked, nobody to ask.
+const EXACT: [u32; 10] = [1317, 1326, 1330, 1331, 1385, 1788, 1793, 1907, 1909, 1311];
+
 /// On which of the two binds it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -45,7 +49,7 @@ pub(crate) struct Witness {
 impl Witness {
     /// True when access was denied: 5 is what the wire gives; the exact codes stand in records of other systems.
     pub(crate) fn denied(&self) -> bool {
-        matches!(self.code, 5 | 1317 | 1326)
+        self.code == 5 || EXACT.contains(&self.code)
     }
 }
 
@@ -410,7 +414,7 @@ fn is_refusal(server: &ServerFacts, peer: &PeerFacts, failure: &FailureFacts) ->
         (None, Some(_)) => return false,
         _ => {}
     }
-    let exact = matches!(failure.code, 1326 | 1317);
+    let exact = EXACT.contains(&failure.code);
     let here = matches!(failure.layer, Some(Layer::Authentication | Layer::AccessCheck) | None);
     exact || (failure.code == 5 && failure.comms == 0 && failure.protocol_string.is_none() && here)
 }
@@ -485,7 +489,7 @@ impl Record {
 
     fn attempt<'a>(&self, caller: &'a str, called: &'a str, step: Step) -> Attempt<'a> {
         let trouble = match self.layer {
-            _ if matches!(self.code, 5 | 1317 | 1326) => Trouble::Denied,
+            _ if self.code == 5 || EXACT.contains(&self.code) => Trouble::Denied,
             Some(Layer::Name) => Trouble::Name,
             _ => Trouble::Way,
         };

@@ -45,7 +45,7 @@ pub trait RpcService: Send + Sync + 'static {
     /// Asks whoever knows the password of an account that [`security::Accounts::elsewhere`] names.
     fn judge(&self, question: LogonQuestion) -> impl Future<Output = LogonVerdict> + Send {
         drop(question);
-        std::future::ready(Err(LogonFailure::NobodyToAsk))
+        std::future::ready(Err(LogonFailure::NoLogonServers))
     }
 
     /// Ends when the server stops: the caller is asked to let go (C706 12.6.4.12 shutdown), and the

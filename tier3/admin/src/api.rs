@@ -196,6 +196,31 @@ pub struct AccountRow {
     pub roles: Vec<String>,
     /// When its password was last set.
     pub password_set: Timestamp,
+    /// Its identifier; another account of the same name has another one.
+    #[serde(default)]
+    pub sid: String,
+    /// `ok`, or why it may not log on: `disabled`, `locked`, `expired`, `password-expired`, `must-change`.
+    #[serde(default)]
+    pub state: String,
+    #[serde(default)]
+    pub created: Option<Timestamp>,
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+    #[serde(default)]
+    pub password_expires: Option<Timestamp>,
+    /// Until when it is locked; in the far future where an administrator has to unlock it.
+    #[serde(default)]
+    pub locked_until: Option<Timestamp>,
+    /// Until when the password before the present one is good.
+    #[serde(default)]
+    pub older_password_until: Option<Timestamp>,
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Whether it may log on from the network, and where that comes from.
+    #[serde(default)]
+    pub network_logon: bool,
+    #[serde(default)]
+    pub network_logon_source: String,
 }
 
 /// Every account.
@@ -255,11 +280,16 @@ pub struct MessageNamed {
 }
 
 // Passwords cross the Unix socket only; `Password` itself refuses to be serialised, so that none is written by accident.
-fn password_out<S: Serializer>(password: &Password, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn password_out<S: Serializer>(
+    password: &Password,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(password.expose())
 }
 
-fn password_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
+pub(crate) fn password_in<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Password, D::Error> {
     String::deserialize(deserializer).map(Password::new)
 }
 

@@ -25,6 +25,7 @@ use crate::api::{
     MessageQuery, MessageRow, Messages, ProbeOrder, Probes, QueueRow, Queues, Reloaded, Retried,
     RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder, Sent,
 };
+use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::envelope::{Shape, WrongSchema, opened};
 use crate::operations::OperationError;
 use crate::parameters::with_query;
@@ -154,6 +155,14 @@ impl Client {
         // A copy takes as long as the disk takes.
         let patient = Self { patience: self.patience.max(COPY_TIMEOUT), ..self.clone() };
         patient.post("/v1/queue/order", &order).await
+    }
+
+    pub async fn account(&self, order: AccountOrder) -> Result<AccountView, ClientError> {
+        self.post("/v1/account", &order).await
+    }
+
+    pub async fn directory(&self, order: DirectoryOrder) -> Result<DirectoryAnswer, ClientError> {
+        self.post("/v1/directory", &order).await
     }
 
     pub async fn ltab(&self) -> Result<Vec<LtabEntry>, ClientError> {

@@ -12,6 +12,7 @@ use crate::api::{
     MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
     RouteTable, SendOrder,
 };
+use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::queue_api::{QueueAnswer, QueueOrder};
 
 /// Why an operation was not done. The text is for a person: what, why, and the way out; it never holds a secret.
@@ -108,6 +109,18 @@ pub trait Operations: Send + Sync + 'static {
         &self,
         name: String,
     ) -> impl Future<Output = Result<(), OperationError>> + Send;
+
+    /// Does what is asked of one account.
+    fn account(
+        &self,
+        order: AccountOrder,
+    ) -> impl Future<Output = Result<AccountView, OperationError>> + Send;
+
+    /// Does what is asked of the directory.
+    fn directory(
+        &self,
+        order: DirectoryOrder,
+    ) -> impl Future<Output = Result<DirectoryAnswer, OperationError>> + Send;
 
     /// What the server knows, for the doctor.
     fn facts(&self) -> impl Future<Output = Result<ServerFacts, OperationError>> + Send;

@@ -17,9 +17,10 @@ use crate::api::{
     Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, MessageNamed, MessageQuery,
     Messages, ProbeOrder, Probes, Queues, RetrySelector, RouteQuery, SendOrder, Sent,
 };
+use crate::directory_api::{AccountOrder, DirectoryOrder};
 use crate::follow;
 use crate::operations::{OperationError, Operations};
-use crate::parameters::{body, order, query};
+use crate::parameters::{body, long_order, order, query};
 use crate::queue_api::QueueOrder;
 use crate::reply::{PROMETHEUS, refuse, refuse_with, reply, response};
 
@@ -58,6 +59,8 @@ pub(crate) fn all<O: Operations>(shared: Shared<O>) -> Router {
         .route("/v1/accounts/grant", post(account_grant::<O>))
         .route("/v1/accounts/revoke", post(account_revoke::<O>))
         .route("/v1/accounts/remove", post(account_remove::<O>))
+        .route("/v1/account", post(account::<O>))
+        .route("/v1/directory", post(directory::<O>))
         .route("/v1/facts", get(facts::<O>))
         .route("/v1/probe", post(probe::<O>))
         .route("/v1/route", get(route::<O>))
@@ -171,6 +174,16 @@ async fn account_remove<O: Operations>(State(shared): State<Shared<O>>, request:
     let AccountNamed { name } = order(request).await?;
     let removed = shared.operations.account_remove(name.clone()).await;
     Ok(reply(removed.map(|()| AccountRemoved { removed: name })))
+}
+
+async fn account<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
+    let asked: AccountOrder = order(request).await?;
+    Ok(reply(shared.operations.account(asked).await))
+}
+
+async fn directory<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
+    let asked: DirectoryOrder = long_order(request).await?;
+    Ok(reply(shared.operations.directory(asked).await))
 }
 
 pub(crate) async fn facts<O: Operations>(State(shared): State<Shared<O>>) -> Response {

@@ -9,7 +9,7 @@ use Kind::{
     Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path, Printable,
     Real, Socket, Sockets, Text, Url,
 };
-use Section::{Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
+use Section::{Accounts, Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
 
 /// What is used when a key is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -421,6 +421,54 @@ const SERVER_KEYS: &[Key] = &[
         "240",
         "rows",
         "Most rows of the locality table; a pair of servers normally takes two.",
+    ),
+    key(
+        Accounts,
+        "key_file",
+        Path,
+        Value("\"secrets/accounts.key\""),
+        "\"secrets/accounts.key\"",
+        "File with the key that encrypts verifiers and stored passwords, mode 0600; made when it is first needed. The systemd credential `bindback-accounts-key` is used in its place where there is one.",
+    ),
+    key(
+        Accounts,
+        "policy_file",
+        Path,
+        Absent,
+        "\"policy.toml\"",
+        "Policies that give or take the right to log on from the network; see docs/directory.md. Read again when it changes.",
+    ),
+    counted(
+        Accounts,
+        "lockout_threshold",
+        Integer { min: 0, max: 999 },
+        "0",
+        "failures",
+        "An account is locked after so many wrong passwords in a row; 0 never locks.",
+    ),
+    counted(
+        Accounts,
+        "lockout_reset_s",
+        Integer { min: 1, max: TIMER_MAX },
+        "1800",
+        "seconds",
+        "Wrong passwords are forgotten after so long without another.",
+    ),
+    counted(
+        Accounts,
+        "lockout_duration_s",
+        Integer { min: 0, max: TIMER_MAX },
+        "1800",
+        "seconds",
+        "A locked account opens by itself after so long; 0 leaves it to an administrator.",
+    ),
+    counted(
+        Accounts,
+        "password_overlap_s",
+        Integer { min: 0, max: TIMER_MAX },
+        "3600",
+        "seconds",
+        "After a rotation the password before stays good for so long.",
     ),
     key(
         Peer,

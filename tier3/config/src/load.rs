@@ -11,8 +11,8 @@ use crate::connector::connector;
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
-    Admin, Association, Config, Events, GlobalDomain, Mail, NeighbourApi, OverrideAccount, Peer,
-    Queue, Rpc, Server, Smtp,
+    Accounts, Admin, Association, Config, Events, GlobalDomain, Mail, NeighbourApi,
+    OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
 };
 use crate::section::Section;
 use crate::{load_x400, names};
@@ -65,6 +65,7 @@ fn assemble(source: &Source) -> Checked<Config> {
         smtp: smtp(&source.section(Section::Smtp))?,
         mail: mail(&source.section(Section::Mail))?,
         rpc: rpc(&source.section(Section::Rpc), &server.host_name)?,
+        accounts: accounts(&source.section(Section::Accounts))?,
         peers: source.peers().iter().map(|table| peer(table, source)).collect::<Checked<_>>()?,
         connectors: source
             .connectors()
@@ -163,6 +164,17 @@ fn rpc(table: &TableReader<'_>, host_name: &str) -> Checked<Rpc> {
         connect_timeout: table.value("connect_timeout_s")?.seconds()?,
         bind_back_timeout: table.value("bind_back_timeout_s")?.seconds()?,
         ltab_limit: table.value("ltab_limit")?.integer()?,
+    })
+}
+
+fn accounts(table: &TableReader<'_>) -> Checked<Accounts> {
+    Ok(Accounts {
+        key_file: table.value("key_file")?.path()?,
+        policy_file: table.optional("policy_file")?.map(|found| found.path()).transpose()?,
+        lockout_threshold: table.value("lockout_threshold")?.integer()?,
+        lockout_reset: table.value("lockout_reset_s")?.seconds()?,
+        lockout_duration: table.value("lockout_duration_s")?.seconds()?,
+        password_overlap: table.value("password_overlap_s")?.seconds()?,
     })
 }
 

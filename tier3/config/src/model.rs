@@ -26,6 +26,7 @@ pub struct Config {
     pub smtp: Smtp,
     pub mail: Mail,
     pub rpc: Rpc,
+    pub accounts: Accounts,
     /// In the order of the file; names are unique without regard to case.
     pub peers: Vec<Peer>,
     /// In the order of the file; names are unique without regard to case, also among the peers.
@@ -235,6 +236,20 @@ pub struct NeighbourApi {
     /// `host:port` of the URL.
     pub authority: String,
     pub token_file: PathBuf,
+}
+
+/// `[accounts]`: how accounts are kept, and what locks them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accounts {
+    /// The file of the key that encrypts verifiers.
+    pub key_file: PathBuf,
+    pub policy_file: Option<PathBuf>,
+    /// 0 never locks.
+    pub lockout_threshold: u32,
+    pub lockout_reset: Duration,
+    /// Zero leaves a lock to an administrator.
+    pub lockout_duration: Duration,
+    pub password_overlap: Duration,
 }
 
 /// `[queue]`: retry and life times.

@@ -7,6 +7,7 @@ pub enum Section {
     Smtp,
     Mail,
     Rpc,
+    Accounts,
     Peer,
     Connector,
     AddressSpace,
@@ -21,11 +22,12 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
         Self::Rpc,
+        Self::Accounts,
         Self::Peer,
         Self::Connector,
         Self::AddressSpace,
@@ -45,6 +47,7 @@ impl Section {
             Self::Smtp => "smtp",
             Self::Mail => "mail",
             Self::Rpc => "rpc",
+            Self::Accounts => "accounts",
             Self::Peer => "peer",
             Self::Connector => "connector",
             Self::AddressSpace => "connector.address_space",
@@ -81,6 +84,9 @@ impl Section {
             Self::Mail => "The mailboxes that live on this server.",
             Self::Rpc => {
                 "Server-to-server transfer over RPC: where this server listens, and the account it proves itself with."
+            }
+            Self::Accounts => {
+                "The accounts that this server accepts: how their verifiers are kept, and what locks them."
             }
             Self::Peer => {
                 "A server that mail is exchanged with. One table for each peer, as many as there are."

@@ -28,6 +28,10 @@ const ACCESS_DENIED: u32 = 5;
 const SERVER_UNAVAILABLE: u32 = 1722;
 const WRONG_PASSWORD: u32 = 1326;
 const NO_SUCH_USER: u32 = 1317;
+const PASSWORD_EXPIRED: u32 = 1330;
+const ACCOUNT_DISABLED: u32 = 1331;
+const LOGON_TYPE_NOT_GRANTED: u32 = 1385;
+const ACCOUNT_EXPIRED: u32 = 1793;
 
 /// One fault: how it is put in and what it must cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +69,20 @@ pub enum PutIn {
     CloseRpc,
     /// EAST is stopped.
     Stop,
+    /// WEST's account is disabled on EAST.
+    DisableAccount,
+    /// WEST's account has expired on EAST.
+    ExpireAccount,
+    /// The password of WEST's account has expired on EAST.
+    ExpirePassword,
+    /// WEST's account may not log on to EAST from the network.
+    DenyNetworkLogon,
+    /// WEST's administrative group names another account for older servers.
+    SetLegacyAccount,
+    /// WEST's connector to EAST has an override account that EAST does not know.
+    SetOverrideAccount,
+    /// On EAST the role is taken, the agent stopped, and the role granted: the copy does not have it.
+    StopAgent,
 }
 
 /// An event that a fault must cause.
@@ -193,6 +211,69 @@ pub const FAULTS: &[Fault] = &[
         ask: Side::West,
         expected: &[bind_failed(Side::West, SERVER_UNAVAILABLE, 0)],
     },
+    Fault {
+        cause: Cause::AccountDisabled,
+        title: "the account is disabled",
+        what: r"On EAST the account DEMO\svc-west is disabled.",
+        put_in: PutIn::DisableAccount,
+        stops: BOTH,
+        ask: Side::West,
+        expected: account_refused!(ACCOUNT_DISABLED),
+    },
+    Fault {
+        cause: Cause::AccountExpired,
+        title: "the account has expired",
+        what: r"On EAST the time of the account DEMO\svc-west is over.",
+        put_in: PutIn::ExpireAccount,
+        stops: BOTH,
+        ask: Side::West,
+        expected: account_refused!(ACCOUNT_EXPIRED),
+    },
+    Fault {
+        cause: Cause::PasswordExpired,
+        title: "the password has expired",
+        what: r"On EAST the time of the password of DEMO\svc-west is over.",
+        put_in: PutIn::ExpirePassword,
+        stops: BOTH,
+        ask: Side::West,
+        expected: account_refused!(PASSWORD_EXPIRED),
+    },
+    Fault {
+        cause: Cause::LogonRightMissing,
+        title: "the account may not log on from the network",
+        what: r"On EAST the account DEMO\svc-west is denied the right to log on from the network.",
+        put_in: PutIn::DenyNetworkLogon,
+        stops: BOTH,
+        ask: Side::West,
+        expected: account_refused!(LOGON_TYPE_NOT_GRANTED),
+    },
+    Fault {
+        cause: Cause::ServiceAccountMismatch,
+        title: "the legacy account is another one",
+        what: r"On WEST the administrative group names DEMO\svc-wets for older servers.",
+        put_in: PutIn::SetLegacyAccount,
+        stops: BOTH,
+        ask: Side::West,
+        expected: account_refused!(NO_SUCH_USER),
+    },
+    Fault {
+        cause: Cause::OverrideAccountWrong,
+        title: "the override account is wrong",
+        what: r"On WEST the connector to EAST gets the override account EAST\svc-mail, which EAST does not know.",
+        put_in: PutIn::SetOverrideAccount,
+        stops: BOTH,
+        ask: Side::West,
+        expected: account_refused!(NO_SUCH_USER),
+    },
+    Fault {
+        cause: Cause::DirectoryNotReplicated,
+        title: "the directory's copy lags",
+        what: r"On EAST the role of DEMO\svc-west is taken and granted again while the agent that brings changes to the site's copy stands still.",
+        put_in: PutIn::StopAgent,
+        stops: BOTH,
+        ask: Side::West,
+        expected: account_refused!(ACCESS_DENIED),
+    },
 ];
 
 /// The faults of X.400 over TCP, the default first. EAST refuses WEST's password of every call of
@@ -232,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seven_causes_stand_once_each() {
+    fn the_causes_stand_once_each() {
         let slugs: Vec<&str> = FAULTS.iter().map(|fault| fault.cause.slug()).collect();
         assert_eq!(
             slugs,
@@ -244,6 +325,13 @@ mod tests {
                 "bindback-name-unresolvable",
                 "port-filtered-by-firewall",
                 "remote-server-unreachable",
+                "account-disabled",
+                "account-expired",
+                "password-expired",
+                "logon-right-missing",
+                "service-account-mismatch",
+                "override-account-wrong",
+                "directory-not-replicated",
             ]
         );
         for fault in FAULTS {

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::account_table::AccountTable;
 use crate::blocking::blocking;
+use crate::directory_table::DirectoryTable;
 use crate::event_log::EventLog;
 use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
@@ -46,6 +47,7 @@ pub struct Node {
     routes: RwLock<Arc<routing::Table>>,
     pub resolver: Resolver,
     pub accounts: AccountTable,
+    pub directory: DirectoryTable,
     pub events: EventLog,
     pub queue: MailQueue,
     pub processing: Arc<Processing>,
@@ -70,7 +72,7 @@ impl Node {
     /// The configuration's domains contradict each other.
     pub fn new(
         config: Config,
-        accounts: AccountTable,
+        (accounts, directory): (AccountTable, DirectoryTable),
         events: EventLog,
         queue: MailQueue,
         histories: PeerHistories,
@@ -85,6 +87,7 @@ impl Node {
             config: RwLock::new(Arc::new(config)),
             routes: RwLock::new(Arc::new(routes)),
             accounts,
+            directory,
             events,
             queue,
             processing: Arc::new(processing),
@@ -123,6 +126,7 @@ impl Node {
     pub fn replace_config(&self, config: Config) -> Result<(), routing::TableError> {
         let routes = route_table::build(&config)?;
         self.resolver.replace_hosts(&config.hosts);
+        self.accounts.replace_rules(&config);
         self.queue.set_config(crate::settings::queue_config(&config));
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
@@ -182,11 +186,19 @@ impl Node {
         peer: &Peer,
     ) -> Result<(AccountName, Password), config::SecretError> {
         let config = self.config();
-        let (account, file) = match &peer.override_account {
-            Some(over) => (over.account.clone(), over.password_file.clone()),
-            None => (config.rpc.account.clone(), config.rpc.password_file.clone()),
+        let presented = presented(&config, &self.directory, peer);
+        let file = match &peer.override_account {
+            Some(over) if over.account.matches(&presented.account) => over.password_file.clone(),
+            _ => config.rpc.password_file.clone(),
         };
-        Ok((account, blocking(move || config::read_secret(&file)).await?))
+        let accounts = self.accounts.clone();
+        blocking(move || {
+            // A password that was given with the account goes before the one of the configuration's own account.
+            let kept = presented.secret.and_then(|place| accounts.secret(&place).ok().flatten());
+            let password = kept.map_or_else(|| config::read_secret(&file), Ok)?;
+            Ok((presented.account, password))
+        })
+        .await
     }
 
     /// The security exchange of one bind as `account`.
@@ -266,6 +278,42 @@ impl Node {
         let mut stopping = self.stopping.subscribe();
         // An error means that the node is gone, which is a stop too.
         let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// The account that a server proves itself with, and why that one.
+pub struct Presented {
+    pub account: AccountName,
+    /// `override`, `legacy` or `service`.
+    pub source: &'static str,
+    /// Where its password is kept, if it was given with it.
+    pub secret: Option<String>,
+}
+
+/// Where the password of a connector's override account is kept.
+#[must_use]
+pub fn override_secret(account: &AccountName) -> String {
+    format!("override {}", identity::upcase(&account.to_string()))
+}
+
+/// The account for one peer: the one of the connector that leads to its MTA name, else the one of its `[[peer]]` entry,
+/// else the one that the administrative group names for older servers, else the service account.
+#[must_use]
+pub fn presented(config: &Config, directory: &DirectoryTable, peer: &Peer) -> Presented {
+    if let Some(account) = directory.override_account(&peer.name) {
+        let secret = Some(override_secret(&account));
+        return Presented { account, source: "override", secret };
+    }
+    let legacy = directory.legacy_account();
+    match (&peer.override_account, legacy.name()) {
+        (Some(over), _) => {
+            Presented { account: over.account.clone(), source: "override", secret: None }
+        }
+        (None, Some(Ok(account))) => {
+            let secret = Some(crate::operations::LEGACY_SECRET.to_owned());
+            Presented { account, source: "legacy", secret }
+        }
+        _ => Presented { account: config.rpc.account.clone(), source: "service", secret: None },
     }
 }
 

@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::account_table::AccountTable;
+use crate::account_table::{AccountError, AccountTable};
+use crate::directory_table::{DirectoryTable, DirectoryTableError, now_ms};
 use crate::event_log::EventLog;
 use crate::link::{ServiceFactory, run_peer};
 use crate::mail_queue::{MailQueue, ReportOrder};
@@ -30,6 +31,8 @@ use crate::{
 
 /// How long tasks may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How often the directory's agent looks for what is due.
+const AGENT_EVERY: Duration = Duration::from_secs(1);
 /// Win32 `RPC_S_CANT_CREATE_ENDPOINT`.
 const CANNOT_LISTEN: u32 = 1720;
 
@@ -56,6 +59,10 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    #[error("the accounts cannot be used")]
+    Accounts(#[from] AccountError),
+    #[error("the directory cannot be used")]
+    Directory(#[from] DirectoryTableError),
     #[error("a secret cannot be read")]
     Secret(#[from] config::SecretError),
     #[error("the administrative socket")]
@@ -146,14 +153,16 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
     let keep = usize::try_from(config.events.keep).unwrap_or(usize::MAX);
     let limits = store::EventLimits { keep };
     let (store, check) = open_store(config, &path, limits).map_err(failed)?;
-    let accounts = AccountTable::open(store.clone()).map_err(failed)?;
+    let accounts = AccountTable::open(store.clone(), config)?;
+    let directory = DirectoryTable::open(store.clone(), config, &accounts)?;
     let events = EventLog::open(&config.server.name, &config.events, store.clone())
         .map_err(ServeError::EventFile)?;
     let histories = PeerHistories::open(store.clone()).map_err(failed)?;
     store.set_reserve(config.queue.disk_reserve_mib.saturating_mul(1024 * 1024));
     let (queue, orders) = MailQueue::open(store, settings::queue_config(config)).map_err(failed)?;
     let (processing, suspects) = Processing::open(&config.server.data_dir.join("processing"));
-    let node = Node::new(config.clone(), accounts, events, queue, histories, processing)?;
+    let node =
+        Node::new(config.clone(), (accounts, directory), events, queue, histories, processing)?;
     let node = Arc::new(node);
     supervise::accuse(&node, suspects);
     if let Some(check) = check {
@@ -269,11 +278,28 @@ fn start(
             () = timers.stopped() => {}
         }
     });
+    tasks.spawn(run_agent(Arc::clone(node)));
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));
     }
     for connector in &node.config().x400 {
         tasks.spawn(x400_link::run_connector(Arc::clone(node), connector.name.clone()));
+    }
+}
+
+/// Lets the directory's agent work while the server runs.
+async fn run_agent(node: Arc<Node>) {
+    let mut every = tokio::time::interval(AGENT_EVERY);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = node.stopped() => return,
+        }
+        let directory = node.directory.clone();
+        // What cannot be written now is tried again; the copy stays as it was.
+        if crate::blocking::blocking(move || directory.poll(now_ms())).await.unwrap_or(false) {
+            node.wake_all_peers();
+        }
     }
 }
 

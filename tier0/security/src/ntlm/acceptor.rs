@@ -179,7 +179,14 @@ impl NtlmAcceptor {
             }
             return self.admit_nobody(&said, &message, token);
         }
-        let account = self.claimed(&message)?;
+        let account = match self.claimed(&message) {
+            Err(LogonFailure::Malformed) => {
+                // No account has such a name; who reads the event should still see what came.
+                self.principal = recorded(&message);
+                return Err(LogonFailure::UnknownAccount.into());
+            }
+            other => other?,
+        };
         self.principal = Some(account.clone());
         message.flags.require_for(required, self.policy)?;
         let kind = self.kind_of(&message)?;
@@ -309,25 +316,31 @@ impl NtlmAcceptor {
             Err(failure) => (NtHash::new([0; 16]), Some(failure)),
         };
         let server_challenge = &self.seed.server_challenge;
-        let (right, base_key) = match &claim.kind {
-            Kind::Version2 { response, .. } => {
-                // The names as they were sent: the initiator derived its key from them.
-                let message = &claim.message;
-                let response_key = crypto::ntowf_v2(&hash, &message.user, &message.domain);
-                let proof = crypto::nt_proof(&response_key, server_challenge, &response.blob);
-                let right = bool::from(proof.ct_eq(&response.proof));
-                (right, crypto::session_base_key(&response_key, &response.proof))
-            }
-            Kind::Version1 { client_challenge } => {
-                let proof = version_1::response(&hash, server_challenge, client_challenge);
-                let right = bool::from(proof.ct_eq(&*claim.message.nt_response));
-                (right, version_1::session_base_key(&hash))
-            }
+        let prove = |hash: &NtHash| {
+            let (right, base_key) = match &claim.kind {
+                Kind::Version2 { response, .. } => {
+                    // The names as they were sent: the initiator derived its key from them.
+                    let message = &claim.message;
+                    let response_key = crypto::ntowf_v2(hash, &message.user, &message.domain);
+                    let proof = crypto::nt_proof(&response_key, server_challenge, &response.blob);
+                    let right = bool::from(proof.ct_eq(&response.proof));
+                    (right, crypto::session_base_key(&response_key, &response.proof))
+                }
+                Kind::Version1 { client_challenge } => {
+                    let proof = version_1::response(hash, server_challenge, client_challenge);
+                    let right = bool::from(proof.ct_eq(&*claim.message.nt_response));
+                    (right, version_1::session_base_key(hash))
+                }
+            };
+            right.then_some(base_key)
         };
+        let right = prove(&hash);
         match refused {
             Some(failure) => Err(failure),
-            None if right => Ok(base_key),
-            None => Err(LogonFailure::WrongPassword),
+            None => {
+                let older = || prove(&self.accounts.older_nt_hash(account)?);
+                right.or_else(older).ok_or(LogonFailure::WrongPassword)
+            }
         }
     }
 }
@@ -373,6 +386,15 @@ impl Acceptor for NtlmAcceptor {
             _ => Err(SecurityError::NotEstablished),
         }
     }
+}
+
+/// A name as it can be written down: what no account name may have becomes an underscore.
+fn recorded(message: &Authenticate) -> Option<AccountName> {
+    let clean = |text: &str| -> String {
+        let allowed = |c: char| !c.is_control() && !"\"/\\[]:;|=,+*?<>".contains(c);
+        text.chars().map(|c| if allowed(c) { c } else { '_' }).collect()
+    };
+    AccountName::new(&clean(&message.domain), &clean(&message.user)).ok()
 }
 
 /// What the acceptor takes of an offer (MS-NLMP 3.2.5.1.1).

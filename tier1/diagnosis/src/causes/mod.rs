@@ -1,5 +1,6 @@
 //! The causes that the live doctor knows, each as data: what speaks for it, what against, the cure, the page.
 
+mod account;
 mod auth;
 mod known;
 mod name;

@@ -57,6 +57,13 @@ idle_timeout_s = 2
 connect_timeout_s = 3
 bind_back_timeout_s = 4
 ltab_limit = 5
+[accounts]
+key_file = "/keys/accounts"
+policy_file = "policy.toml"
+lockout_threshold = 5
+lockout_reset_s = 60
+lockout_duration_s = 0
+password_overlap_s = 10
 [[peer]]
 name = "WEST"
 host = "west.demo.test"
@@ -210,6 +217,7 @@ fn a_full_file_sets_everything() {
     assert_eq!(config.association.idle, Duration::from_secs(8));
     for (full, default) in [
         (format!("{:?}", config.smtp), format!("{:?}", bare.smtp)),
+        (format!("{:?}", config.accounts), format!("{:?}", bare.accounts)),
         (format!("{:?}", config.queue), format!("{:?}", bare.queue)),
         (format!("{:?}", config.association), format!("{:?}", bare.association)),
         (format!("{:?}", config.admin), format!("{:?}", bare.admin)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dcerpc::{AuthLevel, ContextHandle, StringBinding, status::Status};
 use event::Layer;
-use identity::{AccountName, Role};
+use identity::AccountName;
 use jiff::Timestamp;
 use mta::rpc_interface::{
     Bind, BindAnswer, BindBack, BindBackAnswer, INTERFACE, MTA_BIND_BACK, MTA_UNBIND_BACK,
@@ -204,9 +204,15 @@ pub(super) fn check_account(
         let reason = format!("{principal} does not speak for {peer}, {expected} does");
         return Err(Denied { reason, step: "account" });
     }
-    if !node.accounts.has_role(principal, Role::ServiceAccountAdmin) {
-        let reason = format!("{principal} does not have the role {}", Role::ServiceAccountAdmin);
-        return Err(Denied { reason, step: "role" });
+    let answer = node.directory.authorise(&node.accounts, principal);
+    if let Some(step) = answer.failed() {
+        let reason = format!(
+            "{principal} does not have the role service-account-admin on the {}, {}: {}",
+            step.step.as_str(),
+            step.object,
+            step.why
+        );
+        return Err(Denied { reason, step: step.step.as_str() });
     }
     Ok(())
 }

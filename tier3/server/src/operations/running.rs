@@ -7,6 +7,7 @@ use admin::api::{
     MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
     RouteQuery, RouteTable, SendOrder,
 };
+use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Exporter, OperationError, Operations};
 use config::Config;
@@ -20,8 +21,8 @@ use probe::{Road, check_road, check_x400};
 use routing::{Choice, Route};
 use tokio::sync::broadcast;
 
-use super::{orders, shared};
-use crate::account_table::AccountTable;
+use super::accounts::Ledger;
+use super::{directory, orders, shared};
 use crate::blocking::blocking;
 use crate::node::Node;
 use crate::{facts, settings};
@@ -48,10 +49,19 @@ impl Running {
     /// Changes the accounts, which waits for the disk.
     async fn change_accounts<R: Send + 'static>(
         &self,
-        change: impl FnOnce(&AccountTable) -> R + Send + 'static,
+        change: impl FnOnce(&Ledger) -> R + Send + 'static,
     ) -> R {
-        let accounts = self.node.accounts.clone();
-        blocking(move || change(&accounts)).await
+        let ledger = self.ledger();
+        blocking(move || change(&ledger)).await
+    }
+
+    /// The accounts and the directory on behalf of whoever asks.
+    fn ledger(&self) -> Ledger {
+        Ledger {
+            accounts: self.node.accounts.clone(),
+            directory: self.node.directory.clone(),
+            who: admin::caller(),
+        }
     }
 
     async fn stored_events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
@@ -104,11 +114,11 @@ impl Operations for Running {
     }
 
     async fn accounts(&self) -> Result<Vec<AccountRow>, OperationError> {
-        Ok(shared::accounts(&self.node.accounts))
+        Ok(self.ledger().list())
     }
 
     async fn account_add(&self, account: AccountAdd) -> Result<AccountRow, OperationError> {
-        let added = self.change_accounts(move |accounts| shared::account_add(accounts, &account));
+        let added = self.change_accounts(move |ledger| ledger.add(&account));
         added.await.map(|row| self.account_changed(row))
     }
 
@@ -116,23 +126,41 @@ impl Operations for Running {
         &self,
         change: AccountPassword,
     ) -> Result<AccountRow, OperationError> {
-        let changed =
-            self.change_accounts(move |accounts| shared::account_set_password(accounts, &change));
+        let changed = self.change_accounts(move |ledger| ledger.set_password(&change));
         changed.await.map(|row| self.account_changed(row))
     }
 
     async fn account_grant(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
-        let changed =
-            self.change_accounts(move |accounts| shared::account_role(accounts, &change, true));
+        let changed = self.change_accounts(move |ledger| ledger.set_role(&change, true));
         changed.await.map(|row| self.account_changed(row))
     }
 
     async fn account_revoke(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
-        self.change_accounts(move |accounts| shared::account_role(accounts, &change, false)).await
+        self.change_accounts(move |ledger| ledger.set_role(&change, false)).await
     }
 
     async fn account_remove(&self, name: String) -> Result<(), OperationError> {
-        self.change_accounts(move |accounts| shared::account_remove(accounts, &name)).await
+        self.change_accounts(move |ledger| ledger.remove(&name)).await
+    }
+
+    async fn account(&self, order: AccountOrder) -> Result<AccountView, OperationError> {
+        let overlap = super::accounts::overlap_ms(&self.node.config());
+        let done = self.change_accounts(move |ledger| ledger.order(order, overlap)).await;
+        if done.is_ok() {
+            self.node.wake_all_peers();
+        }
+        done
+    }
+
+    async fn directory(&self, order: DirectoryOrder) -> Result<DirectoryAnswer, OperationError> {
+        let config = self.node.config();
+        let done =
+            self.change_accounts(move |ledger| directory::follow(ledger, &config, order)).await;
+        // Something may have been put right: nothing waits for a timer.
+        if done.as_ref().is_ok_and(|done| done.applied || done.agent.is_some()) {
+            self.node.wake_all_peers();
+        }
+        done
     }
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
@@ -141,7 +169,8 @@ impl Operations for Running {
         facts.reachable = true;
         facts.rpc_port = self.node.rpc_port();
         facts.peers = facts::of_peers(&config, &self.node.histories);
-        facts.accounts = facts::of_accounts(&self.node.accounts);
+        facts.accounts = facts::of_accounts(&self.ledger());
+        facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
         facts.events = self.stored_events(EventQuery::default()).await?;
@@ -262,6 +291,7 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     note(old.smtp.relay != fresh.smtp.relay, "smtp.relay", true);
     note(old.rpc.allow != fresh.rpc.allow, "rpc.allow", true);
     note(old.rpc.account != fresh.rpc.account, "rpc.account", true);
+    note(old.accounts != fresh.accounts, "accounts", true);
     note(old.smtp.listen != fresh.smtp.listen, "smtp.listen", false);
     let ports = |config: &Config| (config.rpc.listen, config.rpc.port, config.rpc.mapper_port);
     note(ports(old) != ports(fresh), "rpc.listen", false);

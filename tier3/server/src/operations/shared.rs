@@ -1,17 +1,11 @@
-//! Operations that need only the queue and the accounts.
+//! Operations that need only the queue.
 
 use std::collections::BTreeSet;
 
 use admin::OperationError;
-use admin::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, MessageQuery, MessageRow, QueueRow,
-    RecipientRow, Retried, RetrySelector,
-};
-use identity::{Account, AccountName, Role};
-use jiff::Timestamp;
+use admin::api::{MessageQuery, MessageRow, QueueRow, RecipientRow, Retried, RetrySelector};
 use queue::{MessageFilter, MessageId, NextHop};
 
-use crate::account_table::{AccountError, AccountTable};
 use crate::mail_queue::MailQueue;
 
 /// Messages that one answer shows unless it is asked for fewer.
@@ -112,101 +106,6 @@ pub fn retry(queue: &MailQueue, selector: &RetrySelector) -> Result<Retried, Ope
 /// `queue delete`.
 pub fn delete(queue: &MailQueue, id: &str) -> Result<(), OperationError> {
     queue.delete(message_id(id)?).map_err(|error| OperationError::NotFound(error.to_string()))
-}
-
-/// `account list`.
-pub fn accounts(accounts: &AccountTable) -> Vec<AccountRow> {
-    accounts.list().iter().map(account_row).collect()
-}
-
-/// `account add`.
-pub fn account_add(
-    accounts: &AccountTable,
-    order: &AccountAdd,
-) -> Result<AccountRow, OperationError> {
-    let name = account_name(&order.name)?;
-    let account = Account {
-        nt_hash: security::ntlm::nt_hash(&order.password),
-        roles: order.roles.iter().map(|text| role(text)).collect::<Result<_, _>>()?,
-        enabled: true,
-        password_set_ms: Timestamp::now().as_millisecond(),
-        name: name.clone(),
-    };
-    accounts.add(account).map_err(account_error)?;
-    changed(accounts, &name)
-}
-
-/// `account set-password`.
-pub fn account_set_password(
-    accounts: &AccountTable,
-    order: &AccountPassword,
-) -> Result<AccountRow, OperationError> {
-    let name = account_name(&order.name)?;
-    let hash = security::ntlm::nt_hash(&order.password);
-    let change = |account: &mut Account| {
-        account.nt_hash = hash;
-        account.password_set_ms = Timestamp::now().as_millisecond();
-    };
-    accounts.change(&name, change).map_err(account_error)?;
-    changed(accounts, &name)
-}
-
-/// `account grant` and `account revoke`.
-pub fn account_role(
-    accounts: &AccountTable,
-    order: &AccountRole,
-    granted: bool,
-) -> Result<AccountRow, OperationError> {
-    let (name, role) = (account_name(&order.name)?, role(&order.role)?);
-    let change = |account: &mut Account| {
-        if granted {
-            account.roles.insert(role);
-        } else {
-            account.roles.remove(&role);
-        }
-    };
-    accounts.change(&name, change).map_err(account_error)?;
-    changed(accounts, &name)
-}
-
-/// `account remove`.
-pub fn account_remove(accounts: &AccountTable, name: &str) -> Result<(), OperationError> {
-    accounts.remove(&account_name(name)?).map_err(account_error)
-}
-
-fn changed(accounts: &AccountTable, name: &AccountName) -> Result<AccountRow, OperationError> {
-    let account = accounts.find(name);
-    account
-        .as_ref()
-        .map(account_row)
-        .ok_or_else(|| OperationError::Conflict(format!("account {name} was removed meanwhile")))
-}
-
-fn account_row(account: &Account) -> AccountRow {
-    AccountRow {
-        name: account.name.to_string(),
-        enabled: account.enabled,
-        roles: account.roles.iter().map(ToString::to_string).collect(),
-        password_set: Timestamp::from_millisecond(account.password_set_ms).unwrap_or_default(),
-    }
-}
-
-fn account_name(text: &str) -> Result<AccountName, OperationError> {
-    text.parse().map_err(|error: identity::NameError| OperationError::Invalid(error.to_string()))
-}
-
-fn role(text: &str) -> Result<Role, OperationError> {
-    text.parse().map_err(|error: identity::UnknownRole| OperationError::Invalid(error.to_string()))
-}
-
-fn account_error(error: AccountError) -> OperationError {
-    match error {
-        AccountError::Exists(_) => OperationError::Conflict(error.to_string()),
-        AccountError::Unknown(_) => OperationError::NotFound(error.to_string()),
-        AccountError::Store(inner) => {
-            OperationError::Internal(format!("the account store: {inner}"))
-        }
-    }
 }
 
 pub(super) fn message_id(text: &str) -> Result<MessageId, OperationError> {

@@ -18,5 +18,6 @@ pub use dcerpc::{AuthLevel, SyntaxId, Uuid};
 pub use echo_server::{EchoError, EchoServer, EchoSettings};
 pub use endpoints::{EndpointRow, endpoints};
 pub use histogram::Latency;
+pub use mta::rpc_interface::INTERFACE as MTA_INTERFACE;
 pub use ping::{Caller, Mechanisms, PingSettings, ping};
 pub use steps::{Step, StepResult, interface_name};

@@ -94,7 +94,7 @@ async fn both_may_call_at_the_same_time() {
 async fn a_refused_bind_back_is_told_on_both_sides() {
     let (mut east, mut west) = pair().await;
     let off = |account: &mut identity::Account| account.enabled = false;
-    east.node.accounts.change(&account_of("WEST"), off).unwrap();
+    east.node.accounts.change(&account_of("WEST"), Vec::new(), off).unwrap();
     call(&east.node, "WEST");
     let mut seen = Vec::new();
     while seen.len() < 3 {
