@@ -24,7 +24,7 @@ pub use address::{to_or_address, to_rfc822};
 pub use dsn::{Action, Dsn, DsnMessage, DsnRecipient, LastError, OriginalMessage, build_dsn};
 pub use dsn_report::{carry_envelope, report_originator, report_recipients, wants_report};
 pub use error::MixerError;
-pub use header::{header_block, header_value};
+pub use header::{count_received, header_block, header_value};
 pub use message::{NewMessage, SmtpView, ViewedRecipient, build_message, indicators, smtp_view};
 pub use printable::{from_printable, to_printable};
 pub use priority::priority_from_header;

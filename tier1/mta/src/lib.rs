@@ -15,7 +15,7 @@ mod transfer_in;
 mod transfer_out;
 
 pub use association::{Association, AssociationError, AssociationNames, Output, Terms};
-pub use disposition::{Disposition, dispose};
+pub use disposition::{Disposition, came_by, dispose};
 pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
 pub use pieces::{Joiner, PieceError, Splitter};
 pub use report::{delivery, non_delivery};

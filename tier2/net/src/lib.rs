@@ -8,6 +8,7 @@
 mod chain;
 mod connect;
 mod listen;
+mod mx;
 mod pump;
 mod resolve;
 mod rpc_client;
@@ -18,6 +19,7 @@ mod tests;
 pub use chain::chain;
 pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
 pub use listen::{ListenError, listen};
+pub use mx::{Exchanger, MailResolver, MxError};
 pub use pump::{Machine, Progress, Pump, PumpError};
 pub use resolve::{ResolveError, Resolved, Resolver, Source};
 pub use rpc_client::{BindError, CallError, Reply, RpcClient};

@@ -17,12 +17,14 @@ mod operations;
 mod outbound;
 mod peer_state;
 mod reporting;
+mod reroute;
 mod route_table;
 mod rpc_listener;
 pub mod rpc_tools;
 mod runtime;
 mod settings;
 mod smtp_listener;
+mod smtp_out;
 #[cfg(test)]
 mod tests;
 

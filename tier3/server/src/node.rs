@@ -8,7 +8,7 @@ use config::{Config, Peer};
 use event::Draft;
 use identity::{AccountName, Password};
 use mta::{Ltab, rpc_interface::AssociationToken};
-use net::{Dialer, Resolver};
+use net::{Dialer, MailResolver, Resolver};
 use queue::NextHop;
 use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed, ReflectionGuard};
 use security::{FileTime, Initiator};
@@ -38,6 +38,7 @@ pub struct Node {
     config: RwLock<Arc<Config>>,
     routes: RwLock<Arc<routing::Table>>,
     pub resolver: Resolver,
+    mail_resolver: RwLock<MailResolver>,
     pub accounts: AccountTable,
     pub events: EventLog,
     pub queue: MailQueue,
@@ -64,8 +65,10 @@ impl Node {
         histories: PeerHistories,
     ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
+        let resolver = Resolver::new(&config.hosts);
         Ok(Self {
-            resolver: Resolver::new(&config.hosts),
+            mail_resolver: RwLock::new(MailResolver::new(resolver.clone(), &config.smtp.dns)),
+            resolver,
             ltab: Mutex::new(Ltab::new(config.rpc.ltab_limit)),
             config: RwLock::new(Arc::new(config)),
             routes: RwLock::new(Arc::new(routes)),
@@ -99,6 +102,12 @@ impl Node {
         routing::Router::new(table, &self.queue)
     }
 
+    /// Finds the hosts of mail domains.
+    #[must_use]
+    pub fn mail_resolver(&self) -> MailResolver {
+        self.mail_resolver.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Puts a changed configuration in force: names, networks, peers, routes, queue rules.
     ///
     /// # Errors
@@ -107,6 +116,10 @@ impl Node {
         let routes = route_table::build(&config)?;
         self.resolver.replace_hosts(&config.hosts);
         self.queue.set_config(crate::settings::queue_config(&config));
+        if config.smtp.dns != self.config().smtp.dns {
+            let fresh = MailResolver::new(self.resolver.clone(), &config.smtp.dns);
+            *self.mail_resolver.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         Ok(())
@@ -209,8 +222,11 @@ impl Node {
         self.greeting(peer).notify_one();
     }
 
-    /// Tries every peer at once.
+    /// Tries every peer and every way out at once.
     pub fn wake_all_peers(&self) {
+        for hop in self.queue.view(|queue, _| queue.waiting_hops()) {
+            self.queue.wake(&hop);
+        }
         for peer in &self.config().peers {
             self.wake_peer(&peer.name);
         }

@@ -22,7 +22,7 @@ use crate::mail_queue::{MailQueue, ReportOrder};
 use crate::node::Node;
 use crate::operations::{Running, store_folder};
 use crate::peer_state::PeerHistories;
-use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener};
+use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener, smtp_out};
 
 /// How long tasks may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -205,6 +205,7 @@ fn start(
     tasks.spawn(admin::serve_unix(listeners.socket, Arc::clone(running), stop_of(node)));
     tasks.spawn(reporting::run(Arc::clone(node), orders));
     tasks.spawn(local_delivery::run(Arc::clone(node)));
+    tasks.spawn(smtp_out::run(Arc::clone(node)));
     let timers = Arc::clone(node);
     tasks.spawn(async move {
         tokio::select! {
