@@ -338,7 +338,14 @@ fn put_status(out: &mut String, recipient: &DsnRecipient, global: bool) {
     }
     put_address(out, "Final-Recipient", &final_recipient(&recipient.address, global));
     let (action, status) = match recipient.action {
-        Action::Failed { reason, diagnostic } => ("failed", Status::of(reason, diagnostic)),
+        Action::Failed { reason, diagnostic } => {
+            // The server's own code is the more exact one.
+            let heard = match &recipient.last_error {
+                Some(LastError::Smtp(reply)) => Status::in_reply(reply),
+                _ => None,
+            };
+            ("failed", heard.unwrap_or_else(|| Status::of(reason, diagnostic)))
+        }
         Action::Delayed { .. } => ("delayed", Status(4, 0, 0)),
         Action::Delivered => ("delivered", Status::DELIVERED),
         Action::Relayed => ("relayed", Status::DELIVERED),

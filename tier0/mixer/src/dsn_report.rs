@@ -6,7 +6,7 @@
 use x400::{DeliveryOutcome, ExtensionField, ExtensionKind, MessageTransferEnvelope, Report};
 
 use crate::address::to_rfc822;
-use crate::dsn::{Action, DsnRecipient};
+use crate::dsn::{Action, DsnRecipient, LastError};
 use crate::error::MixerError;
 use crate::message::notify;
 use crate::oids;
@@ -66,6 +66,8 @@ pub fn report_recipients(report: &Report) -> Result<Vec<DsnRecipient>, MixerErro
         if !wants_report(recipient.notify, &fields.outcome) {
             continue;
         }
+        let supplementary = fields.supplementary_information.as_ref().map(ToString::to_string);
+        let said = supplementary.as_deref().and_then(smtp_reply);
         recipients.push(DsnRecipient {
             address: recipient.address,
             orcpt: recipient.orcpt,
@@ -75,13 +77,22 @@ pub fn report_recipients(report: &Report) -> Result<Vec<DsnRecipient>, MixerErro
                     Action::Failed { reason, diagnostic }
                 }
             },
-            supplementary: fields.supplementary_information.as_ref().map(ToString::to_string),
-            last_error: None,
-            remote_mta: None,
+            last_error: said.map(|(_, reply)| LastError::Smtp(reply.to_owned())),
+            remote_mta: said.map(|(host, _)| host.to_owned()),
+            // What is said by the fields above is not said twice.
+            supplementary: supplementary.clone().filter(|_| said.is_none()),
             last_attempt: None,
         });
     }
     Ok(recipients)
+}
+
+/// Host and reply of `HOST said: 550 5.1.1 WORDS`, as an MTA writes it that heard it over SMTP.
+fn smtp_reply(text: &str) -> Option<(&str, &str)> {
+    let (host, reply) = text.split_once(" said: ")?;
+    let code = reply.get(..3)?;
+    let is_code = code.bytes().all(|octet| octet.is_ascii_digit()) && code >= "200";
+    (is_code && !host.contains(' ')).then_some((host, reply))
 }
 
 /// True when NOTIFY asks for a notification of this outcome (RFC 3461 4.1).
@@ -198,6 +209,22 @@ mod tests {
         assert_eq!(recipients[0].orcpt.as_deref(), Some("rfc822;x+2By@z"));
         assert_eq!(recipients[0].supplementary.as_deref(), Some("RPC 1722, (x-y)"));
         assert_eq!(recipients[1].action, Action::Delivered);
+    }
+
+    #[test]
+    fn a_reply_that_was_heard_keeps_its_place() {
+        for (text, expected) in [
+            (
+                "mx.far.test said: 550 5.1.1 no such user",
+                Some(("mx.far.test", "550 5.1.1 no such user")),
+            ),
+            ("somebody there said: 550 no", None),
+            ("mx said: nothing", None),
+            ("mx said: 55", None),
+            ("the time has run out", None),
+        ] {
+            assert_eq!(smtp_reply(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -36,6 +36,13 @@ pub fn header_value(mail: &[u8], name: &str) -> Option<String> {
     None
 }
 
+/// How many servers a mail passed: its Received fields (RFC 5321 6.3).
+#[must_use]
+pub fn count_received(mail: &[u8]) -> usize {
+    let lines = header_block(mail).split(|octet| *octet == b'\n');
+    lines.filter(|line| field(line, "Received").is_some()).count()
+}
+
 /// What stands behind `name:` in a line.
 fn field<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let (start, rest) = line.split_at_checked(name.len())?;
@@ -60,6 +67,9 @@ mod tests {
         assert_eq!(header_value(MAIL, "Message-ID").unwrap(), "<a@b>");
         assert_eq!(header_value(MAIL, "x").unwrap(), "");
         assert_eq!(header_value(MAIL, "X-Priority"), None);
+        let passed =
+            b"Received: a\r\n by b\r\nreceived : c\r\nX-Received: d\r\n\r\nReceived: e\r\n";
+        assert_eq!((count_received(passed), count_received(MAIL)), (2, 0));
         assert_eq!(header_block(b"\r\nbody"), b"");
         assert_eq!(header_block(b"no end"), b"no end");
         let long = b"A: bbbbbbbbbbbbbbbbbbbbbbbbbbbb\r\n".repeat(10_000);

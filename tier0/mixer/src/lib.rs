@@ -24,7 +24,7 @@ pub use address::{X400_DOMAIN, to_or_address, to_rfc822};
 pub use dsn::{Action, Dsn, DsnMessage, DsnRecipient, LastError, OriginalMessage, build_dsn};
 pub use dsn_report::{carry_envelope, report_originator, report_recipients, wants_report};
 pub use error::MixerError;
-pub use header::{header_block, header_value};
+pub use header::{count_received, header_block, header_value};
 pub use message::{
     NewMessage, SmtpView, ViewedRecipient, build_message, indicators, is_mail, smtp_view,
 };

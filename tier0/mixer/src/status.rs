@@ -18,6 +18,15 @@ impl Status {
         diagnostic.and_then(Self::of_diagnostic).unwrap_or_else(|| Self::of_reason(reason))
     }
 
+    /// The enhanced code of a reply such as `550 5.1.1 no such user`; only of a refusal.
+    #[must_use]
+    pub fn in_reply(reply: &str) -> Option<Self> {
+        let mut parts = reply.split_whitespace().nth(1)?.split('.');
+        let mut next = || parts.next()?.parse().ok();
+        let status = Self(next()?, next()?, next()?);
+        (matches!(status.0, 4 | 5) && parts.next().is_none()).then_some(status)
+    }
+
     fn of_diagnostic(diagnostic: DiagnosticCode) -> Option<Self> {
         Some(match diagnostic.0 {
             0 => Self(5, 1, 1),
@@ -68,6 +77,14 @@ impl fmt::Display for Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reply_has_a_code_of_its_own() {
+        assert_eq!(Status::in_reply("550 5.1.1 no"), Some(Status(5, 1, 1)));
+        for none in ["550 no such user", "250 2.0.0 ok", "550", "550 5.1", "550 5.1.1.1 x"] {
+            assert_eq!(Status::in_reply(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn the_table() {

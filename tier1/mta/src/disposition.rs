@@ -99,6 +99,14 @@ fn refusal(route: &Route) -> Option<(ReasonCode, DiagnosticCode)> {
     Some((ReasonCode::UNABLE_TO_TRANSFER, diagnostic))
 }
 
+/// The MTA that handed a message over, as its trace tells; `None` for one that was submitted here.
+#[must_use]
+pub fn came_by(envelope: &MessageTransferEnvelope) -> Option<String> {
+    let trace = internal_trace(&envelope.extensions).ok()?;
+    let (_, earlier) = trace.split_last()?;
+    earlier.last().map(|element| element.mta_name.to_string())
+}
+
 /// The last element of the internal trace is this server's own, stamped on arrival. An
 /// earlier one is a loop, unless something done since excuses the return (X.411 14.3.1).
 fn has_looped(site: &Site, envelope: &MessageTransferEnvelope) -> bool {

@@ -22,7 +22,7 @@ pub use association::{
     RefusalProvider, Selectors, Terms, TransferProtocol,
 };
 pub use credentials::{Expected, Mismatch, Presented};
-pub use disposition::{Disposition, dispose};
+pub use disposition::{Disposition, came_by, dispose};
 pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
 pub use osi::{SessionIdentifier, Unfinished};
 pub use pieces::{Joiner, PieceError, Splitter};

@@ -152,6 +152,13 @@ impl Queue {
         self.hops.find(hop).is_some_and(|index| self.hops.at(index).retry_at.is_some())
     }
 
+    /// The hops that a delay after a failure keeps from being tried.
+    #[must_use]
+    pub fn waiting_hops(&self) -> Vec<NextHop> {
+        let waiting = self.hops.by_name().filter(|(_, hop)| hop.retry_at.is_some());
+        waiting.map(|(_, hop)| hop.name.clone()).collect()
+    }
+
     /// How many messages are ready for this hop; takes no time.
     #[must_use]
     pub fn backlog(&self, hop: &NextHop) -> usize {

@@ -86,6 +86,12 @@ impl Resolver {
         Ok(Resolved { addresses, source: Source::System })
     }
 
+    /// Whether the hosts table has this name.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.in_hosts(name).is_some()
+    }
+
     fn in_hosts(&self, name: &str) -> Option<Vec<IpAddr>> {
         let hosts = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
         hosts.get(&fold(name)).filter(|addresses| !addresses.is_empty()).cloned()

@@ -262,6 +262,14 @@ const SERVER_KEYS: &[Key] = &[
         "[\"192.0.2.0/24\"]",
         "Networks that may also send out of the organisation, by a connector. Everybody else gets 550.",
     ),
+    key(
+        Smtp,
+        "dns",
+        Sockets,
+        Value("[]"),
+        "[\"192.0.2.53:53\"]",
+        "DNS servers that are asked for the MX of mail domains; without them the system's. [hosts] comes before both.",
+    ),
     counted(
         Smtp,
         "max_message_size",

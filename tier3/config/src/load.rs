@@ -120,6 +120,7 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
         listen: table.value("listen")?.sockets()?,
         allow: table.value("allow")?.networks()?,
         relay: table.value("relay")?.networks()?,
+        dns: table.value("dns")?.sockets()?,
         max_message_size: table.value("max_message_size")?.integer()?,
         max_recipients: table.value("max_recipients")?.integer()?,
         max_per_address: table.value("max_per_address")?.integer()?,

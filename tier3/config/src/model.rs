@@ -95,6 +95,8 @@ pub struct Smtp {
     pub allow: Vec<IpNet>,
     /// Who may also send out of the organisation.
     pub relay: Vec<IpNet>,
+    /// Asked for MX; empty for the system's.
+    pub dns: Vec<SocketAddr>,
     /// In octets.
     pub max_message_size: u64,
     pub max_recipients: usize,

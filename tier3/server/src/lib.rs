@@ -22,6 +22,7 @@ mod outbound;
 mod peer_state;
 mod processing;
 mod reporting;
+mod reroute;
 mod route_table;
 mod rpc_listener;
 pub mod rpc_tools;
@@ -29,6 +30,7 @@ mod runtime;
 mod settings;
 mod smtp_limits;
 mod smtp_listener;
+mod smtp_out;
 mod store_check;
 mod supervise;
 #[cfg(test)]

@@ -66,6 +66,11 @@ struct Shared {
     notices: mpsc::UnboundedSender<Action>,
     /// Until somebody watches.
     unheard: Mutex<Option<Notices>>,
+    /// Next hops of connectors that have work.
+    outgoing: mpsc::UnboundedSender<NextHop>,
+    outgoing_orders: Mutex<Option<mpsc::UnboundedReceiver<NextHop>>>,
+    /// How often each way was tried for a recipient that may go another; lost at a restart, which tries all anew.
+    tries: Mutex<HashMap<MessageId, Vec<(u32, String, u32)>>>,
 }
 
 struct Engine {
@@ -94,6 +99,7 @@ impl MailQueue {
         let engine =
             Engine { queue, next_ticket: 0, waiting: HashMap::new(), ready: HashMap::new() };
         let (notices, unheard) = mpsc::unbounded_channel();
+        let (outgoing, outgoing_orders) = mpsc::unbounded_channel();
         let shared = Shared {
             engine: Mutex::new(engine),
             store,
@@ -102,6 +108,9 @@ impl MailQueue {
             reports,
             notices,
             unheard: Mutex::new(Some(unheard)),
+            outgoing,
+            outgoing_orders: Mutex::new(Some(outgoing_orders)),
+            tries: Mutex::default(),
         };
         Ok((Self { shared: Arc::new(shared) }, orders))
     }
@@ -327,6 +336,34 @@ impl MailQueue {
         Arc::clone(self.lock().ready.entry(hop.clone()).or_default())
     }
 
+    /// The next hops of connectors that have work, for the one task that serves them.
+    #[must_use]
+    pub fn take_outgoing(&self) -> Option<mpsc::UnboundedReceiver<NextHop>> {
+        self.shared.outgoing_orders.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Asks for one more connection of a connector's next hop.
+    pub fn want_outgoing(&self, hop: &NextHop) {
+        let _ = self.shared.outgoing.send(hop.clone());
+    }
+
+    /// Counts one more try of a way for a recipient; gives the tries of all ways.
+    #[must_use]
+    pub fn note_try(&self, id: MessageId, number: u32, link: &str) -> Vec<(String, u32)> {
+        let mut tries = self.tries();
+        let of_message = tries.entry(id).or_default();
+        match of_message.iter_mut().find(|(of, name, _)| *of == number && name == link) {
+            Some((_, _, count)) => *count = count.saturating_add(1),
+            None => of_message.push((number, link.to_owned(), 1)),
+        }
+        let own = of_message.iter().filter(|(of, ..)| *of == number);
+        own.map(|(_, name, count)| (name.clone(), *count)).collect()
+    }
+
+    fn tries(&self) -> MutexGuard<'_, HashMap<MessageId, Vec<(u32, String, u32)>>> {
+        self.shared.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The store under the queue.
     #[must_use]
     pub fn store(&self) -> &Store {
@@ -365,6 +402,10 @@ impl MailQueue {
             }
             Action::Accepted { ticket } => self.answer(ticket, Ok(())),
             Action::Refused { ticket, error } => self.answer(ticket, Err(error)),
+            Action::Ready { hop: hop @ (NextHop::Connector(_) | NextHop::Domain { .. }) } => {
+                // The receiver lives as long as the server; a stopping one sends after restart.
+                let _ = self.shared.outgoing.send(hop);
+            }
             Action::Ready { hop } => self.ready(&hop).notify_one(),
             Action::ReportNeeded { id, failures } => {
                 // The receiver lives as long as the server; a stopping one reports after restart.
@@ -376,7 +417,10 @@ impl MailQueue {
                 // The same holds for these.
                 let _ = self.shared.notices.send(notice);
             }
-            Action::ReportDiscarded { .. } | Action::Finished { .. } => {}
+            Action::ReportDiscarded { .. } => {}
+            Action::Finished { id } => {
+                self.tries().remove(&id);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use config::{Config, Peer};
 use event::Draft;
 use identity::{AccountName, Password};
 use mta::{Ltab, rpc_interface::AssociationToken};
-use net::{Dialer, Resolver};
+use net::{Dialer, MailResolver, Resolver};
 use queue::NextHop;
 use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed, ReflectionGuard};
 use security::{FileTime, Initiator};
@@ -46,6 +46,7 @@ pub struct Node {
     config: RwLock<Arc<Config>>,
     routes: RwLock<Arc<routing::Table>>,
     pub resolver: Resolver,
+    mail_resolver: RwLock<MailResolver>,
     pub accounts: AccountTable,
     pub directory: DirectoryTable,
     pub events: EventLog,
@@ -79,8 +80,10 @@ impl Node {
         processing: Processing,
     ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
+        let resolver = Resolver::new(&config.hosts);
         Ok(Self {
-            resolver: Resolver::new(&config.hosts),
+            mail_resolver: RwLock::new(MailResolver::new(resolver.clone(), &config.smtp.dns)),
+            resolver,
             ltab: Mutex::new(Ltab::new(config.rpc.ltab_limit)),
             x400_table: Mutex::new(Ltab::numbered_from(X400_FIRST, X400_ROWS)),
             x400: x400_link::Memory::default(),
@@ -119,6 +122,12 @@ impl Node {
         routing::Router::new(table, &self.queue)
     }
 
+    /// Finds the hosts of mail domains.
+    #[must_use]
+    pub fn mail_resolver(&self) -> MailResolver {
+        self.mail_resolver.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Puts a changed configuration in force: names, networks, peers, routes, queue rules.
     ///
     /// # Errors
@@ -128,6 +137,10 @@ impl Node {
         self.resolver.replace_hosts(&config.hosts);
         self.accounts.replace_rules(&config);
         self.queue.set_config(crate::settings::queue_config(&config));
+        if config.smtp.dns != self.config().smtp.dns {
+            let fresh = MailResolver::new(self.resolver.clone(), &config.smtp.dns);
+            *self.mail_resolver.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         // What waits goes where the new routes send it, at once.
@@ -245,8 +258,11 @@ impl Node {
         self.greeting(peer).notify_one();
     }
 
-    /// Tries every peer at once.
+    /// Tries every peer and every way out at once.
     pub fn wake_all_peers(&self) {
+        for hop in self.queue.view(|queue, _| queue.waiting_hops()) {
+            self.queue.wake(&hop);
+        }
         let config = self.config();
         for peer in &config.peers {
             self.wake_peer(&peer.name);

@@ -26,7 +26,8 @@ use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
-    local_delivery, reporting, rpc_listener, settings, smtp_listener, supervise, x400_link,
+    local_delivery, reporting, rpc_listener, settings, smtp_listener, smtp_out, supervise,
+    x400_link,
 };
 
 /// How long tasks may take to end once the server stops.
@@ -271,6 +272,7 @@ fn start(
     if let Some(notices) = node.queue.notices() {
         tasks.spawn(supervise::run(Arc::clone(node), notices));
     }
+    tasks.spawn(smtp_out::run(Arc::clone(node)));
     let timers = Arc::clone(node);
     tasks.spawn(async move {
         tokio::select! {

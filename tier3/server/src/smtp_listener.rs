@@ -28,6 +28,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
 const MAX_DIALOGUES: usize = 1000;
 /// How often it is told that descriptors ran out.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// RFC 5321 6.3: a mail with more trace fields goes in circles; the limit is at least 100.
+const MAX_RECEIVED: usize = 100;
 /// How long the last reply may take.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -180,6 +182,10 @@ fn verdict(node: &Node, client: IpAddr, request: &RecipientRequest) -> Verdict {
 }
 
 async fn accept(node: &Arc<Node>, submission: Submission) -> Outcome {
+    if mixer::count_received(&submission.content) > MAX_RECEIVED {
+        let text = format!("more than {MAX_RECEIVED} Received fields: the mail goes in circles");
+        return Outcome::Refused { code: 554, enhanced: EnhancedCode::new(5, 4, 6), text };
+    }
     let id = node.queue.next_id();
     let config = node.config();
     let now = Timestamp::now();

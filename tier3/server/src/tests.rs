@@ -9,4 +9,5 @@ mod limits;
 mod link;
 mod queue;
 mod smtp;
+mod smtp_out;
 mod x400;

@@ -71,6 +71,7 @@ pub struct SendSession {
     helo: String,
     offered: Offered,
     replies: ReplyDecoder,
+    reply_count: u64,
     output: Vec<u8>,
     /// Replies that are owed, in order.
     expected: VecDeque<Expected>,
@@ -107,6 +108,7 @@ impl SendSession {
             helo: helo.into(),
             offered: Offered::default(),
             replies: ReplyDecoder::default(),
+            reply_count: 0,
             output: Vec::new(),
             expected: VecDeque::from([Expected::Greeting]),
             current: None,
@@ -130,6 +132,11 @@ impl SendSession {
     /// Why the server does not serve us; only until the first transaction.
     pub fn refusal(&self) -> Option<&Reply> {
         self.refusal.as_ref()
+    }
+
+    /// How many replies came; a deadline begins anew with each.
+    pub fn replies(&self) -> u64 {
+        self.reply_count
     }
 
     /// Which deadline runs.
@@ -235,6 +242,7 @@ impl SendSession {
     }
 
     fn handle_reply(&mut self, reply: Reply) {
+        self.reply_count = self.reply_count.wrapping_add(1);
         // 421 may come at any time and ends everything (RFC 5321 3.8).
         if reply.code == 421 && self.expected.front() != Some(&Expected::Quit) {
             self.close(&reply, Some(reply.clone()));

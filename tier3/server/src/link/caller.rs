@@ -19,7 +19,7 @@ use super::channel::{Channel, ChannelEnd};
 use super::further::Further;
 use super::records::{self, OutFailure, Silence};
 use crate::node::{ExpectedBindBack, Node, random};
-use crate::outbound;
+use crate::{outbound, reroute};
 use net::chain;
 
 /// How long the peer may take to answer the P1 bind, and to take its leave.
@@ -87,6 +87,7 @@ pub async fn run_peer(node: Arc<Node>, peer: String) {
             }
             Err(why) => {
                 node.queue.hop_failed(&hop, &why);
+                reroute::after_failure(&node, &hop).await;
                 log_retry(&node, &peer, &hop);
             }
         }

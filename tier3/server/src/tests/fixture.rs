@@ -32,7 +32,7 @@ pub(super) struct Server {
     pub(super) node: Arc<Node>,
     pub(super) events: broadcast::Receiver<Event>,
     pub(super) mapper_port: u16,
-    _orders: Orders,
+    pub(super) orders: Orders,
     _folder: TempDir,
 }
 
@@ -126,7 +126,7 @@ impl Server {
         let timers = Arc::clone(&node);
         tokio::spawn(async move { timers.queue.run_timers().await });
         let events = node.events.follow();
-        Self { node, events, mapper_port, _orders: orders, _folder: folder }
+        Self { node, events, mapper_port, orders, _folder: folder }
     }
 
     /// Binds this server's MTA interface as somebody.
