@@ -17,30 +17,34 @@ use crate::catalogue::catalogue;
 
 /// So many causes are always named.
 const NAMED: usize = 5;
-/// What the row of a cause says about how often it is met counts this much.
-const PRIOR: f64 = 0.5;
-/// And this much the logarithm of how often it was met in the documented field.
-const FREQUENCY: f64 = 0.3;
-/// Each further sign in one sentence adds this share of what the one before it added: they are seldom independent.
-const FURTHER_SIGN: f64 = 0.8;
-/// The same for each further sentence.
-const FURTHER_SENTENCE: f64 = 0.9;
-/// No single sentence, however much it says, weighs more than this.
-const SENTENCE_MOST: f64 = 10.0;
-/// What a line of the table from the side of events weighs beside a sign of the cause's own row.
-const VOICE: f64 = 0.9;
-/// What a unit of shared vocabulary is worth beside a sign.
-const VOCABULARY: f64 = 0.2;
-/// What a unit of likeness with a story is worth beside a sign.
-const LIKENESS: f64 = 0.7;
-/// Likeness never outweighs several clear signs.
-const LIKENESS_MOST: f64 = 6.0;
+/// What the logarithm of how often a cause was met in the documented field is worth.
+const FREQUENCY: f64 = 0.6;
+/// What the strongest sign of a cause's row is worth.
+const BEST_SIGN: f64 = 0.9;
+/// The same for its further signs: they are seldom independent.
+const MORE_SIGNS: f64 = 0.45;
+/// The same for signs against it.
+const AGAINST: f64 = 1.4;
+/// What the strongest line from the side of events is worth.
+const BEST_VOICE: f64 = 1.4;
+/// The same for further lines.
+const MORE_VOICES: f64 = 1.6;
+/// Each further one counts this share of what the one before it did.
+const FURTHER: f64 = 0.7;
+/// What a unit of shared vocabulary is worth.
+const VOCABULARY: f64 = 0.1;
+/// What a unit of likeness with a story is worth.
+const LIKENESS: f64 = 0.9;
+/// What it is worth that a cause's signs reach every sentence of a case.
+const REACH: f64 = 0.4;
+/// A sign must weigh this to reach a sentence.
+const REACHES: f64 = 0.6;
 /// How steeply odds follow from scores; below one, because signs of one cause are told by the same person of one event.
-const STEEPNESS: f64 = 0.6;
+const STEEPNESS: f64 = 0.4;
 /// The score of "none of these": what a cause must beat before it is believed.
 const NONE_OF_THESE: f64 = 2.2;
 /// The best cause must reach this much to be the answer.
-const DECIDED: f64 = 0.25;
+const DECIDED: f64 = 0.15;
 /// No diagnosis shows more observations than this: nobody reads on.
 const MAX_EVIDENCE: usize = 12;
 
@@ -73,7 +77,7 @@ pub fn consult(case: &FieldCase) -> Answer {
 
 /// The rows with their signs read, and their vocabularies.
 struct Library {
-    rules: Vec<(&'static Rule, Vec<Reader>)>,
+    rules: Vec<(&'static Rule, f64, Vec<Reader>)>,
     profiles: Profiles,
     stories: Stories,
     speaks: Speaks,
@@ -83,7 +87,10 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
     let all = rules();
     let rules = all
         .iter()
-        .map(|rule| (*rule, rule.signs.iter().map(|sign| Reader::new(*sign)).collect()))
+        .map(|rule| {
+            let readers = rule.signs.iter().map(|sign| Reader::new(*sign)).collect();
+            (*rule, f64::from(met(rule.cause)).ln(), readers)
+        })
         .collect();
     Library { rules, profiles: Profiles::new(&all), stories: Stories::new(), speaks: Speaks::new() }
 });
@@ -103,97 +110,53 @@ fn weigh(facts: &Facts) -> Vec<Weighed> {
     let overlaps = library.profiles.overlaps(facts);
     let asked = stories::parts(facts);
     let mut heard = library.speaks.heard(&asked);
-    let places = places(facts);
     let rows = library.rules.iter().zip(overlaps);
-    rows.map(|((rule, readers), overlap)| {
+    rows.map(|((rule, frequency, readers), overlap)| {
         let found: Vec<Found> = readers.iter().filter_map(|reader| reader.find(facts)).collect();
         let voices = heard.remove(&rule.cause).unwrap_or_default();
         let likeness = library.stories.likeness(rule.cause, &asked);
-        let mut ledger = Ledger::new(facts.sentences.len());
-        for one in &found {
-            let at = one.sentences.first().copied().unwrap_or(usize::MAX);
-            ledger.add(places.get(at).copied(), one.weight);
-        }
-        for voice in &voices {
-            ledger.add(places.get(voice.sentence).copied(), voice.weight * VOICE);
-        }
-        for (score, at) in &overlap.hits {
-            ledger.add_plain(places.get(*at).copied(), score * VOCABULARY);
-        }
-        let score = rule.prior * PRIOR
-            + f64::from(met(rule.cause)).ln() * FREQUENCY
-            + ledger.total()
-            + (likeness.score * LIKENESS).min(LIKENESS_MOST);
+        let score = *frequency * FREQUENCY
+            + signs(&found, facts.sentences.len())
+            + voiced(&voices)
+            + overlap.score * VOCABULARY
+            + likeness.score * LIKENESS;
         Weighed { rule, score, found, voices, overlap, likeness }
     })
     .collect()
 }
 
-/// For each sentence the one that it counts with: a remark that names an event tells of this event once more.
-fn places(facts: &Facts) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..facts.sentences.len()).collect();
-    for (number, at) in &facts.mentioned {
-        let same = facts.events.iter().find(|event| event.id == Some(*number));
-        if let (Some(event), Some(place)) = (same, places.get_mut(*at)) {
-            *place = event.sentence;
-        }
-    }
-    places
+/// What the signs of a cause's own row say.
+fn signs(found: &[Found], sentences: usize) -> f64 {
+    let weights = found.iter().map(|one| one.weight);
+    let against: f64 = weights.clone().filter(|weight| *weight < 0.0).sum();
+    let reaching = found.iter().filter(|one| one.weight > REACHES);
+    let reached: BTreeSet<usize> = reaching.flat_map(|one| one.sentences.clone()).collect();
+    let of = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    best_and_more(weights.filter(|weight| *weight > 0.0), BEST_SIGN, MORE_SIGNS)
+        + against * AGAINST
+        + REACH * of(reached.len()) / of(sentences.max(1))
 }
 
-/// What speaks for one cause, sentence by sentence: signs add up with less and less effect; signs against count in full.
-struct Ledger {
-    signs: Vec<Vec<f64>>,
-    plain: Vec<f64>,
-    against: f64,
+/// What the table from the side of events says.
+fn voiced(voices: &[Voice]) -> f64 {
+    best_and_more(voices.iter().map(|voice| voice.weight), BEST_VOICE, MORE_VOICES)
 }
 
-impl Ledger {
-    /// The last row is for what stands in no sentence.
-    fn new(sentences: usize) -> Self {
-        let rows = sentences + 1;
-        Self { signs: vec![Vec::new(); rows], plain: vec![0.0; rows], against: 0.0 }
-    }
-
-    fn add(&mut self, at: Option<usize>, weight: f64) {
-        let at = at.unwrap_or(self.signs.len() - 1);
-        if weight < 0.0 {
-            self.against += weight;
-        } else if let Some(row) = self.signs.get_mut(at) {
-            row.push(weight);
-        }
-    }
-
-    fn add_plain(&mut self, at: Option<usize>, weight: f64) {
-        let at = at.unwrap_or(self.plain.len() - 1);
-        if let Some(row) = self.plain.get_mut(at) {
-            *row += weight;
-        }
-    }
-
-    fn total(self) -> f64 {
-        let mut sums: Vec<f64> = self
-            .signs
-            .into_iter()
-            .zip(self.plain)
-            .map(|(weights, plain)| {
-                let sum = plain + dwindling(weights, FURTHER_SIGN);
-                SENTENCE_MOST * (1.0 - (-sum / SENTENCE_MOST).exp())
-            })
-            .collect();
-        sums.retain(|sum| *sum > 0.0);
-        self.against + dwindling(sums, FURTHER_SENTENCE)
-    }
+/// The best one, and the others with less and less effect.
+fn best_and_more(weights: impl Iterator<Item = f64>, best: f64, more: f64) -> f64 {
+    let mut weights: Vec<f64> = weights.collect();
+    weights.sort_by(|a, b| b.total_cmp(a));
+    let first = weights.first().copied().unwrap_or_default();
+    first * best + dwindling(weights.iter().skip(1)) * more
 }
 
 /// The sum in which each next one counts for less.
-fn dwindling(mut weights: Vec<f64>, further: f64) -> f64 {
-    weights.sort_by(|a, b| b.total_cmp(a));
+fn dwindling<'a>(weights: impl Iterator<Item = &'a f64>) -> f64 {
     let mut share = 1.0;
     let mut sum = 0.0;
     for weight in weights {
         sum += weight * share;
-        share *= further;
+        share *= FURTHER;
     }
     sum
 }
@@ -224,11 +187,11 @@ impl Weighed {
         }
         for voice in &self.voices {
             let (source, says) = quote(facts, &[voice.sentence]);
-            let weight = hundredths(1.0 - (-(voice.weight * VOICE) / 2.0).exp());
+            let weight = hundredths(1.0 - (-voice.weight / 2.0).exp());
             add(&mut diagnosis.evidence, Evidence::new(source, says, weight));
         }
         if !self.likeness.parts.is_empty() {
-            let weight = 1.0 - (-(self.likeness.score * LIKENESS).min(LIKENESS_MOST) / 4.0).exp();
+            let weight = 1.0 - (-(self.likeness.score * LIKENESS) / 4.0).exp();
             let says = format!(
                 "it is told like others of its kind, in {}",
                 spelled(facts, &self.likeness.parts)
@@ -258,7 +221,10 @@ impl Weighed {
             .map(|text| Remedy { text: (*text).to_owned(), command: None })
             .collect();
         let page = catalogue().into_iter().find(|reading| reading.cause == self.rule.cause);
-        diagnosis.reads = page.map(|reading| reading.path.to_owned()).into_iter().collect();
+        diagnosis.reads = vec![page.map_or_else(
+            || format!("bindback doctor --explain {}", self.rule.cause),
+            |reading| reading.path.to_owned(),
+        )];
         diagnosis
     }
 }

@@ -1,7 +1,7 @@
 //! The offline doctor: from a few events and remarks, with no server to ask, to the causes that would explain them.
 //!
 //! [`consult`] turns what it is given into [`facts`], lets every row of the [`table`] speak to them, and ranks. A row is data:
-//! how often its cause is met, the words people use for it, signs with weights in both directions, the check that would
+//! the words people use for it, signs with weights in both directions, the check that would
 //! settle it, and the cure. A sign names a mechanism (an event and what it means, a code, a phrase for a symptom);
 //! it never names a case.
 //!
@@ -14,6 +14,7 @@ mod facts;
 mod input;
 mod lexicon;
 mod numbers;
+mod page;
 mod profile;
 mod sign;
 mod speaks;
@@ -26,3 +27,4 @@ mod tests;
 
 pub use engine::consult;
 pub use input::{Code, FieldCase, FieldEvent};
+pub use page::page;

@@ -8,7 +8,6 @@ use crate::offline::sign::{code, event, log, says, telling, with};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::ServiceAccountMismatch,
-        0.2,
         "services same account different accounts each service logs on wrong account attendant store directory credentials log on as one server another mapi logon 0x80040111 startup account of services registry schema permissions after changing the service account",
         &[
             says(
@@ -33,7 +32,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ServiceAccountPasswordMismatch,
-        0.4,
         "password changed service account logon failure start service cannot start unknown user name bad password 1069 1326 locked services administrator changed after",
         &[
             code(&[1326], 3.0),
@@ -54,7 +52,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ServiceAccountExtendedCharacters,
-        0.0,
         "account name password extended characters accented umlaut special non-ascii code page international letters ansi oem umlaut user name logon client",
         &[
             says(
@@ -69,7 +66,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ServiceAccountLacksDirectoryRight,
-        1.0,
         "service account admin role permission rights organization site configuration container object security violation override account other site directory insufficient access denied disaster recovery permissions page inherited custom role removed from configuration container override cross-site intersite schema registry permissions new account after change",
         &[
             event(&[9297], 2.6),
@@ -106,7 +102,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ServiceAccountIsLocalSystem,
-        0.2,
         "localsystem local system account service logs on system account log on as conversion routines registration authority system",
         &[
             says("localsystem|system+account", 3.4),
@@ -121,7 +116,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ServiceAccountMissing,
-        0.3,
         "service account deleted recreated lost sid user account no longer exists new domain",
         &[
             says("account|user delete|deleted|lost|recreated|gone service|services|start", 2.8),
@@ -138,7 +132,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AccountNamedService,
-        0.2,
         "account named service nt authority name of the account user name conflict built-in",
         &[
             says("account named|called service", 3.6),
@@ -153,7 +146,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::OverrideAccountWrong,
-        0.2,
         "override page tab connector account other site credentials site connector remote domain wrong account on override",
         &[
             says("override account|page|tab|username|user|credentials", 2.4),
@@ -172,7 +164,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::PasswordExpired,
-        0.2,
         "password expired expiry must change at next logon 1330 age",
         &[code(&[1330], 5.0), says("password expired", 3.6), code(&[1907], 2.6)],
         "read whether the password of the presented account has expired",
@@ -182,7 +173,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::UntrustedDomainsNoMatchingAccount,
-        0.3,
         "no trust untrusted domains different domains workgroup separate domain same account password both access denied site connector join site trust relationship none join site setup cross domain one-way",
         &[
             says("no|without|not|untrusted trust domain|domains", 2.4),
@@ -203,7 +193,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::LogonRightMissing,
-        0.3,
         "access this computer from network user right logon type not granted 1385 requested policy everyone removed log on as a service act as part of the operating system back up restore files and directories",
         &[
             code(&[1385], 5.0),
@@ -221,7 +210,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::LogonServerUnavailable,
-        0.5,
         "no logon servers available domain controller not found netlogon 5719 1311 pass-through validation trusted domain wins 1c registration pdc bdc remote site",
         &[
             code(&[1311], 3.6),
@@ -242,7 +230,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DomainControllerUnavailable,
-        0.1,
         "domain controller down offline global catalog directory mixed active directory domain controller failed only one server referenced dc domain controller failure exchange 2000 active directory schema ldap 389 3268 catalog",
         &[
             says("dc|controller down|offline|crashed|fail|unavailable|shut", 2.4),
@@ -257,7 +244,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SecureChannelBroken,
-        0.4,
         "machine account computer account secure channel secret netlogon 3210 3224 5721 failed to authenticate workstation trust nltest workstation trust relationship primary domain failed 3210 5721 security database no computer account restored from image ghost same sid joined again",
         &[
             log("netlogon", &[3210, 3224, 5721, 5722, 5723], 3.0),
@@ -277,7 +263,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MachineAccountInServersGroup,
-        0.0,
         "global group servers computer accounts member lan manager bdc netlogon replication group named servers",
         &[
             says("group servers", 2.6),
@@ -289,7 +274,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::TrustListIncomplete,
-        0.0,
         "trusted domains list many more than trusts backup domain controller bdc replicate access denied trusted users",
         &[
             says("many|twenty|number|more|several trust|trusts domain|domains", 2.0),
@@ -302,7 +286,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ExistingSessionBlocksTrustCheck,
-        0.0,
         "trust verified at this time session open connection established trust relationship new trust verification",
         &[says("trust verif*", 3.2), says("trust session|open+session|existing", 1.8)],
         "list the sessions between the controllers of the two domains, on both",
@@ -310,7 +293,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SessionNameMismatch,
-        0.0,
         "session ip address name net use connect by address works name fails credentials conflict multiple connections",
         &[
             says("session ip|address name", 1.8),
@@ -324,7 +306,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NtlmSessionSecurityMismatch,
-        0.8,
         "ntlm session security rollup package 128-bit 56-bit encryption ntlmv2 minimum security schannel ntlmssps security package trust relationship failed bind refused although ping and net use work",
         &[
             with(&[9318, 9322], &[5], 1.6),
@@ -350,7 +331,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::LmCompatibilityMismatch,
-        0.5,
         "lmcompatibilitylevel lan manager authentication level lm response ntlm refuses logon credentials system error client server level registry",
         &[
             says("lmcompatib*|lm+compatib*|lan+manager+authentic*", 4.4),
@@ -363,7 +343,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NtlmVersionInterop,
-        0.0,
         "pass-through authentication between operating system versions windows 2000 nt 3.51 nt 4.0 domain member validation mixed",
         &[
             says("pass+through|passthrough", 2.4),
@@ -378,7 +357,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NtlmServiceNotStarted,
-        0.1,
         "nt lm security support provider service not running started ntlmssp disabled manual authentication service unknown rpc secure",
         &[
             says(
@@ -395,7 +373,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SmbSigningDesync,
-        0.0,
         "smb signing signature security signature enablesecuritysignature requiresecuritysignature sessions drop packet counter",
         &[
             says("smb|packet sign|signing|signature|signatures", 4.0),

@@ -8,7 +8,6 @@ use crate::offline::sign::{calm, event, says};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::BenignEventMisreported,
-        1.2,
         "event logged wrongly harmless can be ignored mail flows normally service continues only cosmetic informational spurious no effect logged although works repeated warnings otherwise healthy diagnostics",
         &[
             event(&[251], 2.6),
@@ -40,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
             says("diagnostic|diagnostics|logging maximum|high|level", 1.4),
             says("deferred", 0.5),
             says("stop|stops|crash|backlog|ndr|queue|hang|start|fail|access+denied", -0.8),
-            calm(1.6),
+            calm(2.6),
             event(&[2206, 2207, 316, 9131, 1279, 2035, 2036, 2037, 1001, 4282, 4258], 0.5),
         ],
         "see whether mail flows at the time of the event: if it does and nothing else is wrong, leave it",
@@ -48,7 +47,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::BenignByDesign,
-        0.4,
         "normal behaviour by design expected works as intended no fault limit documented normal start stop",
         &[
             says("by+design|expected|intended|normal+behaviour|normal+behavior", 3.6),

@@ -8,7 +8,6 @@ use crate::offline::sign::{event, log, says, telling, with};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MalformedX400Address,
-        1.3,
         "x400 address malformed missing surname attribute too long empty invalid character escaped country code o/r address pab one-off dda conversion error message integrity apostrophe backslash comma quote at sign blank value trailing space length dda type 8 value 128 printable ndr stuck submission",
         &[
             event(&[3150], 2.8),
@@ -48,7 +47,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MalformedRecipientProperty,
-        0.0,
         "recipient property out of range value conversion invalid property proptag send options delivery",
         &[
             says("property|properties recipient|value range|invalid|wrong|out", 3.4),
@@ -61,7 +59,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::UnresolvedDnInAddress,
-        0.1,
         "unresolved dn string in address queued message connector access violation ms mail interchange",
         &[
             says("resolve dn|distinguished+name message|mail|address|queue|connector", 3.0),
@@ -74,7 +71,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::InvalidRecipientFailsWholeMessage,
-        0.0,
         "one invalid recipient all recipients fail whole message ndr for everybody several recipients nobody gets everybody several recipients",
         &[
             says(
@@ -91,7 +87,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NonPrintableOrgOrSiteName,
-        0.3,
         "organization or site name characters not printable string underscore ampersand accented umlaut special characters x400",
         &[
             says(
@@ -109,7 +104,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::UnsupportedBodyPartCharset,
-        0.9,
         "body part type character set not supported conversion attachment unreadable garbled iso 6937 ia5 t61 teletex japanese bilateral body conversion failed national characters japanese chinese greek cyrillic attachments blank text question marks bp14 bp15 ftam file transfer body word attachment x400 recipient cannot read word wrap conversion not performed encoded information types unsupported",
         &[
             says("body+part|bodypart|body+parts", 2.8),
@@ -140,7 +134,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::UnsupportedContentType,
-        0.1,
         "content type not supported p772 p42 edi voice military unknown content type oid ndr",
         &[
             says("content+type|content+types not|unsupported|unknown|support*", 2.4),
@@ -157,7 +150,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::UnsupportedHeaderExtension,
-        0.1,
         "heading extension not recognized ipm header extension unknown conversion failed p22",
         &[
             says("heading|header extension|extensions", 4.0),
@@ -169,7 +161,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ForeignMtaMalformedEncoding,
-        1.2,
         "foreign mta encodes wrongly asn.1 decode error malformed pdu invalid encoding p1 p2 x400 gateway conversion error content syntax body part third-party truncated node label offset dump reference invalid length indefinite wrong tag violates standard gateway product",
         &[
             event(&[200], 2.2),
@@ -203,7 +194,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::CorruptMessageBlocksQueue,
-        1.2,
         "corrupt message object at fault mta stops each time processes same message mtacheck finds nothing queue blocked move dat file access violation one message bdat poison same dat file crash dump thread every start loops service cannot stay up message corruption detected",
         &[
             event(&[2110], 2.8),
@@ -236,7 +226,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::VeryLargeMessage,
-        0.4,
         "very large message megabytes attachment mta busy slow one message blocks others cpu 100 memory hundreds of megabytes hours to process cpu pegged",
         &[
             says(
@@ -254,7 +243,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MessageTooManyRecipients,
-        0.4,
         "too many recipients in one message thousands large list expansion mta stops slow 8288 to line huge address list 5000 6000 addressees",
         &[
             says(
@@ -279,7 +267,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ConversionFailsUnderLoad,
-        0.1,
         "conversion fails only under high load same message passes later after restart busy server",
         &[
             says("convert load|busy|stress", 3.6),
@@ -292,7 +279,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::UnableToDowngrade,
-        0.3,
         "1984 connector message could not be downgraded numeric o/r address prmd 1988 attributes unable to downgrade ndr",
         &[
             event(&[175], 3.4),
@@ -307,7 +293,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::EncapsulatedAddressNotStripped,
-        0.0,
         "encapsulated address dda remains imceax gateway reply address not stripped rfc-822 dda smtp encapsulation",
         &[says("encapsulat*|imcea*", 4.2), says("dda remain*|strip*|reply|rfc", 2.6)],
         "compare the address as it arrives with the one that should be: does the DDA of the encapsulation remain",

@@ -8,7 +8,6 @@ use crate::offline::sign::{code, event, log, says, telling};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MtaDatabaseCorrupt,
-        0.7,
         "mta database corrupt mtadata mtacheck repair dat files damaged 2143 2152 9405 does not start queues stuck i/o error read failure unrecoverable power outage disk controller restore",
         &[
             event(&[2152], 2.0),
@@ -34,7 +33,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaDatabaseCoreFilesMissing,
-        0.6,
         "core files db000001 missing bootenv template files zero bytes mtadata boot environment does not start 2140 restored without files new folder empty",
         &[
             says("bootenv|boot+environment|core+file|core+files|template", 3.8),
@@ -56,7 +54,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaDatabaseFilesMissing,
-        0.4,
         "dat files missing removed deleted from mtadata message queue file object does not exist odxoiniu does not start restored backup restored partial antivirus quarantine cleaned folder",
         &[
             says("dat|mtadata file|files delete|deleted|removed|missing|lost|moved", 3.0),
@@ -76,7 +73,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaDatabasePathWrong,
-        0.4,
         "mta database path registry wrong run directory restore moved files another drive optimizer mtadata not found 2140",
         &[
             says("database+path|run+directory|mta+database+path|mtadata+path", 3.6),
@@ -95,7 +91,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaNotShutDownCleanly,
-        0.7,
         "mta not shut down cleanly recovery at start database check power failure crash takes long start 2219 2206 2207 killed task manager process power loss blue screen reset machine",
         &[
             event(&[2219], 3.2),
@@ -120,7 +115,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaSlowStartLargeDatabase,
-        0.4,
         "mta starts slowly many dat files large mtadata thousands of files startup takes long time minutes hours backlog after outage service control manager timeout starting",
         &[
             says("start|starts slow|long|minutes|hours|time|takes mta|service", 2.2),
@@ -136,7 +130,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtacheckLogUnwritable,
-        0.0,
         "mtacheck.log read-only cannot write log file mtacheck.out attribute mta does not start check fails",
         &[
             says(
@@ -151,7 +144,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtacheckOutputReplayed,
-        0.0,
         "files removed by mtacheck put back copied mtacheck.out into mtadata again errors after replay folder must be empty old dat files in mtacheck.out",
         &[
             says("mtacheck put|copied|moved|back|returned|replayed file|files|dat|mtadata", 3.6),
@@ -163,7 +155,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DbbitmpMissing,
-        0.1,
         "dbbitmp.dat clean stop marker missing command-line mtacheck then check at start runs again by hand manually",
         &[
             says("dbbitmp", 4.6),
@@ -178,7 +169,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SchemaFileVersionMismatch,
-        0.5,
         "dbserver.sch schema file version does not match service pack mta template old schema replaced database file after applying service pack restored mtadata from older build mta fatal at start",
         &[
             says("dbserver|sch|schema", 3.8),
@@ -195,7 +185,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::InfoCfgFileMismatch,
-        0.4,
         "info4log.cfg infodlog infotlog cfg files do not match build event text wrong parameters statistics dbi call after update",
         &[
             event(&[2125], 3.0),
@@ -212,7 +201,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::WorkQueueFileDamaged,
-        0.4,
         "work queue file damaged object mtaworkq pointer counter never clears messages in work queue not processed 01000027",
         &[
             says(
@@ -237,7 +225,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DatFileLocked,
-        0.0,
         "dat file locked in use cannot be deleted sharing violation backup or other program holds file mtadata process explorer handle open",
         &[
             says("dat|db0*|file locked|lock|use|sharing|open delete|deleted|cannot|mtadata", 3.0),
@@ -255,7 +242,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::QueueEntryDeletedWhileInUse,
-        0.3,
         "administrator deleted message from queue with admin program while mta in use queue 2194 2202 errors",
         &[
             says(
@@ -274,7 +260,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ConnectorObjectDeletedInUse,
-        0.4,
         "connector deleted removed while messages queued mta stops after connector removal fatal removed gateway recalculated routing queued mail",
         &[
             says("connector|gateway delete|deleted|remove|removed|recreated", 3.2),
@@ -288,7 +273,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SiteDeletedWhileInUse,
-        0.2,
         "site deleted removed while resources in use transfer stops over connectors",
         &[
             says("site|sites delete|deleted|remove|removed", 3.6),
@@ -300,7 +284,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::IncompatibleDll,
-        0.9,
         "dll wrong version replaced mapi32.dll entry point not found ordinal could not be located procedure initialize failed another product installed outlook client on server service terminated unexpectedly missing export application error setup copied",
         &[
             says("dll", 2.4),
@@ -323,7 +306,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::IncompatibleBackupSoftware,
-        0.1,
         "backup software old version agent disturbs mta stops during backup tape job",
         &[
             says("backup|tape|arcserve|backupexec", 2.8),
@@ -338,7 +320,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ServiceDisabled,
-        0.2,
         "service disabled startup type 1058 hardware profile cannot start",
         &[
             code(&[1058], 4.4),
@@ -350,7 +331,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::UpgradeNeedsRestart,
-        0.2,
         "after upgrade or setup mta does not start until computer restarted reboot needed installed service pack without restart setup completed files in use",
         &[
             says("upgrade|upgraded|install*|servicepack restart|reboot", 2.2),
@@ -365,7 +345,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaRunFromCommandLine,
-        0.1,
         "emsmta run from command line console debugging session interactively ctrl-c stopped window",
         &[
             says("command+line|console|interactive*|ctrl|debug* mta|emsmta|run|session|stop", 3.2),

@@ -8,7 +8,6 @@ use crate::offline::sign::{code, event, log, says, with};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::DirectoryServiceNotRunning,
-        0.3,
         "directory service not running stopped not started mta depends on directory cannot start fatal directory error msexchangeds dependency failed 1068",
         &[
             event(&[137], 2.2),
@@ -25,7 +24,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DirectoryNotReplicated,
-        0.6,
         "directory replication incomplete recipient not yet replicated new mailbox new site other server unknown recipient replication broken lag partial replica new server joined site backfill knowledge required directory operation unsuccessful",
         &[
             says("replicat* not|incomplete|yet|broken|fail|delay|lag|partial", 2.6),
@@ -47,7 +45,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DirectoryCacheStale,
-        0.7,
         "mta directory cache minute latency change not effective at once recently changed attribute still old value 60 seconds mailbox created deleted just first minutes after create delete move change sixty second window ndr at first later works",
         &[
             says("cache", 2.2),
@@ -73,7 +70,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DirectoryCacheTooSmall,
-        0.0,
         "directory cache size too small slow lookups large directory performance mta reads directory dl member cache size",
         &[
             says("cache size|small|large|low|entries", 3.2),
@@ -85,7 +81,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DlMembershipCacheStale,
-        0.7,
         "distribution list deleted member ndr for removed mailbox cache list membership member no longer unknown recipient still tried sender gets ndr for somebody who left employee nested list hidden required directory operation unsuccessful expansion failure",
         &[
             says(
@@ -110,7 +105,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RecipientNotInDirectory,
-        0.6,
         "recipient unknown not in directory mailbox does not exist originator unknown deleted hidden no such object ndr recipient not found ds_read no such object unknown name typed address not known at this address recipient unknown wording",
         &[
             says(
@@ -132,7 +126,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DeletedRecipientRoutedExternally,
-        0.1,
         "deleted mailbox mail goes out to internet or other system external connector instead of ndr catch all address space wildcard",
         &[
             says(
@@ -146,7 +139,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AddressBookEntryStale,
-        0.6,
         "personal address book pab old entry reply to old message outlook cached dn ndr recipient moved renamed rebuilt offline address book old message reply fails new message works selected from personal list server rebuilt new organization restored mailboxes",
         &[
             says("pab|personal+addressbook|personal+address|addressbook", 2.4),
@@ -171,7 +163,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MailboxLacksX400Address,
-        0.9,
         "x400 proxy address missing removed mailbox connector administrator public folder object has no x400 address could not be expanded to o/r address recipient problem proxy addresses page bulk import deleted x400 e-mail addresses tab cannot be removed site addressing stuck in outbox no transport provider",
         &[
             event(&[178], 2.6),
@@ -196,7 +187,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DirectoryNameVsDisplayName,
-        0.1,
         "directory name and display name of site or organization differ case connector joins wrong name raw same organization name case sites do not connect spelled differently",
         &[
             says("display+name|directory+name site|organization|differ|mismatch", 2.8),
@@ -209,7 +199,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DuplicateAlias,
-        0.0,
         "two recipients same alias duplicate alias wrong mailbox ambiguous",
         &[
             says("alias duplicate|same|two|identical|ambiguous", 4.0),
@@ -221,7 +210,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::FuzzyProxyMatch,
-        0.0,
         "wrong recipient gets mail similar address partial match fuzzy proxy x400 attributes delivered to other mailbox",
         &[
             says("fuzzy", 2.6),
@@ -239,7 +227,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::FuzzyProxySearchSlow,
-        0.0,
         "fuzzy proxy search slow large directory mta cpu directory searches x400 address lookup performance",
         &[
             says("fuzzy", 2.6),
@@ -251,7 +238,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X500DnRegistryWrong,
-        0.3,
         "x500 dn registry value missing wrong mta object directory name service does not start 1067 2140 no such object",
         &[
             says("x500 dn|registry", 3.6),
@@ -272,7 +258,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SiteNameRegistryMismatch,
-        0.0,
         "site name in registry wrong differs from directory site renamed parameters",
         &[
             says("site name registry|wrong|mismatch|differ|different", 2.8),
@@ -283,7 +268,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AdminLacksPermission,
-        0.1,
         "administrator permission admin program cannot view delete queue role access denied user not allowed manage connector",
         &[
             says(
@@ -298,7 +282,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MoveMailboxIncomplete,
-        0.1,
         "move mailbox failed interrupted mailbox on two servers home server wrong store inconsistent after move mail ndr",
         &[
             says("move|moved mailbox", 3.0),

@@ -8,7 +8,6 @@ use crate::offline::sign::{code, event, says, with};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::RasDeviceBusy,
-        0.4,
         "modem line busy in use port already open ras 676 629 dial another application fax",
         &[
             code(&[676], 4.0),
@@ -22,7 +21,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RasPhonebookEntryWrong,
-        0.4,
         "phone book entry number prefix wrong dial ras connector name phonebook entry not found 623 rasphone",
         &[
             says("phonebook|phone+book|phone+entry", 3.2),
@@ -40,7 +38,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RasPhonebookTooManyEntries,
-        0.0,
         "more than ten phone book entries not listed shown administrator program ras connector list",
         &[
             says("phonebook|phone+book ten|10|many|more|entries", 3.0),
@@ -52,7 +49,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RasDefaultGateway,
-        0.4,
         "ras dial-up default gateway remote network route replaced lan traffic fails when connected internet provider",
         &[
             says("default+gateway|default+route", 3.4),
@@ -67,7 +63,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RasNetbiosGateway,
-        0.0,
         "ras netbios gateway setting rpc to caller dial-in server cannot call back lan access",
         &[
             says("netbios+gateway|netbiosgateway*|enablenetbiosgateway", 4.4),
@@ -83,7 +78,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RasMtaResourcesTooLow,
-        0.4,
         "dynamic ras connectors lan-mta threads dmod concurrent ras connections number of entries configured limit reached optimizer",
         &[
             event(&[9315], 4.4),
@@ -99,7 +93,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaStackNotInstalled,
-        0.4,
         "mta transport stack not installed ras stack tcp/ip stack tp4 required component x400 connector cannot be created option remotelisten ras stack dynamic ras connector needs",
         &[
             event(&[252], 3.6),
@@ -120,7 +113,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ConnectorRemoteNameMismatch,
-        0.6,
         "remote server name connector remote mta name case sensitive differs local mta name ras connector spelled typed capital lowercase bridgehead target server spelled",
         &[
             says("remote+mta+name|remote+server+name|remote+name|mta+name", 2.2),
@@ -146,7 +138,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaNameDiffersFromServerName,
-        0.2,
         "local mta name changed differs from computer name server name must match site connector same site",
         &[
             says("local+mta+name", 3.0),
@@ -163,7 +154,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X25CallAddressRejected,
-        0.4,
         "x25 call address format network rejects x121 number prefix leading digits dnic cause diagnostic cleared call",
         &[
             says(
@@ -182,7 +172,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X25CircuitsExhausted,
-        0.4,
         "x25 virtual circuits too many more than card allows svc control blocks number resource limit associations",
         &[
             event(&[9102], 4.0),
@@ -200,7 +189,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X25DriverFaulty,
-        0.4,
         "x25 eicon driver fault version hangs card wan services update port connection stalls",
         &[
             says(
@@ -217,7 +205,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X25DriverNotInstalled,
-        0.3,
         "x25 driver missing eicon wan services not installed dll not found card not started interface failed to initialize",
         &[
             event(&[9106], 2.4),
@@ -235,7 +222,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X25FacilitiesDataMisconfigured,
-        0.5,
         "x25 facilities user data call user data protocol identifier incoming call matching reverse charging accept",
         &[
             says("facilities|facility", 4.0),
@@ -249,7 +235,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X25RegistryParametersMissing,
-        0.1,
         "x25 registry parameters missing default value will be used eicon tp0 settings",
         &[
             event(&[9409], 3.4),

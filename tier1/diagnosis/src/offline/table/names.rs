@@ -8,7 +8,6 @@ use crate::offline::sign::{bind, code, event, says, with};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::RemoteNameUnresolvable,
-        1.0,
         "name resolution dns wins hosts ping by name fails ping by ip works cannot resolve remote server name lookup host not found secondary dns netbios name ip address changed new address connector by name fully qualified suffix record server moved subnet",
         &[
             with(&[9318], &[1722], 1.6),
@@ -44,7 +43,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::BindbackNameUnresolvable,
-        0.7,
         "bind back name called server resolve fully qualified domain name caller dns hosts record firewall cluster upgrade server name string a record host entry alias called server cannot find caller new version string",
         &[
             event(&[9322], 2.2),
@@ -66,7 +64,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ReverseLookupMissing,
-        0.3,
         "reverse lookup caller ip address host name connector stack page fqdn ptr record gateway network address could not be found receiver zone arpa unable to identify caller",
         &[
             event(&[9301], 1.8),
@@ -86,7 +83,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ReverseLookupFallback,
-        0.3,
         "informational 9301 logged although mail flows address lookup first then name harmless connector gateway could not be found",
         &[
             event(&[9301], 1.6),
@@ -105,7 +101,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MultihomedSourceAddress,
-        0.4,
         "multihomed several network cards two addresses source address caller uses other address receiver refuses x400 connector stack ip address override ras pool two subnets virtual ip alias address",
         &[
             event(&[9301], 1.5),
@@ -126,7 +121,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MultihomedWrongAddressReturned,
-        0.4,
         "multihomed server wins dns returns wrong address unreachable subnet several addresses registered client cannot connect second network card private network",
         &[
             says("multihomed|multi+homed", 2.0),
@@ -145,7 +139,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetworkBindingOrder,
-        0.4,
         "binding order network adapter first bindings control panel second nic wrong adapter protocol order services start added card dialup adapter loopback services fail start 9266 own address",
         &[
             says("binding+order|bindings|bind+order nic|nics|order|first|adapter|network", 2.6),
@@ -165,7 +158,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::EndpointMapperSingleAdapter,
-        0.0,
         "endpoint mapper registered one adapter multihomed second network card rpc not listening other interface 1753 card cards",
         &[
             says("endpoint|mapper nic|adapter|interface|multihomed|one", 2.8),
@@ -178,7 +170,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ClusterNodeAddressUsed,
-        0.7,
         "cluster virtual server node address name active node ip network name failover mta uses node instead of virtual wolfpack mscs resource group passive failover owner",
         &[
             says("cluster", 2.6),
@@ -198,7 +189,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AllNumericComputerName,
-        0.0,
         "computer name numeric digits only number taken for ip address host name 1234",
         &[
             says("numeric|digits|number|numbers computer+name|server+name|name", 3.4),
@@ -213,7 +203,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ComputerNameTooLong,
-        0.0,
         "long computer name 15 characters 14 13 longer than length netbios name truncated",
         &[
             says(
@@ -229,7 +218,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::LmhostsStaleEntry,
-        0.0,
         "lmhosts preloaded entry old address changed pre outdated name cache after address change hash pre dom tag",
         &[
             says("lmhosts", 3.0),
@@ -242,7 +230,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NameCacheCorrupt,
-        0.0,
         "netbios name cache corrupt nbtstat flush purge reload wrong entries",
         &[
             says("name+cache|netbios+cache|nbt+cache", 3.2),
@@ -257,7 +244,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::WinsClientBoundToClusterNic,
-        0.0,
         "cluster private heartbeat adapter wins client bound registers private address name resolution nodes",
         &[
             says("cluster wins", 3.2),

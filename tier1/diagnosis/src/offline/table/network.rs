@@ -8,7 +8,6 @@ use crate::offline::sign::{code, event, log, says, telling, with};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::PortFilteredByFirewall,
-        0.7,
         "firewall port filter router blocked open port 135 102 static port bind back through firewall packet filter access list dmz perimeter screened subnet internet rules allowed opened only ports vpn",
         &[
             says("firewall", 1.8),
@@ -31,7 +30,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::FirewallPreservesClientAddress,
-        0.0,
         "firewall proxy passes caller's own address receiver connector expects firewall address x400 9301 transparent",
         &[
             says("firewall|proxy client|caller|original|own|source|sender address", 3.0),
@@ -48,7 +46,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NatBetweenServers,
-        0.2,
         "nat network address translation translated address private inside outside inbound bind back router translates",
         &[
             says("nat|address+translation|translation|translated|translates|masquerad*", 4.2),
@@ -63,7 +60,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ProxyServerInPath,
-        0.1,
         "proxy server between sites cannot route relay winsock internet connect x400 through proxy",
         &[
             says("proxy between|through|behind|path|server", 2.8),
@@ -79,7 +75,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ProxyClientRedirectsMta,
-        0.0,
         "winsock proxy client installed on server mta connections redirected wspcfg local address table lat",
         &[
             says("proxy+client|winsock+proxy|wsp*", 3.6),
@@ -91,7 +86,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtuPathLimited,
-        0.5,
         "mtu large packets dropped black hole router path fragmentation small messages pass large fail ping size pmtu frame vpn tunnel attachments stuck small ones pass jumbo ethernet fddi",
         &[
             says("mtu|pmtu|black+hole|blackhole|enablepmtu*", 4.2),
@@ -117,7 +111,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetworkUnreliable,
-        1.0,
         "network packet loss unreliable line outages associations end abnormally wan link drops intermittent reset retries satellite poor quality noisy slow link frame relay isdn vpn leased line restarting mta clears queue transfers restart from beginning connection broken 10054 reset by peer timeouts lan communications failure prevented delivery stalled",
         &[
             event(&[1294], 1.0),
@@ -153,7 +146,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetworkInsufficientBandwidth,
-        0.5,
         "bandwidth slow wan link kbps saturated low speed line same site over wan traffic load queues build 64 56 128 isdn frame relay dial modem 9600 14.4 28.8 19.2 heavy traffic mail volume link full utilisation 64k 128k day night",
         &[
             says("bandwidth", 3.0),
@@ -175,7 +167,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetworkLatency,
-        0.3,
         "latency delay peer answers late timeout satellite rpc call cancelled two minutes long round trip mail arrives late timer disconnect answer transatlantic remote office",
         &[
             says("latency|satellite", 3.0),
@@ -196,7 +187,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetworkLinkFault,
-        0.5,
         "duplex mismatch switch port nic hardware fault router bridge corrupt packets cable hub speed autonegotiation crc semaphore timeout 121 network name no longer available slow file copy collisions crc errors half full auto",
         &[
             says("duplex|autonegotiat*|auto+negotiat*|autosense|autosensing", 3.6),
@@ -220,7 +210,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetworkAdapterFaulty,
-        0.2,
         "network card nic defective driver faulty replace adapter errors one server only ethernet token ring isa pci board",
         &[
             says("nic|adapter|card faulty|defective|bad|fail|old|driver", 2.8),
@@ -234,7 +223,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NicTeamingDriverConflict,
-        0.0,
         "nic teaming fault tolerant adapters load balancing driver conflict network monitor redundant team",
         &[
             says("teaming|team|teamed", 3.6),
@@ -248,7 +236,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SwitchPortfastDisabled,
-        0.1,
         "spanning tree switch portfast boot start netlogon 5719 at startup only port forwarding delay",
         &[
             says("spanningtree|portfast|stp", 4.2),
@@ -261,7 +248,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetbtDatagramBufferExhausted,
-        0.0,
         "netbt datagram buffer netbios datagrams buffers exhausted maxdgrambuffering 4320 4321",
         &[
             says("netbt|netbios datagram|buffer|buffering", 3.6),
@@ -274,7 +260,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetlogonMailslotOverflow,
-        0.0,
         "netlogon mailslot message too long overflow stops service over-long datagram",
         &[says("mailslot", 4.2), says("netlogon stop|crash|overflow|long", 1.8)],
         "trace the datagrams to the Netlogon mailslot",
@@ -282,7 +267,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RemoteServerUnreachable,
-        0.5,
         "destination server down offline unreachable network unreachable switched off not responding ping fails 10051 10061 no route crashed switched off maintenance retries used up open retries congestion no answer host unreachable stopped service maximum time for delivering expired open retry timer",
         &[
             says(
@@ -315,7 +299,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SlowLinkFlowControl,
-        0.4,
         "one slow link or failed connection stalls all others several remote sites no messages processed queues to every site synchronous version 4.0 queues to all sites",
         &[
             says(
@@ -339,7 +322,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SlowLinkReordering,
-        0.0,
         "slow link data reordered out of order packets sequence corrupted transfer connection control modem isdn multilink channels bundle",
         &[
             says("reorder*|out+of+order|out+order|sequence", 3.6),
@@ -351,7 +333,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::TcpipStackDamaged,
-        0.3,
         "tcp/ip reinstall protocol stack damaged lmhosts service registry missing winsock dependency nonexistent service 7003 tcpip removed protocol removed reinstalled error 10022 10038 not a socket invalid argument",
         &[
             says("tcpip reinstall|reinstalled|remove|removed|corrupt|damaged|missing", 2.6),

@@ -8,7 +8,6 @@ use crate::offline::sign::{code, event, log, says, telling};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::MessageSizeLimitExceeded,
-        0.9,
         "message size limit exceeded too large ndr size constraint content too long connector mailbox outgoing incoming kilobytes larger than maximum kilobytes too big outgoing maximum message size tab general encoded base64 growth third larger storage limits returned storage limit transport maximum allowed list limit before expansion",
         &[
             says(
@@ -35,7 +34,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaSizeLimitsInconsistent,
-        0.5,
         "different size limits between servers one mta allows other refuses limit set on some servers only mb first next passes",
         &[
             says(
@@ -59,7 +57,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DeliveryRestriction,
-        0.6,
         "delivery restriction sender not permitted accept messages from only certain senders list connector restricted ndr a restriction in the system prevented delivery permission to send administrator set accept from none reject list not authorised security connector restricted sender list nested list outer list member does not have permission to submit",
         &[
             says("restriction|restrictions|restricted+delivery|restrict", 2.8),
@@ -81,7 +78,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DeliveryRestrictionWrongAttribute,
-        0.0,
         "restriction stored in wrong property attribute import directory delivery restriction not honoured imported no effect",
         &[
             says(
@@ -98,7 +94,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DeliveryRestrictionsExpensive,
-        0.5,
         "delivery restrictions distribution lists large slow mta cpu performance work queue backlog restriction checks cpu high connector delivery restrictions tab group membership expand",
         &[
             says(
@@ -120,7 +115,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RecipientReassignmentProhibited,
-        0.5,
         "alternate recipient forward reassignment prohibited encrypted message redirect originator prohibited redirection sealed signed smime mail forwarded to alternate recipient prohibited redirection encrypted",
         &[
             event(&[145], 2.2),
@@ -137,7 +131,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AlternateRecipientInvalid,
-        0.1,
         "alternate recipient invalid deleted does not exist forward to mailbox loops ndr",
         &[
             event(&[145], 2.0),
@@ -153,7 +146,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DlExpansionServerMissing,
-        0.2,
         "distribution list expansion server removed no longer exists mail to list stuck ndr congestion expand list mail never arrives home server of list unable to complete expansion",
         &[
             says("expansion+server|expand+server", 3.4),
@@ -170,7 +162,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DlExpansionProhibited,
-        0.1,
         "sender prohibited expansion of distribution list dl expansion prohibited x400 message",
         &[
             event(&[150], 2.6),
@@ -182,7 +173,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RuleForwardsToDeletedRecipient,
-        0.4,
         "rule forwards redirects to deleted recipient mailbox inbox rule public folder rule out of office ndr to sender unknown address automatic forward assistant out of office delegate left",
         &[
             says("rule forward|forwards|redirect*|delete|deleted|ndr", 3.2),
@@ -198,7 +188,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::PublicFolderPermission,
-        0.2,
         "public folder permission post right default none mail to folder returned author contributor anonymous anonymous internet sender",
         &[
             says(
@@ -215,7 +204,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::PublicFolderReplicaMissing,
-        0.2,
         "public folder replica not in site no replica reachable folder affinity public mdb ndr mail to folder",
         &[
             says("public+folder|folder replica|replicas", 4.0),
@@ -229,7 +217,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MailboxOverQuota,
-        0.1,
         "mailbox full over quota storage limit prohibit receive send and receive size ndr mailbox limit",
         &[
             says("mailbox full|quota|over|limit|storage", 3.6),
@@ -242,7 +229,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DeferredTimeBeyondTimeout,
-        0.1,
         "deferred delivery date later than message timeout ndr on the deferred date maximum time expired do not deliver before weeks later chosen",
         &[
             says(
@@ -262,7 +248,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ExpiryDateOutOfRange,
-        0.0,
         "expiry date beyond 2050 year expires after out of range message option date century",
         &[
             says(
@@ -278,7 +263,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MessageDateTooOld,
-        0.0,
         "message stamped with old date time wrong date past expired immediately year 1980 submission time",
         &[
             says(
@@ -297,7 +281,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SystemClockWrong,
-        0.4,
         "system clock time wrong date set incorrectly on server time zone future expired immediately clock ahead behind time synchronisation year set wrong by test",
         &[
             says(
@@ -317,7 +300,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::StoreResourceErrorRedelivery,
-        0.0,
         "same message delivered again every hour store resource error redelivery duplicates hourly mailbox receives repeated",
         &[
             says("hour|hourly|every+hour duplicate|again|repeat*|redeliver*|copies|same", 3.6),
@@ -330,7 +312,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::StoreMtaSessionUnavailable,
-        0.1,
         "store cannot open session with mta no transport provider available ma-open fails 2000 mail stays in outbox outbox pop imap client mapi_e 2000 connections no transport provider was available for delivery to this recipient",
         &[
             says("transport+provider", 3.2),
@@ -345,7 +326,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::VirusScannerInterference,
-        0.5,
         "antivirus scanner scans mtadata locks dat files vapi blocks mail attachments removed virus software product excludes scan engine norton mcafee inoculan groupshield scanmail message corruption attachment replaced",
         &[
             says("antivirus|scanner|scan|scanning", 4.0),

@@ -8,7 +8,6 @@ use crate::offline::sign::{code, event, log, says, telling};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::LowMemory,
-        0.9,
         "memory shortage paged pool nonpaged heap out of memory not enough storage leak server storage perfmon memory allocation cache shortage nonpaged pool resource not enough leak process grows slow 2020 2019 srv server runs out working set perfmon",
         &[
             event(&[9402, 9404], 2.4),
@@ -38,7 +37,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::LowDiskOrVirtualMemory,
-        0.2,
         "page file virtual memory nearly full disk low commit system low on virtual memory commit limit 26 application popup",
         &[
             says("pagefile low|full|small|nearly|exhausted|out|short", 3.4),
@@ -54,7 +52,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DiskSpaceLow,
-        0.4,
         "disk space low less than 10 mb free mtadata disk full mta terminates volume full logs fill partition",
         &[
             event(&[9411], 4.0),
@@ -68,7 +65,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ControlBlocksExhausted,
-        0.6,
         "no free control blocks available network type associations tcp/ip tp4 many x400 connectors resource limit 9156 more connectors than blocks tp0 x25 tp4 tcp listen associations refused",
         &[
             event(&[9156], 3.0),
@@ -88,7 +84,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ControlBlocksMisconfigured,
-        0.4,
         "control blocks configured too low too high pool maximum bad configuration mta does not start 4300 9228 optimizer",
         &[
             event(&[4300], 3.4),
@@ -108,7 +103,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::EntityControlBlocksExhausted,
-        0.3,
         "entity control blocks ecb too many mtas connectors servers in site concurrent connections lan-mtas 41 248",
         &[
             event(&[41], 4.0),
@@ -123,7 +117,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaGatewayClientsExhausted,
-        0.2,
         "mt gateway clients too few gateways xapi several connectors ims notes fax number of sessions limit",
         &[
             says("gateway+clients|mt+gateway|gateway clients", 3.8),
@@ -138,7 +131,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::XapiSessionsExhausted,
-        0.3,
         "xapi sessions concurrent too few number of sessions configured limit store mta session resource limit 3120",
         &[
             event(&[3120], 3.0),
@@ -152,7 +144,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::XapiThreadsTooMany,
-        0.1,
         "too many threads requested xapi threads sum bad configuration does not start 3047",
         &[
             event(&[3047], 4.4),
@@ -168,7 +159,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::StoreMtaThreadsTooMany,
-        0.1,
         "store mta threads registry too many sum send receive threads information store does not start above 40",
         &[
             says("store thread|threads many|high|sum|40|above|start", 3.4),
@@ -180,7 +170,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaThreadsTooFew,
-        0.5,
         "mta threads too few slow throughput queue performance dispatcher kernel transfer threads tuning store delivery busy hub bottleneck idle cpu fast server slow queue to store submit deliver",
         &[
             says("thread|threads few|small|more|increase|low|tuning|default|number", 3.0),
@@ -200,7 +189,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AssociationLimitReached,
-        0.5,
         "limit on number of associations reached nine associations backlog threshold 57 many messages queued to one server urgent normal backlog many messages hub large queue",
         &[
             event(&[57], 3.4),
@@ -218,7 +206,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::LocalityTableFull,
-        0.2,
         "locality table full 240 rpc associations many servers in site hub 9280",
         &[
             event(&[9280], 4.6),
@@ -233,7 +220,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SemaphoresExhausted,
-        0.2,
         "out of semaphores semaphore limit mta stops static semaphores",
         &[
             telling(&[9405], "out+semaphores|semaphores", 3.6),
@@ -247,7 +233,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::IrpstacksizeTooSmall,
-        0.0,
         "irpstacksize not enough server storage lanmanserver 2011 irp stack antivirus network share",
         &[
             says("irpstack*|irp+stack|irp", 4.6),
@@ -260,7 +245,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::TrackingLogBufferSmall,
-        0.4,
         "message tracking log cannot be written buffer attendant load tracking enabled unable to write",
         &[
             event(&[2026], 3.6),
@@ -275,7 +259,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaBufferLimitExceeded,
-        0.0,
         "16 kb submission buffer exceeded store to mta message header large many recipients long subject",
         &[
             says("buffer 16|kb|submission|limit|exceeded|small", 3.2),
@@ -288,7 +271,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MailStorm,
-        0.1,
         "reply storm to a large distribution list replies to all thousands of messages queues full mail storm unsubscribe",
         &[
             says("mailstorm|storm|replyall", 4.2),
@@ -303,7 +285,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ReceiptFlood,
-        0.0,
         "read receipts delivery receipts flood one mailbox thousands reports requested large list newsletter",
         &[
             says("receipt|receipts flood|thousands|many|one|mailbox|large|queue", 3.4),
@@ -314,7 +295,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DirectoryReplicationOverload,
-        0.1,
         "directory replication messages fill queues schedule always too frequent many sites system messages backlog",
         &[
             says(
@@ -331,7 +311,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::StoreDatabaseFragmented,
-        0.1,
         "store database fragmented delivery to store slow queue to information store grows in day clears later space tree defragment large priv.edb",
         &[
             says("store|mdb|store queue|slow|delivery|backlog busy|day|peak|grow|slow|large", 2.4),
@@ -344,7 +323,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::OpenIntervalTooLow,
-        0.1,
         "open interval too low retries too fast after outage associations server back online hours days looping rejected",
         &[
             says("open+interval", 4.2),
@@ -360,7 +338,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SecurityLogFullCrashOnAudit,
-        0.0,
         "security log full crashonauditfail only administrators can log on audit",
         &[
             says("crashonaudit*|audit+fail|auditing|audit", 3.6),
@@ -372,7 +349,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaHeuristics2kEncoding,
-        0.1,
         "heuristics bit 256 2 kb encoding content heap error x400 connector 2k",
         &[
             says("heuristics|2k|2+kb|256 encod*|x400|connector|heap|tpdu", 3.6),

@@ -8,7 +8,6 @@ use crate::offline::sign::{event, log, says, telling, with};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::AddressSpaceMissing,
-        0.8,
         "no address space connector recipient address type route not found recipient name not recognized ndr unable to route routing table new gateway fax smtp smtp internet fax notes profs type unable to send address not routable ims imc transport type",
         &[
             says("no|missing|without|lack*|not address+space|route|connector|gateway", 1.8),
@@ -33,7 +32,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AddressSpaceReplicatedTooWidely,
-        0.4,
         "address space scope organization wide other sites use connector wrong site mail goes through remote internet connector over wan cost restrict location local internet mail leaves through another site's ims wrong exit",
         &[
             says(
@@ -55,7 +53,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AddressSpaceSyntaxInvalid,
-        0.2,
         "address space syntax invalid malformed wrong entry routing calculation stops connectors missing from routing table local scope comma comma semicolon",
         &[
             says("address+space syntax|invalid|malformed|wrong|format|comma|illegal|bad", 3.2),
@@ -70,7 +67,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AddressSpaceOnInboundOnlyConnector,
-        0.0,
         "connector inbound only receives does not send still address space route stuck queue",
         &[
             says("inbound|receive|incoming only connector|mode|ims|transfer", 3.2),
@@ -82,7 +78,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DuplicateAddressSpace,
-        0.0,
         "two connectors same address space only one can deliver half of mail wrong connector cost equal",
         &[
             says(
@@ -100,7 +95,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MailboxAddressClaimsConnectorSpace,
-        0.7,
         "mailbox has x400 address proxy of other organization site claims address space local site thinks it owns recipient ndr immediate secondary address site addressing loop site address primary recipient policy manually added",
         &[
             event(&[254], 3.4),
@@ -127,7 +121,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ConnectedSitesMissing,
-        0.4,
         "connected sites page x400 connector replication other site not reached bridgehead no directory replication unreplicated route join existing site replication bridge new x400 link",
         &[
             says("connected+sites|connected+site", 4.6),
@@ -143,7 +136,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DnUsedAcrossOrganizations,
-        0.6,
         "two organizations x400 connector exchange contents reply fails dn only distinguished name unknown in other organization allow ms exchange contents tnef immediately ndr reply forwarded attachment sender unresolvable rtf contents winmail trial other company foreign exchange",
         &[
             says("two|other|another|different|between|separate organization|organizations", 2.0),
@@ -163,7 +155,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SiteConnectorAddressSpaceIgnored,
-        0.2,
         "site connector address space ignored replicated sites not in gwart routing table missing by design",
         &[
             says("site+connector address+space", 3.4),
@@ -177,7 +168,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RoutingTableStale,
-        0.6,
         "routing table old not updated recalculated gwart out of date after change routes wrong misrouted days replication lag gwart0.mta routing calculation server deleted connector still used new connector not used",
         &[
             says(
@@ -198,7 +188,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RoutingTableEntryMisparsed,
-        0.0,
         "routing table entry parsed wrongly special character comma semicolon in address space site name misread gwart entry",
         &[
             says(
@@ -216,7 +205,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RoutingLoopToSelf,
-        0.1,
         "site routes to its own address space through neighbour own space loop local recipients sent out back",
         &[
             says(
@@ -234,7 +222,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MessageLoopBetweenSystems,
-        0.8,
         "loop two systems send mail back and forth unknown recipients foreign system returns shared address space unresolved recipient hop count bounces between forever copies smart host domain shared both systems hop forwarding autoreply detected looping",
         &[
             says("loop", 2.2),
@@ -258,7 +245,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::CustomRecipientRerouteLoop,
-        0.2,
         "custom recipient x400 proxy address target routes back loop foreign address",
         &[
             says("custom+recipient|custom+recipients|contact loop|back|route|reroute|returns", 3.0),
@@ -273,7 +259,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RerouteHeaderGrowth,
-        0.4,
         "reroute repeated header grows p1 disk full dat files two routes one down message size increase hop trace hundreds of trace entries message grows",
         &[
             says(
@@ -298,7 +283,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RerouteLoopUnableToDowngrade,
-        0.1,
         "1984 connectors reroute undowngradable message cannot be downgraded loop between connectors",
         &[
             says("downgrade* reroute|loop|another", 3.6),
@@ -315,7 +299,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RerouteAfterConversionFailure,
-        0.4,
         "conversion failed message rerouted instead of non-delivered turned to other connector again and again",
         &[
             says("convert reroute|rerouted", 3.8),
@@ -328,7 +311,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SizeLimitRerouteLoop,
-        0.2,
         "size limit on some connectors only oversize message rerouted over other connectors hours ndr late 512 hops",
         &[
             says(
@@ -350,7 +332,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::AlternateRouteAlsoDown,
-        0.0,
         "alternate route also cannot reach destination both routes down rerouted no delivery second path higher cost backup connector reroute fails too",
         &[
             says(
@@ -366,7 +347,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::SecuredQueueNotRerouted,
-        0.1,
         "mail queued to gateway internet mail service ims not rerouted when connector is down secured queue stays alternate connector mts-out queue",
         &[
             says(
@@ -384,7 +364,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ServerRemovedOrRenamed,
-        0.8,
         "server removed renamed no longer exists decommissioned replaced queue to old server deleted server connector target bridgehead still listed reinstalled tries to contact nonexistent server reinstalled same name new server bridgehead removed from site out of service replaced last month",
         &[
             says(
@@ -410,7 +389,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::VersionMixLoopDetection,
-        0.1,
         "mixed versions 4.0 5.0 5.5 servers loop detected falsely upgrade false loop",
         &[
             says("mixed|different|old|older version|versions|4|5 loop", 3.0),

@@ -8,7 +8,6 @@ use crate::offline::sign::{code, event, says, with};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::RpcProtocolNotInBindingOrder,
-        0.1,
         "rpc binding order protocol rpc_svr_binding_order ncacn_ip_tcp ncacn_spx netbeui ipx spx vines named pipes only common protocol registry",
         &[
             says("rpc+svr+binding+order|rpc+binding+order", 4.0),
@@ -24,7 +23,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcDllVersionMismatch,
-        0.1,
         "rpc dll files version mixed rpcrt4.dll rpcltc1 rpcss old new service pack replaced file versions",
         &[
             says("rpcrt4|rpclt*|rpcss|rpcns4|rpcltscm|rpcltccm", 3.4),
@@ -35,7 +33,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcRuntimeDefect,
-        0.3,
         "rpc runtime rpcss fault service pack bad stub data 1783 1727 rpc service stops access violation hang operating system update",
         &[
             code(&[1783], 3.0),
@@ -50,7 +47,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcRegistryConflict,
-        0.0,
         "registry value key rpc services conflict left over product software added rpc internet key disturbs start",
         &[
             says("registry rpc key|value|entry", 2.4),
@@ -62,7 +58,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RegistryValueInvalid,
-        0.0,
         "registry string value invalid malformed too long server service rpc service srvcomment parameter damaged",
         &[
             says(
@@ -76,7 +71,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcPortAlreadyInUse,
-        0.3,
         "static rpc port already in use listen fails 1720 endpoint cannot be created port number taken another service",
         &[
             with(&[9321], &[1720, 1740, 10048], 4.6),
@@ -92,7 +86,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcPortRangeMalformed,
-        0.0,
         "rpc port range registry ports value malformed syntax wrong format internet key restricted",
         &[
             says("port|ports range malformed|format|syntax|wrong|invalid|entry|typed", 3.4),
@@ -104,7 +97,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcPortRangeTooSmall,
-        0.0,
         "restricted rpc ports range too few ports firewall limited port range exhausted connections fail allowed opened",
         &[
             says("restrict|limited|limit|few|small rpc port|ports", 3.2),
@@ -118,7 +110,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcNetbeuiOverRasFails,
-        0.0,
         "netbeui rpc over ras link dial-up fails protocol nbf",
         &[says("netbeui|nbf ras|dialup", 4.2), says("netbeui rpc", 2.0)],
         "try the same call over TCP/IP on the dial-up link",
@@ -126,7 +117,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcLoadTooHigh,
-        0.1,
         "hub site many servers rpc calls load busy 1723 too many connections bridgehead overloaded",
         &[
             code(&[1723], 2.0),
@@ -141,7 +131,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcFragmentHang,
-        0.0,
         "rpc fragment server waits for rest of fragment partial packet thread blocked call cancelled hang",
         &[
             says("fragment|fragments rpc|call|wait|partial|packet", 3.6),
@@ -155,7 +144,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::RpcAssociationLost,
-        0.3,
         "rpc call cancelled no data was sent association lost backlog until threshold new association opens 1727 9316 9277 bind refused nak",
         &[
             event(&[9277], 1.6),

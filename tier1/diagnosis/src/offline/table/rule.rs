@@ -8,8 +8,6 @@ use crate::offline::sign::Sign;
 #[derive(Debug)]
 pub(in crate::offline) struct Rule {
     pub(in crate::offline) cause: Cause,
-    /// How often it is met: 0 seldom, 1 at times, 2 often.
-    pub(in crate::offline) prior: f64,
     /// Words that people use when they have it.
     pub(in crate::offline) words: &'static str,
     pub(in crate::offline) signs: &'static [Sign],
@@ -22,11 +20,10 @@ pub(in crate::offline) struct Rule {
 /// A row, in the order in which its parts are read.
 pub(super) const fn rule(
     cause: Cause,
-    prior: f64,
     words: &'static str,
     signs: &'static [Sign],
     probe: &'static str,
     remedy: &'static [&'static str],
 ) -> Rule {
-    Rule { cause, prior, words, signs, probe, remedy }
+    Rule { cause, words, signs, probe, remedy }
 }

@@ -8,7 +8,6 @@ use crate::offline::sign::{event, says, telling};
 pub(super) const RULES: &[Rule] = &[
     rule(
         Cause::X400ConformanceMismatch,
-        0.2,
         "1984 1988 conformance x400 connector both ends normal mode x410 year mismatch peer supports only peer older standard normal mode association refused",
         &[
             says("1984|1988|84|88 conformance|mismatch|mode|year|setting|version", 2.8),
@@ -23,7 +22,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X400CredentialsMismatch,
-        0.3,
         "mta name password presentation address unknown mta bind refused x400 connector identity does not match remote mta credentials bind rejected identity",
         &[
             event(&[51], 3.2),
@@ -42,7 +40,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtaPasswordMismatch,
-        0.4,
         "mta password connector override password differs x400 authentication credentials case sensitive authentication failed validation failed authentication failure bind refused",
         &[
             event(&[48], 3.4),
@@ -59,7 +56,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X400StackAddressMismatch,
-        0.3,
         "stack page nsap address wrong network address connector does not match remote address changed x400 tp4 partner peer renumbered readdressed",
         &[
             event(&[9301], 1.8),
@@ -77,7 +73,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::TSelectorMismatch,
-        0.3,
         "t-selector tsap transport selector incorrect called selector hex text incoming connection rejected",
         &[
             event(&[4293], 4.6),
@@ -93,7 +88,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X400SessionSelectorWithX410Mode,
-        0.0,
         "session selector s-selector x410 mode used 1984 presentation selector not allowed",
         &[
             says("s+selector|session+selector|ssap|sselector", 3.6),
@@ -105,7 +99,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::TwoWayAlternateMismatch,
-        0.2,
         "two-way alternate dialogue mode monologue option link option mode turn turn",
         &[
             event(&[55], 4.6),
@@ -119,7 +112,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::X400GdiWrong,
-        0.4,
         "global domain identifier gdi connector private extensions not allowed admd prmd remote domain loop detected wrong domain country code a p attributes prmd looping within message transfer service",
         &[
             says("gdi|global+domain", 3.2),
@@ -140,7 +132,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NumericAdmdMismatch,
-        0.4,
         "admd numeric space blank zero single digit country admd value treated differently x400 ndr",
         &[
             says("admd numeric|space|blank|zero|0|digit|digits|number|empty", 3.6),
@@ -152,7 +143,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::MtsidTraceDomainMismatch,
-        0.2,
         "submitting domain identifier inconsistent first trace element mtsid invalid arguments one or more arguments invalid",
         &[
             event(&[209], 4.2),
@@ -169,7 +159,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::CheckpointSizeMismatch,
-        0.5,
         "checkpoint size rtse large checkpoint recovery resumed different asn.1 decode failure foreign mta some message sizes fail transfer interrupted resume recovery activity resumed sync point large messages over x400 fail",
         &[
             says("checkpoint|checkpoints", 4.0),
@@ -189,7 +178,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::WindowSizeMismatch,
-        0.2,
         "window size rtse negotiation checkpoint window omitted peer aborts after open accept",
         &[
             says("window size|negotiat*|3|5|omit*", 4.0),
@@ -201,7 +189,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::Rfc1006ReservedByteNonzero,
-        0.4,
         "rfc 1006 tpkt header reserved byte octet non-zero peer drops connection transport disconnect never completes foreign mta tpkt vrsn strict",
         &[
             says("rfc1006|tpkt reserved|header|byte|octet", 4.0),
@@ -217,7 +204,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ExpeditedDataOption,
-        0.1,
         "expedited data option tp4 tcp stack connector setting",
         &[says("expedited", 4.6)],
         "read the option expedited data of the connector, and whether the stack can do it",
@@ -225,7 +211,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ConnectorScheduleNever,
-        0.3,
         "connector schedule never suspended activation schedule association refused remote activation times remote initiated",
         &[
             event(&[37], 3.6),
@@ -242,7 +227,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ConnectorMissingOnRemote,
-        0.3,
         "connector exists only on one side not created on remote server one end missing return connector site return path half configured reply fails no connector back our side only half configured",
         &[
             says("connector|link one|single|only side|end|direction|site|way", 2.4),
@@ -261,7 +245,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::DuplicateStackAddress,
-        0.1,
         "several connectors same remote address two x400 connectors to one ip address stack share",
         &[
             says(
@@ -278,7 +261,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::TraceRecordsMarkRerouted,
-        0.1,
         "trace entries marked rerouted peer sees loop detected foreign mta multiple trace elements custom recipient one-off",
         &[
             says("trace", 1.8),
@@ -294,7 +276,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::ForeignMtaUnsupportedAttribute,
-        0.8,
         "foreign mta refuses attribute extension not accepted optional element discards message bilateral information internal trace free form name asn.1 property header invalid peer reports return of content request implicit conversion trace protocol violation unsupported critical function originator return address latest delivery 2k tpdu",
         &[
             says(
@@ -323,7 +304,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::OriginatorBarredOnConnector,
-        0.3,
         "originator barred filter rule connector recipient unavailable to take delivery gateway bar",
         &[
             event(&[152], 4.4),
