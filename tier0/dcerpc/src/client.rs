@@ -127,6 +127,8 @@ pub struct ClientAssociation {
     outstanding: BTreeSet<u32>,
     replies: Reassembler,
     multiplex: bool,
+    /// The server signs headers too, as this side offers in any case.
+    header_signing: bool,
     asked_to_close: bool,
 }
 
@@ -186,6 +188,7 @@ impl ClientAssociation {
             outstanding: BTreeSet::new(),
             replies: Reassembler::new(limits),
             multiplex: false,
+            header_signing: false,
             asked_to_close: false,
         };
         if let Err(refusal) = association.send_bind(config.initiator) {
@@ -383,6 +386,7 @@ impl ClientAssociation {
         if result.transfer_syntax != SyntaxId::NDR {
             return Err(RpcError::Protocol { detail: "a transfer syntax that was not offered" });
         }
+        self.header_signing |= pdu_flags.has(PduFlags::SUPPORT_HEADER_SIGN);
         if !altering {
             // Sizes and multiplexing are agreed once, by the bind.
             if ack.max_recv_frag < MIN_FRAGMENT {
@@ -444,7 +448,9 @@ impl ClientAssociation {
 
     fn establish(&mut self, exchange: Exchange) -> Result<(), RpcError> {
         let context = exchange.initiator.into_context().map_err(RpcError::Security)?;
-        self.bound(Some(Channel::new(context, exchange.trailer, self.level)))
+        let mut channel = Channel::new(context, exchange.trailer, self.level);
+        channel.set_header_signing(self.header_signing);
+        self.bound(Some(channel))
     }
 
     fn bound(&mut self, channel: Option<Channel>) -> Result<(), RpcError> {
