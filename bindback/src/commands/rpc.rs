@@ -2,6 +2,7 @@
 
 mod echo_server;
 mod endpoints;
+mod logon;
 mod ping;
 
 use clap::Subcommand;

@@ -11,6 +11,7 @@ use dcerpc::{
     echo, epm, mgmt,
 };
 use identity::AccountName;
+use kerberos::{KerberosAcceptor, ReadError, Service};
 use net::{ListenError, RpcRequest, RpcService, listen, serve_rpc};
 use security::ntlm::{AcceptSeed, NtlmAcceptor, ServerIdentity};
 use security::spnego::{Mechanism, SpnegoAcceptor};
@@ -34,6 +35,8 @@ pub struct EchoSettings {
     pub mapper_port: u16,
     /// Lines `DOMAIN\NAME:PASSWORD`.
     pub accounts: PathBuf,
+    /// Keys for Kerberos.
+    pub keytab: Option<PathBuf>,
     /// NetBIOS name of the domain; that of the first account when absent.
     pub domain: Option<String>,
     /// DNS name of the domain.
@@ -51,6 +54,8 @@ pub struct EchoSettings {
 pub enum EchoError {
     #[error("{}", .0)]
     Accounts(#[from] AccountsFileError),
+    #[error(transparent)]
+    Keytab(#[from] ReadError),
     #[error("{}", .0)]
     Listen(#[from] ListenError),
     #[error("the address of a listening socket is not known")]
@@ -75,6 +80,7 @@ pub struct EchoServer {
 
 struct Shared {
     accounts: Arc<AccountsFile>,
+    kerberos: Option<Arc<Service>>,
     identity: ServerIdentity,
     principal: String,
     map: epm::EndpointMap,
@@ -113,6 +119,14 @@ impl EchoServer {
         let services = listen("the RPC interfaces", "--address", at(0))?;
         let port = services.local_addr().map_err(EchoError::Address)?.port();
         let identity = identity_of(&settings, &accounts);
+        let kerberos = match &settings.keytab {
+            Some(path) => {
+                let service = Service::new(kerberos::read_keytab(path)?);
+                let realm = settings.realm.as_deref().unwrap_or_default();
+                Some(Arc::new(service.with_domain(realm, &identity.domain)))
+            }
+            None => None,
+        };
         let mut map = epm::EndpointMap::new();
         // An unspecified address lets the caller use the one that it asked (IPv6 has no floor).
         let address = match settings.address {
@@ -130,7 +144,8 @@ impl EchoServer {
         }
         let principal = format!("host/{}", identity.dns_name);
         let groups = AssociationGroups::new();
-        let shared = Shared { accounts: Arc::new(accounts), identity, principal, map, groups };
+        let accounts = Arc::new(accounts);
+        let shared = Shared { accounts, kerberos, identity, principal, map, groups };
         let ready_file = settings.ready_file;
         Ok(Self { mapper, services, shared: Arc::new(shared), ready_file })
     }
@@ -261,12 +276,19 @@ impl Shared {
         match auth_type {
             ntlm::AUTH_TYPE => Some(Box::new(acceptor)),
             spnego::AUTH_TYPE => {
-                let served: Vec<(Mechanism, Box<dyn Acceptor>)> =
+                let mut served: Vec<(Mechanism, Box<dyn Acceptor>)> =
                     vec![(Mechanism::ntlm(), Box::new(acceptor))];
+                served.extend(self.kerberos().map(|one| (Mechanism::kerberos(), one)));
                 Some(Box::new(SpnegoAcceptor::new(served)))
             }
+            kerberos::AUTH_TYPE => self.kerberos(),
             _ => None,
         }
+    }
+
+    fn kerberos(&self) -> Option<Box<dyn Acceptor>> {
+        let service = Arc::clone(self.kerberos.as_ref()?);
+        Some(Box::new(KerberosAcceptor::new(service, kerberos::context_seed())))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tools for RPC that need no MTA: a server to try clients against, and a client that tells each of its steps.
 
 mod accounts_file;
+mod caller;
 mod echo_server;
 mod endpoints;
 mod netlogon;
@@ -10,8 +11,16 @@ mod steps;
 mod tests;
 
 pub use accounts_file::{AccountsFile, AccountsFileError};
+pub use caller::{Caller, KerberosCaller, Mechanisms};
 pub use dcerpc::{AuthLevel, SyntaxId, Uuid};
 pub use echo_server::{EchoError, EchoServer, EchoSettings};
 pub use endpoints::{EndpointRow, endpoints};
-pub use ping::{Caller, Mechanisms, PingSettings, ping};
-pub use steps::{Step, StepResult, interface_name};
+pub use kerberos;
+pub use ping::{PingSettings, ping};
+pub use steps::{KerberosFault, Step, StepResult, interface_name};
+
+/// A resolver for those who have no configuration: the system's alone.
+#[must_use]
+pub fn resolver() -> net::Resolver {
+    net::Resolver::default()
+}

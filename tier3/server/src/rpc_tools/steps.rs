@@ -12,7 +12,7 @@ use dcerpc::{
     well_known,
 };
 use net::{BindError, CallError, PumpError, Reply, Resolver, RpcClient, chain};
-use security::Initiator;
+use security::{Initiator, KerberosCode, LogonFailure};
 use serde::Serialize;
 use tokio::net::TcpStream;
 
@@ -34,7 +34,7 @@ pub enum StepResult {
 /// One step on the way, as people and programs read it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
-    /// `name`, `tcp`, `mapper`, `bind`, `authentication`, `call` or `lookup`.
+    /// `name`, `kdc`, `ticket`, `tcp`, `mapper`, `bind`, `authentication`, `call` or `lookup`.
     pub step: &'static str,
     pub target: String,
     pub result: StepResult,
@@ -42,6 +42,23 @@ pub struct Step {
     pub code: u32,
     pub text: String,
     pub ms: f64,
+    /// What Kerberos calls it, where it was Kerberos that said no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kerberos: Option<KerberosFault>,
+}
+
+/// A code of Kerberos with its name and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KerberosFault {
+    pub code: u32,
+    pub name: Option<&'static str>,
+    pub remedy: &'static str,
+}
+
+impl KerberosFault {
+    pub(super) fn new(code: KerberosCode) -> Self {
+        Self { code: code.0, name: code.name(), remedy: code.remedy() }
+    }
 }
 
 /// A step that ended otherwise than well.
@@ -51,11 +68,12 @@ pub(super) struct Stop {
     pub(super) text: String,
     /// Where the cause lies, when that is another step than the one under way.
     pub(super) step: Option<&'static str>,
+    pub(super) kerberos: Option<KerberosFault>,
 }
 
 impl Stop {
     pub(super) fn new(result: StepResult, code: u32, text: impl Into<String>) -> Self {
-        Self { result, code, text: text.into(), step: None }
+        Self { result, code, text: text.into(), step: None, kerberos: None }
     }
 
     fn timeout(waited: Duration) -> Self {
@@ -93,11 +111,12 @@ impl Walk {
         let (told, value) = match outcome {
             Ok(value) => {
                 let text = said(&value);
-                (Step { step, target, result: StepResult::Ok, code: 0, text, ms }, Some(value))
+                let result = StepResult::Ok;
+                (Step { step, target, result, code: 0, text, ms, kerberos: None }, Some(value))
             }
-            Err(Stop { result, code, text, step: other }) => {
+            Err(Stop { result, code, text, step: other, kerberos }) => {
                 let step = other.unwrap_or(step);
-                (Step { step, target, result, code, text, ms }, None)
+                (Step { step, target, result, code, text, ms, kerberos }, None)
             }
         };
         self.steps.push(told);
@@ -221,7 +240,16 @@ fn bind_stop(error: &BindError, layer: &'static str) -> Stop {
         // How servers say no that do not want to say why.
         BindError::Closed => (StepResult::Refused, 1726, Some(layer)),
     };
-    Stop { result, code, text, step }
+    let kerberos = match error {
+        BindError::Connection(PumpError::Protocol(RpcError::Security(failure))) => {
+            match failure.logon_failure() {
+                LogonFailure::Kerberos(code) => Some(KerberosFault::new(code)),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    Stop { result, code, text, step, kerberos }
 }
 
 pub(super) fn call_stop(error: &CallError) -> Stop {

@@ -32,6 +32,7 @@ fn start() -> Running {
         address: "127.0.0.1".parse().unwrap(),
         mapper_port: 0,
         accounts,
+        keytab: None,
         domain: None,
         realm: Some("EAST.TEST".to_owned()),
         name: "echo".to_owned(),
@@ -70,12 +71,8 @@ async fn every_mechanism_and_level_gets_through() {
         for level in
             [AuthLevel::Connect, AuthLevel::Packet, AuthLevel::Integrity, AuthLevel::Privacy]
         {
-            let caller = Caller {
-                account: ACCOUNT.parse().unwrap(),
-                password: Password::from("right"),
-                mechanisms,
-                level,
-            };
+            let (account, password) = (ACCOUNT.parse().unwrap(), Password::from("right"));
+            let caller = Caller::with_password(account, password, mechanisms, level);
             let settings = PingSettings {
                 caller: Some(caller),
                 ..settings(&running, Some(dcerpc::echo::INTERFACE))
@@ -91,12 +88,8 @@ async fn every_mechanism_and_level_gets_through() {
 async fn where_it_stops_is_told() {
     let running = start();
     for mechanisms in [Mechanisms::Ntlm, Mechanisms::Negotiate] {
-        let caller = Caller {
-            account: ACCOUNT.parse().unwrap(),
-            password: Password::from("wrong"),
-            mechanisms,
-            level: AuthLevel::Privacy,
-        };
+        let (account, password) = (ACCOUNT.parse().unwrap(), Password::from("wrong"));
+        let caller = Caller::with_password(account, password, mechanisms, AuthLevel::Privacy);
         let steps = ping(&PingSettings { caller: Some(caller), ..settings(&running, None) }).await;
         let last = told(&steps).pop().unwrap();
         assert_eq!(last, ("authentication", StepResult::Denied, 5), "{steps:?}");
@@ -123,7 +116,8 @@ async fn where_it_stops_is_told() {
 #[tokio::test]
 async fn endpoints_are_listed_with_their_names() {
     let running = start();
-    let (steps, rows) = endpoints("127.0.0.1", running.mapper_port, Duration::from_secs(10)).await;
+    let (steps, rows) =
+        endpoints("127.0.0.1", running.mapper_port, None, Duration::from_secs(10)).await;
     assert!(steps.iter().all(|step| step.result == StepResult::Ok), "{steps:?}");
     let names: Vec<_> = rows.iter().filter_map(|row| row.name).collect();
     assert_eq!(names.len(), 3);
