@@ -16,7 +16,7 @@ mod rpc_server;
 mod tests;
 
 pub use chain::chain;
-pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
+pub use connect::{Dialer, Evidence, FailureLayer, RefusedBy, RpcFailure, RpcTarget};
 pub use listen::{ListenError, listen};
 pub use pump::{Machine, Progress, Pump, PumpError};
 pub use resolve::{ResolveError, Resolved, Resolver, Source};

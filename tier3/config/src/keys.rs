@@ -4,8 +4,8 @@
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
 use Kind::{
-    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path, Printable,
-    Real, Socket, Sockets, Text, Url,
+    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, NetbiosDomains, Networks,
+    Path, Printable, Real, Socket, Sockets, Text, Url,
 };
 use Section::{Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
 
@@ -49,6 +49,8 @@ pub enum Kind {
     Domains,
     /// A list of local parts, or `"*"` alone for any.
     Mailboxes,
+    /// A list of NetBIOS domain names, each once.
+    NetbiosDomains,
     /// `DOMAIN\name`.
     Account,
     /// A path, against the folder of the file when it is relative.
@@ -81,6 +83,7 @@ impl Kind {
             Self::Account => "DOMAIN\\name".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Url => "http://HOST:PORT".to_owned(),
+            Self::NetbiosDomains => "names of 1 to 15 characters, each once".to_owned(),
             Self::Choice(words) => words.join(", "),
         }
     }
@@ -369,6 +372,54 @@ pub const KEYS: &[Key] = &[
         "Most rows of the locality table; a pair of servers normally takes two.",
     ),
     key(
+        Rpc,
+        "auth",
+        Choice(&["ntlm", "negotiate"]),
+        Value("\"ntlm\""),
+        "\"ntlm\"",
+        "How this server proves itself to its peers: NTLM alone, or in SPNEGO. It takes both from them.",
+    ),
+    key(
+        Rpc,
+        "level",
+        Choice(&["integrity", "privacy"]),
+        Value("\"privacy\""),
+        "\"privacy\"",
+        "How calls between servers are protected, and the least that is taken: against change, or against reading too.",
+    ),
+    key(
+        Rpc,
+        "insecure",
+        Choice(&["none", "56-bit", "ntlm-v1"]),
+        Value("\"none\""),
+        "\"none\"",
+        "What is taken of old servers that log on here besides NTLM version 2 with 128-bit keys: 56-bit keys, or NTLM version 1 too. Either can be broken by trying all keys; an event warns of it at each start.",
+    ),
+    key(
+        Rpc,
+        "winbind_domains",
+        NetbiosDomains,
+        Value("[]"),
+        "[\"CORP\"]",
+        "NetBIOS names of the domains whose passwords this machine's winbind is asked about; all others are checked against this server's own accounts.",
+    ),
+    key(
+        Rpc,
+        "ntlm_auth",
+        Path,
+        Value("\"/usr/bin/ntlm_auth\""),
+        "\"/usr/bin/ntlm_auth\"",
+        "Samba's helper by which winbind is asked.",
+    ),
+    counted(
+        Rpc,
+        "max_per_address",
+        Integer { min: 1, max: 1000 },
+        "100",
+        "connections",
+        "Most RPC connections of one address at the same time, on each port.",
+    ),
+    key(
         Peer,
         "name",
         Text { min: 1, max: 32 },
@@ -424,6 +475,22 @@ pub const KEYS: &[Key] = &[
         Absent,
         "\"secrets/west.password\"",
         "File with the password of override_account. Refused when others may read it: chmod 600.",
+    ),
+    key(
+        Peer,
+        "auth",
+        Choice(&["ntlm", "negotiate"]),
+        SameAs("rpc.auth"),
+        "\"negotiate\"",
+        "How this server proves itself to the peer, where that differs.",
+    ),
+    key(
+        Peer,
+        "insecure",
+        Choice(&["none", "56-bit", "ntlm-v1"]),
+        Value("\"none\""),
+        "\"56-bit\"",
+        "What this server takes of the peer when it calls it, besides NTLM version 2 with 128-bit keys; as rpc.insecure.",
     ),
     key(
         Peer,

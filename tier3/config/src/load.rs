@@ -11,7 +11,7 @@ use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
     Admin, Association, Config, Events, GlobalDomain, Mail, NeighbourApi, OverrideAccount, Peer,
-    Queue, Rpc, Server, Smtp,
+    Queue, Rpc, RpcAuth, Server, Smtp,
 };
 use crate::names;
 use crate::section::Section;
@@ -59,12 +59,15 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
 
 fn assemble(source: &Source) -> Checked<Config> {
     let server = server(&source.section(Section::Server))?;
+    let rpc = rpc(&source.section(Section::Rpc), &server.host_name)?;
+    let tables = source.peers();
+    let peers = tables.iter().map(|table| peer(table, source, rpc.auth));
     Ok(Config {
         file: source.file().to_owned(),
         smtp: smtp(&source.section(Section::Smtp))?,
         mail: mail(&source.section(Section::Mail))?,
-        rpc: rpc(&source.section(Section::Rpc), &server.host_name)?,
-        peers: source.peers().iter().map(|table| peer(table, source)).collect::<Checked<_>>()?,
+        peers: peers.collect::<Checked<_>>()?,
+        rpc,
         hosts: hosts(source)?,
         queue: queue(&source.section(Section::Queue))?,
         association: association(&source.section(Section::Association))?,
@@ -148,10 +151,16 @@ fn rpc(table: &TableReader<'_>, host_name: &str) -> Checked<Rpc> {
         connect_timeout: table.value("connect_timeout_s")?.seconds()?,
         bind_back_timeout: table.value("bind_back_timeout_s")?.seconds()?,
         ltab_limit: table.value("ltab_limit")?.integer()?,
+        auth: table.value("auth")?.rpc_auth()?,
+        level: table.value("level")?.rpc_level()?,
+        insecure: table.value("insecure")?.insecure()?,
+        winbind_domains: table.value("winbind_domains")?.netbios_domains()?,
+        ntlm_auth: table.value("ntlm_auth")?.path()?,
+        max_per_address: table.value("max_per_address")?.integer()?,
     })
 }
 
-fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
+fn peer(table: &TableReader<'_>, source: &Source, auth: RpcAuth) -> Checked<Peer> {
     let host = table.value("host")?.host()?;
     let bind_back = table.optional("bind_back")?.map(|found| found.host()).transpose()?;
     let account = table.optional("override_account")?.map(|found| found.account()).transpose()?;
@@ -172,6 +181,8 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
         account: table.value("account")?.account()?,
         domains: table.value("domains")?.domains()?,
         override_account,
+        auth: table.optional("auth")?.map(|found| found.rpc_auth()).transpose()?.unwrap_or(auth),
+        insecure: table.value("insecure")?.insecure()?,
         admin,
         configuration: table.optional("configuration")?.map(|found| found.path()).transpose()?,
     })

@@ -132,6 +132,49 @@ pub struct Rpc {
     pub connect_timeout: Duration,
     pub bind_back_timeout: Duration,
     pub ltab_limit: usize,
+    pub auth: RpcAuth,
+    pub level: RpcLevel,
+    /// What is taken of weaker callers.
+    pub insecure: Insecure,
+    /// Upper case.
+    pub winbind_domains: Vec<String>,
+    pub ntlm_auth: PathBuf,
+    /// Connections of one address on one port.
+    pub max_per_address: usize,
+}
+
+/// How this server proves itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RpcAuth {
+    Ntlm,
+    Negotiate,
+}
+
+/// How calls between servers are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RpcLevel {
+    Integrity,
+    Privacy,
+}
+
+/// What is taken of weaker peers besides NTLM version 2 with 128-bit keys; each holds the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Insecure {
+    Nothing,
+    Keys56,
+    NtlmVersion1,
+}
+
+impl Insecure {
+    /// The word that stands in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::Keys56 => "56-bit",
+            Self::NtlmVersion1 => "ntlm-v1",
+        }
+    }
 }
 
 /// `[[peer]]`: a server that mail is exchanged with.
@@ -148,6 +191,9 @@ pub struct Peer {
     pub domains: Vec<String>,
     /// The account this server uses towards the peer instead of `rpc.account`.
     pub override_account: Option<OverrideAccount>,
+    pub auth: RpcAuth,
+    /// What is taken of the peer when it is called.
+    pub insecure: Insecure,
     /// Where the doctor reads the peer's side.
     pub admin: Option<NeighbourApi>,
     /// The peer's own configuration file, where it is at hand.

@@ -11,7 +11,7 @@ use toml_edit::Value;
 
 use crate::document::{Checked, Found, shown};
 use crate::keys::Kind;
-use crate::model::{Mailboxes, StderrLevel};
+use crate::model::{Insecure, Mailboxes, RpcAuth, RpcLevel, StderrLevel};
 use crate::{address, names};
 
 /// Entries of one list: far more than any server listens on or serves, and small enough that the checks between lists
@@ -184,6 +184,57 @@ impl Found<'_> {
             "warning" => Ok(StderrLevel::Warning),
             "information" => Ok(StderrLevel::Information),
             _ => Err(self.bad_text(self.at, text, "is no level")),
+        }
+    }
+
+    /// A way to prove oneself.
+    pub(crate) fn rpc_auth(&self) -> Checked<RpcAuth> {
+        self.choice(&[("ntlm", RpcAuth::Ntlm), ("negotiate", RpcAuth::Negotiate)])
+    }
+
+    /// A level of protection.
+    pub(crate) fn rpc_level(&self) -> Checked<RpcLevel> {
+        self.choice(&[("integrity", RpcLevel::Integrity), ("privacy", RpcLevel::Privacy)])
+    }
+
+    /// What is taken of weaker peers.
+    pub(crate) fn insecure(&self) -> Checked<Insecure> {
+        let all = [Insecure::Nothing, Insecure::Keys56, Insecure::NtlmVersion1];
+        self.choice(&all.map(|one| (one.as_str(), one)))
+    }
+
+    /// NetBIOS domain names in upper case, each once.
+    pub(crate) fn netbios_domains(&self) -> Checked<Vec<String>> {
+        let mut seen = BTreeSet::new();
+        self.list(|element| {
+            let text = self.string(element)?;
+            let name = identity::upcase(text);
+            let problem = match text.chars().count() {
+                1..=15 => names::text_problem(text),
+                length => {
+                    return Err(self.bad_text(
+                        self.at_element(element),
+                        text,
+                        &format!("has {length} characters"),
+                    ));
+                }
+            };
+            if let Some(problem) = problem {
+                return Err(self.bad_text(self.at_element(element), text, problem));
+            }
+            if text.contains('\\') || !seen.insert(name.clone()) {
+                let problem = "is no domain name, or stands in the list twice";
+                return Err(self.bad_text(self.at_element(element), text, problem));
+            }
+            Ok(name)
+        })
+    }
+
+    fn choice<T: Copy>(&self, words: &[(&str, T)]) -> Checked<T> {
+        let text = self.string(&self.value)?;
+        match words.iter().find(|(word, _)| *word == text) {
+            Some((_, meant)) => Ok(*meant),
+            None => Err(self.bad_text(self.at, text, "is none of the words that may stand here")),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::mail_queue::{MailQueue, ReportOrder};
 use crate::node::Node;
 use crate::operations::{Running, store_folder};
 use crate::peer_state::PeerHistories;
-use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener};
+use crate::{local_delivery, reporting, rpc_listener, rpc_security, settings, smtp_listener};
 
 /// How long tasks may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -92,6 +92,7 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     let mut tasks = JoinSet::new();
     start(&node, &running, listeners, orders, &mut tasks);
     node.log(build::started(env!("CARGO_PKG_VERSION"), "0"));
+    warn_of_weaknesses(&node);
     // Peers that wait for this server learn that it is there again.
     node.wake_all_peers();
     loop {
@@ -214,6 +215,13 @@ fn start(
     });
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));
+    }
+}
+
+/// One event for each setting that takes weaker security than is right.
+pub(crate) fn warn_of_weaknesses(node: &Node) {
+    for setting in rpc_security::weaknesses(&node.config()) {
+        node.log(build::weak_security(&setting));
     }
 }
 

@@ -7,4 +7,6 @@ mod fixture;
 mod limits;
 mod link;
 mod queue;
+mod rpc;
+mod silence;
 mod smtp;

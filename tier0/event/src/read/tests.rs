@@ -85,6 +85,7 @@ fn drafts() -> Vec<Draft> {
             ..BindBackFailed::default()
         }),
         build::unbind_back_failed(&channel()),
+        build::weak_security("rpc.insecure = \"56-bit\""),
     ]
 }
 
@@ -170,6 +171,8 @@ fn definitions_are_those_of_the_field() {
         (9321, EventType::Warning, Category::Interface, 14),
         (9322, EventType::Warning, Category::Interface, 14),
         (9323, EventType::Warning, Category::Interface, 14),
+        // The only one that is not of the field.
+        (9901, EventType::Warning, Category::Security, 12),
     ];
     let have: Vec<_> =
         CATALOGUE.iter().map(|one| (one.id, one.event_type, one.category, one.severity)).collect();

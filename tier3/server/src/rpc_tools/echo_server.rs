@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -83,7 +83,8 @@ struct Shared {
     kerberos: Option<Arc<Service>>,
     identity: ServerIdentity,
     principal: String,
-    map: epm::EndpointMap,
+    /// Whoever proved who it is may change it, so that clients can be tried against the whole interface.
+    map: Mutex<epm::EndpointMap>,
     groups: AssociationGroups,
 }
 
@@ -145,6 +146,7 @@ impl EchoServer {
         let principal = format!("host/{}", identity.dns_name);
         let groups = AssociationGroups::new();
         let accounts = Arc::new(accounts);
+        let map = Mutex::new(map);
         let shared = Shared { accounts, kerberos, identity, principal, map, groups };
         let ready_file = settings.ready_file;
         Ok(Self { mapper, services, shared: Arc::new(shared), ready_file })
@@ -172,7 +174,7 @@ impl EchoServer {
         }
         let interfaces: Vec<Served> = self
             .shared
-            .map
+            .map()
             .entries()
             .iter()
             .filter_map(|entry| {
@@ -252,6 +254,10 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Serve
 }
 
 impl Shared {
+    fn map(&self) -> MutexGuard<'_, epm::EndpointMap> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn association(self: &Arc<Self>, interfaces: &[Served], port: u16) -> ServerAssociation {
         let rules = |served: &Served| InterfaceRules {
             syntax: served.syntax(),
@@ -299,9 +305,12 @@ struct Connection {
 
 impl RpcService for Connection {
     async fn call(&self, request: RpcRequest) -> Result<Vec<u8>, u32> {
-        let RpcRequest { interface, opnum, stub, order, .. } = request;
+        let RpcRequest { interface, opnum, stub, order, principal, level, .. } = request;
         match self.interfaces.get(interface) {
-            Some(Served::Mapper) => self.shared.map.dispatch(opnum, &stub, order),
+            Some(Served::Mapper) if level >= AuthLevel::Integrity && principal.is_some() => {
+                self.shared.map().dispatch_mut(opnum, &stub, order)
+            }
+            Some(Served::Mapper) => self.shared.map().dispatch(opnum, &stub, order),
             Some(Served::Echo) => echo::dispatch(opnum, &stub, order),
             Some(Served::Netlogon) => netlogon::dispatch(opnum, &stub, order, random()),
             Some(Served::Mgmt) => {

@@ -11,7 +11,9 @@ use dcerpc::{
     AuthLevel, BindRefusal, ByteOrder, ClientConfig, DEFAULT_FRAGMENT, RpcError, SyntaxId, epm,
     well_known,
 };
-use net::{BindError, CallError, PumpError, Reply, Resolver, RpcClient, chain};
+use net::{
+    BindError, CallError, Evidence, PumpError, RefusedBy, Reply, Resolver, RpcClient, chain,
+};
 use security::{Initiator, KerberosCode, LogonFailure};
 use serde::Serialize;
 use tokio::net::TcpStream;
@@ -45,6 +47,31 @@ pub struct Step {
     /// What Kerberos calls it, where it was Kerberos that said no.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kerberos: Option<KerberosFault>,
+    #[serde(flatten)]
+    pub evidence: StepEvidence,
+}
+
+/// What a refusal was seen by; empty where all went well.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct StepEvidence {
+    /// The PDU that said no: `bind_nak`, `bind_ack`, `fault` or `response`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pdu: Option<&'static str>,
+    /// The number in it as it came, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_by: Option<&'static str>,
+}
+
+impl From<Evidence> for StepEvidence {
+    fn from(evidence: Evidence) -> Self {
+        Self {
+            pdu: evidence.pdu,
+            status: evidence.status.map(|status| format!("{status:#010x}")),
+            refused_by: evidence.refused_by.map(RefusedBy::as_str),
+        }
+    }
 }
 
 /// A code of Kerberos with its name and what to do.
@@ -69,16 +96,23 @@ pub(super) struct Stop {
     /// Where the cause lies, when that is another step than the one under way.
     pub(super) step: Option<&'static str>,
     pub(super) kerberos: Option<KerberosFault>,
+    pub(super) evidence: Evidence,
 }
 
 impl Stop {
     pub(super) fn new(result: StepResult, code: u32, text: impl Into<String>) -> Self {
-        Self { result, code, text: text.into(), step: None, kerberos: None }
+        let evidence = Evidence::default();
+        Self { result, code, text: text.into(), step: None, kerberos: None, evidence }
+    }
+
+    fn seen_by(self, evidence: Evidence) -> Self {
+        Self { evidence, ..self }
     }
 
     fn timeout(waited: Duration) -> Self {
         let text = format!("no answer within {} s", waited.as_secs_f32());
         Self::new(StepResult::Timeout, SERVER_UNAVAILABLE, text)
+            .seen_by(Evidence::by(RefusedBy::Network))
     }
 }
 
@@ -112,11 +146,14 @@ impl Walk {
             Ok(value) => {
                 let text = said(&value);
                 let result = StepResult::Ok;
-                (Step { step, target, result, code: 0, text, ms, kerberos: None }, Some(value))
+                let evidence = StepEvidence::default();
+                let kerberos = None;
+                (Step { step, target, result, code: 0, text, ms, kerberos, evidence }, Some(value))
             }
-            Err(Stop { result, code, text, step: other, kerberos }) => {
+            Err(Stop { result, code, text, step: other, kerberos, evidence }) => {
                 let step = other.unwrap_or(step);
-                (Step { step, target, result, code, text, ms, kerberos }, None)
+                let evidence = evidence.into();
+                (Step { step, target, result, code, text, ms, kerberos, evidence }, None)
             }
         };
         self.steps.push(told);
@@ -128,6 +165,7 @@ impl Walk {
         let work = async {
             let found = resolver.resolve(host).await.map_err(|error| {
                 Stop::new(StepResult::Error, SERVER_UNAVAILABLE, error.to_string())
+                    .seen_by(Evidence::by(RefusedBy::Network))
             })?;
             Ok(found.addresses)
         };
@@ -146,6 +184,7 @@ impl Walk {
                     _ => StepResult::Error,
                 };
                 Stop::new(result, SERVER_UNAVAILABLE, error.to_string())
+                    .seen_by(Evidence::by(RefusedBy::Network))
             })
         };
         self.step("tcp", to.to_string(), work, |_| "connected".to_owned()).await
@@ -181,17 +220,21 @@ impl Walk {
         let stream = self.connect(mapper).await?;
         let client = self.bind(stream, epm::INTERFACE, AuthLevel::None, None).await?;
         let patience = self.patience;
-        let work = async {
-            let request = epm::MapRequest::tcp(interface).encode(ByteOrder::Little);
-            let reply = client.call(epm::OP_MAP, request, patience).await;
-            let Reply { stub, order } = reply.map_err(|error| call_stop(&error))?;
-            let answer = epm::MapResponse::decode(&stub, order)
-                .map_err(|error| Stop::new(StepResult::Error, 1783, error.to_string()))?;
-            answer.port().ok_or_else(|| {
-                let text = "the endpoint mapper knows no such interface on TCP";
-                Stop::new(StepResult::Refused, ENDPOINT_NOT_REGISTERED, text)
-            })
-        };
+        let work =
+            async {
+                let request = epm::MapRequest::tcp(interface).encode(ByteOrder::Little);
+                let reply = client.call(epm::OP_MAP, request, patience).await;
+                let Reply { stub, order } = reply.map_err(|error| call_stop(&error))?;
+                let answer = epm::MapResponse::decode(&stub, order)
+                    .map_err(|error| Stop::new(StepResult::Error, 1783, error.to_string()))?;
+                answer.port().ok_or_else(|| {
+                    let text = "the endpoint mapper knows no such interface on TCP";
+                    let status = Some(answer.status);
+                    let refused_by = Some(RefusedBy::Mapper);
+                    Stop::new(StepResult::Refused, ENDPOINT_NOT_REGISTERED, text)
+                        .seen_by(Evidence { pdu: Some("response"), status, refused_by })
+                })
+            };
         let target = interface_name(&interface);
         self.step("mapper", target, work, |port| format!("port {port}")).await
     }
@@ -249,11 +292,11 @@ fn bind_stop(error: &BindError, layer: &'static str) -> Stop {
         }
         _ => None,
     };
-    Stop { result, code, text, step, kerberos }
+    Stop { result, code, text, step, kerberos, evidence: Evidence::of_bind(error) }
 }
 
 pub(super) fn call_stop(error: &CallError) -> Stop {
-    match error {
+    let stop = match error {
         CallError::Fault { status } => {
             let code = Status(*status).win32();
             let result =
@@ -265,7 +308,8 @@ pub(super) fn call_stop(error: &CallError) -> Stop {
         }
         CallError::Lost => Stop::new(StepResult::Error, 1726, chain(error)),
         CallError::Refused(_) => Stop::new(StepResult::Error, 1728, chain(error)),
-    }
+    };
+    Stop { evidence: Evidence::of_call(error), ..stop }
 }
 
 fn milliseconds(elapsed: Duration) -> f64 {

@@ -7,6 +7,7 @@ use identity::Password;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::steps::StepEvidence;
 use super::*;
 
 const ACCOUNT: &str = "EAST\\ann";
@@ -24,12 +25,16 @@ impl Drop for Running {
 }
 
 fn start() -> Running {
+    start_at("127.0.0.1")
+}
+
+fn start_at(address: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let accounts = folder.path().join("accounts");
     std::fs::write(&accounts, format!("{ACCOUNT}:right\n")).unwrap();
     std::fs::set_permissions(&accounts, std::fs::Permissions::from_mode(0o600)).unwrap();
     let server = EchoServer::open(EchoSettings {
-        address: "127.0.0.1".parse().unwrap(),
+        address: address.parse().unwrap(),
         mapper_port: 0,
         accounts,
         keytab: None,
@@ -124,4 +129,57 @@ async fn endpoints_are_listed_with_their_names() {
     assert!(names.iter().any(|name| name.contains("rpcecho")), "{names:?}");
     let binding = rows[0].binding.as_deref().unwrap();
     assert!(binding.starts_with("ncacn_ip_tcp:127.0.0.1["), "{binding}");
+}
+
+/// Server and client over IPv6; and a server for both families, as a dual-stack socket is.
+#[tokio::test]
+async fn the_other_address_family_is_served_too() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: no IPv6 on this machine");
+        return;
+    }
+    for (listens, calls) in [("::1", vec!["::1"]), ("::", vec!["::1", "127.0.0.1"])] {
+        let running = start_at(listens);
+        for host in calls {
+            let caller = Caller::with_password(
+                ACCOUNT.parse().unwrap(),
+                Password::from("right"),
+                Mechanisms::Negotiate,
+                AuthLevel::Privacy,
+            );
+            let settings = PingSettings {
+                host: host.to_owned(),
+                caller: Some(caller),
+                ..settings(&running, Some(dcerpc::echo::INTERFACE))
+            };
+            let steps = ping(&settings).await;
+            assert_eq!(told(&steps).pop().unwrap(), ("call", StepResult::Ok, 0), "{steps:?}");
+            let patience = Duration::from_secs(10);
+            let (_, rows) = endpoints(host, running.mapper_port, None, patience).await;
+            let binding = rows[0].binding.as_deref().unwrap();
+            assert!(binding.starts_with(&format!("ncacn_ip_tcp:{host}[")), "{binding}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_said_no_and_by_which_pdu_is_told() {
+    let running = start();
+    let unknown = SyntaxId::new(dcerpc::well_known::ORIGINAL_MTA, 1, 0);
+    let seen = |steps: &[Step]| {
+        let evidence = steps.last().unwrap().evidence.clone();
+        (evidence.pdu, evidence.status, evidence.refused_by)
+    };
+    let steps = ping(&settings(&running, Some(unknown))).await;
+    let not_registered = Some("0x16c9a0d6".to_owned());
+    assert_eq!(seen(&steps), (Some("response"), not_registered, Some("the endpoint mapper")));
+    let port = Some(running.mapper_port);
+    let steps = ping(&PingSettings { port, ..settings(&running, Some(unknown)) }).await;
+    let unknown_interface = Some("0x00000001".to_owned());
+    assert_eq!(seen(&steps), (Some("bind_ack"), unknown_interface, Some("the server")));
+    let host = "no.such.host.invalid".to_owned();
+    let steps = ping(&PingSettings { host, ..settings(&running, None) }).await;
+    assert_eq!(seen(&steps), (None, None, Some("the network")));
+    let well = ping(&settings(&running, None)).await;
+    assert!(well.iter().all(|step| step.evidence == StepEvidence::default()), "{well:?}");
 }
