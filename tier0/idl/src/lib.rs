@@ -5,82 +5,8 @@
 //! stub of a request or response and fails on the first octet that does not fit. Left out: unions, enumerations, pipes, full
 //! pointers that alias, multidimensional arrays, inheritance.
 
+mod interface;
 mod parse;
 mod walk;
 
-use std::collections::BTreeMap;
-
-/// An interface.
-#[derive(Debug, Clone, Default)]
-pub struct Interface {
-    /// Its name.
-    pub name: String,
-    /// In lower case.
-    pub uuid: String,
-    /// Major, minor.
-    pub version: (u16, u16),
-    /// `const` declarations with whole numbers.
-    pub constants: BTreeMap<String, u64>,
-    /// In the order of their numbers.
-    pub operations: Vec<Operation>,
-    types: BTreeMap<String, Defined>,
-}
-
-/// An operation.
-#[derive(Debug, Clone)]
-pub struct Operation {
-    /// Its name.
-    pub name: String,
-    /// Its parameters in order.
-    pub parameters: Vec<Declaration>,
-    /// What it returns; `void` for nothing.
-    pub returns: String,
-}
-
-/// A parameter, or a field.
-#[derive(Debug, Clone)]
-pub struct Declaration {
-    /// Its name.
-    pub name: String,
-    attributes: Vec<(String, String)>,
-    base: String,
-    stars: usize,
-    array: Option<Option<u64>>,
-}
-
-impl Declaration {
-    /// What stands in brackets behind an attribute; none when it has none of that name.
-    #[must_use]
-    pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.attribute(name).is_some()
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Defined {
-    Struct(Vec<Declaration>),
-    ContextHandle,
-    Alias(Declaration),
-}
-
-/// Which way a stub goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// To the server: `in` parameters.
-    Request,
-    /// Back: `out` parameters, and what the operation returns.
-    Response,
-}
-
-impl Interface {
-    /// The number of an operation.
-    #[must_use]
-    pub fn opnum(&self, name: &str) -> Option<u16> {
-        let index = self.operations.iter().position(|operation| operation.name == name)?;
-        u16::try_from(index).ok()
-    }
-}
+pub use interface::{Declaration, Interface, Operation, Way};

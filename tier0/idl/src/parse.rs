@@ -1,6 +1,6 @@
 //! Text to declarations.
 
-use crate::{Declaration, Defined, Interface, Operation};
+use crate::interface::{Declaration, Defined, Interface, Operation};
 
 /// Words that stand before a type and say nothing of its size.
 const PLAIN: [&str; 1] = ["const"];

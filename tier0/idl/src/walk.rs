@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Declaration, Defined, Interface, Way};
+use crate::interface::{Declaration, Defined, Interface, Way};
 
 /// Elements of an array, so that a lying count ends a test and not the machine.
 const MOST: u64 = 1 << 22;
