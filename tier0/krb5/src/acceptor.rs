@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use identity::AccountName;
-use security::{Acceptor, KerberosCode, LogonFailure, SecurityContext, SecurityError, Step};
+use security::{
+    Acceptor, AuthLevel, KerberosCode, LogonFailure, SecurityContext, SecurityError, Step,
+};
 use zeroize::Zeroizing;
 
 use crate::gss::{self, AUTH_TYPE, GssFlags, TokenId};
@@ -94,6 +96,7 @@ pub struct KerberosAcceptor {
     service: Arc<Service>,
     seed: ContextSeed,
     principal: Option<AccountName>,
+    level: AuthLevel,
     state: State,
 }
 
@@ -102,6 +105,7 @@ enum State {
     /// The answer is out; in DCE style it comes back.
     AwaitThird {
         key: Key,
+        flags: GssFlags,
         session: Box<KerberosSession>,
     },
     Established(Box<KerberosSession>),
@@ -120,7 +124,7 @@ impl KerberosAcceptor {
     /// Begins a logon at `service`.
     #[must_use]
     pub fn new(service: Arc<Service>, seed: ContextSeed) -> Self {
-        Self { service, seed, principal: None, state: State::Start }
+        Self { service, seed, principal: None, level: AuthLevel::Privacy, state: State::Start }
     }
 
     /// The context itself, for those who unwrap messages.
@@ -200,6 +204,7 @@ impl KerberosAcceptor {
             }))
         };
         if !wants_proof {
+            self.suffices(flags)?;
             // Nothing can be told to a client that wants no answer: its own key and number serve both ways.
             self.state = State::Established(established(initiator_key, false));
             return Ok(Step::Done { token: None });
@@ -214,17 +219,28 @@ impl KerberosAcceptor {
         let message = ApRep { encrypted }.encode();
         let session = established(subkey, true);
         if flags.has(GssFlags::DCE_STYLE) {
-            self.state = State::AwaitThird { key, session };
+            self.state = State::AwaitThird { key, flags, session };
             return Ok(Step::Continue(message));
         }
+        self.suffices(flags)?;
         self.state = State::Established(session);
         let token = if framed { gss::frame(TokenId::ApRep, &message) } else { message };
         Ok(Step::Done { token: Some(token) })
     }
 
+    /// The client must have asked for what the level protects; Windows refuses it at the last leg.
+    fn suffices(&self, flags: GssFlags) -> Result<(), SecurityError> {
+        if self.level < AuthLevel::Privacy || flags.has(GssFlags::CONFIDENTIALITY) {
+            return Ok(());
+        }
+        Err(LogonFailure::WeakSessionSecurity { missing: "encryption (Kerberos, GSS_C_CONF)" }
+            .into())
+    }
+
     fn finish(
         &mut self,
         key: &Key,
+        flags: GssFlags,
         session: Box<KerberosSession>,
         token: &[u8],
     ) -> Result<Step, SecurityError> {
@@ -238,6 +254,7 @@ impl KerberosAcceptor {
         if part.sequence != Some(self.seed.sequence & SEQUENCE_MASK) {
             return Err(refuse(KerberosCode::KRB_AP_ERR_MUT_FAIL));
         }
+        self.suffices(flags)?;
         self.state = State::Established(session);
         Ok(Step::Done { token: None })
     }
@@ -252,10 +269,14 @@ impl Acceptor for KerberosAcceptor {
         AUTH_TYPE
     }
 
+    fn set_level(&mut self, level: AuthLevel) {
+        self.level = level;
+    }
+
     fn step(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
         match std::mem::replace(&mut self.state, State::Failed) {
             State::Start => self.answer(token),
-            State::AwaitThird { key, session } => self.finish(&key, session, token),
+            State::AwaitThird { key, flags, session } => self.finish(&key, flags, session, token),
             State::Established(_) | State::Failed => {
                 Err(SecurityError::OutOfTurn { expected: "no further token" })
             }

@@ -203,7 +203,9 @@ impl ServerAssociation {
             Ok(Leg::Answer(answer)) => Ok(answer),
             Ok(Leg::Refused(failure)) => {
                 let status = match failure {
-                    SecurityError::Refused(LogonFailure::WeakSessionSecurity { .. }) => {
+                    // What the mechanism cannot even read is its error, as Windows sees it.
+                    SecurityError::Malformed(_)
+                    | SecurityError::Refused(LogonFailure::WeakSessionSecurity { .. }) => {
                         status::SEC_PKG_ERROR
                     }
                     _ => status::ACCESS_DENIED,
