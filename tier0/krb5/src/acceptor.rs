@@ -1,6 +1,6 @@
 //! The side that has the keys of a service (RFC 4120 section 3.2, RFC 4121 section 4.1, MS-KILE 3.4.5.1).
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use identity::AccountName;
 use security::{
@@ -24,7 +24,7 @@ pub const MAX_SKEW: i64 = 300;
 /// What all acceptors of a service share.
 #[derive(Debug, Default)]
 pub struct Service {
-    keytab: Keytab,
+    keytab: RwLock<Arc<Keytab>>,
     /// Realms, and the domain that their accounts are of.
     domains: Vec<(String, String)>,
     replays: ReplayCache,
@@ -34,6 +34,7 @@ impl Service {
     /// A service with the keys of one or several principals.
     #[must_use]
     pub fn new(keytab: Keytab) -> Self {
+        let keytab = RwLock::new(Arc::new(keytab));
         Self { keytab, domains: Vec::new(), replays: ReplayCache::new() }
     }
 
@@ -46,8 +47,13 @@ impl Service {
 
     /// The keys.
     #[must_use]
-    pub fn keytab(&self) -> &Keytab {
-        &self.keytab
+    pub fn keytab(&self) -> Arc<Keytab> {
+        Arc::clone(&self.keytab.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other keys in place; what was seen stays seen.
+    pub fn replace_keytab(&self, keytab: Keytab) {
+        *self.keytab.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keytab);
     }
 
     /// The account of a client; there is none for names of several parts.
@@ -69,7 +75,8 @@ impl Service {
             entry.key.key().ok()?.decrypt(usage::TICKET, &encrypted.cipher).ok()
         };
         let own = |entry: &&KeytabEntry| entry.principal.matches(server);
-        let entries = self.keytab.entries();
+        let keytab = self.keytab();
+        let entries = keytab.entries();
         if let Some(plain) = entries.iter().filter(own).filter(fits).find_map(try_one) {
             return Ok(plain);
         }

@@ -274,6 +274,8 @@ fn refusal_code(refusal: &BindRefusal) -> u32 {
     match refusal {
         BindRefusal::Fault { status } => Status(*status).win32(),
         BindRefusal::Context { .. } => UNKNOWN_INTERFACE,
+        // Mechanisms of one leg are refused so: what the wire gives is "access denied".
+        BindRefusal::Nak { reason, .. } if reason.win32() == ACCESS_DENIED => ACCESS_DENIED,
         BindRefusal::Nak { .. } => CALL_FAILED,
         BindRefusal::NoCredentials | BindRefusal::Security(_) => ACCESS_DENIED,
     }

@@ -40,8 +40,9 @@ pub use init::{Initialised, RANDOM_BYTES, init};
 pub use keys::{Fallback, KEYS, Key, Kind};
 pub use locate::locate;
 pub use model::{
-    Admin, Association, Config, DEFAULT_FILE, Events, GlobalDomain, Mail, Mailboxes, NeighbourApi,
-    OverrideAccount, Peer, Queue, Rpc, SYSTEM_FILE, Server, Smtp, StderrLevel,
+    Admin, Association, Config, DEFAULT_FILE, Events, GlobalDomain, Kerberos, Mail, Mailboxes,
+    NeighbourApi, OverrideAccount, Peer, PeerAuth, Queue, Rpc, SYSTEM_FILE, Server, Smtp,
+    StderrLevel,
 };
 pub use reference::reference_page;
 pub use secret::{SecretError, read_secret};

@@ -10,8 +10,8 @@ use crate::check;
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
-    Admin, Association, Config, Events, GlobalDomain, Mail, NeighbourApi, OverrideAccount, Peer,
-    Queue, Rpc, Server, Smtp,
+    Admin, Association, Config, Events, GlobalDomain, Kerberos, Mail, NeighbourApi,
+    OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
 };
 use crate::names;
 use crate::section::Section;
@@ -142,6 +142,7 @@ fn rpc(table: &TableReader<'_>, host_name: &str) -> Checked<Rpc> {
         bind_back_name: bind_back_name.unwrap_or_else(|| host_name.to_owned()),
         account: table.value("account")?.account()?,
         password_file: table.value("password_file")?.path()?,
+        kerberos: kerberos(table)?,
         allow: table.value("allow")?.networks()?,
         call_timeout: table.value("call_timeout_s")?.seconds()?,
         idle_timeout: table.value("idle_timeout_s")?.seconds()?,
@@ -149,6 +150,19 @@ fn rpc(table: &TableReader<'_>, host_name: &str) -> Checked<Rpc> {
         bind_back_timeout: table.value("bind_back_timeout_s")?.seconds()?,
         ltab_limit: table.value("ltab_limit")?.integer()?,
     })
+}
+
+/// Without a realm there is no Kerberos, whatever else is said of it.
+fn kerberos(table: &TableReader<'_>) -> Checked<Option<Kerberos>> {
+    let text = |key| table.optional(key)?.map(|found| found.text()).transpose();
+    let kdcs: Option<String> = text("kerberos_kdc")?;
+    let keytab = table.optional("kerberos_keytab")?.map(|found| found.path()).transpose()?;
+    let keytab_command = text("kerberos_keytab_command")?;
+    let Some(realm) = text("kerberos_realm")? else {
+        return Ok(None);
+    };
+    let kdcs = kdcs.iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect();
+    Ok(Some(Kerberos { realm, kdcs, keytab, keytab_command }))
 }
 
 fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
@@ -171,6 +185,8 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
         mapper_port: table.value("mapper_port")?.integer()?,
         account: table.value("account")?.account()?,
         domains: table.value("domains")?.domains()?,
+        auth: table.value("auth")?.peer_auth()?,
+        kerberos_service: table.optional("kerberos_service")?.map(|one| one.text()).transpose()?,
         override_account,
         admin,
         configuration: table.optional("configuration")?.map(|found| found.path()).transpose()?,

@@ -11,7 +11,7 @@ use toml_edit::Value;
 
 use crate::document::{Checked, Found, shown};
 use crate::keys::Kind;
-use crate::model::{Mailboxes, StderrLevel};
+use crate::model::{Mailboxes, PeerAuth, StderrLevel};
 use crate::{address, names};
 
 /// Entries of one list: far more than any server listens on or serves, and small enough that the checks between lists
@@ -184,6 +184,17 @@ impl Found<'_> {
             "warning" => Ok(StderrLevel::Warning),
             "information" => Ok(StderrLevel::Information),
             _ => Err(self.bad_text(self.at, text, "is no level")),
+        }
+    }
+
+    /// A way of `peer.auth`.
+    pub(crate) fn peer_auth(&self) -> Checked<PeerAuth> {
+        let text = self.string(&self.value)?;
+        match text {
+            "ntlm" => Ok(PeerAuth::Ntlm),
+            "kerberos" => Ok(PeerAuth::Kerberos),
+            "negotiate" => Ok(PeerAuth::Negotiate),
+            _ => Err(self.bad_text(self.at, text, "is no way to log on")),
         }
     }
 

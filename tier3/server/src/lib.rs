@@ -8,6 +8,7 @@ mod blocking;
 mod event_log;
 mod facts;
 mod inbound;
+mod keytab;
 mod link;
 mod local_delivery;
 mod mail_queue;

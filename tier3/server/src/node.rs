@@ -43,6 +43,7 @@ pub struct Node {
     pub queue: MailQueue,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
+    kerberos: Option<Arc<kerberos::Service>>,
     ltab: Mutex<Ltab>,
     expected: Mutex<HashMap<AssociationToken, ExpectedBindBack>>,
     greetings: Mutex<HashMap<String, Arc<Notify>>>,
@@ -74,12 +75,26 @@ impl Node {
             queue,
             histories,
             reflection: ReflectionGuard::new(),
+            kerberos: None,
             expected: Mutex::default(),
             greetings: Mutex::default(),
             bind_backs: Mutex::default(),
             rpc_port: AtomicU16::new(0),
             stopping: watch::channel(false).0,
         })
+    }
+
+    /// Lets peers log on with Kerberos.
+    #[must_use]
+    pub fn with_kerberos(mut self, service: Option<Arc<kerberos::Service>>) -> Self {
+        self.kerberos = service;
+        self
+    }
+
+    /// The keys that peers log on with by Kerberos.
+    #[must_use]
+    pub fn kerberos(&self) -> Option<Arc<kerberos::Service>> {
+        self.kerberos.clone()
     }
 
     /// The configuration in force.

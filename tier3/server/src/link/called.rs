@@ -20,6 +20,7 @@ use net::{FailureLayer, RpcClient, RpcFailure, RpcTarget};
 use tokio::sync::mpsc;
 
 use super::channel::{Channel, ChannelEnd};
+use super::proof::Proof;
 use super::records::{self, BackFailure, Refusal};
 use crate::inbound;
 use crate::node::Node;
@@ -273,7 +274,11 @@ async fn bind_back(
             ),
         )
     })?;
-    let opened = node.dialer().open(target, || node.initiator(&account, &password)).await;
+    let proof = Proof::new(node, peer, &account, &password).await.map_err(|error| {
+        let (code, text) = (error.win32(), chain(&error));
+        fail(Some(&account), at(FailureLayer::Authentication, code, text, target.protocol_string()))
+    })?;
+    let opened = node.dialer().open(target, || proof.initiator()).await;
     let client = match opened {
         Ok(client) => client,
         Err(failures) => {

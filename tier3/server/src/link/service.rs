@@ -10,13 +10,15 @@ use dcerpc::{
 };
 use event::Layer;
 use identity::AccountName;
+use kerberos::KerberosAcceptor;
 use mta::rpc_interface::{
     self, Bind, BindBack, BindBackAnswer, MTA_BIND, MTA_BIND_BACK, MTA_TRANSFER, MTA_UNBIND,
     MTA_UNBIND_BACK, PIECE_LIMIT, Piece, Transfer, Unbind, encode_status,
 };
 use net::{RpcRequest, RpcService};
 use security::ntlm::{AUTH_TYPE, AcceptSeed, NtlmAcceptor, ServerIdentity};
-use security::{Acceptor, SecurityError};
+use security::spnego::{Mechanism, SpnegoAcceptor};
+use security::{Acceptor, SecurityError, spnego};
 use tokio::sync::mpsc;
 
 use super::called::{
@@ -102,11 +104,25 @@ impl ServiceFactory {
     }
 }
 
-/// Only NTLM, and only with the server's own accounts.
+/// NTLM with the server's own accounts, Kerberos with its keytab, and either in SPNEGO.
 fn acceptor(node: &Arc<Node>, auth_type: u8) -> Option<Box<dyn Acceptor>> {
-    if auth_type != AUTH_TYPE {
-        return None;
+    match auth_type {
+        AUTH_TYPE => Some(ntlm(node)),
+        kerberos::AUTH_TYPE => kerberos(node),
+        spnego::AUTH_TYPE => {
+            let kerberos = kerberos(node).map(|one| (Mechanism::kerberos(), one));
+            let served = kerberos.into_iter().chain([(Mechanism::ntlm(), ntlm(node))]);
+            Some(Box::new(SpnegoAcceptor::new(served.collect())))
+        }
+        _ => None,
     }
+}
+
+fn kerberos(node: &Arc<Node>) -> Option<Box<dyn Acceptor>> {
+    Some(Box::new(KerberosAcceptor::new(node.kerberos()?, kerberos::context_seed())))
+}
+
+fn ntlm(node: &Arc<Node>) -> Box<dyn Acceptor> {
     let config = node.config();
     let identity = ServerIdentity {
         computer: config.server.name.clone(),
@@ -115,9 +131,9 @@ fn acceptor(node: &Arc<Node>, auth_type: u8) -> Option<Box<dyn Acceptor>> {
     };
     let seed = AcceptSeed { server_challenge: random(), now: filetime_now() };
     let accounts = Arc::new(node.accounts.clone());
-    Some(Box::new(
+    Box::new(
         NtlmAcceptor::new(accounts, identity, seed).with_reflection_guard(node.reflection.clone()),
-    ))
+    )
 }
 
 impl RpcService for Service {

@@ -110,6 +110,12 @@ impl KerberosCaller {
     }
 }
 
+/// A resolver for those who have no configuration: the system's alone.
+#[must_use]
+pub fn resolver() -> net::Resolver {
+    net::Resolver::default()
+}
+
 /// A caller that has all it needs.
 pub(super) struct Prepared<'a> {
     caller: &'a Caller,

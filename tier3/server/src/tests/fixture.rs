@@ -65,6 +65,7 @@ pub(super) fn configuration(
             domains: vec![format!("{low}.demo.test")],
             admin: None,
             configuration: None,
+            auth: None,
         }
     };
     let names = peers.iter().flat_map(|(name, _)| {
