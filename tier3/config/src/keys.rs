@@ -349,7 +349,7 @@ pub const KEYS: &[Key] = &[
         "kerberos_keytab_command",
         Text { min: 1, max: 1024 },
         Absent,
-        "\"samba-tool domain exportkeytab /etc/bindback/east.keytab --principal=host/east.demo.test\"",
+        "\"kadmin.local -q 'ktadd -k service.keytab host/east.demo.test'\"",
         "Command that exports the keytab anew, where there is one: the doctor puts it into its remedies.",
     ),
     key(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use security::spnego::{Mechanism, SpnegoAcceptor, SpnegoInitiator};
-use security::{Acceptor, Initiator, KerberosCode, LogonFailure, SecurityError, Step};
+use security::{Acceptor, AuthLevel, Initiator, KerberosCode, LogonFailure, SecurityError, Step};
 
 use super::fixture::*;
 use crate::message::TicketFlags;
@@ -57,6 +57,25 @@ fn another_name_of_the_same_account_is_taken_and_a_name_in_parts_is_no_account()
     let parts = Forge { client: "host/west.test@EAST.TEST", ..right() };
     let failed = meet(parts.credential(), &service(Etype::Aes256Sha1), NOW).err().unwrap();
     assert_eq!(failed.logon_failure(), LogonFailure::UnknownAccount);
+}
+
+#[test]
+fn encryption_that_was_not_asked_for_suffices_only_below_privacy() {
+    for (level, passes) in [
+        (AuthLevel::Connect, true),
+        (AuthLevel::Packet, true),
+        (AuthLevel::Integrity, true),
+        (AuthLevel::Privacy, false),
+    ] {
+        let service = service(Etype::Aes256Sha1);
+        let initiator = KerberosInitiator::new(right().credential(), seed(NOW, 1), Style::Dce);
+        let mut initiator = initiator.with_level(AuthLevel::Integrity);
+        let mut acceptor = KerberosAcceptor::new(service, seed(NOW, 2));
+        acceptor.set_level(level);
+        let reply = token(acceptor.step(&token(initiator.step(None).unwrap())).unwrap());
+        let third = token(initiator.step(Some(&reply)).unwrap());
+        assert_eq!(acceptor.step(&third).is_ok(), passes, "{level:?}");
+    }
 }
 
 #[test]

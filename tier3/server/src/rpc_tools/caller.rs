@@ -132,7 +132,8 @@ impl Prepared<'_> {
         let kerberos = || -> Option<Box<dyn Initiator>> {
             let seed = kerberos::context_seed();
             let credential = self.credential.clone()?;
-            Some(Box::new(KerberosInitiator::new(credential, seed, Style::Dce)))
+            let initiator = KerberosInitiator::new(credential, seed, Style::Dce);
+            Some(Box::new(initiator.with_level(self.caller.level)))
         };
         let ntlm = || self.caller.ntlm.as_ref().map(|(account, password)| ntlm(account, password));
         let first = match self.caller.mechanisms {
