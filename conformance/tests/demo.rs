@@ -1,9 +1,10 @@
 //! `bindback demo` as a person would start it: every fault is found, cured, and costs no mail.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Program, one_object};
+use conformance::{Program, one_object, skip};
 
 /// Longest run of a demo; it takes a few seconds.
 const DEMO: Duration = Duration::from_secs(120);
@@ -14,9 +15,14 @@ const RECOVERY_MS: u64 = 5000;
 const DEFAULT: &str = "service-account-password-mismatch";
 
 fn demo(fault: Option<&str>) -> Result<()> {
+    demo_with(fault, &[])
+}
+
+fn demo_with(fault: Option<&str>, more: &[&str]) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("bb").tempdir()?;
     let place = folder.path().to_string_lossy().into_owned();
     let mut arguments = vec!["demo", "--once", "--json", "--dir", &place];
+    arguments.extend(more);
     if let Some(slug) = fault {
         arguments.extend(["--fault", slug]);
     }
@@ -61,6 +67,21 @@ fn ended(report: &serde_json::Value) -> Result<()> {
 #[test]
 fn the_default_fault() -> Result<()> {
     demo(None)
+}
+
+#[test]
+fn the_default_fault_with_kerberos() -> Result<()> {
+    if !["/usr/sbin/krb5kdc", "/usr/local/sbin/krb5kdc"]
+        .into_iter()
+        .any(|path| Path::new(path).exists())
+    {
+        skip(
+            "the_default_fault_with_kerberos",
+            "MIT's KDC is not there (Debian: apt-get install krb5-kdc krb5-admin-server)",
+        );
+        return Ok(());
+    }
+    demo_with(None, &["--auth", "kerberos"])
 }
 
 #[test]

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use finding::Cause;
-use lab::demo::DemoOptions;
+use lab::demo::{DemoAuth, DemoOptions};
 
 use crate::failure::{Found, Usage};
 use crate::output::Output;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback demo\n  bindback demo letter.eml --fault port-filtered-by-firewall\n  bindback demo --once --json"
+    after_help = "Examples:\n  bindback demo\n  bindback demo letter.eml --fault port-filtered-by-firewall\n  bindback demo --auth kerberos\n  bindback demo --once --json"
 )]
 pub struct Arguments {
     /// Messages to send; without any, five built-in ones
@@ -54,17 +54,14 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         )
         .into());
     }
-    if arguments.auth == Auth::Kerberos {
-        return Err(Usage(
-            "this version proves accounts with ntlm only; leave out --auth, or give --auth ntlm"
-                .to_owned(),
-        )
-        .into());
-    }
     let options = DemoOptions {
         files: arguments.files,
         once: arguments.once,
         dir: arguments.dir,
+        auth: match arguments.auth {
+            Auth::Ntlm => DemoAuth::Ntlm,
+            Auth::Kerberos => DemoAuth::Kerberos,
+        },
         fault: arguments.fault,
         json: output.is_json(),
     };

@@ -1,9 +1,11 @@
 //! The side that has the keys of a service (RFC 4120 section 3.2, RFC 4121 section 4.1, MS-KILE 3.4.5.1).
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use identity::AccountName;
-use security::{Acceptor, KerberosCode, LogonFailure, SecurityContext, SecurityError, Step};
+use security::{
+    Acceptor, AuthLevel, KerberosCode, LogonFailure, SecurityContext, SecurityError, Step,
+};
 use zeroize::Zeroizing;
 
 use crate::gss::{self, AUTH_TYPE, GssFlags, TokenId};
@@ -22,7 +24,7 @@ pub const MAX_SKEW: i64 = 300;
 /// What all acceptors of a service share.
 #[derive(Debug, Default)]
 pub struct Service {
-    keytab: Keytab,
+    keytab: RwLock<Arc<Keytab>>,
     /// Realms, and the domain that their accounts are of.
     domains: Vec<(String, String)>,
     replays: ReplayCache,
@@ -32,6 +34,7 @@ impl Service {
     /// A service with the keys of one or several principals.
     #[must_use]
     pub fn new(keytab: Keytab) -> Self {
+        let keytab = RwLock::new(Arc::new(keytab));
         Self { keytab, domains: Vec::new(), replays: ReplayCache::new() }
     }
 
@@ -44,8 +47,13 @@ impl Service {
 
     /// The keys.
     #[must_use]
-    pub fn keytab(&self) -> &Keytab {
-        &self.keytab
+    pub fn keytab(&self) -> Arc<Keytab> {
+        Arc::clone(&self.keytab.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other keys in place; what was seen stays seen.
+    pub fn replace_keytab(&self, keytab: Keytab) {
+        *self.keytab.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keytab);
     }
 
     /// The account of a client; there is none for names of several parts.
@@ -67,7 +75,8 @@ impl Service {
             entry.key.key().ok()?.decrypt(usage::TICKET, &encrypted.cipher).ok()
         };
         let own = |entry: &&KeytabEntry| entry.principal.matches(server);
-        let entries = self.keytab.entries();
+        let keytab = self.keytab();
+        let entries = keytab.entries();
         if let Some(plain) = entries.iter().filter(own).filter(fits).find_map(try_one) {
             return Ok(plain);
         }
@@ -94,6 +103,7 @@ pub struct KerberosAcceptor {
     service: Arc<Service>,
     seed: ContextSeed,
     principal: Option<AccountName>,
+    level: AuthLevel,
     state: State,
 }
 
@@ -102,6 +112,7 @@ enum State {
     /// The answer is out; in DCE style it comes back.
     AwaitThird {
         key: Key,
+        flags: GssFlags,
         session: Box<KerberosSession>,
     },
     Established(Box<KerberosSession>),
@@ -120,7 +131,7 @@ impl KerberosAcceptor {
     /// Begins a logon at `service`.
     #[must_use]
     pub fn new(service: Arc<Service>, seed: ContextSeed) -> Self {
-        Self { service, seed, principal: None, state: State::Start }
+        Self { service, seed, principal: None, level: AuthLevel::Privacy, state: State::Start }
     }
 
     /// The context itself, for those who unwrap messages.
@@ -200,6 +211,7 @@ impl KerberosAcceptor {
             }))
         };
         if !wants_proof {
+            self.suffices(flags)?;
             // Nothing can be told to a client that wants no answer: its own key and number serve both ways.
             self.state = State::Established(established(initiator_key, false));
             return Ok(Step::Done { token: None });
@@ -214,17 +226,28 @@ impl KerberosAcceptor {
         let message = ApRep { encrypted }.encode();
         let session = established(subkey, true);
         if flags.has(GssFlags::DCE_STYLE) {
-            self.state = State::AwaitThird { key, session };
+            self.state = State::AwaitThird { key, flags, session };
             return Ok(Step::Continue(message));
         }
+        self.suffices(flags)?;
         self.state = State::Established(session);
         let token = if framed { gss::frame(TokenId::ApRep, &message) } else { message };
         Ok(Step::Done { token: Some(token) })
     }
 
+    /// The client must have asked for what the level protects; Windows refuses it at the last leg.
+    fn suffices(&self, flags: GssFlags) -> Result<(), SecurityError> {
+        if self.level < AuthLevel::Privacy || flags.has(GssFlags::CONFIDENTIALITY) {
+            return Ok(());
+        }
+        Err(LogonFailure::WeakSessionSecurity { missing: "encryption (Kerberos, GSS_C_CONF)" }
+            .into())
+    }
+
     fn finish(
         &mut self,
         key: &Key,
+        flags: GssFlags,
         session: Box<KerberosSession>,
         token: &[u8],
     ) -> Result<Step, SecurityError> {
@@ -238,6 +261,7 @@ impl KerberosAcceptor {
         if part.sequence != Some(self.seed.sequence & SEQUENCE_MASK) {
             return Err(refuse(KerberosCode::KRB_AP_ERR_MUT_FAIL));
         }
+        self.suffices(flags)?;
         self.state = State::Established(session);
         Ok(Step::Done { token: None })
     }
@@ -252,10 +276,14 @@ impl Acceptor for KerberosAcceptor {
         AUTH_TYPE
     }
 
+    fn set_level(&mut self, level: AuthLevel) {
+        self.level = level;
+    }
+
     fn step(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
         match std::mem::replace(&mut self.state, State::Failed) {
             State::Start => self.answer(token),
-            State::AwaitThird { key, session } => self.finish(&key, session, token),
+            State::AwaitThird { key, flags, session } => self.finish(&key, flags, session, token),
             State::Established(_) | State::Failed => {
                 Err(SecurityError::OutOfTurn { expected: "no further token" })
             }

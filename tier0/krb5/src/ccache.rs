@@ -147,3 +147,91 @@ fn text(reader: &mut Reader<'_>, field: &'static str) -> Result<String, DecodeEr
     let wrong = |_| DecodeError::invalid("credential cache", field, at, "not UTF-8");
     String::from_utf8(octets).map_err(wrong)
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::Writer;
+
+    use super::*;
+    use crate::message::EncryptedData;
+
+    fn name(writer: &mut Writer, text: &str) {
+        let principal: Principal = text.parse().unwrap();
+        writer.bytes(&principal.name_type.to_be_bytes());
+        writer.u32_be(u32::try_from(principal.components.len()).unwrap());
+        for part in std::iter::once(&principal.realm).chain(&principal.components) {
+            data(writer, part.as_bytes());
+        }
+    }
+
+    fn data(writer: &mut Writer, octets: &[u8]) {
+        writer.u32_be(u32::try_from(octets.len()).unwrap());
+        writer.bytes(octets);
+    }
+
+    fn ticket(server: &str) -> Ticket {
+        let secret = EncryptedData { etype: 18, kvno: Some(1), cipher: vec![3; 60] };
+        Ticket::new(server.parse().unwrap(), secret)
+    }
+
+    fn put(writer: &mut Writer, server: &str, etype: u16, end: u32, version: u16) {
+        name(writer, "ann@EAST.TEST");
+        name(writer, server);
+        writer.u16_be(etype);
+        if version == 3 {
+            writer.u16_be(etype);
+        }
+        data(writer, &vec![9; if etype == 18 { 32 } else { 16 }]);
+        for time in [100, 0, end, 0] {
+            writer.u32_be(time);
+        }
+        writer.u8(0);
+        writer.u32_be(TicketFlags::INITIAL.0);
+        writer.u32_be(1);
+        writer.u16_be(2);
+        data(writer, &[127, 0, 0, 1]);
+        writer.u32_be(0);
+        data(writer, &ticket(server).raw);
+        data(writer, &[]);
+    }
+
+    fn file(version: u16) -> (Vec<u8>, Vec<usize>) {
+        let mut writer = Writer::new();
+        writer.u16_be(0x0500 + version);
+        if version == 4 {
+            // The offset to the KDC's clock, as MIT writes it.
+            writer.u16_be(12);
+            writer.bytes(&[0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+        }
+        name(&mut writer, "ann@EAST.TEST");
+        let mut ends = vec![writer.len()];
+        for (server, etype, end) in [
+            ("krbtgt/EAST.TEST@EAST.TEST", 18, 500),
+            ("krbtgt/EAST.TEST@EAST.TEST", 18, 900),
+            ("host/a@EAST.TEST", 23, 900),
+            ("krb5_ccache_conf_data/x@X-CACHECONF:", 18, 900),
+        ] {
+            put(&mut writer, server, etype, end, version);
+            ends.push(writer.len());
+        }
+        (writer.into_vec(), ends)
+    }
+
+    #[test]
+    fn both_versions_are_read_and_only_whole_credentials() {
+        for version in [3, 4] {
+            let (octets, ends) = file(version);
+            let cache = Ccache::decode(&octets).unwrap();
+            assert_eq!(cache.client.to_string(), "ann@EAST.TEST");
+            assert_eq!(cache.credentials.len(), 2, "neither RC4 nor notes");
+            let best = cache.ticket_granting(200).unwrap();
+            assert_eq!((best.start_time, best.end_time), (100, 900));
+            assert!(cache.ticket_granting(900).is_none());
+            assert!(cache.find(&"host/a@EAST.TEST".parse().unwrap(), 0).is_none());
+            for cut in 0..octets.len() {
+                assert_eq!(Ccache::decode(&octets[..cut]).is_ok(), ends.contains(&cut), "{cut}");
+            }
+        }
+        assert!(Ccache::decode(&[5, 1, 0]).unwrap_err().to_string().contains("version 3 or 4"));
+    }
+}

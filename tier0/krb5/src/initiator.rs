@@ -1,6 +1,8 @@
 //! The side that has a ticket (RFC 4121 section 4.1, MS-KILE 3.2.5 and 3.4.5.1).
 
-use security::{Initiator, KerberosCode, LogonFailure, SecurityContext, SecurityError, Step};
+use security::{
+    AuthLevel, Initiator, KerberosCode, LogonFailure, SecurityContext, SecurityError, Step,
+};
 
 use crate::credential::Credential;
 use crate::gss::{self, AUTH_TYPE, GssFlags, TokenId};
@@ -40,6 +42,7 @@ pub struct KerberosInitiator {
     credential: Credential,
     seed: ContextSeed,
     style: Style,
+    level: AuthLevel,
     state: State,
 }
 
@@ -54,7 +57,15 @@ impl KerberosInitiator {
     /// Begins a logon with `credential`, a ticket for the service that is called.
     #[must_use]
     pub fn new(credential: Credential, seed: ContextSeed, style: Style) -> Self {
-        Self { credential, seed, style, state: State::Start }
+        Self { credential, seed, style, level: AuthLevel::Privacy, state: State::Start }
+    }
+
+    /// Asks for no more protection than the level needs, which is [`AuthLevel::Privacy`] without this. Samba takes the
+    /// flag for encryption as a promise that everything is sealed, and cannot sign an answer then.
+    #[must_use]
+    pub fn with_level(mut self, level: AuthLevel) -> Self {
+        self.level = level;
+        self
     }
 
     /// The context itself, for those who wrap messages.
@@ -77,8 +88,10 @@ impl KerberosInitiator {
         let mut flags = GssFlags::MUTUAL
             .with(GssFlags::REPLAY)
             .with(GssFlags::SEQUENCE)
-            .with(GssFlags::CONFIDENTIALITY)
             .with(GssFlags::INTEGRITY);
+        if self.level >= AuthLevel::Privacy {
+            flags = flags.with(GssFlags::CONFIDENTIALITY);
+        }
         if self.style == Style::Dce {
             flags = flags.with(GssFlags::DCE_STYLE);
         }

@@ -23,6 +23,8 @@ mod replay;
 mod session;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use acceptor::{KerberosAcceptor, MAX_SKEW, Service};

@@ -187,6 +187,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_has_every_code() {
+        let page = include_str!("../../../docs/kerberos.md");
+        for code in KerberosCode::KNOWN {
+            let row = format!("| {} | `{}` | {} |", code.0, code.name().unwrap(), code.win32());
+            assert!(page.contains(&row) && page.contains(code.remedy()), "{code}");
+        }
+    }
+
+    #[test]
     fn known_codes_say_what_to_do_and_unknown_ones_are_shown() {
         for code in KerberosCode::KNOWN {
             assert!(code.to_string().contains(&format!("({})", code.0)), "{code}");

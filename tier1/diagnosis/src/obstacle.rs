@@ -350,7 +350,7 @@ fn is_refusal(server: &ServerFacts, peer: &PeerFacts, failure: &FailureFacts) ->
         (None, Some(_)) => return false,
         _ => {}
     }
-    let exact = matches!(failure.code, 1326 | 1317);
+    let exact = matches!(failure.code, 1326 | 1317 | 1396);
     let here = matches!(failure.layer, Some(Layer::Authentication | Layer::AccessCheck) | None);
     exact || (failure.code == 5 && failure.comms == 0 && failure.protocol_string.is_none() && here)
 }

@@ -24,8 +24,8 @@ pub enum KerberosError {
         tried: String,
     },
     /// A KDC answers, and there is no ticket all the same.
-    #[error("{}{}", .0, clock(.0))]
-    Exchange(#[from] ExchangeError),
+    #[error("{}{}", net::chain(.0), clock(.0))]
+    Exchange(ExchangeError),
     /// More trusts on the way than anybody has.
     #[error("the KDCs point from realm to realm without end (last to {realm})")]
     Referrals {
@@ -49,6 +49,12 @@ pub enum KerberosError {
         /// Whose cache it is.
         client: String,
     },
+}
+
+impl From<ExchangeError> for KerberosError {
+    fn from(error: ExchangeError) -> Self {
+        Self::Exchange(error)
+    }
 }
 
 /// How far the clocks are apart, where that is what is wrong.

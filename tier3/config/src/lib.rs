@@ -40,9 +40,9 @@ pub use init::{Initialised, RANDOM_BYTES, init};
 pub use keys::{Fallback, KEYS, Key, Kind};
 pub use locate::locate;
 pub use model::{
-    Admin, Association, Config, DEFAULT_FILE, Events, GlobalDomain, Insecure, Mail, Mailboxes,
-    NeighbourApi, OverrideAccount, Peer, Queue, Rpc, RpcAuth, RpcLevel, SYSTEM_FILE, Server, Smtp,
-    StderrLevel,
+    Admin, Association, Config, DEFAULT_FILE, Events, GlobalDomain, Insecure, Kerberos, Mail,
+    Mailboxes, NeighbourApi, OverrideAccount, Peer, PeerAuth, Queue, Rpc, RpcLevel, SYSTEM_FILE,
+    Server, Smtp, StderrLevel,
 };
 pub use reference::reference_page;
 pub use secret::{SecretError, read_secret};

@@ -126,13 +126,13 @@ pub struct Rpc {
     pub bind_back_name: String,
     pub account: AccountName,
     pub password_file: PathBuf,
+    pub kerberos: Option<Kerberos>,
     pub allow: Vec<IpNet>,
     pub call_timeout: Duration,
     pub idle_timeout: Duration,
     pub connect_timeout: Duration,
     pub bind_back_timeout: Duration,
     pub ltab_limit: usize,
-    pub auth: RpcAuth,
     pub level: RpcLevel,
     /// What is taken of weaker callers.
     pub insecure: Insecure,
@@ -141,13 +141,6 @@ pub struct Rpc {
     pub ntlm_auth: PathBuf,
     /// Connections of one address on one port.
     pub max_per_address: usize,
-}
-
-/// How this server proves itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RpcAuth {
-    Ntlm,
-    Negotiate,
 }
 
 /// How calls between servers are protected.
@@ -177,6 +170,27 @@ impl Insecure {
     }
 }
 
+/// The keys of `[rpc]` that begin with `kerberos_`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kerberos {
+    pub realm: String,
+    /// `HOST` or `HOST:PORT`; empty where the system knows them.
+    pub kdcs: Vec<String>,
+    pub keytab: Option<PathBuf>,
+    /// What exports the keytab anew.
+    pub keytab_command: Option<String>,
+}
+
+/// `peer.auth`: how this server proves itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PeerAuth {
+    #[default]
+    Ntlm,
+    Kerberos,
+    /// SPNEGO, Kerberos first.
+    Negotiate,
+}
+
 /// `[[peer]]`: a server that mail is exchanged with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
@@ -189,9 +203,11 @@ pub struct Peer {
     pub account: AccountName,
     /// Lower case.
     pub domains: Vec<String>,
+    pub auth: PeerAuth,
+    /// The peer's service principal; `host/` and its host when absent.
+    pub kerberos_service: Option<String>,
     /// The account this server uses towards the peer instead of `rpc.account`.
     pub override_account: Option<OverrideAccount>,
-    pub auth: RpcAuth,
     /// What is taken of the peer when it is called.
     pub insecure: Insecure,
     /// Where the doctor reads the peer's side.

@@ -11,7 +11,7 @@ use toml_edit::Value;
 
 use crate::document::{Checked, Found, shown};
 use crate::keys::Kind;
-use crate::model::{Insecure, Mailboxes, RpcAuth, RpcLevel, StderrLevel};
+use crate::model::{Insecure, Mailboxes, PeerAuth, RpcLevel, StderrLevel};
 use crate::{address, names};
 
 /// Entries of one list: far more than any server listens on or serves, and small enough that the checks between lists
@@ -187,9 +187,13 @@ impl Found<'_> {
         }
     }
 
-    /// A way to prove oneself.
-    pub(crate) fn rpc_auth(&self) -> Checked<RpcAuth> {
-        self.choice(&[("ntlm", RpcAuth::Ntlm), ("negotiate", RpcAuth::Negotiate)])
+    /// A way of `peer.auth`.
+    pub(crate) fn peer_auth(&self) -> Checked<PeerAuth> {
+        self.choice(&[
+            ("ntlm", PeerAuth::Ntlm),
+            ("kerberos", PeerAuth::Kerberos),
+            ("negotiate", PeerAuth::Negotiate),
+        ])
     }
 
     /// A level of protection.

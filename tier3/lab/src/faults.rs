@@ -20,6 +20,7 @@ const ACCESS_DENIED: u32 = 5;
 const SERVER_UNAVAILABLE: u32 = 1722;
 const WRONG_PASSWORD: u32 = 1326;
 const NO_SUCH_USER: u32 = 1317;
+const WRONG_KEY: u32 = 1396;
 
 /// One fault: how it is put in and what it must cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub enum PutIn {
     CloseRpc,
     /// EAST is stopped.
     Stop,
+    /// The KDC gets another key for EAST's service.
+    ChangeKey,
 }
 
 /// An event that a fault must cause.
@@ -176,6 +179,28 @@ pub const FAULTS: &[Fault] = &[
         expected: &[bind_failed(Side::West, SERVER_UNAVAILABLE, 0)],
     },
 ];
+
+/// The password fault where accounts are proved by Kerberos: the key that a service has beside its keytab.
+const KEY_DIFFERS: Fault = Fault {
+    cause: Cause::ServiceAccountPasswordMismatch,
+    title: "the key differs",
+    what: "In the KDC the key of host/east.demo.test is changed; EAST goes on using its old keytab.",
+    put_in: PutIn::ChangeKey,
+    stops: BOTH,
+    ask: Side::West,
+    expected: account_refused!(WRONG_KEY),
+};
+
+/// The fault of this cause where accounts are proved by Kerberos, if this room can put it in.
+#[must_use]
+pub fn find_with_kerberos(cause: Cause) -> Option<&'static Fault> {
+    match cause {
+        Cause::ServiceAccountPasswordMismatch => Some(&KEY_DIFFERS),
+        // Without an account there is nobody whom a password could be asked of: only the list tells.
+        Cause::ServiceAccountMissing => None,
+        other => find(other),
+    }
+}
 
 /// The fault of this cause, if this room can put it in.
 #[must_use]

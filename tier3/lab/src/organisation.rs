@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use config::{ConfigError, InitAnswers, PeerAnswers, RANDOM_BYTES, Section};
 
+use crate::kdc::{KdcPlan, REALM};
+
 /// The role without which an account exchanges no mail.
 pub(crate) const ROLE: &str = "service-account-admin";
 
@@ -162,6 +164,7 @@ impl Listeners {
 pub(crate) struct Organisation {
     pub(crate) root: PathBuf,
     listeners: [Listeners; 2],
+    kdc: Option<KdcPlan>,
 }
 
 /// Why an organisation could not be made.
@@ -194,10 +197,11 @@ pub(crate) enum MakeError {
 }
 
 impl Organisation {
-    /// Writes the folders of both servers into `root`: configuration, password, token. `root` must be absolute.
-    pub(crate) fn make(root: &Path) -> Result<Self, MakeError> {
+    /// Writes the folders of both servers into `root`: configuration, password, token. `root` must be absolute. With a KDC
+    /// the servers prove themselves by Kerberos.
+    pub(crate) fn make(root: &Path, kdc: Option<KdcPlan>) -> Result<Self, MakeError> {
         let listeners = find_listeners()?;
-        let organisation = Self { root: root.to_owned(), listeners };
+        let organisation = Self { root: root.to_owned(), listeners, kdc };
         for side in Side::BOTH {
             if organisation.socket(side).as_os_str().len() > SOCKET_PATH_MAX {
                 return Err(MakeError::PathTooLong { root: root.to_owned() });
@@ -226,6 +230,15 @@ impl Organisation {
 
     pub(crate) fn password_file(&self, side: Side) -> PathBuf {
         self.folder(side).join("secrets/service.password")
+    }
+
+    pub(crate) fn keytab(&self, side: Side) -> PathBuf {
+        self.folder(side).join("secrets/service.keytab")
+    }
+
+    /// The KDC that is to run, if there is to be one.
+    pub(crate) fn kdc(&self) -> Option<&KdcPlan> {
+        self.kdc.as_ref()
     }
 
     pub(crate) fn maildirs(&self, side: Side) -> PathBuf {
@@ -290,13 +303,30 @@ impl Organisation {
             peers: vec![self.peer(side.other())],
             hosts: self.hosts(),
             admin_listen: Some(SocketAddr::new(own.address, own.admin)),
-            set: vec![
+            set: [
                 (Section::Rpc, "allow", format!("[{}]", networks.join(", "))),
                 (Section::Queue, "retry_first_s", RETRY_FIRST_S.to_string()),
                 (Section::Association, "idle_s", IDLE_S.to_string()),
-            ],
+            ]
+            .into_iter()
+            .chain(self.kerberos(side))
+            .collect(),
             ..InitAnswers::default()
         }
+    }
+
+    fn kerberos(&self, side: Side) -> Vec<(Section, &'static str, String)> {
+        let Some(kdc) = &self.kdc else { return Vec::new() };
+        let keytab = self.keytab(side);
+        let values = [
+            ("kerberos_realm", REALM.to_owned()),
+            ("kerberos_kdc", format!("127.0.0.1:{}", kdc.port)),
+            ("kerberos_keytab", "secrets/service.keytab".to_owned()),
+            ("kerberos_keytab_command", kdc.export(side, &keytab)),
+        ];
+        let spelt =
+            |text: String| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        values.map(|(key, value)| (Section::Rpc, key, spelt(value))).to_vec()
     }
 
     fn peer(&self, side: Side) -> PeerAnswers {
@@ -315,6 +345,7 @@ impl Organisation {
             )),
             // Absolute: the doctor prints it for a shell in any folder.
             configuration: Some(self.config(side).to_string_lossy().into_owned()),
+            auth: self.kdc.is_some().then(|| "kerberos".to_owned()),
         }
     }
 
@@ -373,7 +404,7 @@ mod tests {
 
     fn organisation() -> (tempfile::TempDir, Organisation) {
         let folder = tempfile::tempdir().unwrap();
-        let organisation = Organisation::make(folder.path()).unwrap();
+        let organisation = Organisation::make(folder.path(), None).unwrap();
         (folder, organisation)
     }
 
@@ -448,7 +479,7 @@ mod tests {
     fn a_folder_with_too_long_a_path_is_refused_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("d".repeat(100));
-        assert!(matches!(Organisation::make(&root), Err(MakeError::PathTooLong { .. })));
+        assert!(matches!(Organisation::make(&root, None), Err(MakeError::PathTooLong { .. })));
         assert!(!root.exists());
     }
 

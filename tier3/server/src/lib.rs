@@ -9,6 +9,7 @@ mod event_log;
 mod facts;
 mod failed_logons;
 mod inbound;
+mod keytab;
 mod link;
 mod local_delivery;
 mod mail_queue;

@@ -58,6 +58,7 @@ pub struct Node {
     pub winbind: Winbind,
     failed_logons: Mutex<FailedLogons>,
     bind_back_pace: Mutex<Pace>,
+    kerberos: Option<Arc<kerberos::Service>>,
     ltab: Mutex<Ltab>,
     expected: Mutex<HashMap<AssociationToken, ExpectedBindBack>>,
     greetings: Mutex<HashMap<String, Arc<Notify>>>,
@@ -94,12 +95,26 @@ impl Node {
             winbind,
             failed_logons: Mutex::default(),
             bind_back_pace: Mutex::new(Pace::new(BIND_BACK_BURST, BIND_BACK_PACE)),
+            kerberos: None,
             expected: Mutex::default(),
             greetings: Mutex::default(),
             bind_backs: Mutex::default(),
             rpc_port: AtomicU16::new(0),
             stopping: watch::channel(false).0,
         })
+    }
+
+    /// Lets peers log on with Kerberos.
+    #[must_use]
+    pub fn with_kerberos(mut self, service: Option<Arc<kerberos::Service>>) -> Self {
+        self.kerberos = service;
+        self
+    }
+
+    /// The keys that peers log on with by Kerberos.
+    #[must_use]
+    pub fn kerberos(&self) -> Option<Arc<kerberos::Service>> {
+        self.kerberos.clone()
     }
 
     /// The configuration in force.

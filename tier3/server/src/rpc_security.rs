@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use config::{Config, Insecure, Peer, RpcAuth, RpcLevel};
+use config::{Config, Insecure, RpcLevel};
 use dcerpc::AuthLevel;
 use identity::{AccountName, NtHash, Password};
+use kerberos::KerberosAcceptor;
 use security::ntlm::{
     self, AcceptSeed, NtlmAcceptor, NtlmCredentials, NtlmInitiator, NtlmPolicy, NtlmSecret,
     NtlmSeed, ServerIdentity,
 };
-use security::spnego::{self, Mechanism, SpnegoAcceptor, SpnegoInitiator};
+use security::spnego::{self, Mechanism, SpnegoAcceptor};
 use security::{Acceptor, Accounts, Initiator, LogonFailure};
 
 use crate::account_table::AccountTable;
@@ -53,11 +54,11 @@ pub fn weaknesses(config: &Config) -> Vec<String> {
     said("rpc.insecure".to_owned(), config.rpc.insecure).into_iter().chain(of_peers).collect()
 }
 
-/// The security exchange of one bind to a peer.
+/// NTLM for one bind to a peer, of which so much weakness is taken.
 #[must_use]
-pub fn initiator(
+pub fn ntlm_initiator(
     node: &Node,
-    peer: &Peer,
+    insecure: Insecure,
     account: &AccountName,
     password: &Password,
 ) -> Box<dyn Initiator> {
@@ -73,22 +74,34 @@ pub fn initiator(
         now: filetime_now(),
     };
     let ntlm = NtlmInitiator::new(credentials, seed, None)
-        .with_policy(policy(peer.insecure))
+        .with_policy(policy(insecure))
         .with_reflection_guard(node.reflection.clone())
         .with_own_name(config.server.name.clone());
-    match peer.auth {
-        RpcAuth::Ntlm => Box::new(ntlm),
-        RpcAuth::Negotiate => {
-            let offered: Vec<(Mechanism, Box<dyn Initiator>)> =
-                vec![(Mechanism::ntlm(), Box::new(ntlm))];
-            Box::new(SpnegoInitiator::new(offered))
+    Box::new(ntlm)
+}
+
+/// Who checks a caller: NTLM with the server's own accounts and winbind's domains, Kerberos with the keytab, and either in
+/// SPNEGO.
+#[must_use]
+pub fn acceptor(node: &Arc<Node>, auth_type: u8) -> Option<Box<dyn Acceptor>> {
+    match auth_type {
+        ntlm::AUTH_TYPE => Some(ntlm_acceptor(node)),
+        kerberos::AUTH_TYPE => kerberos_acceptor(node),
+        spnego::AUTH_TYPE => {
+            let kerberos = kerberos_acceptor(node).map(|one| (Mechanism::kerberos(), one));
+            let ntlm = (Mechanism::ntlm(), ntlm_acceptor(node));
+            let served = kerberos.into_iter().chain([ntlm]);
+            Some(Box::new(SpnegoAcceptor::new(served.collect())))
         }
+        _ => None,
     }
 }
 
-/// Who checks a caller: NTLM, raw or in SPNEGO, with the server's own accounts and winbind's domains.
-#[must_use]
-pub fn acceptor(node: &Arc<Node>, auth_type: u8) -> Option<Box<dyn Acceptor>> {
+fn kerberos_acceptor(node: &Arc<Node>) -> Option<Box<dyn Acceptor>> {
+    Some(Box::new(KerberosAcceptor::new(node.kerberos()?, kerberos::context_seed())))
+}
+
+fn ntlm_acceptor(node: &Arc<Node>) -> Box<dyn Acceptor> {
     let config = node.config();
     let identity = ServerIdentity {
         computer: config.server.name.clone(),
@@ -101,15 +114,7 @@ pub fn acceptor(node: &Arc<Node>, auth_type: u8) -> Option<Box<dyn Acceptor>> {
     let ntlm = NtlmAcceptor::new(accounts, identity, seed)
         .with_policy(policy)
         .with_reflection_guard(node.reflection.clone());
-    match auth_type {
-        ntlm::AUTH_TYPE => Some(Box::new(ntlm)),
-        spnego::AUTH_TYPE => {
-            let served: Vec<(Mechanism, Box<dyn Acceptor>)> =
-                vec![(Mechanism::ntlm(), Box::new(ntlm))];
-            Some(Box::new(SpnegoAcceptor::new(served)))
-        }
-        _ => None,
-    }
+    Box::new(ntlm)
 }
 
 /// The server's own accounts, and those of others.

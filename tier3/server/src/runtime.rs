@@ -22,7 +22,9 @@ use crate::mail_queue::{MailQueue, ReportOrder};
 use crate::node::Node;
 use crate::operations::{Running, store_folder};
 use crate::peer_state::PeerHistories;
-use crate::{local_delivery, reporting, rpc_listener, rpc_security, settings, smtp_listener};
+use crate::{
+    keytab, local_delivery, reporting, rpc_listener, rpc_security, settings, smtp_listener,
+};
 
 /// How long tasks may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -60,6 +62,8 @@ pub enum ServeError {
     Metrics(#[from] admin::ExporterError),
     #[error("events.json_file cannot be opened")]
     EventFile(#[source] io::Error),
+    #[error("rpc.kerberos_keytab cannot be used")]
+    Keytab(#[from] kerberos::ReadError),
     #[error("the domains contradict each other")]
     Domains(#[from] routing::DomainError),
     #[error("signals cannot be received")]
@@ -147,8 +151,8 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
         .map_err(ServeError::EventFile)?;
     let histories = PeerHistories::open(store.clone()).map_err(failed)?;
     let (queue, orders) = MailQueue::open(store, settings::queue_config(config)).map_err(failed)?;
-    let node = Arc::new(Node::new(config.clone(), accounts, events, queue, histories)?);
-    Ok((node, orders))
+    let node = Node::new(config.clone(), accounts, events, queue, histories)?;
+    Ok((Arc::new(node.with_kerberos(keytab::open(config)?)), orders))
 }
 
 fn make_folder(path: &Path) -> Result<(), ServeError> {
@@ -204,6 +208,7 @@ fn start(
         tasks.spawn(admin::serve_tcp(listener, token, Arc::clone(running), stop_of(node)));
     }
     tasks.spawn(admin::serve_unix(listeners.socket, Arc::clone(running), stop_of(node)));
+    tasks.spawn(keytab::watch(Arc::clone(node)));
     tasks.spawn(reporting::run(Arc::clone(node), orders));
     tasks.spawn(local_delivery::run(Arc::clone(node)));
     let timers = Arc::clone(node);

@@ -401,7 +401,9 @@ pub(super) enum AlterLeg {
 
 fn refused_at_alter(call: u32, failure: SecurityError) -> Fatal {
     let status = match failure {
-        SecurityError::Refused(LogonFailure::WeakSessionSecurity { .. }) => status::SEC_PKG_ERROR,
+        // What the mechanism cannot even read is its error, as Windows sees it.
+        SecurityError::Malformed(_)
+        | SecurityError::Refused(LogonFailure::WeakSessionSecurity { .. }) => status::SEC_PKG_ERROR,
         _ => status::ACCESS_DENIED,
     };
     Fatal::fault(call, 0, status, RpcError::Security(failure)).not_executed()

@@ -7,6 +7,8 @@ mod basic;
 mod error;
 mod kdc;
 mod padata;
+#[cfg(test)]
+mod tests;
 mod ticket;
 
 pub use application::{ApRep, ApReq, Authenticator, EncApRepPart};

@@ -28,6 +28,12 @@ impl Stage {
             self.narrator.timed("EAST has stopped");
             return Ok(());
         }
+        if fault.put_in == PutIn::ChangeKey {
+            if let Some(kdc) = &self.kdc {
+                kdc.change_key(Side::East).await?;
+            }
+            return self.await_no_association().await;
+        }
         let arguments = self.put_in_arguments(fault.put_in)?;
         self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
         let run = self.program.run(&arguments, &[0]).await;
@@ -56,8 +62,8 @@ impl Stage {
                 let network = self.organisation.network(Side::West);
                 (Side::East, owned(&["network", "remove", "rpc", &network]))
             }
-            // Done by a signal, as any service is stopped.
-            PutIn::Stop => return Ok(Vec::new()),
+            // Done by a signal, as any service is stopped, or in the KDC.
+            PutIn::Stop | PutIn::ChangeKey => return Ok(Vec::new()),
         };
         let config = self.organisation.config(on);
         Ok(words.into_iter().chain(owned(&["-c", &config.to_string_lossy()])).collect())

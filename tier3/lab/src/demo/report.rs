@@ -11,6 +11,16 @@ use crate::observe::TellingEvent;
 /// Mail must flow again so soon after the cure.
 pub(crate) const RECOVERY_LIMIT_MS: u64 = 5000;
 
+/// How the servers of a demo prove themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DemoAuth {
+    /// With passwords and NTLM.
+    #[default]
+    Ntlm,
+    /// With tickets of a KDC that the demo starts.
+    Kerberos,
+}
+
 /// What is asked of a demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoOptions {
@@ -20,6 +30,8 @@ pub struct DemoOptions {
     pub once: bool,
     /// Where to work; else a new temporary folder.
     pub dir: Option<PathBuf>,
+    /// How the servers prove themselves.
+    pub auth: DemoAuth,
     /// What is put in.
     pub fault: Cause,
     /// Standard output is left to the report.
@@ -32,6 +44,7 @@ impl Default for DemoOptions {
             files: Vec::new(),
             once: false,
             dir: None,
+            auth: DemoAuth::Ntlm,
             fault: Cause::ServiceAccountPasswordMismatch,
             json: false,
         }

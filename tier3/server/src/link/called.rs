@@ -20,6 +20,7 @@ use net::{Evidence, FailureLayer, RefusedBy, RpcClient, RpcFailure, RpcTarget};
 use tokio::sync::mpsc;
 
 use super::channel::{Channel, ChannelEnd};
+use super::proof::Proof;
 use super::records::{self, BackFailure, Refusal};
 use crate::inbound;
 use crate::node::Node;
@@ -285,10 +286,13 @@ async fn bind_back(
             ),
         )
     })?;
-    let opened = node
-        .dialer()
-        .open(target, || rpc_security::initiator(node, peer, &account, &password))
-        .await;
+    let proof = Proof::new(node, peer, &account, &password).await.map_err(|error| {
+        let (code, text) = (error.win32(), chain(&error));
+        let evidence = Evidence::by(RefusedBy::ThisSide);
+        let layer = FailureLayer::Authentication;
+        fail(Some(&account), at(layer, code, text, target.protocol_string(), evidence))
+    })?;
+    let opened = node.dialer().open(target, || proof.initiator()).await;
     let client = match opened {
         Ok(client) => client,
         Err(failures) => {

@@ -16,6 +16,7 @@ use queue::{NextHop, Outcome, Work};
 use tokio::sync::oneshot;
 
 use super::channel::{Channel, ChannelEnd};
+use super::proof::Proof;
 use super::records::{self, OutFailure, Silence};
 use crate::node::{ExpectedBindBack, Node, random};
 use crate::outbound;
@@ -145,27 +146,22 @@ async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, String> {
         records::out_failed(node, &said);
         said.detail
     };
-    let client = node
-        .dialer()
-        .open(&target, || rpc_security::initiator(node, peer, &account, &password))
-        .await
-        .map_err(|failures| {
-            // One event for the bind: the last address tried has the last word.
-            let Some(last) = failures.into_iter().next_back() else {
-                return fail(
-                    Codes::own(1722),
-                    Layer::Tcp,
-                    "no address".to_owned(),
-                    target.protocol_string(),
-                );
-            };
-            fail(
-                Codes::own(last.code),
-                records::layer_of(last.layer),
-                last.text,
-                last.protocol_string,
-            )
-        })?;
+    let proof = Proof::new(node, peer, &account, &password).await.map_err(|error| {
+        let codes = Codes::own(error.win32());
+        fail(codes, Layer::Authentication, chain(&error), target.protocol_string())
+    })?;
+    let client = node.dialer().open(&target, || proof.initiator()).await.map_err(|failures| {
+        // One event for the bind: the last address tried has the last word.
+        let Some(last) = failures.into_iter().next_back() else {
+            return fail(
+                Codes::own(1722),
+                Layer::Tcp,
+                "no address".to_owned(),
+                target.protocol_string(),
+            );
+        };
+        fail(Codes::own(last.code), records::layer_of(last.layer), last.text, last.protocol_string)
+    })?;
     let protocol_string =
         format!("ncacn_ip_tcp:{}[{}]", client.remote().ip(), client.remote().port());
     match bind(node, &client, &peer.name).await {

@@ -3,6 +3,7 @@
 mod called;
 mod caller;
 mod channel;
+mod proof;
 mod records;
 mod service;
 

@@ -110,6 +110,12 @@ impl KerberosCaller {
     }
 }
 
+/// A resolver for those who have no configuration: the system's alone.
+#[must_use]
+pub fn resolver() -> net::Resolver {
+    net::Resolver::default()
+}
+
 /// A caller that has all it needs.
 pub(super) struct Prepared<'a> {
     caller: &'a Caller,
@@ -126,7 +132,8 @@ impl Prepared<'_> {
         let kerberos = || -> Option<Box<dyn Initiator>> {
             let seed = kerberos::context_seed();
             let credential = self.credential.clone()?;
-            Some(Box::new(KerberosInitiator::new(credential, seed, Style::Dce)))
+            let initiator = KerberosInitiator::new(credential, seed, Style::Dce);
+            Some(Box::new(initiator.with_level(self.caller.level)))
         };
         let ntlm = || self.caller.ntlm.as_ref().map(|(account, password)| ntlm(account, password));
         let first = match self.caller.mechanisms {

@@ -11,16 +11,10 @@ mod steps;
 mod tests;
 
 pub use accounts_file::{AccountsFile, AccountsFileError};
-pub use caller::{Caller, KerberosCaller, Mechanisms};
+pub use caller::{Caller, KerberosCaller, Mechanisms, resolver};
 pub use dcerpc::{AuthLevel, SyntaxId, Uuid};
 pub use echo_server::{EchoError, EchoServer, EchoSettings};
 pub use endpoints::{EndpointRow, endpoints};
 pub use kerberos;
 pub use ping::{PingSettings, ping};
 pub use steps::{KerberosFault, Step, StepResult, interface_name};
-
-/// A resolver for those who have no configuration: the system's alone.
-#[must_use]
-pub fn resolver() -> net::Resolver {
-    net::Resolver::default()
-}

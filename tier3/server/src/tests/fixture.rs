@@ -76,6 +76,7 @@ pub(super) fn configuration_with(
             domains: vec![format!("{low}.demo.test")],
             admin: None,
             configuration: None,
+            auth: None,
         }
     };
     let names = peers.iter().flat_map(|(name, _)| {

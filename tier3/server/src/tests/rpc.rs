@@ -59,8 +59,10 @@ async fn violation(east: &mut Server) -> (u32, String) {
 async fn servers_talk_in_spnego_where_they_are_told_to() {
     let (for_east, for_west) = (listener().await, listener().await);
     let (east_port, west_port) = (for_east.1, for_west.1);
-    let negotiate = [("auth", "\"negotiate\"")];
-    let east = Server::start_with("EAST", for_east, &[("WEST", west_port)], &negotiate).await;
+    let east = Server::start("EAST", for_east, &[("WEST", west_port)]).await;
+    let mut config = (*east.node.config()).clone();
+    config.peers[0].auth = config::PeerAuth::Negotiate;
+    east.node.replace_config(config).unwrap();
     // WEST binds back with NTLM alone: each side says for itself how it proves who it is.
     let west = Server::start("WEST", for_west, &[("EAST", east_port)]).await;
     tokio::spawn(run_peer(Arc::clone(&east.node), "WEST".to_owned()));
