@@ -1,9 +1,10 @@
 //! `bindback demo` as a person would start it: every fault is found, cured, and costs no mail.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Program, one_object};
+use conformance::{Program, one_object, skip};
 
 /// Longest run of a demo; it takes a few seconds.
 const DEMO: Duration = Duration::from_secs(120);
@@ -14,25 +15,23 @@ const RECOVERY_MS: u64 = 5000;
 const DEFAULT: &str = "service-account-password-mismatch";
 
 fn demo(fault: Option<&str>) -> Result<()> {
-    carried(None, fault)
+    demo_with(fault, &[])
 }
 
-fn carried(carrier: Option<&str>, fault: Option<&str>) -> Result<()> {
+fn demo_with(fault: Option<&str>, more: &[&str]) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("bb").tempdir()?;
     let place = folder.path().to_string_lossy().into_owned();
     let mut arguments = vec!["demo", "--once", "--json", "--dir", &place];
+    arguments.extend(more);
     if let Some(slug) = fault {
         arguments.extend(["--fault", slug]);
-    }
-    if let Some(carrier) = carrier {
-        arguments.extend(["--carrier", carrier]);
     }
     let output = Program::find()?.run_within(DEMO, &arguments)?;
     let said = String::from_utf8_lossy(&output.stderr);
     let told = || format!("{}{said}", String::from_utf8_lossy(&output.stdout));
     let report = one_object(&output.stdout).with_context(told)?;
-    let cause = fault.unwrap_or(match carrier {
-        Some("rfc1006") => "mta-password-mismatch",
+    let cause = fault.unwrap_or(match more {
+        ["--carrier", "rfc1006"] => "mta-password-mismatch",
         _ => DEFAULT,
     });
     ensure!(output.status.code() == Some(0), "ended with {}: {}", output.status, told());
@@ -77,7 +76,22 @@ fn the_default_fault() -> Result<()> {
 /// Mail over X.400 on TCP; the fault is a wrong MTA password.
 #[test]
 fn over_rfc1006() -> Result<()> {
-    carried(Some("rfc1006"), None)
+    demo_with(None, &["--carrier", "rfc1006"])
+}
+
+#[test]
+fn the_default_fault_with_kerberos() -> Result<()> {
+    if !["/usr/sbin/krb5kdc", "/usr/local/sbin/krb5kdc"]
+        .into_iter()
+        .any(|path| Path::new(path).exists())
+    {
+        skip(
+            "the_default_fault_with_kerberos",
+            "MIT's KDC is not there (Debian: apt-get install krb5-kdc krb5-admin-server)",
+        );
+        return Ok(());
+    }
+    demo_with(None, &["--auth", "kerberos"])
 }
 
 #[test]

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use finding::Cause;
-use lab::demo::DemoOptions;
+use lab::demo::{DemoAuth, DemoOptions};
 
 use crate::failure::{Found, Usage};
 use crate::output::Output;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback demo\n  bindback demo letter.eml --fault port-filtered-by-firewall\n  bindback demo --once --json\n  bindback demo --carrier rfc1006"
+    after_help = "Examples:\n  bindback demo\n  bindback demo letter.eml --fault port-filtered-by-firewall\n  bindback demo --auth kerberos\n  bindback demo --carrier rfc1006\n  bindback demo --once --json"
 )]
 pub struct Arguments {
     /// Messages to send; without any, five built-in ones
@@ -47,9 +47,9 @@ enum Auth {
 }
 
 pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
-    if arguments.auth == Auth::Kerberos {
+    if arguments.carrier == Carrier::Rfc1006 && arguments.auth == Auth::Kerberos {
         return Err(Usage(
-            "this version proves accounts with ntlm only; leave out --auth, or give --auth ntlm"
+            "X.400 over TCP proves MTAs by their passwords; leave out --auth, or give --carrier rpc"
                 .to_owned(),
         )
         .into());
@@ -64,6 +64,10 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         dir: arguments.dir,
         fault: arguments.fault.unwrap_or(carrier.default_fault()),
         carrier,
+        auth: match arguments.auth {
+            Auth::Ntlm => DemoAuth::Ntlm,
+            Auth::Kerberos => DemoAuth::Kerberos,
+        },
         json: output.is_json(),
     };
     let report = lab::demo::run(options).await?;

@@ -3,6 +3,7 @@
 mod bench;
 mod echo_server;
 mod endpoints;
+mod logon;
 mod ping;
 
 use clap::Subcommand;

@@ -29,6 +29,11 @@ impl Channel {
         Self { context, trailer, level }
     }
 
+    /// Tells whether headers and trailers are signed too, MS-RPCE 2.2.2.3.
+    pub(crate) fn set_header_signing(&mut self, signed: bool) {
+        self.context.set_header_signing(signed);
+    }
+
     /// True when each PDU of a call carries a signature; the level `Connect` only tells who
     /// is there.
     pub(crate) fn protects(&self) -> bool {
@@ -46,11 +51,18 @@ impl Channel {
 
     /// Octets that protection adds to a fragment besides the padding.
     pub(crate) fn overhead(&self) -> usize {
-        SecTrailer::LEN + self.context.signature_len()
+        SecTrailer::LEN + self.value_len()
+    }
+
+    fn value_len(&self) -> usize {
+        match self.level {
+            AuthLevel::Privacy => self.context.seal_len(),
+            _ => self.context.signature_len(),
+        }
     }
 
     fn seal(&mut self, pdu: &Pdu) -> Result<Vec<u8>, RpcError> {
-        let length = self.context.signature_len();
+        let length = self.value_len();
         let encoded = pdu.encode_with(Some((self.trailer, PADDING)), length)?;
         let mut bytes = encoded.bytes;
         let value = match self.level {

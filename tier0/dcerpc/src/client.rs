@@ -24,6 +24,7 @@ use crate::ndr::ByteOrder;
 use crate::pdu::{Body, NakReason, NegotiationResult, Pdu, PduType, ProviderReason, SecTrailer};
 use crate::status::{self, SEC_PKG_ERROR, Status};
 use crate::uuid::{SyntaxId, Uuid};
+use crate::verification;
 
 use more::{Altering, Wanted};
 
@@ -328,8 +329,10 @@ impl ClientAssociation {
         if matches!(self.phase, Phase::Closed) {
             return Err(RpcError::Closed);
         }
-        if stub.len() > self.limits.stub {
-            return Err(RpcError::Limit { what: "octets of a stub", limit: self.limits.stub });
+        // With room for a verification trailer: the server counts it too.
+        let most = self.limits.stub.saturating_sub(verification::LONGEST);
+        if stub.len() > most {
+            return Err(RpcError::Limit { what: "octets of a stub", limit: most });
         }
         if self.outstanding.len() + self.waiting.len() >= self.limits.calls {
             return Err(RpcError::Limit { what: "outstanding calls", limit: self.limits.calls });

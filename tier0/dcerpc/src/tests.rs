@@ -6,6 +6,8 @@ mod authentication;
 mod fixture;
 mod hostile;
 mod identities;
+mod idl;
 mod multiplexing;
 mod ndr;
 mod pdus;
+mod replay;

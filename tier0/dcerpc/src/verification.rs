@@ -16,7 +16,7 @@ use crate::uuid::SyntaxId;
 /// MS-RPCE 2.2.2.13.1.
 const SIGNATURE: [u8; 8] = [0x8a, 0xe3, 0x13, 0x71, 0x02, 0xf4, 0x36, 0x71];
 /// How far from the end of a stub a trailer may begin: all commands that are known take 80 octets.
-pub(crate) const FARTHEST: usize = 1024;
+const FARTHEST: usize = 1024;
 
 const BITMASK_1: u16 = 0x0001;
 const PRESENTATION: u16 = 0x0002;
@@ -53,6 +53,9 @@ pub(crate) struct Said {
     /// The header: needed where signatures do not cover it.
     pub(crate) header: bool,
 }
+
+/// Octets of the longest trailer, with what stands before it.
+pub(crate) const LONGEST: usize = 3 + 8 + (4 + 4) + (4 + 40) + (4 + 16);
 
 /// Appends the trailer to a stub.
 pub(crate) fn append(stub: &mut Vec<u8>, facts: &Facts, said: Said) {
@@ -210,6 +213,7 @@ mod tests {
     #[test]
     fn the_octets_are_those_of_the_standard() {
         assert_eq!(trailed(b"", &FACTS, ALL), wire::from_hex(VECTOR).unwrap());
+        assert_eq!(trailed(b"x", &FACTS, ALL).len(), LONGEST + 1);
     }
 
     #[test]

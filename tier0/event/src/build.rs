@@ -228,6 +228,8 @@ pub struct SecurityViolation {
     pub step: Option<String>,
     /// Authentication or access check.
     pub layer: Option<Layer>,
+    /// How many refusals of the same kind this event stands for; 0 and 1 for one.
+    pub count: u32,
 }
 
 /// 9297: an account was refused here.
@@ -240,7 +242,13 @@ pub fn security_violation(said: &SecurityViolation) -> Draft {
         .maybe("address", said.address.as_deref())
         .maybe("step", said.step.as_deref())
         .peer(said.peer.as_deref());
+    let draft = if said.count > 1 { draft.number("count", said.count) } else { draft };
     Draft { layer: said.layer, ..draft }
+}
+
+/// 9901: a setting takes weaker security than is right.
+pub fn weak_security(setting: &str) -> Draft {
+    Draft::new(id::WEAK_SECURITY).text("setting", setting)
 }
 
 /// What 9323 and 9316 say of a channel that broke.

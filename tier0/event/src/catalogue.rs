@@ -128,6 +128,8 @@ pub mod id {
     pub const BIND_BACK_FAILED: u32 = 9322;
     /// Ending the bind-back channel failed.
     pub const UNBIND_BACK_FAILED: u32 = 9323;
+    /// A setting takes weaker security than is right; an event of this MTA's own.
+    pub const WEAK_SECURITY: u32 = 9901;
 }
 
 pub(crate) const fn number(name: &'static str) -> Parameter {
@@ -374,6 +376,7 @@ pub const CATALOGUE: &[Definition] = &[
             text("reason"),
             text("address"),
             text("step"),
+            number("count"),
         ],
     ),
     row(
@@ -471,5 +474,14 @@ pub const CATALOGUE: &[Definition] = &[
         "An interface error has occurred. An MtaUnBindBack over RPC has failed. Locality Table (LTAB) index: \
          {ltab_index}, NT/MTA error code: {code}. [BASE IL INCOMING RPC 39 507] (14)",
         &[number("ltab_index"), number("code"), text("remote_server"), text("detail")],
+    ),
+    row(
+        id::WEAK_SECURITY,
+        Warning,
+        Security,
+        12,
+        "The setting {setting} takes logons that can be broken by whoever listens: NTLM version 2 with 128-bit keys is \
+         not demanded. (12)",
+        &[text("setting")],
     ),
 ];

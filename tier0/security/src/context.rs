@@ -72,8 +72,19 @@ pub struct UnknownAuthLevel(pub u8);
 ///
 /// PDUs must be passed in the order of the wire. After one error every later check fails: the connection is to be closed.
 pub trait SecurityContext: Send {
-    /// Octets of an `auth_value`; 16 for NTLM.
+    /// Octets of the `auth_value` that [`Self::sign`] makes; 16 for NTLM.
     fn signature_len(&self) -> usize;
+
+    /// Octets of the `auth_value` that [`Self::seal`] makes.
+    fn seal_len(&self) -> usize {
+        self.signature_len()
+    }
+
+    /// Tells whether header and trailer are signed too (MS-RPCE 2.2.2.3, `PFC_SUPPORT_HEADER_SIGN`), or the body alone.
+    /// Until told, they are. NTLM signs them in any case.
+    fn set_header_signing(&mut self, signed: bool) {
+        let _ = signed;
+    }
 
     /// Begins the key streams of both directions anew, after the signatures over the list of mechanisms (MS-SPNG 3.3.5.1);
     /// their sequence numbers go on. Mechanisms without key streams do nothing.

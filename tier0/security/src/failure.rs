@@ -1,5 +1,7 @@
 //! Why a logon failed: one enum, and beside it the one table of codes and words.
 
+use crate::KerberosCode;
+
 /// Why a logon was refused.
 ///
 /// The numbers are for events and for the administrator of this server. What goes to the peer is the RPC room's
@@ -50,6 +52,8 @@ pub enum LogonFailure {
     Reflected,
     /// The token makes no sense.
     Malformed,
+    /// Kerberos has a reason of its own.
+    Kerberos(KerberosCode),
 }
 
 impl LogonFailure {
@@ -90,6 +94,7 @@ impl LogonFailure {
     const fn missing(self) -> &'static str {
         match self {
             Self::WeakSessionSecurity { missing } => missing,
+            Self::Kerberos(code) => code.words(),
             _ => "",
         }
     }
@@ -138,6 +143,8 @@ impl LogonFailure {
             }
             Self::Reflected => (5, 0xC000_0022, "the challenge is this server's own, sent back"),
             Self::Malformed => (87, 0xC000_000D, "the authentication token is malformed"),
+            // STATUS_LOGON_FAILURE: what Kerberos means stands in its own code.
+            Self::Kerberos(code) => (code.win32(), 0xC000_006D, ""),
         }
     }
 }

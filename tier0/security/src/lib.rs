@@ -1,12 +1,13 @@
 //! Security contexts for DCE/RPC: NTLMv2, and SPNEGO that negotiates it, both ways.
 //!
-//! [`Initiator`], [`Acceptor`] and [`SecurityContext`] are all that the RPC room sees (MS-RPCE 2.2.2.11). [`ntlm`] is the
-//! one mechanism so far, [`spnego`] the envelope that others may join. Time, nonces and the account database are passed
-//! in. Left out: Kerberos.
+//! [`Initiator`], [`Acceptor`] and [`SecurityContext`] are all that the RPC room sees (MS-RPCE 2.2.2.11). [`ntlm`] is a
+//! mechanism, Kerberos (in a room of its own) another, [`spnego`] the envelope for both. Time, nonces and the account
+//! database are passed in.
 
 mod context;
 mod failure;
 mod filetime;
+mod kerberos_code;
 pub mod ntlm;
 pub mod spnego;
 
@@ -16,3 +17,4 @@ pub use context::{
 };
 pub use failure::LogonFailure;
 pub use filetime::FileTime;
+pub use kerberos_code::KerberosCode;

@@ -60,6 +60,8 @@ pub struct ServerFacts {
     pub service_account: String,
     /// The file that holds the password of that account.
     pub password_file: Option<String>,
+    /// The command that exports its keytab anew, where it has one.
+    pub keytab_command: Option<String>,
     /// The address that its RPC listener is bound to; also the address that its calls come from.
     pub rpc: String,
     /// Port of its endpoint mapper.

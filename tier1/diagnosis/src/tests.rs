@@ -301,6 +301,30 @@ fn a_wrong_password_is_told_from_both_logs() {
 }
 
 #[test]
+fn a_keytab_with_an_old_key_is_told_although_nobody_is_named() {
+    let mut snapshot = east_refuses_west(5, "not looked at");
+    let refuser = east(&mut snapshot);
+    refuser.events.retain(|event| event.id != event::id::SECURITY_VIOLATION);
+    let said = SecurityViolation {
+        user: "(nobody)".to_owned(),
+        code: 1396,
+        reason: "KRB_AP_ERR_BADKEYVER (44): another version of the key".to_owned(),
+        layer: Some(Layer::Authentication),
+        ..SecurityViolation::default()
+    };
+    refuser.events.push(build::security_violation(&said).stamp(at(FAILED), "EAST"));
+    refuser.peers[0].last_failure_in = None;
+    refuser.keytab_command = Some("kadmin -q 'ktadd host/east'".to_owned());
+    let answer = diagnose(&snapshot);
+    let first = decided(&answer);
+    assert_eq!(first.cause, Cause::ServiceAccountPasswordMismatch);
+    assert_eq!(command(first), "kadmin -q 'ktadd host/east'");
+    east(&mut snapshot).keytab_command = None;
+    let remedy = &diagnose(&snapshot).diagnoses[0].remedy[0];
+    assert!(remedy.command.is_none() && remedy.text.contains("keytab"), "{remedy:?}");
+}
+
+#[test]
 fn an_unknown_account_is_told() {
     let answer = diagnose(&unknown_account());
     let first = decided(&answer);

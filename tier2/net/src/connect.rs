@@ -5,13 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dcerpc::{
-    AuthLevel, BindRefusal, ByteOrder, ClientConfig, DEFAULT_FRAGMENT, SyntaxId, epm,
-    status::Status,
+    AuthLevel, BindRefusal, ByteOrder, ClientConfig, DEFAULT_FRAGMENT, RpcError, SyntaxId, epm,
+    status::{SEC_PKG_ERROR, Status},
 };
 use security::Initiator;
 use tokio::net::TcpStream;
 
 use crate::chain::chain;
+use crate::pump::PumpError;
 use crate::resolve::{ResolveError, Resolver};
 use crate::rpc_client::{BindError, CallError, RpcClient};
 
@@ -22,8 +23,8 @@ const SERVER_UNAVAILABLE: u32 = 1722;
 const NOT_REGISTERED: u32 = 1753;
 /// Win32 `ERROR_ACCESS_DENIED`.
 const ACCESS_DENIED: u32 = 5;
-/// Win32 `RPC_S_UNKNOWN_IF`.
-const UNKNOWN_INTERFACE: u32 = 1717;
+/// Win32 `RPC_S_UNKNOWN_AUTHN_SERVICE`.
+const UNKNOWN_AUTHN_SERVICE: u32 = 1747;
 /// Win32 `RPC_S_CALL_FAILED`.
 const CALL_FAILED: u32 = 1726;
 
@@ -35,6 +36,8 @@ pub enum FailureLayer {
     Mapper,
     Bind,
     Authentication,
+    /// Who calls is known, and may not.
+    AccessCheck,
     Call,
 }
 
@@ -48,7 +51,94 @@ impl FailureLayer {
             Self::Mapper => "mapper",
             Self::Bind => "bind",
             Self::Authentication => "authentication",
+            Self::AccessCheck => "access check",
             Self::Call => "call",
+        }
+    }
+}
+
+/// Who said no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// This side did not take what the other one offered.
+    ThisSide,
+    /// Nobody who was meant: the resolver, or the network on the way.
+    Network,
+    Mapper,
+    Server,
+}
+
+impl RefusedBy {
+    /// The words that reports use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ThisSide => "this side",
+            Self::Network => "the network",
+            Self::Mapper => "the endpoint mapper",
+            Self::Server => "the server",
+        }
+    }
+}
+
+/// What a failure was seen by: the PDU and the number in it, untranslated, and who sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// `bind_nak`, `bind_ack`, `fault` or `response`; none where no PDU came.
+    pub pdu: Option<&'static str>,
+    /// The status or reason in that PDU.
+    pub status: Option<u32>,
+    pub refused_by: Option<RefusedBy>,
+}
+
+impl Evidence {
+    /// No PDU came.
+    #[must_use]
+    pub fn by(refused_by: RefusedBy) -> Self {
+        Self { refused_by: Some(refused_by), ..Self::default() }
+    }
+
+    /// A PDU of the server with a number in it.
+    #[must_use]
+    pub fn in_pdu(pdu: &'static str, status: u32) -> Self {
+        Self { pdu: Some(pdu), status: Some(status), refused_by: Some(RefusedBy::Server) }
+    }
+
+    /// The same of the endpoint mapper.
+    #[must_use]
+    fn of_mapper(self) -> Self {
+        match self.refused_by {
+            Some(RefusedBy::Server) => Self { refused_by: Some(RefusedBy::Mapper), ..self },
+            _ => self,
+        }
+    }
+
+    /// What a failed call was seen by.
+    #[must_use]
+    pub fn of_call(error: &CallError) -> Self {
+        match error {
+            CallError::Fault { status } => Self::in_pdu("fault", *status),
+            CallError::TimedOut { .. } | CallError::Lost => Self::by(RefusedBy::Network),
+            CallError::Refused(_) => Self::by(RefusedBy::ThisSide),
+        }
+    }
+
+    /// What a failed bind was seen by.
+    #[must_use]
+    pub fn of_bind(error: &BindError) -> Self {
+        match error {
+            BindError::Refused(BindRefusal::Nak { reason, .. }) => {
+                Self::in_pdu("bind_nak", reason.0.into())
+            }
+            BindError::Refused(BindRefusal::Context { reason, .. }) => {
+                Self::in_pdu("bind_ack", reason.0.into())
+            }
+            BindError::Refused(BindRefusal::Fault { status }) => Self::in_pdu("fault", *status),
+            BindError::Refused(BindRefusal::NoCredentials | BindRefusal::Security(_))
+            | BindError::Connection(PumpError::Protocol(_)) => Self::by(RefusedBy::ThisSide),
+            BindError::Connection(PumpError::Io(_)) | BindError::Closed => {
+                Self::by(RefusedBy::Network)
+            }
         }
     }
 }
@@ -62,6 +152,7 @@ pub struct RpcFailure {
     pub text: String,
     /// The string binding that was tried, as far as it was known.
     pub protocol_string: String,
+    pub evidence: Evidence,
 }
 
 impl fmt::Display for RpcFailure {
@@ -141,11 +232,12 @@ impl Dialer {
     ) -> Result<u16, RpcFailure> {
         let mapper = SocketAddr::new(address, mapper_port);
         let stream = self.connect(mapper).await?;
-        let at = |layer, code, text: String| RpcFailure {
-            layer,
+        let at = |code, text: String, evidence: Evidence| RpcFailure {
+            layer: FailureLayer::Mapper,
             code,
             text,
             protocol_string: binding(mapper),
+            evidence: evidence.of_mapper(),
         };
         let config = ClientConfig {
             interface: epm::INTERFACE,
@@ -153,22 +245,24 @@ impl Dialer {
             initiator: None,
             max_fragment: DEFAULT_FRAGMENT,
         };
-        let client = self.bind(stream, config).await.map_err(|error| {
-            let (code, text) = error;
-            at(FailureLayer::Mapper, code, format!("the endpoint mapper refused the bind: {text}"))
+        let client = self.bind(stream, config).await.map_err(|failed| {
+            let text = format!("the endpoint mapper refused the bind: {}", failed.text);
+            at(failed.code, text, failed.evidence)
         })?;
         let request = epm::MapRequest::tcp(*interface).encode(ByteOrder::Little);
         let answer =
             client.call(epm::OP_MAP, request, self.call_timeout).await.map_err(|error| {
-                at(FailureLayer::Mapper, call_code(&error), format!("the endpoint mapper: {error}"))
+                let text = format!("the endpoint mapper: {error}");
+                at(call_code(&error), text, Evidence::of_call(&error))
             })?;
         let answer = epm::MapResponse::decode(&answer.stub, answer.order).map_err(|error| {
-            at(FailureLayer::Mapper, CALL_FAILED, format!("the endpoint mapper's answer: {error}"))
+            let text = format!("the endpoint mapper's answer: {error}");
+            at(CALL_FAILED, text, Evidence::by(RefusedBy::ThisSide))
         })?;
         answer.port().ok_or_else(|| {
             let text =
                 format!("the endpoint mapper has no endpoint for interface {}", interface.uuid);
-            at(FailureLayer::Mapper, NOT_REGISTERED, text)
+            at(NOT_REGISTERED, text, Evidence::in_pdu("response", answer.status))
         })
     }
 
@@ -185,12 +279,7 @@ impl Dialer {
             initiator: None,
             max_fragment: DEFAULT_FRAGMENT,
         };
-        self.bind(stream, config).await.map(drop).map_err(|(code, text)| RpcFailure {
-            layer: bind_layer(code),
-            code,
-            text: format!("RPC bind: {text}"),
-            protocol_string: binding(to),
-        })
+        self.bind(stream, config).await.map(drop).map_err(|failed| failed.at(to))
     }
 
     /// Opens a TCP connection.
@@ -203,6 +292,7 @@ impl Dialer {
             code: SERVER_UNAVAILABLE,
             text,
             protocol_string: binding(to),
+            evidence: Evidence::by(RefusedBy::Network),
         };
         match tokio::time::timeout(self.connect_timeout, TcpStream::connect(to)).await {
             Ok(Ok(stream)) => Ok(stream),
@@ -229,53 +319,58 @@ impl Dialer {
             initiator: Some(initiator),
             max_fragment: DEFAULT_FRAGMENT,
         };
-        self.bind(stream, config).await.map_err(|(code, text)| RpcFailure {
-            layer: if code == ACCESS_DENIED {
-                FailureLayer::Authentication
-            } else {
-                bind_layer(code)
-            },
-            code,
-            text: format!("RPC bind: {text}"),
-            protocol_string: binding(to),
-        })
+        self.bind(stream, config).await.map_err(|failed| failed.at(to))
     }
 
-    async fn bind(
-        &self,
-        stream: TcpStream,
-        config: ClientConfig,
-    ) -> Result<RpcClient, (u32, String)> {
+    async fn bind(&self, stream: TcpStream, config: ClientConfig) -> Result<RpcClient, FailedBind> {
         match tokio::time::timeout(self.call_timeout, RpcClient::bind(stream, config)).await {
             Ok(Ok(client)) => Ok(client),
-            Ok(Err(error)) => Err((bind_code(&error), chain(&error))),
-            Err(_) => {
-                let text = format!("no answer within {} s", self.call_timeout.as_secs());
-                Err((SERVER_UNAVAILABLE, text))
-            }
+            Ok(Err(error)) => Err(FailedBind::new(&error)),
+            Err(_) => Err(FailedBind {
+                layer: FailureLayer::Tcp,
+                code: SERVER_UNAVAILABLE,
+                text: format!("no answer within {} s", self.call_timeout.as_secs()),
+                evidence: Evidence::by(RefusedBy::Network),
+            }),
         }
     }
 }
 
-/// A connection that is cut right after it stood looks like a closed port to the caller.
-fn bind_layer(code: u32) -> FailureLayer {
-    if code == SERVER_UNAVAILABLE { FailureLayer::Tcp } else { FailureLayer::Bind }
+/// A bind that failed after TCP stood.
+struct FailedBind {
+    layer: FailureLayer,
+    code: u32,
+    text: String,
+    evidence: Evidence,
 }
 
-fn bind_code(error: &BindError) -> u32 {
-    match error {
-        BindError::Refused(refusal) => refusal_code(refusal),
-        BindError::Connection(crate::PumpError::Io(_)) | BindError::Closed => SERVER_UNAVAILABLE,
-        BindError::Connection(crate::PumpError::Protocol(_)) => CALL_FAILED,
+impl FailedBind {
+    fn new(error: &BindError) -> Self {
+        let (layer, code) = match error {
+            BindError::Refused(BindRefusal::Security(failure))
+            | BindError::Connection(PumpError::Protocol(RpcError::Security(failure))) => {
+                // What the peer offers is not taken here, or this side has nothing to offer.
+                (FailureLayer::Authentication, failure.logon_failure().win32())
+            }
+            BindError::Refused(refusal) => match refusal.win32() {
+                code @ (ACCESS_DENIED | SEC_PKG_ERROR | UNKNOWN_AUTHN_SERVICE) => {
+                    (FailureLayer::Authentication, code)
+                }
+                code => (FailureLayer::Bind, code),
+            },
+            // A connection that is cut right after it stood looks like a closed port to the caller.
+            BindError::Connection(PumpError::Io(_)) | BindError::Closed => {
+                (FailureLayer::Tcp, SERVER_UNAVAILABLE)
+            }
+            BindError::Connection(PumpError::Protocol(_)) => (FailureLayer::Bind, CALL_FAILED),
+        };
+        Self { layer, code, text: chain(error), evidence: Evidence::of_bind(error) }
     }
-}
 
-fn refusal_code(refusal: &BindRefusal) -> u32 {
-    match refusal {
-        BindRefusal::Fault { status } => Status(*status).win32(),
-        BindRefusal::Context { .. } => UNKNOWN_INTERFACE,
-        BindRefusal::Nak { .. } => CALL_FAILED,
-        BindRefusal::NoCredentials | BindRefusal::Security(_) => ACCESS_DENIED,
+    fn at(self, to: SocketAddr) -> RpcFailure {
+        let Self { layer, code, text, evidence } = self;
+        let text = format!("RPC bind: {text}");
+        RpcFailure { layer, code, text, protocol_string: binding(to), evidence }
     }
 }
 
@@ -293,6 +388,7 @@ fn unresolved(target: &RpcTarget, error: &ResolveError) -> RpcFailure {
         code: SERVER_UNAVAILABLE,
         text: error.to_string(),
         protocol_string: target.protocol_string(),
+        evidence: Evidence::by(RefusedBy::Network),
     }
 }
 

@@ -18,7 +18,7 @@ mod rpc_server;
 mod tests;
 
 pub use chain::chain;
-pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
+pub use connect::{Dialer, Evidence, FailureLayer, RefusedBy, RpcFailure, RpcTarget};
 pub use gate::{Gate, Pass, serve_admitted};
 pub use listen::{ListenError, listen};
 pub use mx::{Exchanger, MailResolver, MxError};

@@ -115,7 +115,7 @@ fn failed(
     let text = failure.text.to_lowercase();
     let result = match failure.layer {
         FailureLayer::Name => ProbeResult::NotFound,
-        FailureLayer::Authentication => ProbeResult::Denied,
+        FailureLayer::Authentication | FailureLayer::AccessCheck => ProbeResult::Denied,
         FailureLayer::Tcp if text.contains("refused") => ProbeResult::Refused,
         FailureLayer::Tcp if text.contains("no answer") => ProbeResult::Timeout,
         // It was accepted and then cut.

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::document::{Checked, Source, shown};
 use crate::fault::FaultKind;
-use crate::model::{Config, ConnectorKind};
+use crate::model::{Config, ConnectorKind, PeerAuth};
 use crate::section::Section;
 
 /// unix(7): `sun_path` has 108 octets with the final zero.
@@ -19,7 +19,31 @@ pub(crate) fn whole(config: &Config, source: &Source) -> Checked<()> {
     connectors(config, source)?;
     listeners(config, source)?;
     retry(config, source)?;
+    kerberos(config, source)?;
     socket_path(config, source)
+}
+
+fn kerberos(config: &Config, source: &Source) -> Checked<()> {
+    let rpc = source.section(Section::Rpc);
+    if config.rpc.kerberos.is_some() {
+        return Ok(());
+    }
+    for key in ["kerberos_kdc", "kerberos_keytab", "kerberos_keytab_command"] {
+        if rpc.optional(key)?.is_some() {
+            let what = format!("rpc.{key} has no kerberos_realm beside it");
+            let way_out = format!("add kerberos_realm, or remove {key}");
+            return Err(source.fault(rpc.at_key(key), FaultKind::Missing, what, way_out));
+        }
+    }
+    for (peer, table) in config.peers.iter().zip(source.peers()) {
+        // SPNEGO without a realm negotiates NTLM.
+        if peer.auth == PeerAuth::Kerberos {
+            let what = "peer.auth asks for Kerberos, and there is no rpc.kerberos_realm".to_owned();
+            let way_out = "add kerberos_realm to [rpc], or write auth = \"ntlm\"".to_owned();
+            return Err(source.fault(table.at_key("auth"), FaultKind::Missing, what, way_out));
+        }
+    }
+    Ok(())
 }
 
 fn peer_names(config: &Config, source: &Source) -> Checked<()> {

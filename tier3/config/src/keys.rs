@@ -6,8 +6,8 @@ mod ways;
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
 use Kind::{
-    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path, Printable,
-    Real, Socket, Sockets, Text, Url,
+    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, NetbiosDomains, Networks,
+    Path, Printable, Real, Socket, Sockets, Text, Url,
 };
 use Section::{Accounts, Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
 
@@ -59,6 +59,8 @@ pub enum Kind {
     Domains,
     /// A list of local parts, or `"*"` alone for any.
     Mailboxes,
+    /// A list of NetBIOS domain names, each once.
+    NetbiosDomains,
     /// `DOMAIN\name`.
     Account,
     /// A path, against the folder of the file when it is relative.
@@ -97,6 +99,7 @@ impl Kind {
             Self::Account => "DOMAIN\\name".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Url => "http://HOST:PORT".to_owned(),
+            Self::NetbiosDomains => "names of 1 to 15 characters, each once".to_owned(),
             Self::Choice(words) => words.join(", "),
         }
     }
@@ -384,6 +387,38 @@ const SERVER_KEYS: &[Key] = &[
     ),
     key(
         Rpc,
+        "kerberos_realm",
+        Text { min: 1, max: 255 },
+        Absent,
+        "\"EAST.EXAMPLE\"",
+        "Kerberos realm of the accounts of rpc.account's domain; turns Kerberos on.",
+    ),
+    key(
+        Rpc,
+        "kerberos_kdc",
+        Text { min: 1, max: 1024 },
+        Absent,
+        "\"dc1.east.example dc2.east.example:88\"",
+        "KDCs of the realm, with blanks between them; without it those of krb5.conf, else the realm's name.",
+    ),
+    key(
+        Rpc,
+        "kerberos_keytab",
+        Path,
+        Absent,
+        "\"secrets/service.keytab\"",
+        "Keys of this server's principals, such as host/east.demo.test: peers may log on with Kerberos. Read anew when it changes. Refused when everybody may read it: chmod o=.",
+    ),
+    key(
+        Rpc,
+        "kerberos_keytab_command",
+        Text { min: 1, max: 1024 },
+        Absent,
+        "\"kadmin.local -q 'ktadd -k service.keytab host/east.demo.test'\"",
+        "Command that exports the keytab anew, where there is one: the doctor puts it into its remedies.",
+    ),
+    key(
+        Rpc,
         "allow",
         Networks,
         LOOPBACK,
@@ -479,6 +514,46 @@ const SERVER_KEYS: &[Key] = &[
         "After a rotation the password before stays good for so long.",
     ),
     key(
+        Rpc,
+        "level",
+        Choice(&["integrity", "privacy"]),
+        Value("\"privacy\""),
+        "\"privacy\"",
+        "How calls between servers are protected, and the least that is taken: against change, or against reading too.",
+    ),
+    key(
+        Rpc,
+        "insecure",
+        Choice(&["none", "56-bit", "ntlm-v1"]),
+        Value("\"none\""),
+        "\"none\"",
+        "What is taken of old servers that log on here besides NTLM version 2 with 128-bit keys: 56-bit keys, or NTLM version 1 too. Either can be broken by trying all keys; an event warns of it at each start.",
+    ),
+    key(
+        Rpc,
+        "winbind_domains",
+        NetbiosDomains,
+        Value("[]"),
+        "[\"CORP\"]",
+        "NetBIOS names of the domains whose passwords this machine's winbind is asked about; all others are checked against this server's own accounts.",
+    ),
+    key(
+        Rpc,
+        "ntlm_auth",
+        Path,
+        Value("\"/usr/bin/ntlm_auth\""),
+        "\"/usr/bin/ntlm_auth\"",
+        "Samba's helper by which winbind is asked.",
+    ),
+    counted(
+        Rpc,
+        "max_per_address",
+        Integer { min: 1, max: 1000 },
+        "100",
+        "connections",
+        "Most RPC connections of one address at the same time, on each port.",
+    ),
+    key(
         Peer,
         "name",
         Text { min: 1, max: 32 },
@@ -521,6 +596,22 @@ const SERVER_KEYS: &[Key] = &[
     ),
     key(
         Peer,
+        "auth",
+        Choice(&["ntlm", "kerberos", "negotiate"]),
+        Value("\"ntlm\""),
+        "\"ntlm\"",
+        "How this server proves itself towards the peer; negotiate is SPNEGO, with Kerberos first where rpc.kerberos_realm is set, which kerberos needs.",
+    ),
+    key(
+        Peer,
+        "kerberos_service",
+        Text { min: 1, max: 320 },
+        Absent,
+        "\"host/west.demo.test\"",
+        "The peer's service principal, with @REALM where it is another realm; host/ and peer.host without it.",
+    ),
+    key(
+        Peer,
         "override_account",
         Account,
         Absent,
@@ -534,6 +625,14 @@ const SERVER_KEYS: &[Key] = &[
         Absent,
         "\"secrets/west.password\"",
         "File with the password of override_account. Refused when others may read it: chmod 600.",
+    ),
+    key(
+        Peer,
+        "insecure",
+        Choice(&["none", "56-bit", "ntlm-v1"]),
+        Value("\"none\""),
+        "\"56-bit\"",
+        "What this server takes of the peer when it calls it, besides NTLM version 2 with 128-bit keys; as rpc.insecure.",
     ),
     key(
         Peer,

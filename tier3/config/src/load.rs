@@ -11,7 +11,7 @@ use crate::connector::connector;
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
-    Accounts, Admin, Association, Config, Events, GlobalDomain, Mail, NeighbourApi,
+    Accounts, Admin, Association, Config, Events, GlobalDomain, Kerberos, Mail, NeighbourApi,
     OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
 };
 use crate::section::Section;
@@ -60,13 +60,16 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
 
 fn assemble(source: &Source) -> Checked<Config> {
     let server = server(&source.section(Section::Server))?;
+    let rpc = rpc(&source.section(Section::Rpc), &server.host_name)?;
+    let tables = source.peers();
+    let peers = tables.iter().map(|table| peer(table, source));
     Ok(Config {
         file: source.file().to_owned(),
         smtp: smtp(&source.section(Section::Smtp))?,
         mail: mail(&source.section(Section::Mail))?,
-        rpc: rpc(&source.section(Section::Rpc), &server.host_name)?,
+        peers: peers.collect::<Checked<_>>()?,
+        rpc,
         accounts: accounts(&source.section(Section::Accounts))?,
-        peers: source.peers().iter().map(|table| peer(table, source)).collect::<Checked<_>>()?,
         connectors: source
             .connectors()
             .iter()
@@ -159,12 +162,18 @@ fn rpc(table: &TableReader<'_>, host_name: &str) -> Checked<Rpc> {
         bind_back_name: bind_back_name.unwrap_or_else(|| host_name.to_owned()),
         account: table.value("account")?.account()?,
         password_file: table.value("password_file")?.path()?,
+        kerberos: kerberos(table)?,
         allow: table.value("allow")?.networks()?,
         call_timeout: table.value("call_timeout_s")?.seconds()?,
         idle_timeout: table.value("idle_timeout_s")?.seconds()?,
         connect_timeout: table.value("connect_timeout_s")?.seconds()?,
         bind_back_timeout: table.value("bind_back_timeout_s")?.seconds()?,
         ltab_limit: table.value("ltab_limit")?.integer()?,
+        level: table.value("level")?.rpc_level()?,
+        insecure: table.value("insecure")?.insecure()?,
+        winbind_domains: table.value("winbind_domains")?.netbios_domains()?,
+        ntlm_auth: table.value("ntlm_auth")?.path()?,
+        max_per_address: table.value("max_per_address")?.integer()?,
     })
 }
 
@@ -177,6 +186,19 @@ fn accounts(table: &TableReader<'_>) -> Checked<Accounts> {
         lockout_duration: table.value("lockout_duration_s")?.seconds()?,
         password_overlap: table.value("password_overlap_s")?.seconds()?,
     })
+}
+
+/// Without a realm there is no Kerberos, whatever else is said of it.
+fn kerberos(table: &TableReader<'_>) -> Checked<Option<Kerberos>> {
+    let text = |key| table.optional(key)?.map(|found| found.text()).transpose();
+    let kdcs: Option<String> = text("kerberos_kdc")?;
+    let keytab = table.optional("kerberos_keytab")?.map(|found| found.path()).transpose()?;
+    let keytab_command = text("kerberos_keytab_command")?;
+    let Some(realm) = text("kerberos_realm")? else {
+        return Ok(None);
+    };
+    let kdcs = kdcs.iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect();
+    Ok(Some(Kerberos { realm, kdcs, keytab, keytab_command }))
 }
 
 fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
@@ -199,7 +221,10 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
         mapper_port: table.value("mapper_port")?.integer()?,
         account: table.value("account")?.account()?,
         domains: table.value("domains")?.domains()?,
+        auth: table.value("auth")?.peer_auth()?,
+        kerberos_service: table.optional("kerberos_service")?.map(|one| one.text()).transpose()?,
         override_account,
+        insecure: table.value("insecure")?.insecure()?,
         admin,
         configuration: table.optional("configuration")?.map(|found| found.path()).transpose()?,
     })

@@ -152,12 +152,69 @@ pub struct Rpc {
     pub bind_back_name: String,
     pub account: AccountName,
     pub password_file: PathBuf,
+    pub kerberos: Option<Kerberos>,
     pub allow: Vec<IpNet>,
     pub call_timeout: Duration,
     pub idle_timeout: Duration,
     pub connect_timeout: Duration,
     pub bind_back_timeout: Duration,
     pub ltab_limit: usize,
+    pub level: RpcLevel,
+    /// What is taken of weaker callers.
+    pub insecure: Insecure,
+    /// Upper case.
+    pub winbind_domains: Vec<String>,
+    pub ntlm_auth: PathBuf,
+    /// Connections of one address on one port.
+    pub max_per_address: usize,
+}
+
+/// How calls between servers are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RpcLevel {
+    Integrity,
+    Privacy,
+}
+
+/// What is taken of weaker peers besides NTLM version 2 with 128-bit keys; each holds the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Insecure {
+    Nothing,
+    Keys56,
+    NtlmVersion1,
+}
+
+impl Insecure {
+    /// The word that stands in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::Keys56 => "56-bit",
+            Self::NtlmVersion1 => "ntlm-v1",
+        }
+    }
+}
+
+/// The keys of `[rpc]` that begin with `kerberos_`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kerberos {
+    pub realm: String,
+    /// `HOST` or `HOST:PORT`; empty where the system knows them.
+    pub kdcs: Vec<String>,
+    pub keytab: Option<PathBuf>,
+    /// What exports the keytab anew.
+    pub keytab_command: Option<String>,
+}
+
+/// `peer.auth`: how this server proves itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PeerAuth {
+    #[default]
+    Ntlm,
+    Kerberos,
+    /// SPNEGO, Kerberos first.
+    Negotiate,
 }
 
 /// `[[peer]]`: a server that mail is exchanged with.
@@ -172,8 +229,13 @@ pub struct Peer {
     pub account: AccountName,
     /// Lower case.
     pub domains: Vec<String>,
+    pub auth: PeerAuth,
+    /// The peer's service principal; `host/` and its host when absent.
+    pub kerberos_service: Option<String>,
     /// The account this server uses towards the peer instead of `rpc.account`.
     pub override_account: Option<OverrideAccount>,
+    /// What is taken of the peer when it is called.
+    pub insecure: Insecure,
     /// Where the doctor reads the peer's side.
     pub admin: Option<NeighbourApi>,
     /// The peer's own configuration file, where it is at hand.

@@ -56,6 +56,8 @@ pub struct PeerAnswers {
     pub admin: Option<(String, String)>,
     /// The peer's own configuration file.
     pub configuration: Option<String>,
+    /// How to log on there; the default when absent.
+    pub auth: Option<String>,
 }
 
 /// One `[[x400]]` of a new configuration: its keys, their values spelt as in the file.
@@ -145,6 +147,7 @@ impl PeerAnswers {
             "admin" => self.admin.as_ref().map(|(url, _)| text(url)),
             "admin_token_file" => self.admin.as_ref().map(|(_, file)| text(file)),
             "configuration" => self.configuration.as_deref().map(text),
+            "auth" => self.auth.as_deref().map(text),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use toml_edit::Value;
 
 use crate::document::{Checked, Found, shown};
 use crate::keys::Kind;
-use crate::model::{HostPort, Mailboxes, StderrLevel};
+use crate::model::{HostPort, Insecure, Mailboxes, PeerAuth, RpcLevel, StderrLevel};
 use crate::{address, names};
 
 /// Entries of one list: far more than any server listens on or serves, and small enough that the checks between lists
@@ -277,6 +277,61 @@ impl Found<'_> {
             _ if text == word => Ok(true),
             _ if others.contains(&text) => Ok(false),
             _ => Err(self.bad_text(self.at, text, "is none of the words that it may be")),
+        }
+    }
+
+    /// A way of `peer.auth`.
+    pub(crate) fn peer_auth(&self) -> Checked<PeerAuth> {
+        self.one_of(&[
+            ("ntlm", PeerAuth::Ntlm),
+            ("kerberos", PeerAuth::Kerberos),
+            ("negotiate", PeerAuth::Negotiate),
+        ])
+    }
+
+    /// A level of protection.
+    pub(crate) fn rpc_level(&self) -> Checked<RpcLevel> {
+        self.one_of(&[("integrity", RpcLevel::Integrity), ("privacy", RpcLevel::Privacy)])
+    }
+
+    /// What is taken of weaker peers.
+    pub(crate) fn insecure(&self) -> Checked<Insecure> {
+        let all = [Insecure::Nothing, Insecure::Keys56, Insecure::NtlmVersion1];
+        self.one_of(&all.map(|one| (one.as_str(), one)))
+    }
+
+    /// NetBIOS domain names in upper case, each once.
+    pub(crate) fn netbios_domains(&self) -> Checked<Vec<String>> {
+        let mut seen = BTreeSet::new();
+        self.list(|element| {
+            let text = self.string(element)?;
+            let name = identity::upcase(text);
+            let problem = match text.chars().count() {
+                1..=15 => names::text_problem(text),
+                length => {
+                    return Err(self.bad_text(
+                        self.at_element(element),
+                        text,
+                        &format!("has {length} characters"),
+                    ));
+                }
+            };
+            if let Some(problem) = problem {
+                return Err(self.bad_text(self.at_element(element), text, problem));
+            }
+            if text.contains('\\') || !seen.insert(name.clone()) {
+                let problem = "is no domain name, or stands in the list twice";
+                return Err(self.bad_text(self.at_element(element), text, problem));
+            }
+            Ok(name)
+        })
+    }
+
+    fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Checked<T> {
+        let text = self.string(&self.value)?;
+        match words.iter().find(|(word, _)| *word == text) {
+            Some((_, meant)) => Ok(*meant),
+            None => Err(self.bad_text(self.at, text, "is none of the words that may stand here")),
         }
     }
 

@@ -32,6 +32,7 @@ const PASSWORD_EXPIRED: u32 = 1330;
 const ACCOUNT_DISABLED: u32 = 1331;
 const LOGON_TYPE_NOT_GRANTED: u32 = 1385;
 const ACCOUNT_EXPIRED: u32 = 1793;
+const WRONG_KEY: u32 = 1396;
 
 /// One fault: how it is put in and what it must cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub enum PutIn {
     SetOverrideAccount,
     /// On EAST the role is taken, the agent stopped, and the role granted: the copy does not have it.
     StopAgent,
+    /// The KDC gets another key for EAST's service.
+    ChangeKey,
 }
 
 /// An event that a fault must cause.
@@ -299,6 +302,28 @@ pub const fn of(carrier: Carrier) -> &'static [Fault] {
     match carrier {
         Carrier::Rpc => FAULTS,
         Carrier::Rfc1006 => X400_FAULTS,
+    }
+}
+
+/// The password fault where accounts are proved by Kerberos: the key that a service has beside its keytab.
+const KEY_DIFFERS: Fault = Fault {
+    cause: Cause::ServiceAccountPasswordMismatch,
+    title: "the key differs",
+    what: "In the KDC the key of host/east.demo.test is changed; EAST goes on using its old keytab.",
+    put_in: PutIn::ChangeKey,
+    stops: BOTH,
+    ask: Side::West,
+    expected: account_refused!(WRONG_KEY),
+};
+
+/// The fault of this cause where accounts are proved by Kerberos, if this room can put it in.
+#[must_use]
+pub fn find_with_kerberos(cause: Cause) -> Option<&'static Fault> {
+    match cause {
+        Cause::ServiceAccountPasswordMismatch => Some(&KEY_DIFFERS),
+        // Without an account there is nobody whom a password could be asked of: only the list tells.
+        Cause::ServiceAccountMissing => None,
+        other => find(Carrier::Rpc, other),
     }
 }
 

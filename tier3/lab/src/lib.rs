@@ -10,6 +10,7 @@
 
 pub mod demo;
 pub mod faults;
+mod kdc;
 mod ledger;
 mod letters;
 mod observe;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use config::{ConfigError, InitAnswers, PeerAnswers, RANDOM_BYTES, Section, X400Answers};
 use finding::Cause;
 
+use crate::kdc::{KdcPlan, REALM};
+
 /// The role without which an account exchanges no mail.
 pub(crate) const ROLE: &str = "service-account-admin";
 
@@ -189,6 +191,7 @@ pub(crate) struct Organisation {
     pub(crate) root: PathBuf,
     carrier: Carrier,
     listeners: [Listeners; 2],
+    kdc: Option<KdcPlan>,
 }
 
 /// Why an organisation could not be made.
@@ -227,10 +230,15 @@ pub(crate) enum MakeError {
 }
 
 impl Organisation {
-    /// Writes the folders of both servers into `root`: configuration, password, token. `root` must be absolute.
-    pub(crate) fn make(root: &Path, carrier: Carrier) -> Result<Self, MakeError> {
+    /// Writes the folders of both servers into `root`: configuration, password, token. `root` must be absolute. With a KDC
+    /// the servers prove themselves by Kerberos.
+    pub(crate) fn make(
+        root: &Path,
+        carrier: Carrier,
+        kdc: Option<KdcPlan>,
+    ) -> Result<Self, MakeError> {
         let listeners = find_listeners()?;
-        let organisation = Self { root: root.to_owned(), carrier, listeners };
+        let organisation = Self { root: root.to_owned(), carrier, listeners, kdc };
         for side in Side::BOTH {
             if organisation.socket(side).as_os_str().len() > SOCKET_PATH_MAX {
                 return Err(MakeError::PathTooLong { root: root.to_owned() });
@@ -274,6 +282,15 @@ impl Organisation {
 
     pub(crate) fn password_file(&self, side: Side) -> PathBuf {
         self.folder(side).join("secrets/service.password")
+    }
+
+    pub(crate) fn keytab(&self, side: Side) -> PathBuf {
+        self.folder(side).join("secrets/service.keytab")
+    }
+
+    /// The KDC that is to run, if there is to be one.
+    pub(crate) fn kdc(&self) -> Option<&KdcPlan> {
+        self.kdc.as_ref()
     }
 
     pub(crate) fn maildirs(&self, side: Side) -> PathBuf {
@@ -355,6 +372,7 @@ impl Organisation {
             (Section::Queue, "retry_first_s", RETRY_FIRST_S.to_string()),
             (Section::Association, "idle_s", IDLE_S.to_string()),
         ];
+        set.extend(self.kerberos(side));
         if self.carrier == Carrier::Rfc1006 {
             set.push((Section::Rfc1006, "listen", format!("[\"{}\"]", own.address)));
             set.push((Section::Rfc1006, "port", own.rfc1006.to_string()));
@@ -384,6 +402,20 @@ impl Organisation {
         }
     }
 
+    fn kerberos(&self, side: Side) -> Vec<(Section, &'static str, String)> {
+        let Some(kdc) = &self.kdc else { return Vec::new() };
+        let keytab = self.keytab(side);
+        let values = [
+            ("kerberos_realm", REALM.to_owned()),
+            ("kerberos_kdc", format!("127.0.0.1:{}", kdc.port)),
+            ("kerberos_keytab", "secrets/service.keytab".to_owned()),
+            ("kerberos_keytab_command", kdc.export(side, &keytab)),
+        ];
+        let spelt =
+            |text: String| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        values.map(|(key, value)| (Section::Rpc, key, spelt(value))).to_vec()
+    }
+
     fn peer(&self, side: Side) -> PeerAnswers {
         let listeners = self.listeners(side);
         let admin = SocketAddr::new(listeners.address, listeners.admin);
@@ -400,6 +432,7 @@ impl Organisation {
             )),
             // Absolute: the doctor prints it for a shell in any folder.
             configuration: Some(self.config(side).to_string_lossy().into_owned()),
+            auth: self.kdc.is_some().then(|| "kerberos".to_owned()),
         }
     }
 
@@ -464,7 +497,7 @@ mod tests {
 
     fn organisation() -> (tempfile::TempDir, Organisation) {
         let folder = tempfile::tempdir().unwrap();
-        let organisation = Organisation::make(folder.path(), Carrier::Rpc).unwrap();
+        let organisation = Organisation::make(folder.path(), Carrier::Rpc, None).unwrap();
         (folder, organisation)
     }
 
@@ -508,7 +541,7 @@ mod tests {
     #[test]
     fn both_configurations_fit_together_over_tcp() {
         let folder = tempfile::tempdir().unwrap();
-        let organisation = Organisation::make(folder.path(), Carrier::Rfc1006).unwrap();
+        let organisation = Organisation::make(folder.path(), Carrier::Rfc1006, None).unwrap();
         let [east, west] = Side::BOTH.map(|side| Config::load(&organisation.config(side)).unwrap());
         for (own, other) in [(&east, &west), (&west, &east)] {
             assert!(own.peers.is_empty());
@@ -558,7 +591,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("d".repeat(100));
         assert!(matches!(
-            Organisation::make(&root, Carrier::Rpc),
+            Organisation::make(&root, Carrier::Rpc, None),
             Err(MakeError::PathTooLong { .. })
         ));
         assert!(!root.exists());

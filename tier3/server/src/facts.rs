@@ -36,6 +36,7 @@ pub fn of_config(config: &Config) -> ServerFacts {
         bind_back_name: config.rpc.bind_back_name.clone(),
         service_account: config.rpc.account.to_string(),
         password_file: Some(config.rpc.password_file.display().to_string()),
+        keytab_command: config.rpc.kerberos.as_ref().and_then(|one| one.keytab_command.clone()),
         rpc: config.rpc.listen.to_string(),
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,

@@ -1,8 +1,10 @@
 //! What all parts of a running server share.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use config::{Config, Peer};
 use event::Draft;
@@ -10,16 +12,19 @@ use identity::{AccountName, Password};
 use mta::{Ltab, rpc_interface::AssociationToken};
 use net::{Dialer, MailResolver, Resolver};
 use queue::NextHop;
-use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed, ReflectionGuard};
-use security::{FileTime, Initiator};
+use security::FileTime;
+use security::ntlm::ReflectionGuard;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use winbind::Winbind;
 
 use crate::account_table::AccountTable;
 use crate::blocking::blocking;
 use crate::directory_table::DirectoryTable;
 use crate::event_log::EventLog;
+use crate::failed_logons::FailedLogons;
 use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
+use crate::pace::Pace;
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::smtp_limits::Limits;
@@ -29,6 +34,13 @@ use crate::{route_table, x400_link};
 /// sign of calls that it gave up; without a limit an authenticated peer could make this server open connections
 /// without end.
 pub const MAX_BIND_BACKS: usize = 4;
+/// Bind-backs to one peer in a row, and the time for each further one: a peer opens an association when mail waits, when
+/// it was started, or when something was put right there.
+const BIND_BACK_BURST: u32 = 60;
+const BIND_BACK_PACE: Duration = Duration::from_secs(1);
+
+/// How long winbind may take for a logon: less than a caller waits for its bind.
+const WINBIND_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The first row of the associations over TCP: far above those of the locality table.
 const X400_FIRST: u32 = 100_001;
@@ -55,6 +67,10 @@ pub struct Node {
     pub limits: Arc<Limits>,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
+    pub winbind: Winbind,
+    failed_logons: Mutex<FailedLogons>,
+    bind_back_pace: Mutex<Pace>,
+    kerberos: Option<Arc<kerberos::Service>>,
     ltab: Mutex<Ltab>,
     x400_table: Mutex<Ltab>,
     /// What associations over TCP remember of each other.
@@ -81,6 +97,7 @@ impl Node {
     ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
         let resolver = Resolver::new(&config.hosts);
+        let winbind = Winbind::new(&config.rpc.ntlm_auth, WINBIND_PATIENCE);
         Ok(Self {
             mail_resolver: RwLock::new(MailResolver::new(resolver.clone(), &config.smtp.dns)),
             resolver,
@@ -97,12 +114,29 @@ impl Node {
             limits: Arc::default(),
             histories,
             reflection: ReflectionGuard::new(),
+            winbind,
+            failed_logons: Mutex::default(),
+            bind_back_pace: Mutex::new(Pace::new(BIND_BACK_BURST, BIND_BACK_PACE)),
+            kerberos: None,
             expected: Mutex::default(),
             greetings: Mutex::default(),
             bind_backs: Mutex::default(),
             rpc_port: AtomicU16::new(0),
             stopping: watch::channel(false).0,
         })
+    }
+
+    /// Lets peers log on with Kerberos.
+    #[must_use]
+    pub fn with_kerberos(mut self, service: Option<Arc<kerberos::Service>>) -> Self {
+        self.kerberos = service;
+        self
+    }
+
+    /// The keys that peers log on with by Kerberos.
+    #[must_use]
+    pub fn kerberos(&self) -> Option<Arc<kerberos::Service>> {
+        self.kerberos.clone()
     }
 
     /// The configuration in force.
@@ -169,14 +203,39 @@ impl Node {
     }
 
     /// The right to bind back to a configured peer once more; `None` while [`MAX_BIND_BACKS`] of
-    /// them are under way. It ends when it is dropped.
+    /// them are under way, or there were too many just now. It ends when it is dropped.
     #[must_use]
     pub fn bind_back_slot(&self, peer: &str) -> Option<OwnedSemaphorePermit> {
+        let name = identity::upcase(peer);
+        let mut pace = self.bind_back_pace.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bind_backs = self.bind_backs.lock().unwrap_or_else(PoisonError::into_inner);
         let slots = bind_backs
-            .entry(identity::upcase(peer))
+            .entry(name.clone())
             .or_insert_with(|| Arc::new(Semaphore::new(MAX_BIND_BACKS)));
-        Arc::clone(slots).try_acquire_owned().ok()
+        let slot = Arc::clone(slots).try_acquire_owned().ok()?;
+        pace.allows(Instant::now(), &name).then_some(slot)
+    }
+
+    /// The counts of failed logons.
+    pub fn failed_logons(&self) -> MutexGuard<'_, FailedLogons> {
+        self.failed_logons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True unless a call from `address` can be told not to come from the peer: where the names of the peer have
+    /// addresses, and this is none of them. What is on this machine may be anybody.
+    pub async fn may_be(&self, peer: &Peer, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        if address.is_loopback() {
+            return true;
+        }
+        let mut known = Vec::new();
+        for name in [&peer.host, &peer.bind_back] {
+            match self.resolver.resolve(name).await {
+                Ok(found) => known.extend(found.addresses),
+                Err(_) => return true,
+            }
+        }
+        known.contains(&address)
     }
 
     /// Opens RPC connections with this server's deadlines.
@@ -212,26 +271,6 @@ impl Node {
             Ok((presented.account, password))
         })
         .await
-    }
-
-    /// The security exchange of one bind as `account`.
-    #[must_use]
-    pub fn initiator(&self, account: &AccountName, password: &Password) -> Box<dyn Initiator> {
-        let config = self.config();
-        let credentials = NtlmCredentials {
-            account: account.clone(),
-            secret: NtlmSecret::Password(password.clone()),
-            workstation: config.server.name.clone(),
-        };
-        let seed = NtlmSeed {
-            client_challenge: random(),
-            exported_session_key: random(),
-            now: filetime_now(),
-        };
-        let initiator = NtlmInitiator::new(credentials, seed, None)
-            .with_reflection_guard(self.reflection.clone())
-            .with_own_name(config.server.name.clone());
-        Box::new(initiator)
     }
 
     /// The TCP port that the MTA's interface listens on.

@@ -1,7 +1,9 @@
 //! RPC in: the endpoint mapper's port and the MTA's own.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use net::{Gate, serve_admitted};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,12 +14,15 @@ use crate::smtp_listener::allowed;
 
 /// Connections at the same time on one port; each holds at most a few fragments in memory.
 const MAX_CONNECTIONS: usize = 1000;
+/// A caller lets go of a binding that was idle for too long and says so; only one that does not is cut off, so much later.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// Serves one listening socket until the server stops. With `filtered`, a caller outside
 /// `rpc.allow` is cut off before it may say a word.
 pub async fn run(node: Arc<Node>, listener: TcpListener, factory: ServiceFactory, filtered: bool) {
     let port = listener.local_addr().map_or(0, |address| address.port());
     let gate = Gate::new(MAX_CONNECTIONS);
+    let places = Places::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -34,18 +39,62 @@ pub async fn run(node: Arc<Node>, listener: TcpListener, factory: ServiceFactory
             cut(stream);
             continue;
         }
+        let address = peer.ip().to_canonical();
+        let place = places.take(address, config.rpc.max_per_address);
+        let shut_out = node.failed_logons().is_shut_out(Instant::now(), address);
+        let (Some(place), false) = (place, shut_out) else {
+            metrics::counter!("bindback_rpc_crowded_total").increment(1);
+            cut(stream);
+            continue;
+        };
         let Some(pass) = gate.admit().await else {
             cut(stream);
             continue;
         };
         let (association, service) = factory.connection(peer, port);
-        let idle = config.rpc.idle_timeout;
+        let idle = config.rpc.idle_timeout + GRACE;
         tokio::spawn(async move {
             // What the peer did wrong is its own loss; the connection is closed either way.
             if serve_admitted(stream, association, service, idle, pass).await.is_err() {
                 metrics::counter!("bindback_rpc_broken_total").increment(1);
             }
+            drop(place);
         });
+    }
+}
+
+/// How many connections each address has; clones share it.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+impl Places {
+    /// One more for an address; none when it has as many as it may.
+    fn take(&self, address: IpAddr, most: usize) -> Option<Place> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(address).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { places: self.clone(), address })
+    }
+}
+
+/// One connection of an address, until it is dropped.
+struct Place {
+    places: Places,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.address);
+            }
+        }
     }
 }
 

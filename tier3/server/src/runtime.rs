@@ -26,8 +26,8 @@ use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
-    local_delivery, reporting, rpc_listener, settings, smtp_listener, smtp_out, supervise,
-    x400_link,
+    keytab, local_delivery, reporting, rpc_listener, rpc_security, settings, smtp_listener,
+    smtp_out, supervise, x400_link,
 };
 
 /// How long tasks may take to end once the server stops.
@@ -72,6 +72,8 @@ pub enum ServeError {
     Metrics(#[from] admin::ExporterError),
     #[error("events.json_file cannot be opened")]
     EventFile(#[source] io::Error),
+    #[error("rpc.kerberos_keytab cannot be used")]
+    Keytab(#[from] kerberos::ReadError),
     #[error("the routes contradict each other")]
     Domains(#[from] routing::TableError),
     #[error("signals cannot be received")]
@@ -105,6 +107,7 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     let mut tasks = JoinSet::new();
     start(&node, &running, listeners, orders, &mut tasks);
     node.log(build::started(env!("CARGO_PKG_VERSION"), "0"));
+    warn_of_weaknesses(&node);
     // Peers that wait for this server learn that it is there again.
     node.wake_all_peers();
     loop {
@@ -164,7 +167,7 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
     let (processing, suspects) = Processing::open(&config.server.data_dir.join("processing"));
     let node =
         Node::new(config.clone(), (accounts, directory), events, queue, histories, processing)?;
-    let node = Arc::new(node);
+    let node = Arc::new(node.with_kerberos(keytab::open(config)?));
     supervise::accuse(&node, suspects);
     if let Some(check) = check {
         log_check(&node, config, &check);
@@ -267,6 +270,7 @@ fn start(
         tasks.spawn(admin::serve_tcp(listener, token, Arc::clone(running), stop_of(node)));
     }
     tasks.spawn(admin::serve_unix(listeners.socket, Arc::clone(running), stop_of(node)));
+    tasks.spawn(keytab::watch(Arc::clone(node)));
     tasks.spawn(reporting::run(Arc::clone(node), orders));
     tasks.spawn(local_delivery::run(Arc::clone(node)));
     if let Some(notices) = node.queue.notices() {
@@ -302,6 +306,13 @@ async fn run_agent(node: Arc<Node>) {
         if crate::blocking::blocking(move || directory.poll(now_ms())).await.unwrap_or(false) {
             node.wake_all_peers();
         }
+    }
+}
+
+/// One event for each setting that takes weaker security than is right.
+pub(crate) fn warn_of_weaknesses(node: &Node) {
+    for setting in rpc_security::weaknesses(&node.config()) {
+        node.log(build::weak_security(&setting));
     }
 }
 

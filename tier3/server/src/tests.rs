@@ -8,6 +8,8 @@ mod fixture;
 mod limits;
 mod link;
 mod queue;
+mod rpc;
+mod silence;
 mod smtp;
 mod smtp_out;
 mod x400;

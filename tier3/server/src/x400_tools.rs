@@ -58,9 +58,9 @@ fn step(
     name: &'static str,
     target: String,
     begun: Instant,
-    (result, code, text): (StepResult, u32, String),
+    outcome: (StepResult, u32, String),
 ) -> Step {
-    Step { step: name, target, result, code, text, ms: begun.elapsed().as_secs_f64() * 1000.0 }
+    Step::other(name, target, outcome, begun.elapsed().as_secs_f64() * 1000.0)
 }
 
 /// The first address that takes a connection, which is closed again.

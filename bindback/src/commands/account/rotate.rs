@@ -175,12 +175,12 @@ pub async fn test_logon(
             port: None,
             mapper_port: peer.mapper_port,
             interface: Some(MTA_INTERFACE),
-            caller: Some(Caller {
-                account: account.clone(),
-                password: password.clone(),
-                mechanisms: Mechanisms::Ntlm,
-                level: AuthLevel::Privacy,
-            }),
+            caller: Some(Caller::with_password(
+                account.clone(),
+                password.clone(),
+                Mechanisms::Ntlm,
+                AuthLevel::Privacy,
+            )),
             count: 1,
             patience: PATIENCE,
         };

@@ -23,10 +23,13 @@ pub struct Arguments {
     /// The accounts that may log on: lines DOMAIN\NAME:PASSWORD, mode 0600
     #[arg(long, value_name = "FILE")]
     accounts: PathBuf,
+    /// Serve Kerberos with the keys of this keytab, of one or several principals
+    #[arg(long, value_name = "FILE")]
+    keytab: Option<PathBuf>,
     /// NetBIOS name of the domain [default: that of the first account]
     #[arg(long, value_name = "DOMAIN", hide_default_value = true)]
     domain: Option<String>,
-    /// DNS name of the domain
+    /// DNS name of the domain, the realm of Kerberos
     #[arg(long, value_name = "REALM")]
     realm: Option<String>,
     /// NetBIOS name of the server
@@ -52,6 +55,7 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         address,
         mapper_port,
         accounts,
+        keytab: arguments.keytab,
         domain,
         realm,
         name,
@@ -61,6 +65,7 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
     .map_err(|error| match error {
         // A file that cannot be used is wrong usage: exit status 2.
         EchoError::Accounts(fault) => Usage(chain(&fault)).into(),
+        EchoError::Keytab(fault) => Usage(chain(&fault)).into(),
         other => anyhow::Error::from(other),
     })?;
     let (mapper, interfaces) = server.ports()?;

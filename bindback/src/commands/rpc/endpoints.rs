@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use server::rpc_tools::{self, EndpointRow, Step, StepResult};
 
-use super::show;
+use super::{logon, show};
 use crate::failure::Found;
 use crate::output::Output;
 use crate::table::Table;
@@ -22,6 +22,8 @@ pub struct Arguments {
     /// The port of the endpoint mapper
     #[arg(long, value_name = "PORT", default_value_t = 135)]
     mapper_port: u16,
+    #[command(flatten)]
+    logon: logon::Logon,
     /// Seconds that each step may take
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
@@ -39,8 +41,10 @@ impl Shape for Report {
 
 pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
     let patience = Duration::from_secs(arguments.timeout);
+    let caller = arguments.logon.caller(patience)?;
     let (steps, endpoints) =
-        rpc_tools::endpoints(&arguments.host, arguments.mapper_port, patience).await;
+        rpc_tools::endpoints(&arguments.host, arguments.mapper_port, caller.as_ref(), patience)
+            .await;
     let report = Report { steps, endpoints };
     let arrived = report.steps.last().is_some_and(|step| step.result == StepResult::Ok);
     output.answer(&report, |report| {

@@ -171,7 +171,8 @@ impl ClientAssociation {
     fn establish(&mut self, exchange: Exchange) -> Result<(), RpcError> {
         let Exchange { initiator, trailer, level, identity, .. } = exchange;
         let context = initiator.into_context().map_err(RpcError::Security)?;
-        let channel = Channel::new(context, trailer, level);
+        let mut channel = Channel::new(context, trailer, level);
+        channel.set_header_signing(self.header_signing.1);
         if identity == IdentityNumber::FIRST.0 {
             return self.bound(Some(channel));
         }

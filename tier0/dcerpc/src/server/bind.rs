@@ -37,6 +37,7 @@ impl ServerAssociation {
             };
             Fatal::nak(call, reason, error)
         })?;
+        self.note_header_signing(pdu);
         let answer = match &pdu.auth {
             None => None,
             Some(auth) => self.identify_at_bind(call, auth)?,
@@ -61,6 +62,7 @@ impl ServerAssociation {
         let results = self.negotiate(&bind.contexts).map_err(|error| {
             Fatal::fault(call, 0, status::NCA_PROTO_ERROR, error).not_executed()
         })?;
+        self.note_header_signing(pdu);
         let answer = match &pdu.auth {
             None => None,
             // An exchange that is over is answered by an empty token, which Windows looks for.
@@ -97,6 +99,13 @@ impl ServerAssociation {
             return Err(fault.not_executed());
         };
         self.identify_at_auth3(pdu.call_id, auth)
+    }
+
+    /// An auth3 cannot ask for it: its flag has another meaning there.
+    fn note_header_signing(&mut self, pdu: &Pdu) {
+        if pdu.flags.has(PduFlags::SUPPORT_HEADER_SIGN) {
+            self.identities.sign_headers();
+        }
     }
 
     /// One size for both directions, a multiple of eight, as others agree on it.

@@ -90,7 +90,7 @@ impl ServerAssociation {
             return Err(Fatal::fault(call_id, context_id, status::NCA_PROTO_ERROR, error));
         }
         let announced = usize::try_from(request.alloc_hint).unwrap_or(usize::MAX);
-        if !flags.has(PduFlags::LAST) && announced > self.most_octets() {
+        if !flags.has(PduFlags::LAST) && announced > self.limits.stub {
             return Err(self.too_long(call_id, context_id));
         }
         let verdict = self.admits(&request, identity);
@@ -165,13 +165,13 @@ impl ServerAssociation {
 
     /// Adds a fragment to the call that comes in; the last one makes it a request.
     fn add(&mut self, stub: &[u8], flags: PduFlags) -> Result<(), Fatal> {
-        let (limits, most) = (self.limits, self.most_octets());
+        let limits = self.limits;
         let Some(begun) = &mut self.receiving else {
             return Ok(());
         };
         let (call, context_id) = (begun.call, begun.context_id);
         begun.fragments += 1;
-        if begun.fragments > limits.fragments || begun.stub.len() + stub.len() > most {
+        if begun.fragments > limits.fragments || begun.stub.len() + stub.len() > limits.stub {
             return Err(self.too_long(call, context_id));
         }
         if begun.verdict.is_ok() {
@@ -214,9 +214,6 @@ impl ServerAssociation {
             let error = RpcError::Protocol { detail };
             Fatal::fault(call, context_id, status::ACCESS_DENIED, error)
         })?;
-        if stub.len() > self.limits.stub {
-            return Err(self.too_long(call, context_id));
-        }
         self.outstanding.insert(call, Outstanding { context_id, identity, silent });
         self.events.push_back(ServerEvent::Request {
             call: CallId(call),
@@ -229,11 +226,6 @@ impl ServerAssociation {
             level: self.identities.level(identity),
         });
         Ok(())
-    }
-
-    /// Octets of a stub with the trailer that may stand behind it.
-    fn most_octets(&self) -> usize {
-        self.limits.stub.saturating_add(verification::FARTHEST)
     }
 
     fn too_long(&self, call: u32, context_id: u16) -> Fatal {

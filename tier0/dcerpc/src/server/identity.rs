@@ -23,6 +23,8 @@ pub(super) struct Identities {
     first: Option<usize>,
     /// The last one at level [`AuthLevel::Connect`], whose requests are unsigned.
     connected: Option<usize>,
+    /// Whether headers are signed too; for the whole connection, and never taken back.
+    header_signing: bool,
 }
 
 struct Identity {
@@ -83,7 +85,17 @@ pub(super) enum Stranger {
 
 impl Identities {
     pub(super) fn new(limit: usize) -> Self {
-        Self { all: Vec::new(), limit, first: None, connected: None }
+        Self { all: Vec::new(), limit, first: None, connected: None, header_signing: false }
+    }
+
+    /// The client wants headers signed from now on, whichever identity it uses (MS-RPCE 2.2.2.3).
+    pub(super) fn sign_headers(&mut self) {
+        self.header_signing = true;
+        for one in &mut self.all {
+            if let State::Established { channel, .. } = &mut one.state {
+                channel.set_header_signing(true);
+            }
+        }
     }
 
     pub(super) fn channel(&mut self, index: Option<usize>) -> Option<&mut Channel> {
@@ -342,6 +354,7 @@ impl ServerAssociation {
             return Err(RpcError::Protocol { detail: "a token outside of a security exchange" });
         };
         let (trailer, level) = (one.trailer, one.level);
+        let header_signing = self.identities.header_signing;
         let account = |acceptor: &dyn Acceptor| acceptor.principal().cloned();
         let answer = |value| Leg::Answer(Some(AuthVerifier { trailer, value }));
         let outcome = match outcome {
@@ -362,7 +375,8 @@ impl ServerAssociation {
             Ok(Step::Done { token }) => {
                 let principal = account(acceptor.as_ref());
                 let context = acceptor.into_context().map_err(RpcError::Security)?;
-                let channel = Channel::new(context, trailer, level);
+                let mut channel = Channel::new(context, trailer, level);
+                channel.set_header_signing(header_signing);
                 one.state = State::Established { channel, principal };
                 if level == AuthLevel::Connect {
                     self.identities.connected = Some(index);
@@ -387,7 +401,9 @@ pub(super) enum AlterLeg {
 
 fn refused_at_alter(call: u32, failure: SecurityError) -> Fatal {
     let status = match failure {
-        SecurityError::Refused(LogonFailure::WeakSessionSecurity { .. }) => status::SEC_PKG_ERROR,
+        // What the mechanism cannot even read is its error, as Windows sees it.
+        SecurityError::Malformed(_)
+        | SecurityError::Refused(LogonFailure::WeakSessionSecurity { .. }) => status::SEC_PKG_ERROR,
         _ => status::ACCESS_DENIED,
     };
     Fatal::fault(call, 0, status, RpcError::Security(failure)).not_executed()

@@ -108,6 +108,7 @@ fn drafts() -> Vec<Draft> {
         build::accept_failed(10022, "192.0.2.2", "no connector has this address"),
         build::connect_failed("WEST", 10061, "192.0.2.2:102", "connection refused"),
         build::unknown_address("0xc0000202", "192.0.2.2"),
+        build::weak_security("rpc.insecure = \"56-bit\""),
     ]
 }
 
@@ -214,6 +215,8 @@ fn definitions_are_those_of_the_field() {
         (9321, EventType::Warning, Category::Interface, 14),
         (9322, EventType::Warning, Category::Interface, 14),
         (9323, EventType::Warning, Category::Interface, 14),
+        // The only one that is not of the field.
+        (9901, EventType::Warning, Category::Security, 12),
     ];
     let have: Vec<_> =
         CATALOGUE.iter().map(|one| (one.id, one.event_type, one.category, one.severity)).collect();

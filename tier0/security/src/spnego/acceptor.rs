@@ -41,13 +41,13 @@ impl SpnegoAcceptor {
     fn choose(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
         let offer = NegTokenInit::decode(token)?;
         let chosen = offer.mechanisms.iter().enumerate().find_map(|(rank, offered)| {
-            let index = self.served.iter().position(|(served, _)| served == offered)?;
-            Some((rank, index))
+            let index = self.served.iter().position(|(served, _)| served.same(offered))?;
+            Some((rank, index, offered.clone()))
         });
-        let Some((rank, index)) = chosen else {
+        let Some((rank, index, mechanism)) = chosen else {
             return Err(SecurityError::Rejected);
         };
-        let (mechanism, acceptor) = self.served.swap_remove(index);
+        let (_, acceptor) = self.served.swap_remove(index);
         let exchange = Exchange {
             acceptor,
             list: offer.list,

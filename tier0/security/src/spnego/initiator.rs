@@ -58,7 +58,7 @@ impl SpnegoInitiator {
     fn begin(&mut self, list: Vec<u8>, said: NegTokenResp) -> Result<Step, SecurityError> {
         let chosen = match &said.mechanism {
             None => Some(0),
-            Some(chosen) => self.offered.iter().position(|(offered, _)| offered == chosen),
+            Some(chosen) => self.offered.iter().position(|(offered, _)| offered.same(chosen)),
         };
         let Some(index) = chosen else {
             return Err(SecurityError::Rejected);

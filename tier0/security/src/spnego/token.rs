@@ -14,6 +14,11 @@ const SPNEGO: &[u128] = &[1, 3, 6, 1, 5, 5, 2];
 /// NTLM, MS-SPNG 1.9.
 const NTLM: &[u128] = &[1, 3, 6, 1, 4, 1, 311, 2, 2, 10];
 
+/// Kerberos, RFC 4121 section 4.1 (RFC 1964 section 1).
+const KERBEROS: &[u128] = &[1, 2, 840, 113554, 1, 2, 2];
+/// Kerberos as Windows 2000 wrote it, MS-SPNG 1.9: the last bit of an arc was lost.
+const KERBEROS_MS: &[u128] = &[1, 2, 840, 48018, 1, 2, 2];
+
 /// A mechanism by its object identifier; those that nobody here serves are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mechanism(Oid);
@@ -23,6 +28,25 @@ impl Mechanism {
     #[must_use]
     pub fn ntlm() -> Self {
         Self(oid(NTLM))
+    }
+
+    /// Kerberos, RFC 4121 section 4.1.
+    #[must_use]
+    pub fn kerberos() -> Self {
+        Self(oid(KERBEROS))
+    }
+
+    /// Kerberos under the number that Windows prefers, MS-SPNG 1.9.
+    #[must_use]
+    pub fn kerberos_ms() -> Self {
+        Self(oid(KERBEROS_MS))
+    }
+
+    /// Whether both are the same mechanism; Kerberos has two numbers, and some answer with the other one.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        let kerberos = |one: &Self| *one == Self::kerberos() || *one == Self::kerberos_ms();
+        self == other || kerberos(self) && kerberos(other)
     }
 
     /// A mechanism by its object identifier.

@@ -5,7 +5,7 @@
 
 use finding::{Cause, Remedy};
 
-use crate::causes::rule::{Case, Clue, Kind, Rule, with_command};
+use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
 use crate::obstacle::Refusal;
 use crate::shell::command;
 use crate::snapshot::AccountFacts;
@@ -14,8 +14,12 @@ use crate::snapshot::AccountFacts;
 const ROLE: &str = "service-account-admin";
 
 const WRONG_PASSWORD: u32 = 1326;
+/// What a Kerberos ticket is refused with that does not fit the keys of the service's keytab.
+const WRONG_KEY: u32 = 1396;
 const NO_SUCH_USER: u32 = 1317;
 const ACCESS_DENIED: u32 = 5;
+/// How a security event names a caller whom nothing names.
+const NOBODY: &str = "(nobody)";
 
 pub(crate) const PASSWORD_MISMATCH: Rule = Rule {
     cause: Cause::ServiceAccountPasswordMismatch,
@@ -52,7 +56,9 @@ const NOT_THE_ROLE: [&str; 4] = ["peer", "called-name", "bind-back-name", "accou
 
 /// The account that the actor presents to the target.
 pub(crate) fn account(case: Case<'_>) -> Option<String> {
-    let refused = case.obstacle.refusals.iter().find_map(|refusal| refusal.user.clone());
+    // A ticket that cannot be read does not tell whose it is.
+    let named = |refusal: &Refusal| refusal.user.clone().filter(|user| user != NOBODY);
+    let refused = case.obstacle.refusals.iter().find_map(named);
     let own = || case.view.server(case.actor()).map(|server| server.service_account.clone());
     let expected = || case.view.peer(case.target(), case.actor()).map(|peer| peer.account.clone());
     let known = refused.or_else(|| own().filter(|name| !name.is_empty()));
@@ -86,7 +92,12 @@ pub(crate) fn denied(case: Case<'_>) -> Vec<Clue> {
 }
 
 fn wrong_password(case: Case<'_>) -> Vec<Clue> {
-    reason(case, WRONG_PASSWORD)
+    reason(case, if wrong_key(case) { WRONG_KEY } else { WRONG_PASSWORD })
+}
+
+/// True when it is the refusing server whose stored key is not the one that the KDC has.
+fn wrong_key(case: Case<'_>) -> bool {
+    case.obstacle.refusals.first().is_some_and(|newest| newest.code == WRONG_KEY)
 }
 
 fn no_such_user(case: Case<'_>) -> Vec<Clue> {
@@ -187,10 +198,12 @@ pub(crate) fn refusal_says(case: Case<'_>, refusal: &Refusal) -> String {
     let words = match refusal.code {
         WRONG_PASSWORD => "wrong password",
         NO_SUCH_USER => "no such user",
+        WRONG_KEY => "the ticket does not fit the key",
         ACCESS_DENIED => "access denied",
         _ => "refused",
     };
-    let user = refusal.user.clone().unwrap_or_else(|| account_words(case));
+    let named = refusal.user.clone().filter(|user| user != NOBODY);
+    let user = named.unwrap_or_else(|| account_words(case));
     let exact = if refusal.reason.is_empty() { words } else { &refusal.reason };
     format!("{} refused {user}: code {}, {exact}, at {}", case.target(), refusal.code, refusal.time)
 }
@@ -312,6 +325,16 @@ pub(crate) fn account_command(case: Case<'_>, verb: &str, role: bool, password: 
 
 fn set_password(case: Case<'_>) -> Vec<Remedy> {
     let (actor, target) = (case.actor(), case.target());
+    if wrong_key(case) {
+        let text = format!(
+            "On {target}, export the service's keytab anew: its keys are not those that the KDC has."
+        );
+        let server = case.view.server(target);
+        return match server.and_then(|server| server.keytab_command.clone()) {
+            Some(command) => with_command(text, command),
+            None => in_words(text),
+        };
+    }
     let text = format!(
         "On {target}, set the password of {} to the one that {actor} uses.",
         account_words(case)

@@ -109,6 +109,45 @@ fn stubs_round_trip() {
     check(&5, &encode_status(5), decode_status);
 }
 
+/// Every stub that the code writes, octet by octet.
+#[test]
+fn stubs_are_those_of_the_idl() {
+    let interface = idl::Interface::parse(include_str!("../../../../idl/mta.idl")).unwrap();
+    let (request, response) = (idl::Way::Request, idl::Way::Response);
+    let token = AssociationToken([9; 16]);
+    let fits = |opnum, way, stub: &[u8]| {
+        interface.walk(opnum, way, stub).unwrap();
+        for cut in 0..stub.len() {
+            assert!(interface.walk(opnum, way, &stub[..cut]).is_err(), "{opnum} cut at {cut}");
+        }
+    };
+    for name in ["E", "EAST", "WÜST-日本"] {
+        let bind = Bind {
+            caller_name: name.to_owned(),
+            called_name: "WEST".to_owned(),
+            bind_back_binding: format!("ncacn_ip_tcp:{}.example[135]", name.len()),
+            token,
+            max_piece: 1,
+        };
+        fits(MTA_BIND, request, &bind.encode());
+        let back = BindBack { called_name: name.to_owned(), token, max_piece: 1 };
+        fits(MTA_BIND_BACK, request, &back.encode());
+    }
+    let answer = BindAnswer { agreed_piece: 1, bind_status: 0, channel: handle(), status: 0 };
+    fits(MTA_BIND, response, &answer.encode());
+    let answer = BindBackAnswer { agreed_piece: 1, channel: handle(), status: 0 };
+    fits(MTA_BIND_BACK, response, &answer.encode());
+    for length in 0..5 {
+        let piece = Piece { sequence: 3, end: true, octets: vec![1; length] };
+        fits(MTA_TRANSFER, request, &Transfer { channel: handle(), piece }.encode());
+    }
+    fits(MTA_TRANSFER, response, &encode_status(5));
+    for opnum in [MTA_UNBIND, MTA_UNBIND_BACK] {
+        fits(opnum, request, &Unbind { channel: handle() }.encode());
+        fits(opnum, response, &encode_unbind_answer(0));
+    }
+}
+
 #[test]
 fn a_name_over_the_limit_is_refused() {
     let back = BindBack {

@@ -10,7 +10,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::fixture::*;
-use crate::{Dialer, FailureLayer, Resolver, RpcClient, RpcFailure, RpcTarget, serve_rpc};
+use crate::{
+    Dialer, Evidence, FailureLayer, RefusedBy, Resolver, RpcClient, RpcFailure, RpcTarget,
+    serve_rpc,
+};
 
 const HOST: &str = "east.demo.test";
 
@@ -167,6 +170,9 @@ async fn a_knock_logs_nobody_on() {
     let closed = closed_port().await;
     let failure = dialer.knock(to(closed), &INTERFACE).await.unwrap_err();
     assert_eq!((failure.layer, failure.code), (FailureLayer::Tcp, 1722));
+    assert_eq!(failure.evidence, Evidence::by(RefusedBy::Network));
     let failure = dialer.knock(to(mapper(None).await), &INTERFACE).await.unwrap_err();
     assert_eq!((failure.layer, failure.code), (FailureLayer::Bind, 1717));
+    // Which PDU said it, with which number of its own, and who sent it.
+    assert_eq!(failure.evidence, Evidence::in_pdu("bind_ack", 1));
 }

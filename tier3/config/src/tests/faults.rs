@@ -290,6 +290,26 @@ fn clashes() {
 }
 
 #[test]
+fn kerberos_needs_its_realm() {
+    check(
+        &with("kerberos_keytab = \"x\"\n"),
+        FaultKind::Missing,
+        (11, 19),
+        &["kerberos_keytab has no kerberos_realm"],
+    );
+    let peer = format!("{PEER}auth = \"kerberos\"\n");
+    check(&with(&peer), FaultKind::Missing, (16, 8), &["peer.auth", "no rpc.kerberos_realm"]);
+    let peer = format!("{PEER}auth = \"basic\"\n");
+    check(&with(&peer), FaultKind::BadValue, (16, 8), &["\"basic\"", "ntlm, kerberos, negotiate"]);
+    let text = with(&format!(
+        "kerberos_realm = \"R\"\nkerberos_kdc = \"a b:89\"\n{PEER}auth = \"negotiate\"\n"
+    ));
+    let config = Config::parse(Path::new("/etc/b.toml"), &text).unwrap();
+    assert_eq!(config.rpc.kerberos.unwrap().kdcs, ["a", "b:89"]);
+    assert_eq!(config.peers[0].auth, crate::PeerAuth::Negotiate);
+}
+
+#[test]
 fn every_truncation_is_a_fault_or_loads() {
     // No cut may panic, whatever it leaves.
     let text = with(&format!("{PEER}[hosts]\n\"ä.test\" = [\"::1\"]\n"));

@@ -359,6 +359,7 @@ fn the_template_carries_peers_hosts_and_other_keys() {
         domains: vec![format!("{name}.demo.test")],
         admin: Some(("http://127.0.0.1:9101".to_owned(), "secrets/west.token".to_owned())),
         configuration: Some("../west/bindback.toml".to_owned()),
+        auth: None,
     };
     let answers = InitAnswers {
         peers: vec![peer("west"), peer("north")],

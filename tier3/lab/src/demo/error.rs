@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use finding::Cause;
 
 use crate::faults;
+use crate::kdc::KdcError;
 use crate::letters::LetterError;
 use crate::organisation::{Carrier, MakeError, Side};
 use crate::program::CommandError;
@@ -27,6 +28,11 @@ pub enum DemoError {
     },
     #[error("{} holds servers already; choose another folder with --dir, or remove it", path.display())]
     Occupied { path: PathBuf },
+    /// No program for it on this machine.
+    #[error("{0}")]
+    NoKdc(String),
+    #[error("cannot set up the KDC")]
+    Kdc(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot make the organisation")]
     Organisation(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{doing} failed")]
@@ -76,7 +82,19 @@ impl DemoError {
     /// Whether the options ask for what cannot be: exit status 2.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::UnknownFault(..) | Self::Letter(_) | Self::Occupied { .. })
+        matches!(
+            self,
+            Self::UnknownFault(..) | Self::Letter(_) | Self::Occupied { .. } | Self::NoKdc(_)
+        )
+    }
+}
+
+impl From<KdcError> for DemoError {
+    fn from(error: KdcError) -> Self {
+        match error {
+            missing @ KdcError::Missing(_) => Self::NoKdc(missing.to_string()),
+            other => Self::Kdc(Box::new(other)),
+        }
     }
 }
 

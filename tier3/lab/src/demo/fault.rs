@@ -31,6 +31,12 @@ impl Stage {
             self.narrator.timed("EAST has stopped");
             return Ok(());
         }
+        if fault.put_in == PutIn::ChangeKey {
+            if let Some(kdc) = &self.kdc {
+                kdc.change_key(Side::East).await?;
+            }
+            return self.await_no_association().await;
+        }
         for arguments in self.put_in_commands(fault.put_in)? {
             self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
             let run = self.program.run(&arguments, &[0]).await;
@@ -102,8 +108,8 @@ impl Stage {
                 let words = ["directory", "set", &connector, "overrideAccount", r"EAST\svc-mail"];
                 (Side::West, owned(&words))
             }
-            // Done by a signal, or with commands of its own.
-            PutIn::Stop | PutIn::StopAgent => return Ok(Vec::new()),
+            // Done by a signal, in the KDC, or with commands of its own.
+            PutIn::Stop | PutIn::ChangeKey | PutIn::StopAgent => return Ok(Vec::new()),
         };
         let config = self.organisation.config(on);
         Ok(words.into_iter().chain(owned(&["-c", &config.to_string_lossy()])).collect())

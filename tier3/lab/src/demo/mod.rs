@@ -11,7 +11,7 @@ mod stage;
 mod workplace;
 
 pub use error::DemoError;
-pub use report::{DemoOptions, DemoReport, FaultReport, ServerReport};
+pub use report::{DemoAuth, DemoOptions, DemoReport, FaultReport, ServerReport};
 pub use run::run;
 
 pub use crate::letters::LetterError;

@@ -12,6 +12,16 @@ use crate::organisation::Carrier;
 /// Mail must flow again so soon after the cure.
 pub(crate) const RECOVERY_LIMIT_MS: u64 = 5000;
 
+/// How the servers of a demo prove themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DemoAuth {
+    /// With passwords and NTLM.
+    #[default]
+    Ntlm,
+    /// With tickets of a KDC that the demo starts.
+    Kerberos,
+}
+
 /// What is asked of a demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoOptions {
@@ -21,6 +31,8 @@ pub struct DemoOptions {
     pub once: bool,
     /// Where to work; else a new temporary folder.
     pub dir: Option<PathBuf>,
+    /// How the servers prove themselves.
+    pub auth: DemoAuth,
     /// What is put in.
     pub fault: Cause,
     /// What mail crosses by.
@@ -35,6 +47,7 @@ impl Default for DemoOptions {
             files: Vec::new(),
             once: false,
             dir: None,
+            auth: DemoAuth::Ntlm,
             fault: Carrier::Rpc.default_fault(),
             carrier: Carrier::Rpc,
             json: false,

@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::DemoError;
 use super::narration::{Narrator, count};
-use super::report::{DemoOptions, DemoReport, FaultReport};
+use super::report::{DemoAuth, DemoOptions, DemoReport, FaultReport};
 use super::stage::Stage;
 use super::workplace::Workplace;
 use crate::faults::{self, Fault, PutIn};
@@ -18,8 +18,11 @@ use crate::program::quoted;
 /// # Errors
 /// It could not be carried out, or was interrupted; no server is left running then. What it found to be wrong stands in the report.
 pub async fn run(options: DemoOptions) -> Result<DemoReport, DemoError> {
-    let fault = faults::find(options.carrier, options.fault)
-        .ok_or(DemoError::UnknownFault(options.carrier, options.fault))?;
+    let fault = match options.auth {
+        DemoAuth::Ntlm => faults::find(options.carrier, options.fault),
+        DemoAuth::Kerberos => faults::find_with_kerberos(options.fault),
+    };
+    let fault = fault.ok_or(DemoError::UnknownFault(options.carrier, options.fault))?;
     let letters = Letters::read(&options.files)?;
     let mut signals = Signals::listen()?;
     let narrator = Narrator::new(options.json);
@@ -48,7 +51,8 @@ async fn play(
 ) -> Result<(Stage, FaultReport), DemoError> {
     let (narrator, workplace) = place;
     narrator.step("Two servers, EAST and WEST, each a process of its own");
-    let mut stage = Stage::set(narrator, workplace, letters, options.carrier).await?;
+    let how = (options.carrier, options.auth);
+    let mut stage = Stage::set(narrator, workplace, letters, how).await?;
     introduce(&stage)?;
     let mut report = FaultReport::new(options.fault);
 

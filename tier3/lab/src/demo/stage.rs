@@ -11,8 +11,9 @@ use tokio::process::Command;
 
 use super::error::DemoError;
 use super::narration::{Narrator, count};
-use super::report::ServerReport;
+use super::report::{DemoAuth, ServerReport};
 use super::workplace::Workplace;
+use crate::kdc::{Kdc, KdcPlan, REALM};
 use crate::ledger::Ledger;
 use crate::letters::{self, Letters, Stamp};
 use crate::observe::Observer;
@@ -43,6 +44,7 @@ pub(crate) struct Stage {
     letters: Letters,
     round: u32,
     processes: [Option<Process>; 2],
+    pub(crate) kdc: Option<Kdc>,
     last_ids: [Option<u32>; 2],
 }
 
@@ -61,8 +63,15 @@ impl Stage {
         narrator: &Narrator,
         workplace: &Workplace,
         letters: Letters,
-        carrier: Carrier,
+        (carrier, auth): (Carrier, DemoAuth),
     ) -> Result<Self, DemoError> {
+        let organisation = || -> Result<Organisation, DemoError> {
+            let kdc = match auth {
+                DemoAuth::Ntlm => None,
+                DemoAuth::Kerberos => Some(KdcPlan::make(workplace.root())?),
+            };
+            Ok(Organisation::make(workplace.root(), carrier, kdc)?)
+        };
         let folder = workplace.programs();
         let program = Program::current(&folder).map_err(|source| DemoError::Folder {
             action: "link the program into",
@@ -71,13 +80,14 @@ impl Stage {
         })?;
         let mut stage = Self {
             narrator: narrator.clone(),
-            organisation: Organisation::make(workplace.root(), carrier)?,
+            organisation: organisation()?,
             program,
             ledger: Ledger::default(),
             problems: Vec::new(),
             letters,
             round: 0,
             processes: [None, None],
+            kdc: None,
             last_ids: [None, None],
         };
         for attempt in 1.. {
@@ -89,12 +99,18 @@ impl Stage {
             }
             narrator.tell("Somebody else took one of the ports; once more with others.");
             workplace.clear()?;
-            stage.organisation = Organisation::make(workplace.root(), carrier)?;
+            stage.kdc = None;
+            stage.organisation = organisation()?;
         }
         Ok(stage)
     }
 
     async fn start_all(&mut self) -> Result<(), DemoError> {
+        if let Some(plan) = self.organisation.kdc().cloned() {
+            let port = plan.port;
+            self.kdc = Some(plan.start(&self.organisation).await?);
+            self.narrator.timed(&format!("MIT's KDC of {REALM} runs on 127.0.0.1:{port}"));
+        }
         for side in Side::BOTH {
             self.admit_peer(side).await?;
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dcerpc::{AuthLevel, ContextHandle, StringBinding, status::Status};
+use dcerpc::{ContextHandle, StringBinding, status::Status};
 use event::Layer;
 use identity::AccountName;
 use jiff::Timestamp;
@@ -16,13 +16,15 @@ use mta::rpc_interface::{
     PIECE_LIMIT, Piece,
 };
 use mta::{Association, AssociationNames, Direction, Output, State};
-use net::{FailureLayer, RpcClient, RpcFailure, RpcTarget};
+use net::{Evidence, FailureLayer, RefusedBy, RpcClient, RpcFailure, RpcTarget};
 use tokio::sync::mpsc;
 
 use super::channel::{Channel, ChannelEnd};
+use super::proof::Proof;
 use super::records::{self, BackFailure, Refusal};
 use crate::inbound;
 use crate::node::Node;
+use crate::rpc_security;
 use net::chain;
 
 /// How long the last pieces and the unbind of a finished association may take.
@@ -106,6 +108,7 @@ pub async fn answer_bind(node: Arc<Node>, request: BindRequest) -> BindAnswer {
     let handle = request.channel;
     let channel =
         Channel::new(&peer, client, answer.channel, request.incoming, config.rpc.call_timeout);
+    // It is the caller's to let an association go that nobody uses.
     let piece = usize::try_from(agreed_piece).unwrap_or(PIECE_LIMIT).min(PIECE_LIMIT);
     // The P1 bind has to present the very name that the RPC bind had.
     let names = AssociationNames {
@@ -125,6 +128,7 @@ fn too_slow(node: &Node, peer: &str, target: &RpcTarget, ltab_index: u32) -> u32
         code: SERVER_UNAVAILABLE,
         text: format!("the bind-back took longer than {} s", waited.as_secs()),
         protocol_string: target.protocol_string(),
+        evidence: Evidence::by(RefusedBy::Network),
     };
     let said = BackFailure { peer, name: &target.host, account: None, ltab_index, failure };
     records::bind_back_failed(node, &said);
@@ -188,7 +192,7 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
         host: name,
         mapper_port: port,
         interface: INTERFACE,
-        level: AuthLevel::Privacy,
+        level: rpc_security::level(&config),
     };
     Ok(Caller { peer: peer.name.clone(), target })
 }
@@ -203,6 +207,11 @@ pub(super) fn check_account(
     if !expected.matches(principal) {
         let reason = format!("{principal} does not speak for {peer}, {expected} does");
         return Err(Denied { reason, step: "account" });
+    }
+    // A domain's account needs none here: that it is configured for the peer says that it may. One that it has counts.
+    let stranger = node.accounts.find(principal).is_none();
+    if stranger && rpc_security::by_winbind(&node.config(), principal) {
+        return Ok(());
     }
     let answer = node.directory.authorise(&node.accounts, principal);
     if let Some(step) = answer.failed() {
@@ -235,6 +244,8 @@ pub(super) fn refuse(
             reason: denied.reason.clone(),
             step: denied.step,
             layer: Layer::AccessCheck,
+            count: 1,
+            of_peer: true,
         },
     );
 }
@@ -262,11 +273,12 @@ async fn bind_back(
         );
         code
     };
-    let at = |layer, code, text: String, protocol_string: String| RpcFailure {
+    let at = |layer, code, text: String, protocol_string: String, evidence| RpcFailure {
         layer,
         code,
         text,
         protocol_string,
+        evidence,
     };
     let (account, password) = node.credentials_for(peer).await.map_err(|error| {
         fail(
@@ -276,10 +288,17 @@ async fn bind_back(
                 SECURITY_PACKAGE,
                 chain(&error),
                 target.protocol_string(),
+                Evidence::by(RefusedBy::ThisSide),
             ),
         )
     })?;
-    let opened = node.dialer().open(target, || node.initiator(&account, &password)).await;
+    let proof = Proof::new(node, peer, &account, &password).await.map_err(|error| {
+        let (code, text) = (error.win32(), chain(&error));
+        let evidence = Evidence::by(RefusedBy::ThisSide);
+        let layer = FailureLayer::Authentication;
+        fail(Some(&account), at(layer, code, text, target.protocol_string(), evidence))
+    })?;
+    let opened = node.dialer().open(target, || proof.initiator()).await;
     let client = match opened {
         Ok(client) => client,
         Err(failures) => {
@@ -301,6 +320,7 @@ async fn bind_back(
     let reply = result.map_err(|error| {
         let (code, layer) = match &error {
             net::CallError::Fault { status } => {
+                // Where an identity was refused the first call is denied; a right is missing only in an answer.
                 (Status(*status).win32(), FailureLayer::Authentication)
             }
             _ => (1722, FailureLayer::Call),
@@ -309,19 +329,22 @@ async fn bind_back(
             ACCESS_DENIED => format!("{caller} denied access to the bind-back"),
             _ => format!("MtaBindBack at {caller}: {}", chain(&error)),
         };
-        fail(Some(&account), at(layer, code, text, binding.clone()))
+        let evidence = Evidence::of_call(&error);
+        fail(Some(&account), at(layer, code, text, binding.clone(), evidence))
     })?;
     match BindBackAnswer::decode(&reply.stub, reply.order) {
         Ok(answer) if answer.status == 0 => Ok((client, answer)),
         Ok(answer) => {
-            let text = format!("{caller} refused the bind-back: error {}", answer.status);
-            Err(fail(
-                Some(&account),
-                at(FailureLayer::Authentication, answer.status, text, binding),
-            ))
+            let said = Status(answer.status);
+            let text = format!("{caller} refused the bind-back: {said}");
+            let evidence = Evidence::in_pdu("response", answer.status);
+            let layer = FailureLayer::AccessCheck;
+            Err(fail(Some(&account), at(layer, answer.status, text, binding, evidence)))
         }
         Err(error) => {
-            Err(fail(Some(&account), at(FailureLayer::Call, 1783, error.to_string(), binding)))
+            let evidence = Evidence::by(RefusedBy::ThisSide);
+            let text = error.to_string();
+            Err(fail(Some(&account), at(FailureLayer::Call, 1783, text, binding, evidence)))
         }
     }
 }

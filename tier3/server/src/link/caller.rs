@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dcerpc::{AuthLevel, status::Status};
+use dcerpc::status::Status;
 use event::Layer;
 use event::build::{self, Codes, Connection};
 use jiff::Timestamp;
@@ -17,9 +17,10 @@ use tokio::sync::oneshot;
 
 use super::channel::{Channel, ChannelEnd};
 use super::further::Further;
+use super::proof::Proof;
 use super::records::{self, OutFailure, Silence};
 use crate::node::{ExpectedBindBack, Node, random};
-use crate::{outbound, reroute};
+use crate::{outbound, reroute, rpc_security};
 use net::chain;
 
 /// How long the peer may take to answer the P1 bind, and to take its leave.
@@ -133,7 +134,7 @@ pub(super) async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, Stri
         host: peer.host.clone(),
         mapper_port: peer.mapper_port,
         interface: INTERFACE,
-        level: AuthLevel::Privacy,
+        level: rpc_security::level(&config),
     };
     let fail = |codes, layer, detail: String, protocol_string: String| {
         let said = OutFailure {
@@ -149,26 +150,22 @@ pub(super) async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, Stri
         records::out_failed(node, &said);
         said.detail
     };
-    let client =
-        node.dialer().open(&target, || node.initiator(&account, &password)).await.map_err(
-            |failures| {
-                // One event for the bind: the last address tried has the last word.
-                let Some(last) = failures.into_iter().next_back() else {
-                    return fail(
-                        Codes::own(1722),
-                        Layer::Tcp,
-                        "no address".to_owned(),
-                        target.protocol_string(),
-                    );
-                };
-                fail(
-                    Codes::own(last.code),
-                    records::layer_of(last.layer),
-                    last.text,
-                    last.protocol_string,
-                )
-            },
-        )?;
+    let proof = Proof::new(node, peer, &account, &password).await.map_err(|error| {
+        let codes = Codes::own(error.win32());
+        fail(codes, Layer::Authentication, chain(&error), target.protocol_string())
+    })?;
+    let client = node.dialer().open(&target, || proof.initiator()).await.map_err(|failures| {
+        // One event for the bind: the last address tried has the last word.
+        let Some(last) = failures.into_iter().next_back() else {
+            return fail(
+                Codes::own(1722),
+                Layer::Tcp,
+                "no address".to_owned(),
+                target.protocol_string(),
+            );
+        };
+        fail(Codes::own(last.code), records::layer_of(last.layer), last.text, last.protocol_string)
+    })?;
     let protocol_string =
         format!("ncacn_ip_tcp:{}[{}]", client.remote().ip(), client.remote().port());
     match bind(node, &client, &peer.name).await {
@@ -179,7 +176,8 @@ pub(super) async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, Stri
                 bound.answer.channel,
                 bound.back.incoming,
                 config.rpc.call_timeout,
-            );
+            )
+            .ends_when_idle(config.rpc.idle_timeout);
             let open = handshake(node, &peer.name, channel, &bound.answer, ltab_index).await?;
             records::opened(node, &peer.name, Direction::Out, ltab_index, &protocol_string);
             Ok(open)
@@ -233,11 +231,11 @@ async fn bind(node: &Node, client: &RpcClient, peer: &str) -> Result<Bound, Bind
     let answer = BindAnswer::decode(&reply.stub, reply.order)
         .map_err(|error| refused(Codes::own(1783), Layer::Call, error.to_string()))?;
     if answer.bind_status != 0 {
-        let detail = format!("{peer} could not bind back: error {}", answer.bind_status);
+        let detail = format!("{peer} could not bind back: {}", Status(answer.bind_status));
         return Err(refused(Codes::reported(answer.bind_status), Layer::BindBack, detail));
     }
     if answer.status != 0 {
-        let detail = format!("{peer} refused the MTA bind: error {}", answer.status);
+        let detail = format!("{peer} refused the MTA bind: {}", Status(answer.status));
         return Err(refused(Codes::own(answer.status), Layer::AccessCheck, detail));
     }
     match bound_back.try_recv() {

@@ -38,6 +38,8 @@ pub enum ChannelEnd {
     },
     #[error("{peer} gave no sign for {} s", waited.as_secs())]
     Silent { peer: String, waited: Duration },
+    #[error("nothing was called on the channel to {peer} for {} s", waited.as_secs())]
+    Inactive { peer: String, waited: Duration },
 }
 
 type Sending = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
@@ -50,6 +52,9 @@ pub struct Channel {
     incoming: mpsc::Receiver<Piece>,
     sending: Option<Sending>,
     call_timeout: Duration,
+    /// How long the channel may stay without a call, and since when it is.
+    idle: Option<Duration>,
+    last_call: Instant,
 }
 
 impl Channel {
@@ -63,7 +68,22 @@ impl Channel {
         call_timeout: Duration,
     ) -> Self {
         let peer = peer.to_owned();
-        Self { peer, client: Arc::new(client), handle, incoming, sending: None, call_timeout }
+        Self {
+            peer,
+            client: Arc::new(client),
+            handle,
+            incoming,
+            sending: None,
+            call_timeout,
+            idle: None,
+            last_call: Instant::now(),
+        }
+    }
+
+    /// Ends when nothing was called for so long.
+    #[must_use]
+    pub fn ends_when_idle(self, idle: Duration) -> Self {
+        Self { idle: Some(idle), ..self }
     }
 
     /// Moves pieces both ways until the association has something to say. Can be cancelled.
@@ -79,6 +99,7 @@ impl Channel {
                 return Ok(output);
             }
             self.start_sending(association);
+            let sending = self.sending.is_some();
             tokio::select! {
                 answer = wait(&mut self.sending) => self.take_answer(answer)?,
                 piece = self.incoming.recv() => {
@@ -88,6 +109,9 @@ impl Channel {
                     association.handle_piece(&piece).map_err(|source| {
                         ChannelEnd::Protocol { peer: self.peer.clone(), source }
                     })?;
+                }
+                waited = inactive(self.idle, self.last_call), if !sending => {
+                    return Err(ChannelEnd::Inactive { peer: self.peer.clone(), waited });
                 }
                 () = self.client.closed() => {
                     return Err(ChannelEnd::OwnLost { peer: self.peer.clone() });
@@ -153,6 +177,7 @@ impl Channel {
 
     fn take_answer(&mut self, answer: Result<Reply, CallError>) -> Result<(), ChannelEnd> {
         self.sending = None;
+        self.last_call = Instant::now();
         let peer = || self.peer.clone();
         let reply = answer.map_err(|source| ChannelEnd::Call { peer: peer(), source })?;
         match decode_status(&reply.stub, reply.order) {
@@ -161,6 +186,13 @@ impl Channel {
             Err(_) => Err(ChannelEnd::Answer { peer: peer() }),
         }
     }
+}
+
+/// Ends once nothing was called for `idle`; never where there is no such limit.
+async fn inactive(idle: Option<Duration>, last_call: Instant) -> Duration {
+    let Some(idle) = idle else { return std::future::pending().await };
+    tokio::time::sleep_until((last_call + idle).into()).await;
+    idle
 }
 
 /// Waits for the call under way; for ever when there is none.

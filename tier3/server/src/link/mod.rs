@@ -4,6 +4,7 @@ mod called;
 mod caller;
 mod channel;
 mod further;
+mod proof;
 mod records;
 mod service;
 

@@ -107,13 +107,18 @@ pub struct Refusal<'a> {
     pub reason: String,
     pub step: &'a str,
     pub layer: Layer,
+    /// How many refusals of the same kind are told together; 1 for this one.
+    pub count: u32,
+    /// Whether it is the peer's failure, as far as one can tell: not when somebody only used its name.
+    pub of_peer: bool,
 }
 
 /// Writes down that this server refused a caller: event 9297, with the exact reason that the
 /// wire does not carry.
 pub fn refused(node: &Node, said: &Refusal<'_>) {
-    let index = said.peer.map_or(0, |peer| refusal_row(node, peer, said));
-    if let Some(peer) = said.peer {
+    let peer = said.peer.filter(|_| said.of_peer);
+    let index = peer.map_or(0, |peer| refusal_row(node, peer, said));
+    if let Some(peer) = peer {
         let last = last_error(Codes::own(said.code), said.layer, &said.reason);
         let failure = failure(last, &said.address);
         node.histories.update(peer, |history| history.last_failure_in = Some(failure));
@@ -127,6 +132,7 @@ pub fn refused(node: &Node, said: &Refusal<'_>) {
         address: Some(said.address.clone()),
         step: Some(said.step.to_owned()),
         layer: Some(said.layer),
+        count: said.count,
     }));
 }
 
@@ -203,6 +209,14 @@ pub fn channel_broken(node: &Node, peer: &str, ltab_index: u32, end: &ChannelEnd
                 Silence { call: "MtaTransfer", waited: *waited, protocol_string: &protocol_string };
             call_cancelled(node, peer, ltab_index, &said);
         }
+        ChannelEnd::Inactive { waited, .. } => {
+            let said = Silence {
+                call: "RPC inactive",
+                waited: *waited,
+                protocol_string: &protocol_string,
+            };
+            call_cancelled(node, peer, ltab_index, &said);
+        }
         ChannelEnd::OwnLost { .. } | ChannelEnd::Call { .. } => {
             node.log(build::no_data_sent(&ChannelBroken {
                 ltab_index,
@@ -243,6 +257,7 @@ pub fn layer_of(layer: FailureLayer) -> Layer {
         FailureLayer::Mapper => Layer::Mapper,
         FailureLayer::Bind => Layer::Bind,
         FailureLayer::Authentication => Layer::Authentication,
+        FailureLayer::AccessCheck => Layer::AccessCheck,
         FailureLayer::Call => Layer::Call,
     }
 }

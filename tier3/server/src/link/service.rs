@@ -1,12 +1,13 @@
 //! What answers the calls of one RPC connection: the MTA interface, and the endpoint mapper.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use dcerpc::status::{BAD_STUB_DATA, NCA_FAULT_CONTEXT_MISMATCH, NCA_OP_RNG_ERROR};
 use dcerpc::{
-    AuthLevel, ContextHandle, InterfaceRules, ServerAssociation, ServerConfig, Uuid, epm,
+    AuthLevel, ContextHandle, ContextHandles, InterfaceRules, ServerAssociation, ServerConfig,
+    Uuid, epm, mgmt,
 };
 use event::Layer;
 use identity::AccountName;
@@ -15,8 +16,7 @@ use mta::rpc_interface::{
     MTA_UNBIND_BACK, PIECE_LIMIT, Piece, Transfer, Unbind, encode_status,
 };
 use net::{RpcRequest, RpcService};
-use security::ntlm::{AUTH_TYPE, AcceptSeed, NtlmAcceptor, ServerIdentity};
-use security::{Acceptor, LogonFailure, SecurityError};
+use security::{LogonFailure, LogonQuestion, LogonVerdict, SecurityError};
 use tokio::sync::mpsc;
 
 use super::called::{
@@ -24,12 +24,19 @@ use super::called::{
 };
 use super::records::{self, Refusal};
 use crate::directory_table::now_ms;
-use crate::node::{Node, filetime_now, random};
+use crate::failed_logons::{Kind, Say};
+use crate::node::{Node, random};
+use crate::rpc_security;
 
+/// Index of the management interface among those of a port; the port's own is the first.
+const MANAGEMENT: usize = 1;
 /// Pieces that wait for the association; the answer to a call comes once its piece waits here.
 const PIECES: usize = 8;
 /// Channels that one connection may hold open.
 const MAX_CHANNELS: usize = 8;
+
+/// How long callers may finish what they are sending once the server stops; then they are asked to let go.
+const LEAVE: Duration = Duration::from_secs(6);
 
 /// The bind-back that a bind of this server waited for.
 pub struct BoundBack {
@@ -55,7 +62,24 @@ pub struct Service {
     node: Arc<Node>,
     interface: Interface,
     peer: SocketAddr,
-    channels: Mutex<HashMap<ContextHandle, mpsc::Sender<Piece>>>,
+    /// Those of this connection alone: they are run down with it, since losing either channel ends the association.
+    channels: Mutex<ContextHandles<Incoming>>,
+}
+
+/// What a context handle of the MTA's interface stands for.
+enum Incoming {
+    /// Given by MtaBind, taken back by MtaUnbind.
+    Bind(mpsc::Sender<Piece>),
+    /// Given by MtaBindBack, taken back by MtaUnbindBack.
+    BindBack(mpsc::Sender<Piece>),
+}
+
+impl Incoming {
+    fn pieces(&self) -> &mpsc::Sender<Piece> {
+        match self {
+            Self::Bind(pieces) | Self::BindBack(pieces) => pieces,
+        }
+    }
 }
 
 impl ServiceFactory {
@@ -84,45 +108,35 @@ impl ServiceFactory {
                 InterfaceRules { syntax: epm::INTERFACE, min_level: AuthLevel::None }
             }
             Interface::Mta => {
-                InterfaceRules { syntax: rpc_interface::INTERFACE, min_level: AuthLevel::Privacy }
+                let min_level = rpc_security::level(&node.config());
+                InterfaceRules { syntax: rpc_interface::INTERFACE, min_level }
             }
         };
         let config = ServerConfig {
-            interfaces: vec![rules],
+            // Every RPC server can be managed, and asked whether it is there.
+            interfaces: vec![
+                rules,
+                InterfaceRules { syntax: mgmt::INTERFACE, min_level: AuthLevel::None },
+            ],
             acceptor: Box::new({
                 let node = Arc::clone(&node);
-                move |auth_type| acceptor(&node, auth_type)
+                move |auth_type| rpc_security::acceptor(&node, auth_type)
             }),
             max_fragment: dcerpc::DEFAULT_FRAGMENT,
             secondary_address: local_port.to_string(),
             association_group: u32::from_le_bytes(random()) | 1,
         };
-        let channels = Mutex::default();
+        let channels = Mutex::new(ContextHandles::new(MAX_CHANNELS));
         let service = Service { node, interface: self.interface, peer, channels };
         (ServerAssociation::new(config), Arc::new(service))
     }
 }
 
-/// Only NTLM, and only with the server's own accounts.
-fn acceptor(node: &Arc<Node>, auth_type: u8) -> Option<Box<dyn Acceptor>> {
-    if auth_type != AUTH_TYPE {
-        return None;
-    }
-    let config = node.config();
-    let identity = ServerIdentity {
-        computer: config.server.name.clone(),
-        domain: config.rpc.account.domain().to_owned(),
-        dns_name: config.server.host_name.clone(),
-    };
-    let seed = AcceptSeed { server_challenge: random(), now: filetime_now() };
-    let accounts = Arc::new(node.accounts.clone());
-    Some(Box::new(
-        NtlmAcceptor::new(accounts, identity, seed).with_reflection_guard(node.reflection.clone()),
-    ))
-}
-
 impl RpcService for Service {
     async fn call(&self, request: RpcRequest) -> Result<Vec<u8>, u32> {
+        if request.interface == MANAGEMENT {
+            return self.call_management(&request);
+        }
         match self.interface {
             Interface::Mapper => self.call_mapper(&request),
             Interface::Mta => {
@@ -138,31 +152,77 @@ impl RpcService for Service {
         }
     }
 
+    async fn judge(&self, question: LogonQuestion) -> LogonVerdict {
+        let trouble = |error: &winbind::WinbindError| {
+            eprintln!("logon of {}: {}", question.account, net::chain(error));
+        };
+        self.node.winbind.judge(&question, trouble).await
+    }
+
+    async fn let_go(&self) {
+        self.node.stopped().await;
+        if !self.lock().is_empty() {
+            tokio::time::sleep(LEAVE).await;
+        }
+    }
+
     fn authentication_failed(&self, claimed: Option<AccountName>, why: &SecurityError) {
-        let peer = claimed.as_ref().and_then(|account| self.node.peer_of_account(account));
         let failure = why.logon_failure();
         if let (Some(name), LogonFailure::WrongPassword) = (&claimed, failure) {
             let (accounts, name) = (self.node.accounts.clone(), name.clone());
             // Waits for the disk, and nobody has to wait for that.
             tokio::task::spawn_blocking(move || accounts.note_failure(&name, now_ms()));
         }
-        let spelling = claimed.as_ref().and_then(|name| spelt_otherwise(&self.node, name));
-        let reason =
-            spelling.map_or_else(|| failure.to_string(), |how| format!("{failure}; {how}"));
-        let code = failure.win32();
-        records::refused(
-            &self.node,
-            &Refusal {
-                user: claimed.map_or_else(|| "(nobody)".to_owned(), |name| name.to_string()),
-                peer: peer.as_ref().map(|peer| peer.name.as_str()),
-                address: self.peer.to_string(),
-                code,
-                reason,
-                step: "authentication",
-                layer: Layer::Authentication,
-            },
-        );
+        let node = Arc::clone(&self.node);
+        let address = self.peer;
+        let user = claimed.as_ref().map_or_else(|| "(nobody)".to_owned(), ToString::to_string);
+        let kind: Kind = (user, address.ip().to_canonical(), failure.win32());
+        let say = node.failed_logons().note(Instant::now(), &kind);
+        match say {
+            Say::Nothing => {}
+            Say::Now => drop(tokio::spawn(refuse_logon(node, claimed, address, failure, 1))),
+            Say::After(rest) => drop(tokio::spawn(async move {
+                tokio::time::sleep(rest).await;
+                let count = node.failed_logons().close(&kind);
+                refuse_logon(node, claimed, address, failure, count).await;
+            })),
+        }
     }
+}
+
+/// Writes down that somebody did not prove who it is.
+async fn refuse_logon(
+    node: Arc<Node>,
+    claimed: Option<AccountName>,
+    address: SocketAddr,
+    failure: LogonFailure,
+    count: u32,
+) {
+    let peer = claimed.as_ref().and_then(|account| node.peer_of_account(account));
+    let of_peer = match &peer {
+        Some(peer) => node.may_be(peer, address.ip()).await,
+        None => false,
+    };
+    let spelling = claimed.as_ref().and_then(|name| spelt_otherwise(&node, name));
+    let failed = spelling.map_or_else(|| failure.to_string(), |how| format!("{failure}; {how}"));
+    let reason = match count {
+        0 | 1 => failed,
+        count => format!("{failed} ({count} times within a minute)"),
+    };
+    records::refused(
+        &node,
+        &Refusal {
+            user: claimed.map_or_else(|| "(nobody)".to_owned(), |name| name.to_string()),
+            peer: peer.as_ref().map(|peer| peer.name.as_str()),
+            address: address.to_string(),
+            code: failure.win32(),
+            reason,
+            step: "authentication",
+            layer: Layer::Authentication,
+            count,
+            of_peer,
+        },
+    );
 }
 
 /// Whether an unknown name is one that is known, spelt in another character set.
@@ -179,6 +239,17 @@ fn spelt_otherwise(node: &Node, name: &AccountName) -> Option<String> {
 }
 
 impl Service {
+    fn call_management(&self, request: &RpcRequest) -> Result<Vec<u8>, u32> {
+        let own = match self.interface {
+            Interface::Mapper => epm::INTERFACE,
+            Interface::Mta => rpc_interface::INTERFACE,
+        };
+        let principal = format!("host/{}", self.node.config().server.host_name);
+        let interfaces = [own, mgmt::INTERFACE];
+        let managed = mgmt::Managed { interfaces: &interfaces, principal: &principal };
+        managed.dispatch(request.opnum, &request.stub, request.order)
+    }
+
     fn call_mapper(&self, request: &RpcRequest) -> Result<Vec<u8>, u32> {
         let config = self.node.config();
         let mut map = epm::EndpointMap::new();
@@ -210,14 +281,18 @@ impl Service {
             }
             MTA_TRANSFER => {
                 let transfer = Transfer::decode(stub, request.order).map_err(|_| BAD_STUB_DATA)?;
-                let channel = self.lock().get(&transfer.channel).cloned();
+                let find = |incoming: &Incoming| Some(incoming.pieces().clone());
+                let channel = self.lock().find(&transfer.channel, find);
                 let channel = channel.ok_or(NCA_FAULT_CONTEXT_MISMATCH)?;
                 channel.send(transfer.piece).await.map_err(|_| NCA_FAULT_CONTEXT_MISMATCH)?;
                 Ok(encode_status(0))
             }
-            MTA_UNBIND | MTA_UNBIND_BACK => {
+            opnum @ (MTA_UNBIND | MTA_UNBIND_BACK) => {
                 let unbind = Unbind::decode(stub, request.order).map_err(|_| BAD_STUB_DATA)?;
-                self.lock().remove(&unbind.channel).ok_or(NCA_FAULT_CONTEXT_MISMATCH)?;
+                let sort = |incoming: &Incoming| {
+                    (opnum == MTA_UNBIND) == matches!(incoming, Incoming::Bind(_))
+                };
+                self.lock().take(&unbind.channel, sort).ok_or(NCA_FAULT_CONTEXT_MISMATCH)?;
                 Ok(rpc_interface::encode_unbind_answer(0))
             }
             _ => Err(NCA_OP_RNG_ERROR),
@@ -225,12 +300,12 @@ impl Service {
     }
 
     async fn bind(&self, bind: Bind, principal: AccountName) -> Result<Vec<u8>, u32> {
-        let (channel, incoming) = self.open_channel().ok_or(SERVER_TOO_BUSY)?;
+        let (channel, incoming) = self.open_channel(Incoming::Bind).ok_or(SERVER_TOO_BUSY)?;
         let address = self.peer.to_string();
         let request = BindRequest { bind, principal, address, channel, incoming };
         let answer = answer_bind(Arc::clone(&self.node), request).await;
         if answer.status != 0 {
-            self.lock().remove(&channel);
+            self.lock().take(&channel, |_| true);
         }
         Ok(answer.encode())
     }
@@ -252,31 +327,28 @@ impl Service {
             refuse(&self.node, principal, &address, Some(&peer.name), &denied);
             return refused;
         }
-        let Some((channel, incoming)) = self.open_channel() else {
+        let Some((channel, incoming)) = self.open_channel(Incoming::BindBack) else {
             return BindBackAnswer { status: SERVER_TOO_BUSY, ..refused };
         };
         let Some(waiting) = self.node.expected().remove(&said.token) else { return refused };
         if waiting.bound.send(BoundBack { incoming }).is_err() {
-            self.lock().remove(&channel);
+            self.lock().take(&channel, |_| true);
             return refused;
         }
         let piece = u32::try_from(PIECE_LIMIT).unwrap_or(u32::MAX).min(said.max_piece);
         BindBackAnswer { agreed_piece: piece, channel, status: 0 }
     }
 
-    fn open_channel(&self) -> Option<(ContextHandle, mpsc::Receiver<Piece>)> {
-        let mut channels = self.lock();
-        if channels.len() >= MAX_CHANNELS {
-            return None;
-        }
-        let handle =
-            ContextHandle { attributes: 0, uuid: Uuid::from_u128(u128::from_le_bytes(random())) };
+    fn open_channel(
+        &self,
+        sort: impl FnOnce(mpsc::Sender<Piece>) -> Incoming,
+    ) -> Option<(ContextHandle, mpsc::Receiver<Piece>)> {
         let (sender, incoming) = mpsc::channel(PIECES);
-        channels.insert(handle, sender);
+        let handle = self.lock().give(random(), sort(sender))?;
         Some((handle, incoming))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ContextHandle, mpsc::Sender<Piece>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, ContextHandles<Incoming>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -199,6 +199,7 @@ impl Operations for Running {
         if !peer.bind_back.eq_ignore_ascii_case(&peer.host) {
             facts.extend(check_road(&dialer, &road(&peer.bind_back)).await);
         }
+        facts.extend(session_security(&config));
         Ok(facts)
     }
 
@@ -334,4 +335,25 @@ fn ltab_entry(row: &Row) -> LtabEntry {
         }),
         messages: row.messages,
     }
+}
+
+/// What the doctor is to show of settings that take weaker security than is right; nothing where none does. It is no
+/// failure: mail flows, and that is why somebody set it.
+fn session_security(config: &config::Config) -> Option<ProbeFact> {
+    let weaknesses = crate::rpc_security::weaknesses(config);
+    if weaknesses.is_empty() {
+        return None;
+    }
+    let detail = format!(
+        "weak session security is taken: {}; take it out once every peer can do NTLM version 2 with 128-bit keys",
+        weaknesses.join(", ")
+    );
+    Some(ProbeFact {
+        check: "session-security".to_owned(),
+        from: config.server.name.clone(),
+        target: config.server.name.clone(),
+        result: diagnosis::ProbeResult::Ok,
+        detail,
+        ms: 0,
+    })
 }

@@ -7,19 +7,22 @@
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dcerpc::{AuthLevel, ClientConfig, DEFAULT_FRAGMENT, NdrReader, NdrWriter, SyntaxId};
 use dcerpc::{echo, mgmt};
 use net::{Reply, RpcClient, chain};
+use security::Initiator;
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::caller::Prepared;
 use super::histogram::{Histogram, Latency};
 use super::line;
-use super::ping::{PingSettings, initiator};
+use super::ping::PingSettings;
 use super::steps::{Step, StepResult, Stop, Walk, call_stop};
 
 /// How long each way of the line is measured: a fifth of the calls, but no longer than this.
@@ -90,29 +93,40 @@ pub async fn bench(settings: &BenchSettings) -> Bench {
     let mut walk = Walk::new(settings.reach.patience);
     let mut bench = Bench::default();
     if let Some(target) = find(settings, &mut walk).await {
-        measure(settings, &target, &mut walk, &mut bench).await;
+        measure(settings, target, &mut walk, &mut bench).await;
     }
     bench.steps = walk.steps;
     bench
 }
 
 /// Where to call, and what.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 struct Target {
     address: SocketAddr,
     interface: SyntaxId,
+    /// Who calls; nobody when absent.
+    who: Option<Arc<Prepared>>,
 }
 
 impl Target {
     fn has_echo(&self) -> bool {
         self.interface == echo::INTERFACE
     }
+
+    fn identity(&self) -> (AuthLevel, Option<Box<dyn Initiator>>) {
+        let who = self.who.as_deref();
+        (who.map_or(AuthLevel::None, Prepared::level), who.map(Prepared::initiator))
+    }
 }
 
 async fn find(settings: &BenchSettings, walk: &mut Walk) -> Option<Target> {
     let reach = &settings.reach;
     for address in walk.resolve(&reach.host).await? {
-        let at = |port, interface| Target { address: SocketAddr::new(address, port), interface };
+        let at = |port, interface| Target {
+            address: SocketAddr::new(address, port),
+            interface,
+            who: None,
+        };
         let found = match (settings.operation, reach.port) {
             (Operation::Mgmt, port) => Some(at(port.unwrap_or(reach.mapper_port), mgmt::INTERFACE)),
             (_, Some(port)) => Some(at(port, echo::INTERFACE)),
@@ -139,13 +153,17 @@ async fn find(settings: &BenchSettings, walk: &mut Walk) -> Option<Target> {
 
 async fn measure(
     settings: &BenchSettings,
-    target: &Target,
+    mut target: Target,
     walk: &mut Walk,
     bench: &mut Bench,
 ) -> Option<()> {
+    if let Some(caller) = &settings.reach.caller {
+        target.who = Some(Arc::new(caller.prepare(&settings.reach.host, walk).await?));
+    }
+    let target = &target;
     // One connection step by step: what stops it is told as it would be by a ping.
     let stream = walk.connect(target.address).await?;
-    let (level, first) = identity(settings);
+    let (level, first) = target.identity();
     let client = walk.bind(stream, target.interface, level, first).await?;
     let first = Call::new(target, settings.size, true);
     let work = async { first.make(&client, walk_patience(settings)).await };
@@ -168,11 +186,6 @@ async fn measure(
 
 fn walk_patience(settings: &BenchSettings) -> Duration {
     settings.reach.patience
-}
-
-fn identity(settings: &BenchSettings) -> (AuthLevel, Option<Box<dyn security::Initiator>>) {
-    let caller = settings.reach.caller.as_ref();
-    (caller.map_or(AuthLevel::None, |caller| caller.level), caller.map(initiator))
 }
 
 /// One call, made again and again.
@@ -322,9 +335,9 @@ async fn calls(
     call: Call,
     walk: &mut Walk,
 ) -> Option<Figures> {
-    let (shared, copy, to) = (settings.clone(), call.clone(), *target);
+    let (shared, copy, to) = (settings.clone(), call.clone(), target.clone());
     together(settings, &call, target, walk, move |end| {
-        let (settings, call) = (shared.clone(), copy.clone());
+        let (settings, call, to) = (shared.clone(), copy.clone(), to.clone());
         async move {
             let mut tally = Tally::default();
             let client = match open(&settings, &to).await {
@@ -350,9 +363,9 @@ async fn calls(
 async fn binds(settings: &BenchSettings, target: &Target, walk: &mut Walk) -> Option<Figures> {
     let mut call = Call::new(target, 0, true);
     call.operation = "connect, bind and one call";
-    let (shared, copy, to) = (settings.clone(), call.clone(), *target);
+    let (shared, copy, to) = (settings.clone(), call.clone(), target.clone());
     together(settings, &call, target, walk, move |end| {
-        let (settings, call) = (shared.clone(), copy.clone());
+        let (settings, call, to) = (shared.clone(), copy.clone(), to.clone());
         async move {
             let mut tally = Tally::default();
             while Instant::now() < end {
@@ -376,7 +389,7 @@ async fn open(settings: &BenchSettings, target: &Target) -> Result<RpcClient, St
     let work = async {
         let failed = |error: std::io::Error| Stop::new(StepResult::Error, 1722, error.to_string());
         let stream = TcpStream::connect(target.address).await.map_err(failed)?;
-        let (level, initiator) = identity(settings);
+        let (level, initiator) = target.identity();
         let interface = target.interface;
         let config = ClientConfig { interface, level, initiator, max_fragment: DEFAULT_FRAGMENT };
         let bound = RpcClient::bind(stream, config).await;
@@ -417,7 +430,8 @@ async fn line_port(settings: &BenchSettings, address: IpAddr, walk: &mut Walk) -
     // Whether there is one is a question, not a step that can fail.
     let mut aside = Walk::new(settings.reach.patience);
     let port = aside.map(address, settings.reach.mapper_port, line::INTERFACE).await?;
-    let target = Target { address: SocketAddr::new(address, port), interface: line::INTERFACE };
+    let target =
+        Target { address: SocketAddr::new(address, port), interface: line::INTERFACE, who: None };
     let config = ClientConfig {
         interface: line::INTERFACE,
         level: AuthLevel::None,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -11,6 +11,7 @@ use dcerpc::{
     echo, epm, mgmt,
 };
 use identity::AccountName;
+use kerberos::{KerberosAcceptor, ReadError, Service};
 use net::{Gate, ListenError, RpcRequest, RpcService, listen, serve_admitted};
 use security::ntlm::{AcceptSeed, NtlmAcceptor, ServerIdentity};
 use security::spnego::{Mechanism, SpnegoAcceptor};
@@ -33,6 +34,8 @@ pub struct EchoSettings {
     pub mapper_port: u16,
     /// Lines `DOMAIN\NAME:PASSWORD`.
     pub accounts: PathBuf,
+    /// Keys for Kerberos.
+    pub keytab: Option<PathBuf>,
     /// NetBIOS name of the domain; that of the first account when absent.
     pub domain: Option<String>,
     /// DNS name of the domain.
@@ -50,6 +53,8 @@ pub struct EchoSettings {
 pub enum EchoError {
     #[error("{}", .0)]
     Accounts(#[from] AccountsFileError),
+    #[error(transparent)]
+    Keytab(#[from] ReadError),
     #[error("{}", .0)]
     Listen(#[from] ListenError),
     #[error("the address of a listening socket is not known")]
@@ -75,9 +80,11 @@ pub struct EchoServer {
 
 struct Shared {
     accounts: Arc<AccountsFile>,
+    kerberos: Option<Arc<Service>>,
     identity: ServerIdentity,
     principal: String,
-    map: epm::EndpointMap,
+    /// Whoever proved who it is may change it, so that clients can be tried against the whole interface.
+    map: Mutex<epm::EndpointMap>,
     groups: AssociationGroups,
     /// Of the plain TCP service.
     line_port: u16,
@@ -119,6 +126,14 @@ impl EchoServer {
         let line_port = line.local_addr().map_err(EchoError::Address)?.port();
         let port = services.local_addr().map_err(EchoError::Address)?.port();
         let identity = identity_of(&settings, &accounts);
+        let kerberos = match &settings.keytab {
+            Some(path) => {
+                let service = Service::new(kerberos::read_keytab(path)?);
+                let realm = settings.realm.as_deref().unwrap_or_default();
+                Some(Arc::new(service.with_domain(realm, &identity.domain)))
+            }
+            None => None,
+        };
         let mut map = epm::EndpointMap::new();
         // An unspecified address lets the caller use the one that it asked (IPv6 has no floor).
         let address = match settings.address {
@@ -136,8 +151,9 @@ impl EchoServer {
         }
         let principal = format!("host/{}", identity.dns_name);
         let groups = AssociationGroups::new();
-        let shared =
-            Shared { accounts: Arc::new(accounts), identity, principal, map, groups, line_port };
+        let accounts = Arc::new(accounts);
+        let map = Mutex::new(map);
+        let shared = Shared { accounts, kerberos, identity, principal, map, groups, line_port };
         let ready_file = settings.ready_file;
         Ok(Self { mapper, services, line, shared: Arc::new(shared), ready_file })
     }
@@ -164,7 +180,7 @@ impl EchoServer {
         }
         let interfaces: Vec<Served> = self
             .shared
-            .map
+            .map()
             .entries()
             .iter()
             .filter_map(|entry| {
@@ -244,6 +260,10 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Serve
 }
 
 impl Shared {
+    fn map(&self) -> MutexGuard<'_, epm::EndpointMap> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn association(self: &Arc<Self>, interfaces: &[Served], port: u16) -> ServerAssociation {
         let rules = |served: &Served| InterfaceRules {
             syntax: served.syntax(),
@@ -268,12 +288,19 @@ impl Shared {
         match auth_type {
             ntlm::AUTH_TYPE => Some(Box::new(acceptor)),
             spnego::AUTH_TYPE => {
-                let served: Vec<(Mechanism, Box<dyn Acceptor>)> =
+                let mut served: Vec<(Mechanism, Box<dyn Acceptor>)> =
                     vec![(Mechanism::ntlm(), Box::new(acceptor))];
+                served.extend(self.kerberos().map(|one| (Mechanism::kerberos(), one)));
                 Some(Box::new(SpnegoAcceptor::new(served)))
             }
+            kerberos::AUTH_TYPE => self.kerberos(),
             _ => None,
         }
+    }
+
+    fn kerberos(&self) -> Option<Box<dyn Acceptor>> {
+        let service = Arc::clone(self.kerberos.as_ref()?);
+        Some(Box::new(KerberosAcceptor::new(service, kerberos::context_seed())))
     }
 }
 
@@ -284,9 +311,12 @@ struct Connection {
 
 impl RpcService for Connection {
     async fn call(&self, request: RpcRequest) -> Result<Vec<u8>, u32> {
-        let RpcRequest { interface, opnum, stub, order, .. } = request;
+        let RpcRequest { interface, opnum, stub, order, principal, level, .. } = request;
         match self.interfaces.get(interface) {
-            Some(Served::Mapper) => self.shared.map.dispatch(opnum, &stub, order),
+            Some(Served::Mapper) if level >= AuthLevel::Integrity && principal.is_some() => {
+                self.shared.map().dispatch_mut(opnum, &stub, order)
+            }
+            Some(Served::Mapper) => self.shared.map().dispatch(opnum, &stub, order),
             Some(Served::Echo) => echo::dispatch(opnum, &stub, order),
             Some(Served::Line) => line::dispatch(opnum, self.shared.line_port),
             Some(Served::Netlogon) => netlogon::dispatch(opnum, &stub, order, random()),

@@ -8,6 +8,7 @@ use dcerpc::{AuthLevel, ByteOrder, ContextHandle, epm, well_known};
 use net::RpcClient;
 use serde::Serialize;
 
+use super::caller::{Caller, Prepared};
 use super::steps::{Step, StepResult, Stop, Walk, call_stop};
 
 /// Endpoints that are asked for in all: a Windows server has some hundreds.
@@ -32,20 +33,33 @@ pub struct EndpointRow {
 pub async fn endpoints(
     host: &str,
     mapper_port: u16,
+    caller: Option<&Caller>,
     patience: Duration,
 ) -> (Vec<Step>, Vec<EndpointRow>) {
     let mut walk = Walk::new(patience);
-    let found = find(host, mapper_port, &mut walk).await.unwrap_or_default();
+    let found = find(host, mapper_port, caller, &mut walk).await.unwrap_or_default();
     let mut rows: Vec<EndpointRow> = found.iter().filter_map(|one| row(one, host)).collect();
     rows.sort();
     (walk.steps, rows)
 }
 
-async fn find(host: &str, mapper_port: u16, walk: &mut Walk) -> Option<Vec<epm::Endpoint>> {
-    for address in walk.resolve(host).await? {
+async fn find(
+    host: &str,
+    mapper_port: u16,
+    caller: Option<&Caller>,
+    walk: &mut Walk,
+) -> Option<Vec<epm::Endpoint>> {
+    let addresses = walk.resolve(host).await?;
+    let caller = match caller {
+        Some(caller) => Some(caller.prepare(host, walk).await?),
+        None => None,
+    };
+    for address in addresses {
         let mapper = SocketAddr::new(address, mapper_port);
         if let Some(stream) = walk.connect(mapper).await {
-            let client = walk.bind(stream, epm::INTERFACE, AuthLevel::None, None).await?;
+            let level = caller.as_ref().map_or(AuthLevel::None, Prepared::level);
+            let initiator = caller.as_ref().map(Prepared::initiator);
+            let client = walk.bind(stream, epm::INTERFACE, level, initiator).await?;
             let patience = walk.patience;
             let said = |found: &Vec<epm::Endpoint>| format!("{} endpoints", found.len());
             return walk.step("lookup", mapper.to_string(), all(&client, patience), said).await;

@@ -2,6 +2,7 @@
 
 mod accounts_file;
 mod bench;
+mod caller;
 mod echo_server;
 mod endpoints;
 mod histogram;
@@ -14,10 +15,12 @@ mod tests;
 
 pub use accounts_file::{AccountsFile, AccountsFileError};
 pub use bench::{Bench, BenchSettings, Figures, Line, Operation, bench};
+pub use caller::{Caller, KerberosCaller, Mechanisms, resolver};
 pub use dcerpc::{AuthLevel, SyntaxId, Uuid};
 pub use echo_server::{EchoError, EchoServer, EchoSettings};
 pub use endpoints::{EndpointRow, endpoints};
 pub use histogram::Latency;
+pub use kerberos;
 pub use mta::rpc_interface::INTERFACE as MTA_INTERFACE;
-pub use ping::{Caller, Mechanisms, PingSettings, ping};
-pub use steps::{Step, StepResult, interface_name};
+pub use ping::{PingSettings, ping};
+pub use steps::{KerberosFault, Step, StepResult, interface_name};

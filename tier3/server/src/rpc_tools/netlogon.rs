@@ -38,3 +38,32 @@ pub fn dispatch(
     writer.u32(0);
     Ok(writer.into_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operation_is_that_of_its_idl() {
+        let text = include_str!("../../../../idl/netlogon.idl");
+        let interface = idl::Interface::parse(text).unwrap();
+        assert_eq!(interface.uuid, INTERFACE.uuid.to_string());
+        assert_eq!(interface.opnum("NetrServerReqChallenge"), Some(OP_REQ_CHALLENGE));
+        for primary in [None, Some("EAST")] {
+            let mut writer = NdrWriter::new();
+            writer.pointer(primary.is_some());
+            if let Some(name) = primary {
+                writer.string16(name);
+            }
+            writer.string16("WEST");
+            writer.octets(&[1; 8]);
+            let stub = writer.into_vec();
+            interface.walk(OP_REQ_CHALLENGE, idl::Way::Request, &stub).unwrap();
+            let answer = dispatch(OP_REQ_CHALLENGE, &stub, ByteOrder::Little, [2; 8]).unwrap();
+            interface.walk(OP_REQ_CHALLENGE, idl::Way::Response, &answer).unwrap();
+        }
+        assert_eq!(dispatch(0, &[], ByteOrder::Little, [0; 8]), Err(NCA_OP_RNG_ERROR));
+        let cut = dispatch(OP_REQ_CHALLENGE, &[0; 7], ByteOrder::Little, [0; 8]);
+        assert_eq!(cut, Err(BAD_STUB_DATA));
+    }
+}

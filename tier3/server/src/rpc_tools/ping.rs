@@ -5,35 +5,13 @@ use std::time::Duration;
 
 use dcerpc::status::{ACCESS_DENIED, NCA_OP_RNG_ERROR, NCA_PROTO_ERROR};
 use dcerpc::{AuthLevel, SyntaxId, mgmt};
-use identity::{AccountName, Password};
 use net::{CallError, RpcClient};
-use security::Initiator;
-use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed};
-use security::spnego::{Mechanism, SpnegoInitiator};
 
+use super::caller::{Caller, Prepared};
 use super::steps::{Step, StepResult, Stop, Walk, call_stop};
-use crate::node::{filetime_now, random};
 
 /// An operation that no interface has: a server that says so has taken bind, identity and call.
 const NO_OPERATION: u16 = 0xffff;
-
-/// How the caller proves who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mechanisms {
-    /// NTLM alone.
-    Ntlm,
-    /// NTLM in SPNEGO.
-    Negotiate,
-}
-
-/// Who calls.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    pub account: AccountName,
-    pub password: Password,
-    pub mechanisms: Mechanisms,
-    pub level: AuthLevel,
-}
 
 /// What is to be called, and how often.
 #[derive(Debug, Clone)]
@@ -66,6 +44,10 @@ pub async fn ping(settings: &PingSettings) -> Vec<Step> {
 async fn reach(settings: &PingSettings, walk: &mut Walk) -> Option<RpcClient> {
     let interface = settings.interface.unwrap_or(mgmt::INTERFACE);
     let addresses = walk.resolve(&settings.host).await?;
+    let caller = match &settings.caller {
+        Some(caller) => Some(caller.prepare(&settings.host, walk).await?),
+        None => None,
+    };
     for address in addresses {
         let port = match (settings.port, settings.interface) {
             (Some(port), _) => port,
@@ -79,8 +61,8 @@ async fn reach(settings: &PingSettings, walk: &mut Walk) -> Option<RpcClient> {
         let Some(stream) = walk.connect(SocketAddr::new(address, port)).await else {
             continue;
         };
-        let level = settings.caller.as_ref().map_or(AuthLevel::None, |caller| caller.level);
-        let initiator = settings.caller.as_ref().map(initiator);
+        let level = caller.as_ref().map_or(AuthLevel::None, Prepared::level);
+        let initiator = caller.as_ref().map(Prepared::initiator);
         return walk.bind(stream, interface, level, initiator).await;
     }
     None
@@ -122,22 +104,4 @@ fn told(error: &CallError, known: bool) -> Stop {
         stop.text = format!("{}: the interface wants to know who calls; use --user", stop.text);
     }
     stop
-}
-
-pub(super) fn initiator(caller: &Caller) -> Box<dyn Initiator> {
-    let credentials = NtlmCredentials {
-        account: caller.account.clone(),
-        secret: NtlmSecret::Password(caller.password.clone()),
-        workstation: String::new(),
-    };
-    let seed = NtlmSeed {
-        client_challenge: random(),
-        exported_session_key: random(),
-        now: filetime_now(),
-    };
-    let ntlm: Box<dyn Initiator> = Box::new(NtlmInitiator::new(credentials, seed, None));
-    match caller.mechanisms {
-        Mechanisms::Ntlm => ntlm,
-        Mechanisms::Negotiate => Box::new(SpnegoInitiator::new(vec![(Mechanism::ntlm(), ntlm)])),
-    }
 }

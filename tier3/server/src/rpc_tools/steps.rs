@@ -11,8 +11,10 @@ use dcerpc::{
     AuthLevel, BindRefusal, ByteOrder, ClientConfig, DEFAULT_FRAGMENT, RpcError, SyntaxId, epm,
     well_known,
 };
-use net::{BindError, CallError, PumpError, Reply, Resolver, RpcClient, chain};
-use security::Initiator;
+use net::{
+    BindError, CallError, Evidence, PumpError, RefusedBy, Reply, Resolver, RpcClient, chain,
+};
+use security::{Initiator, KerberosCode, LogonFailure};
 use serde::Serialize;
 use tokio::net::TcpStream;
 
@@ -34,7 +36,7 @@ pub enum StepResult {
 /// One step on the way, as people and programs read it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
-    /// `name`, `tcp`, `mapper`, `bind`, `authentication`, `call` or `lookup`.
+    /// `name`, `kdc`, `ticket`, `tcp`, `mapper`, `bind`, `authentication`, `call` or `lookup`.
     pub step: &'static str,
     pub target: String,
     pub result: StepResult,
@@ -42,6 +44,65 @@ pub struct Step {
     pub code: u32,
     pub text: String,
     pub ms: f64,
+    /// What Kerberos calls it, where it was Kerberos that said no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kerberos: Option<KerberosFault>,
+    #[serde(flatten)]
+    pub evidence: StepEvidence,
+}
+
+impl Step {
+    fn well(step: &'static str, target: String, text: String, ms: f64) -> Self {
+        Self::other(step, target, (StepResult::Ok, 0, text), ms)
+    }
+
+    /// A step of another protocol: nothing is known beside its code and its words.
+    pub(crate) fn other(
+        step: &'static str,
+        target: String,
+        (result, code, text): (StepResult, u32, String),
+        ms: f64,
+    ) -> Self {
+        let evidence = StepEvidence::default();
+        Self { step, target, result, code, text, ms, kerberos: None, evidence }
+    }
+}
+
+/// What a refusal was seen by; empty where all went well.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct StepEvidence {
+    /// The PDU that said no: `bind_nak`, `bind_ack`, `fault` or `response`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pdu: Option<&'static str>,
+    /// The number in it as it came, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_by: Option<&'static str>,
+}
+
+impl From<Evidence> for StepEvidence {
+    fn from(evidence: Evidence) -> Self {
+        Self {
+            pdu: evidence.pdu,
+            status: evidence.status.map(|status| format!("{status:#010x}")),
+            refused_by: evidence.refused_by.map(RefusedBy::as_str),
+        }
+    }
+}
+
+/// A code of Kerberos with its name and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KerberosFault {
+    pub code: u32,
+    pub name: Option<&'static str>,
+    pub remedy: &'static str,
+}
+
+impl KerberosFault {
+    pub(super) fn new(code: KerberosCode) -> Self {
+        Self { code: code.0, name: code.name(), remedy: code.remedy() }
+    }
 }
 
 /// A step that ended otherwise than well.
@@ -51,16 +112,24 @@ pub(super) struct Stop {
     pub(super) text: String,
     /// Where the cause lies, when that is another step than the one under way.
     pub(super) step: Option<&'static str>,
+    pub(super) kerberos: Option<KerberosFault>,
+    pub(super) evidence: Evidence,
 }
 
 impl Stop {
     pub(super) fn new(result: StepResult, code: u32, text: impl Into<String>) -> Self {
-        Self { result, code, text: text.into(), step: None }
+        let evidence = Evidence::default();
+        Self { result, code, text: text.into(), step: None, kerberos: None, evidence }
+    }
+
+    fn seen_by(self, evidence: Evidence) -> Self {
+        Self { evidence, ..self }
     }
 
     fn timeout(waited: Duration) -> Self {
         let text = format!("no answer within {} s", waited.as_secs_f32());
         Self::new(StepResult::Timeout, SERVER_UNAVAILABLE, text)
+            .seen_by(Evidence::by(RefusedBy::Network))
     }
 }
 
@@ -104,13 +173,11 @@ impl Walk {
         let ms = milliseconds(begun.elapsed());
         let target = target.into();
         let (told, value) = match outcome {
-            Ok(value) => (
-                Step { step, target, result: StepResult::Ok, code: 0, text: said, ms },
-                Some(value),
-            ),
-            Err(Stop { result, code, text, step: other }) => {
+            Ok(value) => (Step::well(step, target, said, ms), Some(value)),
+            Err(Stop { result, code, text, step: other, kerberos, evidence }) => {
                 let step = other.unwrap_or(step);
-                (Step { step, target, result, code, text, ms }, None)
+                let evidence = evidence.into();
+                (Step { step, target, result, code, text, ms, kerberos, evidence }, None)
             }
         };
         self.steps.push(told);
@@ -127,6 +194,7 @@ impl Walk {
         let work = async {
             let found = resolver.resolve(host).await.map_err(|error| {
                 Stop::new(StepResult::Error, SERVER_UNAVAILABLE, error.to_string())
+                    .seen_by(Evidence::by(RefusedBy::Network))
             })?;
             Ok(found.addresses)
         };
@@ -145,6 +213,7 @@ impl Walk {
                     _ => StepResult::Error,
                 };
                 Stop::new(result, SERVER_UNAVAILABLE, error.to_string())
+                    .seen_by(Evidence::by(RefusedBy::Network))
             })
         };
         self.step("tcp", to.to_string(), work, |_| "connected".to_owned()).await
@@ -180,17 +249,21 @@ impl Walk {
         let stream = self.connect(mapper).await?;
         let client = self.bind(stream, epm::INTERFACE, AuthLevel::None, None).await?;
         let patience = self.patience;
-        let work = async {
-            let request = epm::MapRequest::tcp(interface).encode(ByteOrder::Little);
-            let reply = client.call(epm::OP_MAP, request, patience).await;
-            let Reply { stub, order } = reply.map_err(|error| call_stop(&error))?;
-            let answer = epm::MapResponse::decode(&stub, order)
-                .map_err(|error| Stop::new(StepResult::Error, 1783, error.to_string()))?;
-            answer.port().ok_or_else(|| {
-                let text = "the endpoint mapper knows no such interface on TCP";
-                Stop::new(StepResult::Refused, ENDPOINT_NOT_REGISTERED, text)
-            })
-        };
+        let work =
+            async {
+                let request = epm::MapRequest::tcp(interface).encode(ByteOrder::Little);
+                let reply = client.call(epm::OP_MAP, request, patience).await;
+                let Reply { stub, order } = reply.map_err(|error| call_stop(&error))?;
+                let answer = epm::MapResponse::decode(&stub, order)
+                    .map_err(|error| Stop::new(StepResult::Error, 1783, error.to_string()))?;
+                answer.port().ok_or_else(|| {
+                    let text = "the endpoint mapper knows no such interface on TCP";
+                    let status = Some(answer.status);
+                    let refused_by = Some(RefusedBy::Mapper);
+                    Stop::new(StepResult::Refused, ENDPOINT_NOT_REGISTERED, text)
+                        .seen_by(Evidence { pdu: Some("response"), status, refused_by })
+                })
+            };
         let target = interface_name(&interface);
         self.step("mapper", target, work, |port| format!("port {port}")).await
     }
@@ -239,11 +312,20 @@ fn bind_stop(error: &BindError, layer: &'static str) -> Stop {
         // How servers say no that do not want to say why.
         BindError::Closed => (StepResult::Refused, 1726, Some(layer)),
     };
-    Stop { result, code, text, step }
+    let kerberos = match error {
+        BindError::Connection(PumpError::Protocol(RpcError::Security(failure))) => {
+            match failure.logon_failure() {
+                LogonFailure::Kerberos(code) => Some(KerberosFault::new(code)),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    Stop { result, code, text, step, kerberos, evidence: Evidence::of_bind(error) }
 }
 
 pub(super) fn call_stop(error: &CallError) -> Stop {
-    match error {
+    let stop = match error {
         CallError::Fault { status } => {
             let code = Status(*status).win32();
             let result =
@@ -255,7 +337,8 @@ pub(super) fn call_stop(error: &CallError) -> Stop {
         }
         CallError::Lost => Stop::new(StepResult::Error, 1726, chain(error)),
         CallError::Refused(_) => Stop::new(StepResult::Error, 1728, chain(error)),
-    }
+    };
+    Stop { evidence: Evidence::of_call(error), ..stop }
 }
 
 fn milliseconds(elapsed: Duration) -> f64 {

@@ -7,6 +7,7 @@ use identity::Password;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::steps::StepEvidence;
 use super::*;
 
 const ACCOUNT: &str = "EAST\\ann";
@@ -24,14 +25,19 @@ impl Drop for Running {
 }
 
 fn start() -> Running {
+    start_at("127.0.0.1")
+}
+
+fn start_at(address: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let accounts = folder.path().join("accounts");
     std::fs::write(&accounts, format!("{ACCOUNT}:right\n")).unwrap();
     std::fs::set_permissions(&accounts, std::fs::Permissions::from_mode(0o600)).unwrap();
     let server = EchoServer::open(EchoSettings {
-        address: "127.0.0.1".parse().unwrap(),
+        address: address.parse().unwrap(),
         mapper_port: 0,
         accounts,
+        keytab: None,
         domain: None,
         realm: Some("EAST.TEST".to_owned()),
         name: "echo".to_owned(),
@@ -70,12 +76,8 @@ async fn every_mechanism_and_level_gets_through() {
         for level in
             [AuthLevel::Connect, AuthLevel::Packet, AuthLevel::Integrity, AuthLevel::Privacy]
         {
-            let caller = Caller {
-                account: ACCOUNT.parse().unwrap(),
-                password: Password::from("right"),
-                mechanisms,
-                level,
-            };
+            let (account, password) = (ACCOUNT.parse().unwrap(), Password::from("right"));
+            let caller = Caller::with_password(account, password, mechanisms, level);
             let settings = PingSettings {
                 caller: Some(caller),
                 ..settings(&running, Some(dcerpc::echo::INTERFACE))
@@ -91,12 +93,8 @@ async fn every_mechanism_and_level_gets_through() {
 async fn where_it_stops_is_told() {
     let running = start();
     for mechanisms in [Mechanisms::Ntlm, Mechanisms::Negotiate] {
-        let caller = Caller {
-            account: ACCOUNT.parse().unwrap(),
-            password: Password::from("wrong"),
-            mechanisms,
-            level: AuthLevel::Privacy,
-        };
+        let (account, password) = (ACCOUNT.parse().unwrap(), Password::from("wrong"));
+        let caller = Caller::with_password(account, password, mechanisms, AuthLevel::Privacy);
         let steps = ping(&PingSettings { caller: Some(caller), ..settings(&running, None) }).await;
         let last = told(&steps).pop().unwrap();
         assert_eq!(last, ("authentication", StepResult::Denied, 5), "{steps:?}");
@@ -123,7 +121,8 @@ async fn where_it_stops_is_told() {
 #[tokio::test]
 async fn endpoints_are_listed_with_their_names() {
     let running = start();
-    let (steps, rows) = endpoints("127.0.0.1", running.mapper_port, Duration::from_secs(10)).await;
+    let (steps, rows) =
+        endpoints("127.0.0.1", running.mapper_port, None, Duration::from_secs(10)).await;
     assert!(steps.iter().all(|step| step.result == StepResult::Ok), "{steps:?}");
     let names: Vec<_> = rows.iter().filter_map(|row| row.name).collect();
     assert_eq!(names.len(), 3);
@@ -133,12 +132,12 @@ async fn endpoints_are_listed_with_their_names() {
 }
 
 fn bench_settings(running: &Running, operation: Operation, binds: bool) -> BenchSettings {
-    let caller = Caller {
-        account: ACCOUNT.parse().unwrap(),
-        password: Password::from("right"),
-        mechanisms: Mechanisms::Ntlm,
-        level: AuthLevel::Privacy,
-    };
+    let caller = Caller::with_password(
+        ACCOUNT.parse().unwrap(),
+        Password::from("right"),
+        Mechanisms::Ntlm,
+        AuthLevel::Privacy,
+    );
     BenchSettings {
         reach: PingSettings { caller: Some(caller), ..settings(running, None) },
         operation,
@@ -187,9 +186,63 @@ async fn a_bench_of_a_server_without_echo_says_what_it_calls() {
 async fn a_bench_that_may_not_call_says_where_it_stopped() {
     let running = start();
     let mut settings = bench_settings(&running, Operation::Any, false);
-    settings.reach.caller.as_mut().unwrap().password = Password::from("wrong");
+    let caller = settings.reach.caller.as_mut().unwrap();
+    caller.ntlm.as_mut().unwrap().1 = Password::from("wrong");
     let done = bench(&settings).await;
     let last = done.steps.last().unwrap();
     assert!(last.result != StepResult::Ok, "{last:?}");
     assert_eq!((done.to_server, done.line), (None, None));
+}
+
+/// Server and client over IPv6; and a server for both families, as a dual-stack socket is.
+#[tokio::test]
+async fn the_other_address_family_is_served_too() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: no IPv6 on this machine");
+        return;
+    }
+    for (listens, calls) in [("::1", vec!["::1"]), ("::", vec!["::1", "127.0.0.1"])] {
+        let running = start_at(listens);
+        for host in calls {
+            let caller = Caller::with_password(
+                ACCOUNT.parse().unwrap(),
+                Password::from("right"),
+                Mechanisms::Negotiate,
+                AuthLevel::Privacy,
+            );
+            let settings = PingSettings {
+                host: host.to_owned(),
+                caller: Some(caller),
+                ..settings(&running, Some(dcerpc::echo::INTERFACE))
+            };
+            let steps = ping(&settings).await;
+            assert_eq!(told(&steps).pop().unwrap(), ("call", StepResult::Ok, 0), "{steps:?}");
+            let patience = Duration::from_secs(10);
+            let (_, rows) = endpoints(host, running.mapper_port, None, patience).await;
+            let binding = rows[0].binding.as_deref().unwrap();
+            assert!(binding.starts_with(&format!("ncacn_ip_tcp:{host}[")), "{binding}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_said_no_and_by_which_pdu_is_told() {
+    let running = start();
+    let unknown = SyntaxId::new(dcerpc::well_known::ORIGINAL_MTA, 1, 0);
+    let seen = |steps: &[Step]| {
+        let evidence = steps.last().unwrap().evidence.clone();
+        (evidence.pdu, evidence.status, evidence.refused_by)
+    };
+    let steps = ping(&settings(&running, Some(unknown))).await;
+    let not_registered = Some("0x16c9a0d6".to_owned());
+    assert_eq!(seen(&steps), (Some("response"), not_registered, Some("the endpoint mapper")));
+    let port = Some(running.mapper_port);
+    let steps = ping(&PingSettings { port, ..settings(&running, Some(unknown)) }).await;
+    let unknown_interface = Some("0x00000001".to_owned());
+    assert_eq!(seen(&steps), (Some("bind_ack"), unknown_interface, Some("the server")));
+    let host = "no.such.host.invalid".to_owned();
+    let steps = ping(&PingSettings { host, ..settings(&running, None) }).await;
+    assert_eq!(seen(&steps), (None, None, Some("the network")));
+    let well = ping(&settings(&running, None)).await;
+    assert!(well.iter().all(|step| step.evidence == StepEvidence::default()), "{well:?}");
 }

@@ -83,6 +83,9 @@ async fn a_handle_is_worth_nothing_on_another_connection_or_once_it_is_closed() 
     transfer(&owner, channel).await.unwrap();
     assert!(incoming.recv().await.is_some());
 
+    // A handle of MtaBindBack is none of MtaBind.
+    let other_sort = owner.call(MTA_UNBIND, Unbind { channel }.encode(), PATIENCE).await;
+    assert!(is_mismatch(&other_sort), "{other_sort:?}");
     owner.call(MTA_UNBIND_BACK, Unbind { channel }.encode(), PATIENCE).await.unwrap();
     assert!(incoming.recv().await.is_none(), "the channel is closed");
     assert!(is_mismatch(&transfer(&owner, channel).await));

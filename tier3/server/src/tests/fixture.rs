@@ -52,6 +52,17 @@ pub(super) fn configuration(
     mapper_port: u16,
     peers: &[(&str, u16)],
 ) -> Config {
+    configuration_with(folder, name, mapper_port, peers, &[])
+}
+
+/// The same with keys of the section `[rpc]` set otherwise.
+pub(super) fn configuration_with(
+    folder: &Path,
+    name: &str,
+    mapper_port: u16,
+    peers: &[(&str, u16)],
+    rpc: &[(&'static str, &str)],
+) -> Config {
     let loopback = || vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
     let low = name.to_lowercase();
     let peer = |(name, mapper_port): &(&str, u16)| {
@@ -65,6 +76,7 @@ pub(super) fn configuration(
             domains: vec![format!("{low}.demo.test")],
             admin: None,
             configuration: None,
+            auth: None,
         }
     };
     let names = peers.iter().flat_map(|(name, _)| {
@@ -83,7 +95,9 @@ pub(super) fn configuration(
             .chain(["stranger.demo.test".to_owned()])
             .map(|name| (name, loopback()))
             .collect(),
-        set: vec![(Section::Events, "stderr_level", "\"off\"".to_owned())],
+        set: std::iter::once((Section::Events, "stderr_level", "\"off\"".to_owned()))
+            .chain(rpc.iter().map(|(key, value)| (Section::Rpc, *key, (*value).to_owned())))
+            .collect(),
         ..InitAnswers::default()
     };
     let config = Config::parse(&folder.join("bindback.toml"), &template(&answers)).unwrap();
@@ -110,9 +124,19 @@ impl Server {
         mapper: (TcpListener, u16),
         peers: &[(&str, u16)],
     ) -> Self {
+        Self::start_with(name, mapper, peers, &[]).await
+    }
+
+    /// The same with keys of the section `[rpc]` set otherwise.
+    pub(super) async fn start_with(
+        name: &str,
+        mapper: (TcpListener, u16),
+        peers: &[(&str, u16)],
+        rpc: &[(&'static str, &str)],
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let (mapper, mapper_port) = mapper;
-        let config = configuration(folder.path(), name, mapper_port, peers);
+        let config = configuration_with(folder.path(), name, mapper_port, peers, rpc);
         let (node, orders) = build_node(&config).unwrap();
         for (peer, _) in peers {
             add_account(&node, &account_of(peer), &[Role::ServiceAccountAdmin]);

@@ -72,3 +72,26 @@ async fn bind_backs_to_one_peer_are_limited() {
     drop(silent.wait().await);
     assert_eq!(bind.await.unwrap(), 1722);
 }
+
+/// However fast it asks, a peer is not bound back without end.
+#[tokio::test]
+async fn bind_backs_to_one_peer_come_at_a_pace() {
+    let closed = {
+        let (listener, port) = listener().await;
+        drop(listener);
+        port
+    };
+    let peers = [("WEST", closed), ("NORTH", closed)];
+    let east = Server::start("EAST", listener().await, &peers).await;
+    let client = Arc::new(east.dial(&account_of("WEST"), AuthLevel::Privacy).await);
+    let mut said = Vec::new();
+    for _ in 0..70 {
+        said.push(begin_bind(&client, "WEST", closed).await.unwrap());
+    }
+    assert_eq!(said[0], 1722, "nobody listens there");
+    let busy = said.iter().filter(|status| **status == 1723).count();
+    assert!(busy > 0 && busy <= 10, "{said:?}");
+    // Another peer has a pace of its own.
+    let north = Arc::new(east.dial(&account_of("NORTH"), AuthLevel::Privacy).await);
+    assert_eq!(begin_bind(&north, "NORTH", closed).await.unwrap(), 1722);
+}
