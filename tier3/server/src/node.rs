@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use config::{Config, Peer};
+use config::{Config, Peer, PeerAuth};
 use event::Draft;
 use identity::{AccountName, Password};
 use mta::{Ltab, rpc_interface::AssociationToken};
@@ -97,6 +97,17 @@ impl Node {
         self.kerberos.clone()
     }
 
+    /// The keys that the keytab has of an account of this server's own, best first.
+    #[must_use]
+    pub fn keys_of(&self, account: &AccountName) -> Vec<kerberos::Key> {
+        let config = self.config();
+        let (Some(service), Some(kerberos)) = (&self.kerberos, &config.rpc.kerberos) else {
+            return Vec::new();
+        };
+        let client = kerberos::Principal::account(account.name(), &kerberos.realm);
+        service.keytab().keys_of(&client)
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
@@ -172,6 +183,10 @@ impl Node {
             Some(over) => (over.account.clone(), over.password_file.clone()),
             None => (config.rpc.account.clone(), config.rpc.password_file.clone()),
         };
+        if peer.auth == PeerAuth::Kerberos && !self.keys_of(&account).is_empty() {
+            // The keytab has all that is shown; there may be no password at all.
+            return Ok((account, Password::from("")));
+        }
         Ok((account, blocking(move || config::read_secret(&file)).await?))
     }
 
