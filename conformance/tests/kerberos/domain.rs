@@ -41,6 +41,8 @@ pub fn obstacle() -> Option<&'static str> {
         Some(
             "Samba's domain controller is not there (Debian: apt-get install samba samba-ad-provision samba-dsdb-modules winbind python3-samba)",
         )
+    } else if missing("/usr/bin/ldbmodify") {
+        Some("ldbmodify is not there (Debian: apt-get install ldb-tools)")
     } else if ["/usr/bin/unshare", "/usr/bin/nsenter"].into_iter().any(missing) {
         Some("unshare and nsenter are not there (Debian: apt-get install util-linux)")
     } else if !["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip"].into_iter().any(|ip| !missing(ip)) {

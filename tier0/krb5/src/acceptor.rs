@@ -21,6 +21,9 @@ use crate::{Key, Keytab, KeytabEntry, Principal, usage};
 /// How far clocks may differ, in seconds (RFC 4120 section 8.2).
 pub const MAX_SKEW: i64 = 300;
 
+/// Keys of other names that are tried on a ticket, so that a long keytab does not make each request dear.
+const MAX_ALIASES: usize = 64;
+
 /// What all acceptors of a service share.
 #[derive(Debug, Default)]
 pub struct Service {
@@ -81,7 +84,7 @@ impl Service {
             return Ok(plain);
         }
         // Other names of the same account have the same key (MS-KILE: aliases of a service).
-        let others = entries.iter().filter(|entry| !own(entry)).filter(fits);
+        let others = entries.iter().filter(|entry| !own(entry)).filter(fits).take(MAX_ALIASES);
         if let Some(plain) = others.into_iter().find_map(try_one) {
             return Ok(plain);
         }

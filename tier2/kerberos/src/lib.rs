@@ -18,7 +18,7 @@ pub use client::{Client, Login};
 pub use error::KerberosError;
 pub use files::{ReadError, read_ccache, read_keytab};
 pub use krb5::{
-    AUTH_TYPE, Ccache, Credential, KerberosAcceptor, KerberosInitiator, Keytab, KeytabEntry,
+    AUTH_TYPE, Ccache, Credential, KerberosAcceptor, KerberosInitiator, Key, Keytab, KeytabEntry,
     Principal, Secret, Service, Style,
 };
 pub use realms::{KdcAddress, KdcAddressError, Realms};

@@ -76,6 +76,17 @@ pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
+/// True for a host name or an IP address, with a port behind it or not.
+pub(crate) fn is_host_with_port(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if text.parse::<IpAddr>().is_err() => (host, Some(port)),
+        _ => (text, None),
+    };
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let is_host = bare.parse::<IpAddr>().is_ok() || names::domain_problem(bare).is_none();
+    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{authority, hex, host_port, network};

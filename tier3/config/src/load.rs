@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Item, Value};
 
+use crate::address;
 use crate::check;
 use crate::connector::connector;
 use crate::document::{Checked, Source, TableReader, shown};
@@ -191,13 +192,23 @@ fn accounts(table: &TableReader<'_>) -> Checked<Accounts> {
 /// Without a realm there is no Kerberos, whatever else is said of it.
 fn kerberos(table: &TableReader<'_>) -> Checked<Option<Kerberos>> {
     let text = |key| table.optional(key)?.map(|found| found.text()).transpose();
-    let kdcs: Option<String> = text("kerberos_kdc")?;
+    let kdcs = match table.optional("kerberos_kdc")? {
+        None => Vec::new(),
+        Some(found) => {
+            let list = found.text()?;
+            let kdcs: Vec<String> = list.split_whitespace().map(str::to_owned).collect();
+            if let Some(wrong) = kdcs.iter().find(|kdc| !address::is_host_with_port(kdc)) {
+                let problem = format!("{} is neither HOST nor HOST:PORT", shown(wrong));
+                return Err(found.bad_value(found.at, &problem));
+            }
+            kdcs
+        }
+    };
     let keytab = table.optional("kerberos_keytab")?.map(|found| found.path()).transpose()?;
     let keytab_command = text("kerberos_keytab_command")?;
     let Some(realm) = text("kerberos_realm")? else {
         return Ok(None);
     };
-    let kdcs = kdcs.iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect();
     Ok(Some(Kerberos { realm, kdcs, keytab, keytab_command }))
 }
 
@@ -222,12 +233,22 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
         account: table.value("account")?.account()?,
         domains: table.value("domains")?.domains()?,
         auth: table.value("auth")?.peer_auth()?,
-        kerberos_service: table.optional("kerberos_service")?.map(|one| one.text()).transpose()?,
+        kerberos_service: kerberos_service(table)?,
         override_account,
         insecure: table.value("insecure")?.insecure()?,
         admin,
         configuration: table.optional("configuration")?.map(|found| found.path()).transpose()?,
     })
+}
+
+fn kerberos_service(table: &TableReader<'_>) -> Checked<Option<String>> {
+    let Some(found) = table.optional("kerberos_service")? else { return Ok(None) };
+    let text = found.text()?;
+    if text.split(['/', '@']).any(|part| part.trim().is_empty() || part != part.trim()) {
+        let problem = format!("{} is no SERVICE/HOST", shown(&text));
+        return Err(found.bad_value(found.at, &problem));
+    }
+    Ok(Some(text))
 }
 
 /// Two keys of which each is of no use without the other.

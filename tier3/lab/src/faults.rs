@@ -369,6 +369,16 @@ mod tests {
     }
 
     #[test]
+    fn with_kerberos_a_key_differs_instead_of_a_password() {
+        let fault = find_with_kerberos(Cause::ServiceAccountPasswordMismatch).unwrap();
+        assert_eq!(fault.put_in, PutIn::ChangeKey);
+        assert_eq!(fault.expected[3].to_string(), "EAST event 9297 with code 1396");
+        assert_eq!(find_with_kerberos(Cause::ServiceAccountMissing), None);
+        let same = Cause::RemoteNameUnresolvable;
+        assert_eq!(find_with_kerberos(same), find(Carrier::Rpc, same));
+    }
+
+    #[test]
     fn every_fault_stops_mail_where_it_is_asked_about_and_is_logged_there() {
         for fault in FAULTS {
             assert!(fault.stops.contains(&fault.ask), "{}", fault.title);

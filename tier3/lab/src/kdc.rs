@@ -22,6 +22,9 @@ const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/sbin"]
 /// How long the KDC may take to listen.
 const START: Duration = Duration::from_secs(10);
 
+/// The KDC itself, what makes its database, and what puts accounts into it.
+const PROGRAMS: [&str; 3] = ["krb5kdc", "kdb5_util", "kadmin.local"];
+
 /// Why there is no KDC.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KdcError {
@@ -67,9 +70,14 @@ pub(crate) struct Kdc {
 }
 
 impl KdcPlan {
+    /// Looks for the programs, before anything is made.
+    pub(crate) fn look() -> Result<(), KdcError> {
+        PROGRAMS.into_iter().try_for_each(|program| find(program).map(drop))
+    }
+
     /// Finds the programs and a port.
     pub(crate) fn make(root: &Path) -> Result<Self, KdcError> {
-        let [kdc, make, admin] = ["krb5kdc", "kdb5_util", "kadmin.local"].map(find);
+        let [kdc, make, admin] = PROGRAMS.map(find);
         Ok(Self {
             folder: root.join("kdc"),
             port: free_port().map_err(KdcError::Port)?,

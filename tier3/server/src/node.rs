@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use config::{Config, Peer};
+use config::{Config, Peer, PeerAuth};
 use event::Draft;
 use identity::{AccountName, Password};
 use mta::{Ltab, rpc_interface::AssociationToken};
@@ -139,6 +139,17 @@ impl Node {
         self.kerberos.clone()
     }
 
+    /// The keys that the keytab has of an account of this server's own, best first.
+    #[must_use]
+    pub fn keys_of(&self, account: &AccountName) -> Vec<kerberos::Key> {
+        let config = self.config();
+        let (Some(service), Some(kerberos)) = (&self.kerberos, &config.rpc.kerberos) else {
+            return Vec::new();
+        };
+        let client = kerberos::Principal::account(account.name(), &kerberos.realm);
+        service.keytab().keys_of(&client)
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
@@ -263,6 +274,11 @@ impl Node {
             Some(over) if over.account.matches(&presented.account) => over.password_file.clone(),
             _ => config.rpc.password_file.clone(),
         };
+        let account = &presented.account;
+        if peer.auth == PeerAuth::Kerberos && !self.keys_of(account).is_empty() {
+            // The keytab has all that is shown; there may be no password at all.
+            return Ok((account.clone(), Password::from("")));
+        }
         let accounts = self.accounts.clone();
         blocking(move || {
             // A password that was given with the account goes before the one of the configuration's own account.

@@ -102,7 +102,9 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
         node.log(build::listen_failed(CANNOT_LISTEN, &config.rpc.listen.to_string(), &detail));
     })?;
     // A server that cannot read its own password would only find out at the first mail.
-    config::read_secret(&config.rpc.password_file)?;
+    if node.keys_of(&config.rpc.account).is_empty() {
+        config::read_secret(&config.rpc.password_file)?;
+    }
     let running = Arc::new(Running::new(Arc::clone(&node), Exporter::install()?));
     let mut tasks = JoinSet::new();
     start(&node, &running, listeners, orders, &mut tasks);

@@ -103,6 +103,7 @@ pub(super) fn token(step: Step) -> Vec<u8> {
     match step {
         Step::Continue(token) | Step::Done { token: Some(token) } => token,
         Step::Done { token: None } => Vec::new(),
+        Step::Ask(_) => panic!("Kerberos asks nobody"),
     }
 }
 

@@ -193,6 +193,26 @@ fn two_legs_in_envelopes_wrap_messages() {
 }
 
 #[test]
+fn every_changed_octet_of_a_wrapped_message_fails() {
+    for at in 0..16 + 16 + 9 + 16 + 12 {
+        for seal in [true, false] {
+            let service = service(Etype::Aes256Sha1);
+            let mut initiator =
+                KerberosInitiator::new(right().credential(), seed(NOW, 1), Style::Gss);
+            let mut acceptor = KerberosAcceptor::new(service, seed(NOW, 2));
+            let request = token(initiator.step(None).unwrap());
+            initiator.step(Some(&token(acceptor.step(&request).unwrap()))).unwrap();
+            let mut left = initiator.into_session().unwrap();
+            let mut right = acceptor.into_session().unwrap();
+            let mut wrapped = left.wrap(b"change me", seal);
+            let Some(octet) = wrapped.get_mut(at) else { continue };
+            *octet ^= 1;
+            assert!(right.unwrap(&wrapped).is_err(), "octet {at}, sealed {seal}");
+        }
+    }
+}
+
+#[test]
 fn spnego_picks_kerberos_under_both_numbers() {
     for (offered, served) in [
         (Mechanism::kerberos_ms(), Mechanism::kerberos()),

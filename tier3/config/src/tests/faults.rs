@@ -301,11 +301,17 @@ fn kerberos_needs_its_realm() {
     check(&with(&peer), FaultKind::Missing, (16, 8), &["peer.auth", "no rpc.kerberos_realm"]);
     let peer = format!("{PEER}auth = \"basic\"\n");
     check(&with(&peer), FaultKind::BadValue, (16, 8), &["\"basic\"", "ntlm, kerberos, negotiate"]);
+    for (kdc, wrong) in [("a:0", "a:0"), ("a b:x", "b:x"), ("a/b", "a/b")] {
+        let text = with(&format!("kerberos_realm = \"R\"\nkerberos_kdc = \"{kdc}\"\n"));
+        check(&text, FaultKind::BadValue, (12, 16), &[wrong, "HOST:PORT"]);
+    }
+    let peer = format!("{PEER}kerberos_service = \"host/\"\n");
+    check(&with(&peer), FaultKind::BadValue, (16, 20), &["SERVICE/HOST"]);
     let text = with(&format!(
-        "kerberos_realm = \"R\"\nkerberos_kdc = \"a b:89\"\n{PEER}auth = \"negotiate\"\n"
+        "kerberos_realm = \"R\"\nkerberos_kdc = \"a b:89 ::1 [::1]:88\"\n{PEER}auth = \"negotiate\"\n"
     ));
     let config = Config::parse(Path::new("/etc/b.toml"), &text).unwrap();
-    assert_eq!(config.rpc.kerberos.unwrap().kdcs, ["a", "b:89"]);
+    assert_eq!(config.rpc.kerberos.unwrap().kdcs, ["a", "b:89", "::1", "[::1]:88"]);
     assert_eq!(config.peers[0].auth, crate::PeerAuth::Negotiate);
 }
 

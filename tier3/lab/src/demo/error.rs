@@ -17,6 +17,8 @@ use crate::smtp_client::HandInError;
 pub enum DemoError {
     #[error("no way is known to put in {cause}; take one of {}", slugs(*.0), cause = .1.slug())]
     UnknownFault(Carrier, Cause),
+    #[error("{cause} is put in with --auth ntlm alone; take another fault, or leave out --auth kerberos", cause = .0.slug())]
+    WithNtlmAlone(Cause),
     #[error(transparent)]
     Letter(#[from] LetterError),
     #[error("cannot {action} {}", path.display())]
@@ -84,7 +86,11 @@ impl DemoError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::UnknownFault(..) | Self::Letter(_) | Self::Occupied { .. } | Self::NoKdc(_)
+            Self::UnknownFault(..)
+                | Self::WithNtlmAlone(_)
+                | Self::Letter(_)
+                | Self::Occupied { .. }
+                | Self::NoKdc(_)
         )
     }
 }

@@ -9,6 +9,7 @@ use super::report::{DemoAuth, DemoOptions, DemoReport, FaultReport};
 use super::stage::Stage;
 use super::workplace::Workplace;
 use crate::faults::{self, Fault, PutIn};
+use crate::kdc::KdcPlan;
 use crate::letters::Letters;
 use crate::organisation::{MAILBOXES, Side, mailboxes};
 use crate::program::quoted;
@@ -20,9 +21,15 @@ use crate::program::quoted;
 pub async fn run(options: DemoOptions) -> Result<DemoReport, DemoError> {
     let fault = match options.auth {
         DemoAuth::Ntlm => faults::find(options.carrier, options.fault),
-        DemoAuth::Kerberos => faults::find_with_kerberos(options.fault),
+        DemoAuth::Kerberos => {
+            KdcPlan::look()?;
+            faults::find_with_kerberos(options.fault)
+        }
     };
-    let fault = fault.ok_or(DemoError::UnknownFault(options.carrier, options.fault))?;
+    let fault = fault.ok_or(match faults::find(options.carrier, options.fault) {
+        Some(_) => DemoError::WithNtlmAlone(options.fault),
+        None => DemoError::UnknownFault(options.carrier, options.fault),
+    })?;
     let letters = Letters::read(&options.files)?;
     let mut signals = Signals::listen()?;
     let narrator = Narrator::new(options.json);

@@ -37,7 +37,13 @@ impl<'a> Proof<'a> {
             PeerAuth::Ntlm => None,
             PeerAuth::Negotiate if node.config().rpc.kerberos.is_none() => None,
             PeerAuth::Kerberos => Some(ticket(node, peer, account, password).await?),
-            PeerAuth::Negotiate => ticket(node, peer, account, password).await.ok(),
+            PeerAuth::Negotiate => {
+                let got = ticket(node, peer, account, password).await;
+                got.inspect_err(|error| {
+                    eprintln!("{}: {}; NTLM alone is offered", peer.name, net::chain(error));
+                })
+                .ok()
+            }
         };
         let (auth, insecure) = (peer.auth, peer.insecure);
         Ok(Self { node, account, password, auth, insecure, ticket })
@@ -78,12 +84,9 @@ async fn ticket(
         realms = realms.with_kdcs(&realm, kdcs);
     }
     let client = Principal::account(account.name(), &realm);
-    // The keytab may hold the account's own key, as it does for accounts without a known password.
-    let keys = node.kerberos().map(|service| service.keytab().keys_of(&client));
-    let secret = match keys {
-        Some(keys) if !keys.is_empty() => Secret::Keys(keys),
-        _ => Secret::Password(password.clone()),
-    };
+    let keys = node.keys_of(account);
+    let secret =
+        if keys.is_empty() { Secret::Password(password.clone()) } else { Secret::Keys(keys) };
     let getter =
         Client { realms, resolver: node.resolver.clone(), patience: config.rpc.connect_timeout };
     getter.ticket(&Login::Secret { client, secret }, &service(peer, &realm)).await
