@@ -26,5 +26,5 @@ pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::quote;
 pub use snapshot::{
     AccountFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact, ProbeResult, QueueFacts, Role,
-    ServerFacts, Snapshot,
+    ServerFacts, Snapshot, StoreTrouble,
 };

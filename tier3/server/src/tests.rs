@@ -6,5 +6,6 @@ mod doctor;
 mod fixture;
 mod limits;
 mod link;
+mod poison;
 mod queue;
 mod smtp;

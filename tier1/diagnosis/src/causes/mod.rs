@@ -5,6 +5,7 @@ mod known;
 mod name;
 mod network;
 mod rule;
+pub(crate) mod store;
 
 pub(crate) use known::RULES;
 pub(crate) use rule::{Case, Clue, Kind, Rule};

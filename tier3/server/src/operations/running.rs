@@ -133,6 +133,7 @@ impl Operations for Running {
         facts.peers = facts::of_peers(&config, &self.node.histories);
         facts.accounts = facts::of_accounts(&self.node.accounts);
         facts.queues = facts::of_queues(&self.node.queue);
+        facts.store_trouble = facts::of_store(self.node.queue.store());
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
         facts.events = self.stored_events(EventQuery::default()).await?;
         Ok(facts)
