@@ -6,8 +6,9 @@ use std::os::unix::net::UnixStream;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, MessageQuery, MessageRow,
-    QueueRow, Reloaded,
+    QueueRow, Reloaded, RouteAnswer, RouteQuery, RouteTable,
 };
+use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Client, ClientError, Operations};
 use anyhow::Context as _;
@@ -89,12 +90,16 @@ operations! {
     delete(id: String) -> ();
     queue_order(order: QueueOrder) -> QueueAnswer;
     events(query: EventQuery) -> Vec<Event>;
+    route(query: RouteQuery) -> RouteAnswer;
+    route_table() -> RouteTable;
     accounts() -> Vec<AccountRow>;
     account_add(account: AccountAdd) -> AccountRow;
     account_set_password(change: AccountPassword) -> AccountRow;
     account_grant(change: AccountRole) -> AccountRow;
     account_revoke(change: AccountRole) -> AccountRow;
     account_remove(name: String) -> ();
+    account(order: AccountOrder) -> AccountView;
+    directory(order: DirectoryOrder) -> DirectoryAnswer;
 }
 
 impl Backend {

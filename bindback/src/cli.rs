@@ -52,10 +52,16 @@ enum Command {
     /// Show the locality table: one row for each RPC association
     #[command(after_help = "Example:\n  bindback ltab -c east.toml")]
     Ltab,
+    /// Explain which way an address goes, or show the routing table
+    Route(commands::route::Arguments),
     /// Show events, or follow them
     Events(commands::events::Arguments),
     /// Show and change the accounts that this server accepts
     Account(commands::account::Arguments),
+    /// Show and change the directory: objects, and who may what
+    Directory(commands::directory::Arguments),
+    /// What concerns all servers of a site
+    Site(commands::site::Arguments),
     /// Show and change this server's own table of host names
     Hosts(commands::hosts::Arguments),
     /// Show and change the networks that may connect
@@ -65,7 +71,7 @@ enum Command {
     /// Try RPC: reach a server step by step, list its interfaces, or be one
     #[command(subcommand)]
     Rpc(commands::rpc::Command),
-    /// Show what X.400 octets say
+    /// X.400: show what octets say, change the passwords of binds
     X400(commands::x400::Arguments),
 }
 
@@ -122,13 +128,16 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Check(arguments) => commands::check::run(&arguments, &setting),
             Command::Store(arguments) => commands::store::run(arguments, &setting).await,
             Command::Ltab => commands::ltab::run(&setting).await,
+            Command::Route(arguments) => commands::route::run(arguments, &setting).await,
             Command::Events(arguments) => commands::events::run(arguments, &setting).await,
             Command::Account(arguments) => commands::account::run(arguments, &setting).await,
+            Command::Directory(arguments) => commands::directory::run(arguments, &setting).await,
+            Command::Site(arguments) => commands::site::run(arguments, &setting).await,
             Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
             Command::Rpc(command) => commands::rpc::run(command, output).await,
-            Command::X400(arguments) => commands::x400::run(arguments, output),
+            Command::X400(arguments) => commands::x400::run(arguments, &setting).await,
         }
     })
 }
@@ -168,6 +177,22 @@ mod tests {
             r"account set-password ORG\svc-west --password-file /srv/west.password -c /srv/east.toml",
             r"account add ORG\svc-west --role service-account-admin --password-file /srv/p -c /srv/east.toml",
             r"account grant ORG\svc-west --role service-account-admin -c /srv/east.toml",
+            r"account show ORG\svc-west --json",
+            r"account enable ORG\svc-west -c /srv/east.toml",
+            r"account unlock ORG\svc-west -c /srv/east.toml",
+            r"account expire ORG\svc-west --never -c /srv/east.toml",
+            r"account expire ORG\svc-west --password --at 2027-01-01T00:00:00Z",
+            r"account rights ORG\svc-west --network-logon default -c /srv/east.toml",
+            r"account rotate ORG\svc-east --generate --no-overlap -c /srv/east.toml",
+            r"site password set --password-file /srv/p -c /srv/east.toml",
+            r"directory grant service-account-admin ORG\svc-west --on /O=Demo --inherit -c /srv/east.toml",
+            r"directory revoke send-as ORG\svc-west --on /O=Demo",
+            r"directory access ORG\svc-west --on /O=Demo",
+            "directory agent start -c /srv/east.toml",
+            "directory raw /O=Demo --attribute nTSecurityDescriptor --set D:P",
+            "directory set /O=Demo/OU=HQ description -c /srv/east.toml",
+            "directory legacy-account clear -c /srv/east.toml",
+            "directory import a.ldif --dry-run",
             "hosts set east.demo.test 127.0.0.2 -c /srv/west.toml",
             "network allow rpc 127.0.0.2/32 -c /srv/east.toml",
             "serve -c /srv/east.toml",
@@ -183,9 +208,12 @@ mod tests {
             "check --repair --report check.json --json",
             "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
             "doctor -v --json",
+            "x400 set-password WEST --remote --password-file /srv/west.password -c /srv/east.toml",
             "x400 decode exchange.pcapng --json --passwords",
             "doctor --case case.json --note a --note b --json",
             "doctor --events east.csv --events west.txt",
+            "route x@far.test --from anna@east.demo.test --size 1000 --came-by WEST --json",
+            "route --table --json",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {
@@ -205,6 +233,9 @@ mod tests {
             "queue retry",
             "queue retry 7 --all",
             "queue delete",
+            "route",
+            "route x@far.test --table",
+            "route --table --size 1",
             "queue hold",
             "track",
             "track a --export b",
@@ -217,6 +248,8 @@ mod tests {
             "hosts set east.demo.test not-an-address",
             "events --since yesterday",
             "send a.eml",
+            "x400 set-password WEST --password-file f",
+            "x400 set-password WEST --remote --local --password-file f",
         ] {
             let words = std::iter::once("bindback").chain(line.split(' '));
             let error = Cli::try_parse_from(words).expect_err(line);

@@ -45,7 +45,8 @@ impl Source {
         }
     }
 
-    fn given(&self) -> anyhow::Result<Option<Password>> {
+    /// What an option gives, without asking.
+    pub fn given(&self) -> anyhow::Result<Option<Password>> {
         if let Some(file) = &self.password_file {
             return Ok(Some(config::read_secret(file)?));
         }

@@ -14,17 +14,27 @@ const RECOVERY_MS: u64 = 5000;
 const DEFAULT: &str = "service-account-password-mismatch";
 
 fn demo(fault: Option<&str>) -> Result<()> {
+    carried(None, fault)
+}
+
+fn carried(carrier: Option<&str>, fault: Option<&str>) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("bb").tempdir()?;
     let place = folder.path().to_string_lossy().into_owned();
     let mut arguments = vec!["demo", "--once", "--json", "--dir", &place];
     if let Some(slug) = fault {
         arguments.extend(["--fault", slug]);
     }
+    if let Some(carrier) = carrier {
+        arguments.extend(["--carrier", carrier]);
+    }
     let output = Program::find()?.run_within(DEMO, &arguments)?;
     let said = String::from_utf8_lossy(&output.stderr);
     let told = || format!("{}{said}", String::from_utf8_lossy(&output.stdout));
     let report = one_object(&output.stdout).with_context(told)?;
-    let cause = fault.unwrap_or(DEFAULT);
+    let cause = fault.unwrap_or(match carrier {
+        Some("rfc1006") => "mta-password-mismatch",
+        _ => DEFAULT,
+    });
     ensure!(output.status.code() == Some(0), "ended with {}: {}", output.status, told());
     ensure!(report["schema"] == "bindback.demo/1", "{}", told());
     for (key, expected) in [("lost", 0), ("duplicated", 0), ("reported", 0)] {
@@ -58,9 +68,16 @@ fn ended(report: &serde_json::Value) -> Result<()> {
     Ok(())
 }
 
+/// Claims: 3, 7, 37.
 #[test]
 fn the_default_fault() -> Result<()> {
     demo(None)
+}
+
+/// Mail over X.400 on TCP; the fault is a wrong MTA password.
+#[test]
+fn over_rfc1006() -> Result<()> {
+    carried(Some("rfc1006"), None)
 }
 
 #[test]

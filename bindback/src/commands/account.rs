@@ -3,16 +3,22 @@
 use admin::api::{
     AccountAdd, AccountChanged, AccountPassword, AccountRemoved, AccountRole, AccountRow, Accounts,
 };
+use admin::directory_api::{AccountAction, AccountOrder};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use identity::Role;
 
 use crate::backend::Backend;
 use crate::cli::Setting;
-use crate::failure::Found;
+use crate::failure::{Found, Usage};
 use crate::password;
 use crate::table::Table;
+
+mod rotate;
+mod show;
+
 use crate::when;
+pub use rotate::{Fresh, rotate, test_logon};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -68,6 +74,77 @@ enum Action {
         #[arg(long, value_parser = roles())]
         role: String,
     },
+    /// Show an account with everything
+    #[command(after_help = "Example:\n  bindback account show 'DEMO\\svc-west'")]
+    Show {
+        #[command(flatten)]
+        account: Name,
+    },
+    /// Let an account log on again
+    #[command(after_help = "Example:\n  bindback account enable 'DEMO\\svc-west'")]
+    Enable {
+        #[command(flatten)]
+        account: Name,
+    },
+    /// Keep an account from logging on
+    #[command(after_help = "Example:\n  bindback account disable 'DEMO\\svc-west'")]
+    Disable {
+        #[command(flatten)]
+        account: Name,
+    },
+    /// Open an account that wrong passwords have locked
+    #[command(after_help = "Example:\n  bindback account unlock 'DEMO\\svc-west'")]
+    Unlock {
+        #[command(flatten)]
+        account: Name,
+    },
+    /// Say when an account, or its password, can no longer be used
+    #[command(
+        after_help = "Example:\n  bindback account expire 'DEMO\\svc-west' --at 2027-01-01T00:00:00Z\n  bindback account expire 'DEMO\\svc-west' --password --never\n\nWithout --at or --never: now."
+    )]
+    Expire {
+        #[command(flatten)]
+        account: Name,
+        /// The password, not the account
+        #[arg(long)]
+        password: bool,
+        /// When
+        #[arg(long, value_name = "TIME", conflicts_with = "never")]
+        at: Option<jiff::Timestamp>,
+        /// Never
+        #[arg(long)]
+        never: bool,
+        /// The password has to be changed before it is used again
+        #[arg(long, conflicts_with_all = ["at", "never", "password"])]
+        must_change: bool,
+    },
+    /// Show and change groups, and the right to log on from the network
+    #[command(
+        after_help = "Example:\n  bindback account rights 'DEMO\\svc-west' --network-logon default\n  bindback account rights 'DEMO\\svc-west' --group 'Mail Servers'\n\nA policy of accounts.policy_file goes before the account's own right."
+    )]
+    Rights {
+        #[command(flatten)]
+        account: Name,
+        /// The account's own right to log on from the network
+        #[arg(long, value_parser = PossibleValuesParser::new(["allow", "deny", "default"]))]
+        network_logon: Option<String>,
+        /// Put it into this group; can be given more than once
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+        /// Take it out of this group; can be given more than once
+        #[arg(long = "no-group", value_name = "GROUP")]
+        no_groups: Vec<String>,
+    },
+    /// Give an account a new password on every server at hand, while mail flows
+    #[command(
+        after_help = "Example:\n  bindback account rotate 'DEMO\\svc-east' --generate -c /srv/east/bindback.toml\n\nEvery server at hand (this one, its peers whose configuration is named, and those of --on) takes the new password and keeps the old one for\naccounts.password_overlap_s; then the servers that use the account get the new one. --no-overlap ends the old one at the end."
+    )]
+    Rotate {
+        #[command(flatten)]
+        account: Name,
+        #[command(flatten)]
+        fresh: rotate::Fresh,
+    },
     /// Remove an account
     #[command(after_help = "Example:\n  bindback account remove 'DEMO\\svc-west'")]
     Remove {
@@ -89,8 +166,14 @@ fn roles() -> PossibleValuesParser {
 
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
     let config = setting.config()?;
+    let action = match arguments.action {
+        Action::Rotate { account: Name { name }, fresh } => {
+            return rotate(setting, config, &name, &fresh).await;
+        }
+        other => other,
+    };
     // Asked for before the store is locked: a person takes time.
-    let action = read_password(arguments.action)?;
+    let action = read_password(action)?;
     let backend = Backend::find(config)?;
     match action {
         Ready::List => {
@@ -113,6 +196,11 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             let row = backend.account_revoke(change).await?;
             changed(setting, &backend, row, "is as asked")?;
         }
+        Ready::Order(order) => {
+            let view = backend.account(order).await?;
+            let counts = !backend.is_running();
+            setting.output.answer(&view, |view| show::text(&view.account, counts))?;
+        }
         Ready::Remove(name) => {
             backend.account_remove(name.clone()).await?;
             let removed = AccountRemoved { removed: name };
@@ -129,6 +217,7 @@ enum Ready {
     SetPassword(AccountPassword),
     Grant(AccountRole),
     Revoke(AccountRole),
+    Order(AccountOrder),
     Remove(String),
 }
 
@@ -148,7 +237,50 @@ fn read_password(action: Action) -> anyhow::Result<Ready> {
             Ready::Revoke(AccountRole { name, role })
         }
         Action::Remove { account: Name { name } } => Ready::Remove(name),
+        other => order(other)?,
     })
+}
+
+/// The orders that need no password.
+fn order(action: Action) -> anyhow::Result<Ready> {
+    let (Name { name }, action) = match action {
+        Action::Show { account } => (account, AccountAction::Show),
+        Action::Enable { account } => (account, AccountAction::Enable),
+        Action::Disable { account } => (account, AccountAction::Disable),
+        Action::Unlock { account } => (account, AccountAction::Unlock),
+        Action::Expire { account, must_change: true, .. } => (account, AccountAction::MustChange),
+        Action::Expire { account, password, at, never, .. } => {
+            let time = if never { None } else { Some(at.unwrap_or_else(jiff::Timestamp::now)) };
+            let action = if password {
+                AccountAction::PasswordExpires(time)
+            } else {
+                AccountAction::Expires(time)
+            };
+            (account, action)
+        }
+        Action::Rights { account, network_logon: Some(word), groups, no_groups }
+            if groups.is_empty() && no_groups.is_empty() =>
+        {
+            let right = match word.as_str() {
+                "allow" => Some(true),
+                "deny" => Some(false),
+                _ => None,
+            };
+            (account, AccountAction::NetworkLogon(right))
+        }
+        Action::Rights { network_logon: Some(_), .. } => {
+            let text = "change groups and the right to log on from the network one after the other";
+            return Err(Usage(text.to_owned()).into());
+        }
+        Action::Rights { account, groups, no_groups, .. } => {
+            let shows = groups.is_empty() && no_groups.is_empty();
+            let change = AccountAction::Groups { add: groups, remove: no_groups };
+            (account, if shows { AccountAction::Show } else { change })
+        }
+        // What needs a password was taken before.
+        _ => return Err(Usage("this needs a password".to_owned()).into()),
+    };
+    Ok(Ready::Order(AccountOrder { name, action }))
 }
 
 fn changed(
@@ -175,11 +307,11 @@ fn list(accounts: &[AccountRow]) -> String {
     if accounts.is_empty() {
         return "no account is accepted; make one with `bindback account add`".to_owned();
     }
-    let mut table = Table::new(&["NAME", "ENABLED", "PASSWORD SET", "ROLES"]);
+    let mut table = Table::new(&["NAME", "STATE", "PASSWORD SET", "ROLES"]);
     for account in accounts {
         table.row(vec![
             account.name.clone(),
-            if account.enabled { "yes" } else { "no" }.to_owned(),
+            account.state.clone(),
             when::show(account.password_set),
             account.roles.join(", "),
         ]);

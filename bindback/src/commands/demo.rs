@@ -11,7 +11,7 @@ use crate::output::Output;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback demo\n  bindback demo letter.eml --fault port-filtered-by-firewall\n  bindback demo --once --json"
+    after_help = "Examples:\n  bindback demo\n  bindback demo letter.eml --fault port-filtered-by-firewall\n  bindback demo --once --json\n  bindback demo --carrier rfc1006"
 )]
 pub struct Arguments {
     /// Messages to send; without any, five built-in ones
@@ -29,9 +29,9 @@ pub struct Arguments {
     /// How the servers prove themselves
     #[arg(long, value_enum, default_value_t = Auth::Ntlm)]
     auth: Auth,
-    /// What goes wrong in between
-    #[arg(long, value_name = "CAUSE", default_value = Cause::ServiceAccountPasswordMismatch.slug())]
-    fault: Cause,
+    /// What goes wrong in between [default: service-account-password-mismatch, mta-password-mismatch with rfc1006]
+    #[arg(long, value_name = "CAUSE", hide_default_value = true)]
+    fault: Option<Cause>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,13 +47,6 @@ enum Auth {
 }
 
 pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
-    if arguments.carrier == Carrier::Rfc1006 {
-        return Err(Usage(
-            "this version carries mail over rpc only; leave out --carrier, or give --carrier rpc"
-                .to_owned(),
-        )
-        .into());
-    }
     if arguments.auth == Auth::Kerberos {
         return Err(Usage(
             "this version proves accounts with ntlm only; leave out --auth, or give --auth ntlm"
@@ -61,11 +54,16 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         )
         .into());
     }
+    let carrier = match arguments.carrier {
+        Carrier::Rpc => lab::Carrier::Rpc,
+        Carrier::Rfc1006 => lab::Carrier::Rfc1006,
+    };
     let options = DemoOptions {
         files: arguments.files,
         once: arguments.once,
         dir: arguments.dir,
-        fault: arguments.fault,
+        fault: arguments.fault.unwrap_or(carrier.default_fault()),
+        carrier,
         json: output.is_json(),
     };
     let report = lab::demo::run(options).await?;

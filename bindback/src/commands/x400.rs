@@ -3,6 +3,8 @@
 mod capture;
 mod json;
 mod packet;
+mod password;
+mod probe;
 mod stream;
 mod tree;
 
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use x400::describe::{Described, Fault, describe};
 
+use crate::cli::Setting;
 use crate::failure::{Found, Unreadable, Usage};
 use crate::output::Output;
 
@@ -37,6 +40,16 @@ enum Action {
         #[arg(long)]
         passwords: bool,
     },
+    /// Connect to an X.400 MTA, offer it each mode and tell what it says
+    #[command(
+        after_help = "Examples:\n  bindback x400 probe mta.west.test\n  bindback x400 probe 192.0.2.7:1102 --name EAST --password-file east.password --tsel MTA\n\nNothing is sent: every association that is opened is released at once. Without --name the bind presents the name PROBE and no password, which most MTAs refuse; that they do says which layers answer. Exit status: 0 a mode was accepted, 1 none was."
+    )]
+    Probe(probe::Arguments),
+    /// Put another password into the file that a connector names
+    #[command(
+        after_help = "Examples:\n  bindback x400 set-password WEST --remote --password-file west.password\n  bindback x400 set-password WEST --local\n\n--remote is the password that the other MTA must present here, --local the one that this MTA presents there. Passwords are read at every bind: a running server tries at once."
+    )]
+    SetPassword(password::Arguments),
 }
 
 /// What a file holds.
@@ -60,9 +73,16 @@ struct Connection {
     to: String,
 }
 
-pub fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
-    let Action::Decode { file, passwords } = arguments.action;
-    let octets = read(&file)?;
+pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    match arguments.action {
+        Action::Decode { file, passwords } => run_decode(&file, passwords, setting.output),
+        Action::Probe(arguments) => probe::run(arguments, setting.output).await,
+        Action::SetPassword(arguments) => password::run(arguments, setting).await,
+    }
+}
+
+fn run_decode(file: &Path, passwords: bool, output: &Output) -> anyhow::Result<Found> {
+    let octets = read(file)?;
     let decoded = decode(&octets);
     if output.is_json() {
         output.object(&json::Answer::new(&decoded, passwords))?;

@@ -297,6 +297,9 @@ causes! {
     MtaDefectSecondAssociation "mta-defect-second-association" Defect "Second association uses invalid handle.";
     MtaDefectStuckReservation "mta-defect-stuck-reservation" Defect "Reservation survives or DAT not released.";
     MtaDefectTurnLost "mta-defect-turn-lost" Defect "Neither side holds the Turn.";
+    AccountDisabled "account-disabled" Auth "The account presented to the peer is disabled there (NT error 1331).";
+    AccountLockedOut "account-locked-out" Auth "The account presented to the peer is locked there after wrong passwords (NT error 1909).";
+    AccountExpired "account-expired" Auth "The account presented to the peer can no longer be used there since a date has passed (NT error 1793).";
 }
 
 impl fmt::Display for Cause {
@@ -325,6 +328,14 @@ impl fmt::Display for UnknownCause {
 }
 
 impl std::error::Error for UnknownCause {}
+
+impl Cause {
+    /// Whether only a live server can show it: no report of the field is known, so that logs alone are not read for it.
+    #[must_use]
+    pub const fn is_live_only(self) -> bool {
+        matches!(self, Self::AccountDisabled | Self::AccountLockedOut | Self::AccountExpired)
+    }
+}
 
 impl FromStr for Cause {
     type Err = UnknownCause;
@@ -386,7 +397,8 @@ mod tests {
             assert!(cause.meaning().ends_with('.') && cause.meaning().len() > 10);
             assert!(seen.insert(cause.slug()));
         }
-        assert_eq!(Cause::ALL.len(), 252);
+        assert_eq!(Cause::ALL.len(), 255);
+        assert_eq!(Cause::ALL.iter().filter(|cause| cause.is_live_only()).count(), 3);
     }
 
     #[test]

@@ -10,6 +10,10 @@
 //!   unique but cannot be turned back, so only the private extension leads to the recipient;
 //! - the empty reverse path: no attribute, common name `MAILER-DAEMON`.
 //!
+//! An O/R address without any of these is a mail address whose local part is its text, in
+//! the domain [`X400_DOMAIN`] (RFC 2156 4.3.3 and 4.3.4): `"/C=XX/ADMD= /S=Doe/"@x400.invalid`.
+//! A mail to such an address goes to the O/R address itself.
+//!
 //! O/R addresses compare without regard to case, local parts of mail need not; whatever must
 //! be exact is taken from the private extension.
 
@@ -31,10 +35,39 @@ const NULL_PATH: &str = "MAILER-DAEMON";
 /// ub-domain-defined-attribute-value-length of X.411 Annex B.
 const MAX_VALUE: usize = 128;
 
+/// The domain of mail addresses that are O/R addresses; `.invalid` is nobody's (RFC 2606).
+pub const X400_DOMAIN: &str = "x400.invalid";
+
+/// The O/R address that the local part of a mail address is the text of.
+fn written_out(address: &str) -> Option<OrAddress> {
+    let (local_part, domain) = address.rsplit_once('@')?;
+    if !domain.eq_ignore_ascii_case(X400_DOMAIN) {
+        return None;
+    }
+    let Some(quoted) = local_part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return local_part.parse().ok();
+    };
+    let mut text = String::new();
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        text.push(if character == '\\' { characters.next()? } else { character });
+    }
+    text.parse().ok()
+}
+
+/// The mail address of an O/R address that has none in it.
+fn write_out(address: &OrAddress) -> String {
+    let text = address.to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{text}\"@{X400_DOMAIN}")
+}
+
 /// The O/R address of a mail address, with the attributes of `base` (country to organization)
 /// beside it.
 #[must_use]
 pub fn to_or_address(address: &str, base: &OrAddress) -> OrName {
+    if let Some(address) = written_out(address) {
+        return address.into();
+    }
     let mut result = base.clone();
     if address.is_empty() {
         result.common_name = Some(NULL_PATH.to_owned());
@@ -92,7 +125,13 @@ pub fn to_rfc822(name: &OrName) -> Result<String, MixerError> {
         });
         return decoded.ok_or(MixerError::NotForSmtp("domain-defined attribute"));
     }
-    Err(MixerError::NoMailAddress(name.to_string()))
+    // The hash of a mail address is no way back to it, and other domain-defined attributes
+    // belong to the address.
+    if address.domain_defined_value(HASH).is_some() {
+        return Err(MixerError::NoMailAddress(name.to_string()));
+    }
+    let written = write_out(address);
+    if is_smtp_text(&written) { Ok(written) } else { Err(MixerError::NotForSmtp("O/R address")) }
 }
 
 #[cfg(test)]

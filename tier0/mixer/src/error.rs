@@ -14,6 +14,14 @@ pub enum MixerError {
     /// The O/R address names no mail address.
     #[error("O/R address {0} has no mail address in it")]
     NoMailAddress(String),
+    /// An address of this side is longer than X.411 Annex B allows.
+    #[error("the attribute {key} of {address} is longer than X.400 allows")]
+    TooLong {
+        /// The key of the attribute.
+        key: &'static str,
+        /// The whole address.
+        address: String,
+    },
     /// A message needs at least one recipient.
     #[error("no recipient")]
     NoRecipient,

@@ -20,12 +20,14 @@ mod priority;
 mod smtp_envelope;
 mod status;
 
-pub use address::{to_or_address, to_rfc822};
+pub use address::{X400_DOMAIN, to_or_address, to_rfc822};
 pub use dsn::{Action, Dsn, DsnMessage, DsnRecipient, LastError, OriginalMessage, build_dsn};
 pub use dsn_report::{carry_envelope, report_originator, report_recipients, wants_report};
 pub use error::MixerError;
 pub use header::{header_block, header_value};
-pub use message::{NewMessage, SmtpView, ViewedRecipient, build_message, indicators, smtp_view};
+pub use message::{
+    NewMessage, SmtpView, ViewedRecipient, build_message, indicators, is_mail, smtp_view,
+};
 pub use printable::{from_printable, to_printable};
 pub use priority::priority_from_header;
 pub use smtp_envelope::{Body, Notify, Return, SmtpOriginator, SmtpRecipient};

@@ -66,6 +66,13 @@ pub fn build_message(new: &NewMessage<'_>) -> Result<MessageTransferEnvelope, Mi
     if new.recipients.len() > MAX_RECIPIENTS {
         return Err(MixerError::TooManyRecipients);
     }
+    // Whoever makes an address keeps to the bounds; those that relays pass on may be longer.
+    for recipient in new.recipients {
+        let name = to_or_address(&recipient.address, new.base);
+        if let Some(key) = name.address.over_bound() {
+            return Err(MixerError::TooLong { key, address: name.to_string() });
+        }
+    }
     let domain: GlobalDomainIdentifier = new.identifier.domain.clone();
     let trace =
         vec![TraceElement { domain, supplied: SuppliedInformation::relayed(new.submitted) }];
@@ -103,6 +110,16 @@ fn per_message_indicators(originator: &SmtpOriginator) -> BitString {
         BitString::from_bits(&bits)
     } else {
         BitString::default()
+    }
+}
+
+/// True when a content can be put into a mailbox as it is: it is a mail, or a gateway of 1984
+/// between here and there had no number for what it is.
+#[must_use]
+pub fn is_mail(content_type: &ContentType) -> bool {
+    match content_type {
+        ContentType::Extended(oid) => *oid == oids::rfc822_content(),
+        ContentType::BuiltIn(number) => *number == 0,
     }
 }
 
@@ -230,6 +247,9 @@ mod tests {
         assert_eq!(view.originator.ret, Some(Return::Full));
         assert_eq!(view.recipients[0].recipient, recipient("a@west.test", Some(Notify::Never)));
         envelope.originator = "/C=US/ADMD= /S=Doe/".parse().unwrap();
+        let path = smtp_view(&envelope).unwrap().originator.reverse_path;
+        assert_eq!(path, "\"/C=US/ADMD= /S=Doe/\"@x400.invalid");
+        envelope.originator = "/C=US/ADMD= /DD.SMTPHASH=00/".parse().unwrap();
         assert!(matches!(smtp_view(&envelope), Err(MixerError::NoMailAddress(_))));
     }
 

@@ -51,6 +51,9 @@ pub enum StackError {
     /// The peer resumes an activity of which nothing is kept here; the association is aborted.
     #[error("the peer resumes an activity that is not known")]
     UnknownActivity,
+    /// The peer resumes an activity that has been taken whole: it is told so by the abort.
+    #[error("the peer resumes an activity that is complete")]
+    CompletedActivity,
     /// A size passes its limit; octets.
     #[error("{what} of {size} octets is over the limit of {limit}")]
     TooLarge { what: &'static str, size: usize, limit: usize },

@@ -2,10 +2,11 @@
 //! one [`Stack`] that takes and gives transport service data units, and below it [`transport`],
 //! X.224 class 0 over TCP.
 //!
-//! Normal mode, monologue, basic concatenation; the carrier below and the APDUs above are opaque.
+//! Normal mode and X.410 mode, monologue and two-way alternate, recovery; basic concatenation. The
+//! carrier below and the APDUs above are opaque.
 //! Pure: no input or output, no clock, no randomness.
 //!
-//! Left out: X.410 mode, two-way-alternate dialogue, activity resumption, data overflow.
+//! Left out: expedited data, segmenting of SSDUs, extended concatenation.
 
 pub mod acse;
 mod error;
@@ -21,8 +22,10 @@ mod vectors;
 
 pub use error::{Layer, StackError};
 pub use external::External;
+pub use rtse::SessionIdentifier;
 pub use session::ExceptionReason;
 pub use stack::{
     AbortReason, Abstract, DEFAULT_CHECKPOINT_KIB, DEFAULT_MAXIMUM_APDU, DEFAULT_WINDOW,
-    OpenParameters, RefuseReason, RespondParameters, Stack, StackEvent, TransferFailure,
+    OpenParameters, OpenedMode, Protocol, RefuseReason, Rejection, RespondParameters, Stack,
+    StackEvent, TransferFailure, Unfinished,
 };

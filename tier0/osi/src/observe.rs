@@ -115,7 +115,7 @@ impl Observer {
                 let octets = tsdu.part(open_reject(octets, refuse.user_data)?);
                 Some(Observed { what: Carried::BindError, octets })
             }
-            Spdu::ActivityStart { .. } | Spdu::ActivityResume { .. } => {
+            Spdu::ActivityStart { .. } | Spdu::ActivityResume(_) => {
                 self.transfers[side].replace(Traced::default()).and_then(part)
             }
             Spdu::Data { user_data } => self.data(side, user_data, tsdu),
@@ -260,7 +260,7 @@ fn segment(user_data: &[u8], tsdu: &[u8]) -> Segment {
 
 fn open_request(tsdu: &[u8], ppdu: &[u8]) -> Option<(Mode, Range<usize>)> {
     let connect = ConnectPpdu::decode(ppdu).ok()?;
-    if !connect.normal_mode {
+    if connect.x410.is_some() {
         return Some((Mode::X410, range_in(tsdu, x410_data(ppdu, 3)?)?));
     }
     connect.user_data.0.iter().find_map(|pdv| {
@@ -269,7 +269,7 @@ fn open_request(tsdu: &[u8], ppdu: &[u8]) -> Option<(Mode, Range<usize>)> {
         let information = user_information?;
         match OpenRequest::decode(&information.value).ok()?.data {
             ConnectionData::Open(data) => Some((Mode::Normal, range_in(tsdu, data)?)),
-            ConnectionData::Recover => None,
+            ConnectionData::Recover(_) => None,
         }
     })
 }
@@ -285,7 +285,7 @@ fn open_accept(tsdu: &[u8], ppdu: &[u8], sort: Sort) -> Option<(Mode, Range<usiz
         let information = user_information?;
         match OpenAccept::decode(&information.value).ok()?.data {
             ConnectionData::Open(data) => Some((Mode::Normal, range_in(tsdu, data)?)),
-            ConnectionData::Recover => None,
+            ConnectionData::Recover(_) => None,
         }
     })
 }

@@ -62,13 +62,23 @@ impl Negotiation {
     }
 }
 
+/// What names a session connection: its references, each one BER value, X.228 annex A
+/// (SessionConnectionIdentifier); X.225 8.3.1 has the same octets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionIdentifier {
+    pub calling: Vec<u8>,
+    pub common: Vec<u8>,
+    /// Empty when absent; the octets of the additional reference.
+    pub additional: Vec<u8>,
+}
+
 /// ConnectionData of RTORQ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionData<'a> {
     /// The encoding of the user's open data.
     Open(&'a [u8]),
     /// An association that broke is to be resumed.
-    Recover,
+    Recover(SessionIdentifier),
 }
 
 /// RTORQ, X.228 annex A.
@@ -77,6 +87,8 @@ pub struct OpenRequest<'a> {
     pub negotiation: Negotiation,
     pub dialogue: DialogueMode,
     pub data: ConnectionData<'a>,
+    /// Of X.410 mode alone.
+    pub application_protocol: Option<i64>,
 }
 
 /// RTOAC, X.228 annex A.
@@ -86,9 +98,11 @@ pub struct OpenAccept<'a> {
     pub data: ConnectionData<'a>,
 }
 
-/// RTORJ, X.228 annex A; in normal mode it has no reason of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// RTORJ, X.228 annex A.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenReject<'a> {
+    /// refuseReason, of X.410 mode alone.
+    pub reason: Option<i64>,
     /// The encoding of the user's reject data.
     pub user_data: Option<&'a [u8]>,
 }
@@ -129,8 +143,15 @@ impl<'a> OpenRequest<'a> {
     /// # Errors
     /// It is malformed, or a field is out of range.
     pub fn decode(apdu: &'a [u8]) -> Result<Self, DecodeError> {
-        let outer = decode_one("RTORQapdu", apdu)?.expect(Tag::context(16), "RTORQapdu")?;
-        let mut negotiation = absent();
+        Self::read(decode_one("RTORQapdu", apdu)?.expect(Tag::context(16), "RTORQapdu")?)
+    }
+
+    /// Reads the components of an RTORQ under whatever tag, as X.410 mode has them.
+    ///
+    /// # Errors
+    /// They are malformed, or a field is out of range.
+    pub fn read(outer: Element<'a>) -> Result<Self, DecodeError> {
+        let (mut negotiation, mut application_protocol) = (absent(), None);
         let (mut dialogue, mut data) = (DialogueMode::Monologue, None);
         let mut children = outer.children()?;
         while let Some(child) = children.next_element()? {
@@ -145,28 +166,37 @@ impl<'a> OpenRequest<'a> {
                     };
                 }
                 (Class::Context, 3) => data = Some(connection_data(child)?),
+                (Class::Context, 4) => {
+                    application_protocol = Some(child.integer("applicationProtocol")?);
+                }
                 _ => {}
             }
         }
         let data = data.ok_or_else(|| outer.invalid("connectionDataRQ", "absent"))?;
-        Ok(Self { negotiation, dialogue, data })
+        Ok(Self { negotiation, dialogue, data, application_protocol })
     }
 
     /// Writes it; defaults are written out because peers mishandle their absence.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::new();
-        out.constructed(Tag::context(16), |out| {
-            encode_negotiation(self.negotiation, out);
-            let dialogue = match self.dialogue {
-                DialogueMode::Monologue => 0,
-                DialogueMode::TwoWayAlternate => 1,
-                DialogueMode::Other(value) => value,
-            };
-            out.integer(Tag::context(2), dialogue);
-            out.constructed(Tag::context(3), |out| encode_data(&self.data, out));
-        });
+        out.constructed(Tag::context(16), |out| self.write(out));
         out.finish()
+    }
+
+    /// Writes the components alone.
+    pub fn write(&self, out: &mut Encoder) {
+        encode_negotiation(self.negotiation, out);
+        let dialogue = match self.dialogue {
+            DialogueMode::Monologue => 0,
+            DialogueMode::TwoWayAlternate => 1,
+            DialogueMode::Other(value) => value,
+        };
+        out.integer(Tag::context(2), dialogue);
+        out.constructed(Tag::context(3), |out| encode_data(&self.data, out));
+        if let Some(protocol) = self.application_protocol {
+            out.integer(Tag::context(4), protocol);
+        }
     }
 }
 
@@ -176,7 +206,14 @@ impl<'a> OpenAccept<'a> {
     /// # Errors
     /// It is malformed, or a field is out of range.
     pub fn decode(apdu: &'a [u8]) -> Result<Self, DecodeError> {
-        let outer = decode_one("RTOACapdu", apdu)?.expect(Tag::context(17), "RTOACapdu")?;
+        Self::read(decode_one("RTOACapdu", apdu)?.expect(Tag::context(17), "RTOACapdu")?)
+    }
+
+    /// Reads the components of an RTOAC under whatever tag, as X.410 mode has them.
+    ///
+    /// # Errors
+    /// They are malformed, or a field is out of range.
+    pub fn read(outer: Element<'a>) -> Result<Self, DecodeError> {
         let (mut negotiation, mut data) = (absent(), None);
         let mut children = outer.children()?;
         while let Some(child) = children.next_element()? {
@@ -195,11 +232,14 @@ impl<'a> OpenAccept<'a> {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::new();
-        out.constructed(Tag::context(17), |out| {
-            encode_negotiation(self.negotiation, out);
-            out.constructed(Tag::context(2), |out| encode_data(&self.data, out));
-        });
+        out.constructed(Tag::context(17), |out| self.write(out));
         out.finish()
+    }
+
+    /// Writes the components alone.
+    pub fn write(&self, out: &mut Encoder) {
+        encode_negotiation(self.negotiation, out);
+        out.constructed(Tag::context(2), |out| encode_data(&self.data, out));
     }
 }
 
@@ -209,27 +249,42 @@ impl<'a> OpenReject<'a> {
     /// # Errors
     /// It is malformed.
     pub fn decode(apdu: &'a [u8]) -> Result<Self, DecodeError> {
-        let outer = decode_one("RTORJapdu", apdu)?.expect(Tag::context(18), "RTORJapdu")?;
-        let mut user_data = None;
+        Self::read(decode_one("RTORJapdu", apdu)?.expect(Tag::context(18), "RTORJapdu")?)
+    }
+
+    /// Reads the components of an RTORJ under whatever tag, as X.410 mode has them.
+    ///
+    /// # Errors
+    /// They are malformed.
+    pub fn read(outer: Element<'a>) -> Result<Self, DecodeError> {
+        let mut this = Self::default();
         let mut children = outer.children()?;
         while let Some(child) = children.next_element()? {
-            if child.tag == Tag::context(1) {
-                user_data = Some(child.inner("userDataRJ")?.raw);
+            if child.tag == Tag::context(0) {
+                this.reason = Some(child.integer("refuseReason")?);
+            } else if child.tag == Tag::context(1) {
+                this.user_data = Some(child.inner("userDataRJ")?.raw);
             }
         }
-        Ok(Self { user_data })
+        Ok(this)
     }
 
     /// Writes it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::new();
-        out.constructed(Tag::context(18), |out| {
-            if let Some(user_data) = self.user_data {
-                out.constructed(Tag::context(1), |out| out.raw(user_data));
-            }
-        });
+        out.constructed(Tag::context(18), |out| self.write(out));
         out.finish()
+    }
+
+    /// Writes the components alone.
+    pub fn write(&self, out: &mut Encoder) {
+        if let Some(reason) = self.reason {
+            out.integer(Tag::context(0), reason);
+        }
+        if let Some(user_data) = self.user_data {
+            out.constructed(Tag::context(1), |out| out.raw(user_data));
+        }
     }
 }
 
@@ -239,7 +294,14 @@ impl Abort {
     /// # Errors
     /// It is malformed.
     pub fn decode(apdu: &[u8]) -> Result<Self, DecodeError> {
-        let outer = decode_one("RTABapdu", apdu)?.expect(Tag::context(22), "RTABapdu")?;
+        Self::read(decode_one("RTABapdu", apdu)?.expect(Tag::context(22), "RTABapdu")?)
+    }
+
+    /// Reads the components of an RTAB under whatever tag, as X.410 mode has them.
+    ///
+    /// # Errors
+    /// They are malformed.
+    pub fn read(outer: Element<'_>) -> Result<Self, DecodeError> {
         // An absent reason is what a peer without one sends.
         let mut reason = RtabReason::LocalSystemProblem;
         let mut children = outer.children()?;
@@ -255,10 +317,13 @@ impl Abort {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::new();
-        out.constructed(Tag::context(22), |out| {
-            out.integer(Tag::context(0), self.reason.value());
-        });
+        out.constructed(Tag::context(22), |out| self.write(out));
         out.finish()
+    }
+
+    /// Writes the components alone.
+    pub fn write(&self, out: &mut Encoder) {
+        out.integer(Tag::context(0), self.reason.value());
     }
 }
 
@@ -335,7 +400,7 @@ fn connection_data(element: Element<'_>) -> Result<ConnectionData<'_>, DecodeErr
     let choice = element.inner("connection data")?;
     match (choice.tag.class, choice.tag.number) {
         (Class::Context, 0) => Ok(ConnectionData::Open(choice.inner("open")?.raw)),
-        (Class::Context, 1) => Ok(ConnectionData::Recover),
+        (Class::Context, 1) => SessionIdentifier::read(choice).map(ConnectionData::Recover),
         _ => Err(choice.invalid("connection data", "unexpected tag")),
     }
 }
@@ -350,8 +415,38 @@ fn encode_data(data: &ConnectionData<'_>, out: &mut Encoder) {
         ConnectionData::Open(value) => {
             out.constructed(Tag::context(0), |out| out.raw(value));
         }
-        // Only the choice is kept: this stack reads a recovery, and never asks for one.
-        ConnectionData::Recover => out.constructed(Tag::context(1), |_| {}),
+        ConnectionData::Recover(session) => {
+            out.constructed(Tag::context(1), |out| session.write(out));
+        }
+    }
+}
+
+impl SessionIdentifier {
+    /// A reference is at most so many octets, X.225 8.3.1.
+    const MAX_REFERENCE: usize = 64;
+
+    fn read(element: Element<'_>) -> Result<Self, DecodeError> {
+        let mut children = element.children()?;
+        let calling = children.required("callingSSuserReference")?;
+        let common = children.required("commonReference")?;
+        let additional = match children.optional(Tag::context(0))? {
+            Some(additional) => additional.octets("additionalReferenceInformation")?.into_owned(),
+            None => Vec::new(),
+        };
+        let this = Self { calling: calling.raw.to_vec(), common: common.raw.to_vec(), additional };
+        let longest = this.calling.len().max(this.common.len()).max(this.additional.len());
+        if longest > Self::MAX_REFERENCE {
+            return Err(element.invalid("session connection identifier", "over 64 octets"));
+        }
+        Ok(this)
+    }
+
+    fn write(&self, out: &mut Encoder) {
+        out.raw(&self.calling);
+        out.raw(&self.common);
+        if !self.additional.is_empty() {
+            out.octets(Tag::context(0), &self.additional);
+        }
     }
 }
 

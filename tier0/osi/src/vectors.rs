@@ -13,11 +13,11 @@ use crate::presentation::{
 };
 use crate::rtse::{
     self, ConnectionData, Data, DialogueMode, Negotiation, OpenAccept, OpenReject, OpenRequest,
-    RtabReason,
+    RtabReason, SessionIdentifier,
 };
 use crate::session::{
-    Abort, Accept, Connect, ExceptionReason, Prefix, Reference, Refuse, RefuseCode, Spdu, Tsdu,
-    Versions,
+    Abort, Accept, Connect, ExceptionReason, Prefix, Reference, Refuse, RefuseCode, Resume, Spdu,
+    Tsdu, Versions,
 };
 use crate::{External, Layer};
 
@@ -42,6 +42,18 @@ fn name(text: &str) -> Oid {
 
 fn reference() -> Reference<'static> {
     Reference { user: &[4, 1, 1], common: &[23, 1, 2], additional: &[9] }
+}
+
+fn resume() -> Resume<'static> {
+    Resume {
+        called: &[1],
+        calling: &[4, 1, 1],
+        common: &[23, 1, 2],
+        additional: &[9],
+        old_activity: &[2, 1, 7],
+        serial: 12,
+        activity: &[2, 1, 8],
+    }
 }
 
 fn spdus() -> Vec<Spdu<'static>> {
@@ -78,7 +90,12 @@ fn spdus() -> Vec<Spdu<'static>> {
         Spdu::GiveTokens { tokens: 0x15 },
         Spdu::PleaseTokens { tokens: 0x15, user_data },
         Spdu::ActivityStart { activity: &[2, 1, 7], user_data },
-        Spdu::ActivityResume { user_data },
+        Spdu::ActivityResume(resume()),
+        Spdu::ConnectDataOverflow { end: true, user_data },
+        Spdu::ConnectDataOverflow { end: false, user_data },
+        Spdu::OverflowAccept,
+        Spdu::GiveTokensConfirm,
+        Spdu::GiveTokensAck,
         Spdu::MinorSync { serial, explicit: true },
         Spdu::MinorSync { serial: 0, explicit: false },
         Spdu::MinorSyncAck { serial },
@@ -166,7 +183,7 @@ fn verdicts() -> Vec<ContextVerdict> {
 #[test]
 fn presentation_units() {
     let connect = ConnectPpdu {
-        normal_mode: true,
+        x410: None,
         calling_selector: b"from".to_vec(),
         called_selector: b"to".to_vec(),
         contexts: vec![ContextProposal {
@@ -206,7 +223,7 @@ fn contexts_are_numbered_once_and_bounded() {
         transfer_syntaxes: vec![ber_transfer_syntax()],
     };
     let connect = |contexts| ConnectPpdu {
-        normal_mode: true,
+        x410: None,
         calling_selector: Vec::new(),
         called_selector: Vec::new(),
         contexts,
@@ -312,13 +329,14 @@ fn association_request_without_version_and_with_direct_reference() {
 fn reliable_transfer_units() {
     let negotiation = Negotiation { checkpoint_kib: 30, window: 5 };
     for dialogue in [DialogueMode::Monologue, DialogueMode::TwoWayAlternate] {
-        let request = OpenRequest { negotiation, dialogue, data: ConnectionData::Open(VALUE) };
+        let data = ConnectionData::Open(VALUE);
+        let request = OpenRequest { negotiation, dialogue, data, application_protocol: Some(12) };
         check(&request.encode(), &request, OpenRequest::decode);
     }
     let accept = OpenAccept { negotiation, data: ConnectionData::Open(VALUE) };
     check(&accept.encode(), &accept, OpenAccept::decode);
     for user_data in [None, Some(VALUE)] {
-        let reject = OpenReject { user_data };
+        let reject = OpenReject { reason: None, user_data };
         check(&reject.encode(), &reject, OpenReject::decode);
     }
     for reason in [RtabReason::TransferCompleted, RtabReason::Other(77)] {
@@ -336,8 +354,14 @@ fn absent_negotiation_means_the_defaults() {
     let decoded = OpenRequest::decode(&request).unwrap();
     assert_eq!(decoded.negotiation, Negotiation { checkpoint_kib: 0, window: 3 });
     assert_eq!(decoded.dialogue, DialogueMode::Monologue);
-    let recover = [0xb0, 4, 0xa3, 2, 0xa1, 0];
-    assert_eq!(OpenRequest::decode(&recover).unwrap().data, ConnectionData::Recover);
+    let session =
+        SessionIdentifier { calling: vec![4, 1, 7], common: vec![23, 1, 8], additional: vec![9] };
+    let recover = OpenRequest {
+        data: ConnectionData::Recover(session),
+        application_protocol: None,
+        ..decoded
+    };
+    check(&recover.encode(), &recover, OpenRequest::decode);
 }
 
 #[test]

@@ -15,10 +15,26 @@ pub enum LogonFailure {
     Disabled,
     /// The account is locked out.
     LockedOut,
+    /// The account can no longer be used.
+    AccountExpired,
+    /// The account's password can no longer be used.
+    PasswordExpired,
+    /// The account's password must be changed first.
+    MustChangePassword,
+    /// The account may not log on from the network.
+    LogonTypeNotGranted,
+    /// Nobody who knows the account's domain can be asked.
+    NoLogonServers,
+    /// The domain is known, and is not trusted here.
+    TrustFailed,
     /// The peer wants to log on as nobody.
     Anonymous,
-    /// The peer answered with LM or NTLM version 1.
+    /// The peer answered with NTLM version 1.
     LmOrNtlmV1Refused,
+    /// The peer answered with LM alone, which no setting takes.
+    LmRefused,
+    /// The account may not log on like this, here or now.
+    Restricted,
     /// The peer does not offer, or took back, a protection that is required here.
     WeakSessionSecurity {
         /// The protection that is missing.
@@ -41,6 +57,24 @@ impl LogonFailure {
     #[must_use]
     pub const fn win32(self) -> u32 {
         self.row().0
+    }
+
+    /// The reason that another authority gave, by its NTSTATUS; none for a status that is no refusal of a logon.
+    #[must_use]
+    pub const fn from_ntstatus(status: u32) -> Option<Self> {
+        Some(match status {
+            0xC000_0064 => Self::UnknownAccount,
+            // "Logon failure" is what an authority says that does not tell the two apart.
+            0xC000_006A | 0xC000_006D => Self::WrongPassword,
+            0xC000_0072 => Self::Disabled,
+            0xC000_0234 => Self::LockedOut,
+            0xC000_0071 | 0xC000_0224 => Self::PasswordExpired,
+            0xC000_0193 => Self::AccountExpired,
+            0xC000_006E | 0xC000_006F | 0xC000_0070 | 0xC000_015B => Self::Restricted,
+            0xC000_005E | 0xC000_00DC | 0xC000_018A | 0xC000_018B | 0xC000_018C | 0xC000_018D
+            | 0xC000_0233 | 0xC000_00B5 | 0xC000_00BE => Self::NoLogonServers,
+            _ => return None,
+        })
     }
 
     /// The NTSTATUS (MS-ERREF 2.3.1).
@@ -66,12 +100,32 @@ impl LogonFailure {
             Self::UnknownAccount => (1317, 0xC000_0064, "the account does not exist"),
             Self::Disabled => (1331, 0xC000_0072, "the account is disabled"),
             Self::LockedOut => (1909, 0xC000_0234, "the account is locked out"),
+            Self::AccountExpired => (1793, 0xC000_0193, "the account has expired"),
+            Self::PasswordExpired => (1330, 0xC000_0071, "the account's password has expired"),
+            Self::MustChangePassword => {
+                (1907, 0xC000_0224, "the account's password must be changed first")
+            }
+            Self::LogonTypeNotGranted => (
+                1385,
+                0xC000_015B,
+                "the account does not have the right to log on from the network",
+            ),
+            Self::NoLogonServers => {
+                (1311, 0xC000_005E, "no server that knows the account's domain can be reached")
+            }
+            Self::TrustFailed => (1788, 0xC000_018C, "the account's domain is not trusted here"),
             Self::Anonymous => (5, 0xC000_0022, "anonymous logon is refused"),
             Self::LmOrNtlmV1Refused => (
                 5,
                 0xC000_0022,
-                "the peer answered with LM or NTLM version 1, NTLM version 2 is required",
+                "the peer answered with NTLM version 1, NTLM version 2 is required",
             ),
+            Self::LmRefused => {
+                (5, 0xC000_0022, "the peer answered with LM alone, NTLM version 2 is required")
+            }
+            Self::Restricted => {
+                (1327, 0xC000_006E, "a restriction of the account forbids the logon")
+            }
             Self::WeakSessionSecurity { .. } => {
                 (5, 0xC000_0022, "session security is too weak, the peer does not offer ")
             }

@@ -19,6 +19,9 @@ const MAX_ADDRESS_TEXT: usize = 16_384;
 /// Organizational units that have a key of their own (ub-organizational-units is 4).
 const MAX_UNITS: usize = 4;
 
+/// Their keys where the order matters.
+const UNIT_KEYS: [&str; MAX_UNITS] = ["OU1", "OU2", "OU3", "OU4"];
+
 /// Why a text is no address or identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -165,6 +168,43 @@ impl fmt::Display for OrAddress {
     }
 }
 
+impl OrAddress {
+    /// Writes the address in the order of F.401, from the person up to the country:
+    /// `G=Jo; S=Doe; O=X; P=ORG; A= ; C=US`, with `DDA:type=value`.
+    #[must_use]
+    pub fn to_f401(&self) -> String {
+        let name = self.personal_name.as_ref();
+        let mut text: Vec<String> = Vec::new();
+        let mut put = |key: &str, value: Option<&str>| {
+            text.extend(value.map(|value| format!("{key}={}", escape(value, ";"))));
+        };
+        put("G", name.and_then(|name| name.given_name.as_deref()));
+        put("I", name.and_then(|name| name.initials.as_deref()));
+        put("S", name.map(|name| name.surname.as_str()));
+        put("Q", name.and_then(|name| name.generation_qualifier.as_deref()));
+        put("CN", self.common_name.as_deref());
+        put("N-ID", self.numeric_user_identifier.as_deref());
+        put("X.121", self.network_address.as_deref());
+        put("T-ID", self.terminal_identifier.as_deref());
+        put("O", self.organization.as_deref());
+        for (number, unit) in (1..).zip(&self.organizational_units) {
+            put(if number > MAX_UNITS { "OU" } else { UNIT_KEYS[number - 1] }, Some(unit));
+        }
+        put("P", self.prmd.as_deref());
+        put("A", self.admd.as_deref());
+        put("C", self.country.as_deref());
+        for attribute in &self.domain_defined {
+            let kind = escape(&attribute.kind, ";=");
+            text.push(format!("DDA:{kind}={}", escape(&attribute.value, ";")));
+        }
+        for attribute in &self.extension_attributes {
+            let hex = wire::to_hex(attribute.value.as_bytes());
+            text.push(format!("X-EXT.{}={hex}", attribute.number));
+        }
+        text.join("; ")
+    }
+}
+
 impl fmt::Display for OrName {
     /// Writes the address; a directory name has no text form here.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -265,7 +305,8 @@ impl Builder {
         {
             return Err(AddressError::Missing("S"));
         }
-        Ok(address)
+        // Keys without values, as in `C=`, say nothing.
+        if address == OrAddress::default() { Err(AddressError::Empty) } else { Ok(address) }
     }
 }
 
@@ -325,11 +366,49 @@ mod tests {
     }
 
     #[test]
+    fn both_orders() {
+        for text in [
+            "/C=US/ADMD= /PRMD=ORG/O=EAST/DD.RFC-822=jo(a)east.test/",
+            "/C=GB/ADMD=GOLD 400/PRMD=P/O=a$/b,c/OU1=a/OU2=b/S=Kille/G=Steve/I=E/GQ=II/",
+            "/C=US/ADMD=0/X121=31161/T-ID=T1/N-ID=77/DD.a$=b;=c$=d$$$(0a)/X-EXT.3=130161/",
+        ] {
+            let address: OrAddress = text.parse().unwrap();
+            let other: OrAddress = address.to_f401().parse().unwrap();
+            assert_eq!(other.to_string(), text, "{}", address.to_f401());
+        }
+        let address: OrAddress = "G=Jo; S=Doe; O=X; P=ORG; A= ; C=US".parse().unwrap();
+        assert_eq!(address.to_f401(), "G=Jo; S=Doe; O=X; P=ORG; A= ; C=US");
+    }
+
+    #[test]
+    fn four_forms_and_their_bounds() {
+        use crate::or_address::AddressForm::{Mnemonic, Numeric, Postal, Terminal};
+        for (text, form) in [
+            ("/C=US/ADMD= /O=X/S=Doe/", Mnemonic),
+            ("/C=US/ADMD= /N-ID=77/", Numeric),
+            ("/C=US/ADMD= /X-EXT.9=130161/", Postal),
+            ("/X121=31161/T-ID=T1/", Terminal),
+        ] {
+            assert_eq!(text.parse::<OrAddress>().unwrap().form(), form, "{text}");
+        }
+        for (text, over) in [
+            ("/C=US/ADMD= /O=X/S=Doe/", None),
+            ("/C=US/PRMD=12345678901234567/", Some("PRMD")),
+            ("/C=US/S=Doe/GQ=VIII/", Some("GQ")),
+            ("/C=US/OU=a/OU=b/OU=c/OU=d/OU=e/", Some("OU")),
+            ("/C=US/DD.LONGTYPE9=x/", Some("DD")),
+        ] {
+            assert_eq!(text.parse::<OrAddress>().unwrap().over_bound(), over, "{text}");
+        }
+    }
+
+    #[test]
     fn bad_texts() {
         use AddressError::{Duplicate, Empty, Missing, NoValue, TooLong, UnknownKey};
         let cases = [
             ("", Empty),
             ("/", Empty),
+            ("C=", Empty),
             ("/C=US/C=GB/", Duplicate("C".into())),
             ("/C=US/x/", NoValue("x".into())),
             ("/C=US/Z=1/", UnknownKey("Z".into())),

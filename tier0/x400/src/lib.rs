@@ -10,11 +10,12 @@ mod address_text;
 mod bind;
 mod codec;
 mod content_type;
-mod delivery_time;
 pub mod describe;
 mod domain;
+mod downgrade;
 
 mod extensions;
+mod histories;
 mod message;
 mod mts;
 mod or_address;
@@ -29,12 +30,17 @@ pub use address_text::AddressError;
 pub use bind::{Credentials, MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity, Secret};
 pub use codec::Raw;
 pub use content_type::{ContentType, Priority};
-pub use delivery_time::latest_delivery_time;
 pub use domain::{GlobalDomainIdentifier, MtsIdentifier};
+pub use downgrade::DowngradeError;
 pub use extensions::{Criticality, ExtensionField, ExtensionKind, standard};
+pub use histories::{
+    DlExpansion, Redirection, dl_expansion_history, latest_delivery_time, redirection_history,
+};
 pub use message::{MessageTransferEnvelope, PerRecipientFields, PerRecipientIndicators};
 pub use mts::{Message, MtsApdu, decode_message_parts, encode_message};
-pub use or_address::{DomainDefinedAttribute, ExtensionAttribute, OrAddress, OrName, PersonalName};
+pub use or_address::{
+    AddressForm, DomainDefinedAttribute, ExtensionAttribute, OrAddress, OrName, PersonalName,
+};
 pub use probe::Probe;
 pub use report::{
     DeliveryOutcome, PerRecipientReportFields, Report, ReportContent, ReportTransferEnvelope,

@@ -128,6 +128,9 @@ struct Parts {
     trace: Option<Vec<TraceElement>>,
     extensions: Option<Vec<ExtensionField>>,
     recipients: Option<Vec<PerRecipientFields>>,
+    content_length: Option<i64>,
+    /// The envelope is a probe's: its `[0]` is the length of a content.
+    probe: bool,
 }
 
 impl Parts {
@@ -147,6 +150,9 @@ impl Parts {
         } else if child.tag == PER_MESSAGE_INDICATORS_TAG {
             let field = "per-message-indicators";
             put_once(&mut self.per_message_indicators, child.bits(field)?, field, at)
+        } else if child.tag == Tag::context(0) && self.probe {
+            let field = "content-length";
+            put_once(&mut self.content_length, child.integer(field)?, field, at)
         } else if child.tag == Tag::context(0) {
             let field = "deferred-delivery-time";
             put_once(&mut self.deferred_delivery, time(&child, field)?, field, at)
@@ -165,6 +171,28 @@ impl Parts {
         } else {
             Ok(false)
         }
+    }
+
+    fn finish(
+        self,
+        element: &Element<'_>,
+        unknown: Vec<Raw>,
+    ) -> Result<MessageTransferEnvelope, DecodeError> {
+        Ok(MessageTransferEnvelope {
+            mts_identifier: mandatory(self.mts_identifier, "mts-identifier", element)?,
+            originator: mandatory(self.originator, "originator-name", element)?,
+            original_eits: self.original_eits,
+            content_type: mandatory(self.content_type, "content-type", element)?,
+            content_identifier: self.content_identifier,
+            priority: self.priority.unwrap_or_default(),
+            per_message_indicators: self.per_message_indicators.unwrap_or_default(),
+            deferred_delivery: self.deferred_delivery,
+            bilateral: self.bilateral,
+            trace: mandatory(self.trace, "trace-information", element)?,
+            extensions: self.extensions.unwrap_or_default(),
+            recipients: mandatory(self.recipients, "per-recipient-fields", element)?,
+            unknown,
+        })
     }
 }
 
@@ -198,53 +226,58 @@ impl MessageTransferEnvelope {
         let element = element.expect(Tag::SET, "message-transfer-envelope")?;
         let mut parts = Parts::default();
         let unknown = read_set(&element, |child| parts.read(child))?;
-        Ok(Self {
-            mts_identifier: mandatory(parts.mts_identifier, "mts-identifier", &element)?,
-            originator: mandatory(parts.originator, "originator-name", &element)?,
-            original_eits: parts.original_eits,
-            content_type: mandatory(parts.content_type, "content-type", &element)?,
-            content_identifier: parts.content_identifier,
-            priority: parts.priority.unwrap_or_default(),
-            per_message_indicators: parts.per_message_indicators.unwrap_or_default(),
-            deferred_delivery: parts.deferred_delivery,
-            bilateral: parts.bilateral,
-            trace: mandatory(parts.trace, "trace-information", &element)?,
-            extensions: parts.extensions.unwrap_or_default(),
-            recipients: mandatory(parts.recipients, "per-recipient-fields", &element)?,
-            unknown,
-        })
+        parts.finish(&element, unknown)
+    }
+
+    /// Reads the same fields of a probe, and the length of the content that it speaks of.
+    pub(crate) fn read_probe(element: &Element<'_>) -> Result<(Self, Option<i64>), DecodeError> {
+        let mut parts = Parts { probe: true, ..Parts::default() };
+        let unknown = read_set(element, |child| parts.read(child))?;
+        let length = parts.content_length;
+        Ok((parts.finish(element, unknown)?, length))
     }
 
     pub(crate) fn write(&self, encoder: &mut Encoder) {
-        encoder.constructed(Tag::SET, |encoder| {
-            self.mts_identifier.write(encoder);
-            self.originator.write(encoder);
-            if let Some(eits) = &self.original_eits {
-                encoder.raw(eits.as_bytes());
-            }
-            self.content_type.write(encoder);
-            if let Some(identifier) = &self.content_identifier {
-                encoder.text(CONTENT_IDENTIFIER_TAG, identifier);
-            }
-            self.priority.write(encoder);
-            if !is_clear(&self.per_message_indicators) {
-                encoder.bits(PER_MESSAGE_INDICATORS_TAG, &self.per_message_indicators);
-            }
-            if let Some(deferred) = self.deferred_delivery {
-                put_time(encoder, Tag::context(0), deferred);
-            }
-            if let Some(bilateral) = &self.bilateral {
-                encoder.raw(bilateral.as_bytes());
-            }
-            write_trace(encoder, &self.trace);
-            write_extensions(encoder, Tag::context(3), &self.extensions);
-            encoder.constructed(Tag::context(2), |encoder| {
-                for recipient in &self.recipients {
-                    recipient.write(encoder);
+        encoder.constructed(Tag::SET, |encoder| self.write_fields(encoder, None));
+    }
+
+    /// Writes what stands in the SET; with `probe`, as a probe for a content of that length.
+    pub(crate) fn write_fields(&self, encoder: &mut Encoder, probe: Option<Option<i64>>) {
+        self.mts_identifier.write(encoder);
+        self.originator.write(encoder);
+        if let Some(eits) = &self.original_eits {
+            encoder.raw(eits.as_bytes());
+        }
+        self.content_type.write(encoder);
+        if let Some(identifier) = &self.content_identifier {
+            encoder.text(CONTENT_IDENTIFIER_TAG, identifier);
+        }
+        match probe {
+            // A probe has neither a priority nor a time before which not to deliver.
+            Some(length) => {
+                if let Some(length) = length {
+                    encoder.integer(Tag::context(0), length);
                 }
-            });
-            put_raw(encoder, &self.unknown);
+            }
+            None => self.priority.write(encoder),
+        }
+        if !is_clear(&self.per_message_indicators) {
+            encoder.bits(PER_MESSAGE_INDICATORS_TAG, &self.per_message_indicators);
+        }
+        if let (Some(deferred), None) = (self.deferred_delivery, probe) {
+            put_time(encoder, Tag::context(0), deferred);
+        }
+        if let Some(bilateral) = &self.bilateral {
+            encoder.raw(bilateral.as_bytes());
+        }
+        write_trace(encoder, &self.trace);
+        write_extensions(encoder, Tag::context(3), &self.extensions);
+        encoder.constructed(Tag::context(2), |encoder| {
+            for recipient in &self.recipients {
+                recipient.write(encoder);
+            }
         });
+        put_raw(encoder, &self.unknown);
     }
 }
 

@@ -44,17 +44,17 @@ impl MtsApdu {
         } else if element.tag == Report::TAG {
             Report::read(&element).map(Self::Report)
         } else {
-            Probe::read(element.expect(Probe::TAG, "mts-apdu")?).map(Self::Probe)
+            Probe::read(&element.expect(Probe::TAG, "mts-apdu")?).map(Self::Probe)
         }
     }
 
-    /// Writes one unit; a probe as it came.
+    /// Writes one unit.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Message(message) => encode_message(&message.envelope, &message.content),
             Self::Report(report) => report.encode(),
-            Self::Probe(probe) => probe.raw.as_bytes().to_vec(),
+            Self::Probe(probe) => probe.encode(),
         }
     }
 }

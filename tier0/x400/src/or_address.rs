@@ -93,6 +93,22 @@ pub struct ExtensionAttribute {
     pub value: Raw,
 }
 
+/// Numbers of the extension attributes that only postal addresses have (X.411 figure 2).
+const POSTAL_ATTRIBUTES: std::ops::RangeInclusive<i64> = 7..=21;
+
+/// What an address names its user by (X.402 18.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressForm {
+    /// By names.
+    Mnemonic,
+    /// By a number.
+    Numeric,
+    /// By a postal address.
+    Postal,
+    /// By the network address of a terminal.
+    Terminal,
+}
+
 impl OrName {
     /// The tag of an `ORName` that no other tag replaces.
     pub(crate) const TAG: Tag = Tag::application(0);
@@ -286,6 +302,68 @@ impl OrAddress {
             .iter()
             .find(|attribute| attribute.kind.eq_ignore_ascii_case(kind))
             .map(|attribute| attribute.value.as_str())
+    }
+
+    /// Which of the four forms of X.402 18.5 the address has.
+    #[must_use]
+    pub fn form(&self) -> AddressForm {
+        let postal = self
+            .extension_attributes
+            .iter()
+            .any(|attribute| POSTAL_ATTRIBUTES.contains(&attribute.number));
+        if self.numeric_user_identifier.is_some() {
+            AddressForm::Numeric
+        } else if postal {
+            AddressForm::Postal
+        } else if self.network_address.is_some() && self.country.is_none() {
+            AddressForm::Terminal
+        } else if self.network_address.is_some()
+            && self.organization.is_none()
+            && self.personal_name.is_none()
+            && self.common_name.is_none()
+        {
+            AddressForm::Terminal
+        } else {
+            AddressForm::Mnemonic
+        }
+    }
+
+    /// The key of the first attribute that is longer than X.411 Annex B allows.
+    ///
+    /// Whoever makes an address keeps to the bounds; a relay passes over those of others.
+    #[must_use]
+    pub fn over_bound(&self) -> Option<&'static str> {
+        let long = |value: &Option<String>, bound: usize| {
+            value.as_ref().is_some_and(|value| value.chars().count() > bound)
+        };
+        let name = self.personal_name.clone().unwrap_or_default();
+        let bounds = [
+            ("C", long(&self.country, 3)),
+            ("ADMD", long(&self.admd, 16)),
+            ("PRMD", long(&self.prmd, 16)),
+            ("X121", long(&self.network_address, 16)),
+            ("T-ID", long(&self.terminal_identifier, 24)),
+            ("O", long(&self.organization, 64)),
+            ("N-ID", long(&self.numeric_user_identifier, 32)),
+            ("CN", long(&self.common_name, 64)),
+            ("S", name.surname.chars().count() > 40),
+            ("G", long(&name.given_name, 16)),
+            ("I", long(&name.initials, 5)),
+            ("GQ", long(&name.generation_qualifier, 3)),
+            (
+                "OU",
+                self.organizational_units.len() > 4
+                    || self.organizational_units.iter().any(|unit| unit.chars().count() > 32),
+            ),
+            (
+                "DD",
+                self.domain_defined.len() > 4
+                    || self.domain_defined.iter().any(|attribute| {
+                        attribute.kind.chars().count() > 8 || attribute.value.chars().count() > 128
+                    }),
+            ),
+        ];
+        bounds.into_iter().find(|(_, over)| *over).map(|(key, _)| key)
     }
 
     /// A text that is equal for equal addresses and differs for others.

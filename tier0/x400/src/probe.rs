@@ -1,42 +1,43 @@
-//! Probes: what is needed to answer one, and its octets for relay (X.411 12.2.1.2).
+//! Probes: would a message like this be delivered? (X.411 12.2.1.2, `Probe`.)
 
-use ber::{Element, Tag};
+use ber::{Element, Encoder, Tag};
 use wire::DecodeError;
 
-use crate::codec::{Raw, mandatory, put_once, read_set};
-use crate::domain::MtsIdentifier;
-use crate::or_address::OrName;
+use crate::message::MessageTransferEnvelope;
 
-/// A probe in transfer (X.411 `Probe`), kept as it came.
+/// A probe in transfer (X.411 `ProbeTransferEnvelope`).
+///
+/// It has the fields of a message's envelope, except for priority and deferred delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// The probe's identifier.
-    pub mts_identifier: MtsIdentifier,
-    /// Who sent it.
-    pub originator: OrName,
-    /// The whole element `[2]`.
-    pub raw: Raw,
+    /// Its fields; priority and deferred delivery are not among them and are not written.
+    pub envelope: MessageTransferEnvelope,
+    /// Octets of the content that the message would have.
+    pub content_length: Option<i64>,
 }
 
 impl Probe {
     pub(crate) const TAG: Tag = Tag::context(2);
 
-    pub(crate) fn read(element: Element<'_>) -> Result<Self, DecodeError> {
-        let (mut identifier, mut originator) = (None, None);
-        read_set(&element, |child| {
-            if child.tag == MtsIdentifier::TAG {
-                let value = MtsIdentifier::read(child)?;
-                put_once(&mut identifier, value, "probe-identifier", child.offset)
-            } else if child.tag == OrName::TAG {
-                put_once(&mut originator, OrName::read(child)?, "originator-name", child.offset)
-            } else {
-                Ok(true)
-            }
-        })?;
-        Ok(Self {
-            mts_identifier: mandatory(identifier, "probe-identifier", &element)?,
-            originator: mandatory(originator, "originator-name", &element)?,
-            raw: Raw::from(element),
-        })
+    pub(crate) fn read(element: &Element<'_>) -> Result<Self, DecodeError> {
+        let (envelope, content_length) = MessageTransferEnvelope::read_probe(element)?;
+        Ok(Self { envelope, content_length })
+    }
+
+    /// Writes the probe as an `MTS-APDU`.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new();
+        encoder.constructed(Self::TAG, |encoder| {
+            self.envelope.write_fields(encoder, Some(self.content_length));
+        });
+        encoder.finish()
+    }
+
+    /// True when octets that a queue holds are a probe and not the envelope of a message.
+    #[must_use]
+    pub fn is_probe(octets: &[u8]) -> bool {
+        // The identifier octet of the constructed `[2]`.
+        octets.first() == Some(&0xa2)
     }
 }

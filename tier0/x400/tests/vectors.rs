@@ -99,7 +99,9 @@ fn message_with_extensions() {
 fn probe() {
     let apdu = MtsApdu::decode(PROBE).unwrap();
     let MtsApdu::Probe(probe) = &apdu else { panic!("a probe") };
-    assert_eq!(probe.mts_identifier.local, "RUST.3");
+    assert_eq!(probe.envelope.mts_identifier.local, "RUST.3");
+    assert!(probe.content_length.is_some() && probe.envelope.deferred_delivery.is_none());
+    assert_eq!(probe.envelope.recipients.len(), 1);
     assert_eq!(apdu.encode(), PROBE);
 }
 

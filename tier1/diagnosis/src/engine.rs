@@ -167,6 +167,14 @@ impl Judged<'_> {
         let obstacle: &Obstacle<'_> = self.case.obstacle;
         let view = self.case.view;
         let (actor, target) = (self.case.actor(), self.case.target());
+        if view.peer(actor, target).is_some_and(|peer| peer.x400.is_some())
+            && obstacle.witnesses.iter().any(|one| one.layer == Some(event::Layer::Authentication))
+        {
+            let check = format!(
+                "on {target}: the newest event 48 or 51; it has both MTA names and says what differs"
+            );
+            return Some(self.probe(check, events_command(view, target, "48"), &MTA_BIND));
+        }
         if obstacle.denied() {
             let check = match view.read(target) {
                 None => format!(
@@ -199,11 +207,22 @@ impl Judged<'_> {
     }
 }
 
-const AUTH: [Cause; 3] = [
+const AUTH: [Cause; 13] = [
     Cause::ServiceAccountPasswordMismatch,
     Cause::ServiceAccountMissing,
     Cause::ServiceAccountLacksDirectoryRight,
+    Cause::AccountDisabled,
+    Cause::AccountLockedOut,
+    Cause::AccountExpired,
+    Cause::PasswordExpired,
+    Cause::LogonRightMissing,
+    Cause::ServiceAccountMismatch,
+    Cause::OverrideAccountWrong,
+    Cause::DirectoryNotReplicated,
+    Cause::UpgradeNeedsRestart,
+    Cause::ServiceAccountExtendedCharacters,
 ];
+const MTA_BIND: [Cause; 2] = [Cause::MtaPasswordMismatch, Cause::ConnectorRemoteNameMismatch];
 const BIND_BACK: [Cause; 2] = [Cause::BindbackNameUnresolvable, Cause::PortFilteredByFirewall];
 const WAY: [Cause; 3] =
     [Cause::RemoteNameUnresolvable, Cause::PortFilteredByFirewall, Cause::RemoteServerUnreachable];

@@ -25,6 +25,6 @@ pub use engine::diagnose;
 pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::quote;
 pub use snapshot::{
-    AccountFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact, ProbeResult, QueueFacts, Role,
-    ServerFacts, Snapshot, StoreTrouble,
+    AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
+    ProbeResult, QueueFacts, Role, ServerFacts, Snapshot, StoreTrouble,
 };

@@ -13,10 +13,14 @@ use crate::snapshot::{FailureFacts, PeerFacts, ProbeFact, ProbeResult, ServerFac
 use crate::view::View;
 
 /// The kinds of live check that go from one server to another's mail ports.
-pub(crate) const ROAD_CHECKS: [&str; 4] = ["resolve", "tcp-mapper", "map", "tcp-rpc"];
+pub(crate) const ROAD_CHECKS: [&str; 5] = ["resolve", "tcp-mapper", "map", "tcp-rpc", "tcp-x400"];
 
 /// An event and a peer's last failure are of the same attempt when they are no further apart.
 const SAME_ATTEMPT: SignedDuration = SignedDuration::from_secs(10);
+
+/// Exact reasons of a refusal, as the refusing server logs them: no such account, wrong password, password expired, disabled, no
+/// right to log on from the network, no trust, expired, password to be changed, locked, nobody to ask.
+const EXACT: [u32; 10] = [1317, 1326, 1330, 1331, 1385, 1788, 1793, 1907, 1909, 1311];
 
 /// On which of the two binds it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +49,7 @@ pub(crate) struct Witness {
 impl Witness {
     /// True when access was denied: 5 is what the wire gives; the exact codes stand in records of other systems.
     pub(crate) fn denied(&self) -> bool {
-        matches!(self.code, 5 | 1317 | 1326)
+        self.code == 5 || EXACT.contains(&self.code)
     }
 }
 
@@ -61,6 +65,17 @@ pub(crate) struct Refusal {
     pub(crate) step: Option<String>,
 }
 
+/// Credentials of an MTA that another one refused, in the words of that one (events 48 and 51).
+#[derive(Clone, Debug)]
+pub(crate) struct MtaRefusal {
+    pub(crate) source: String,
+    pub(crate) time: Timestamp,
+    pub(crate) presented: String,
+    pub(crate) expected: String,
+    /// What differs: `password`, `password-case`, `name`, `name-case` ...
+    pub(crate) differs: String,
+}
+
 /// `actor` cannot get into `target`.
 #[derive(Clone, Debug)]
 pub(crate) struct Obstacle<'a> {
@@ -69,6 +84,8 @@ pub(crate) struct Obstacle<'a> {
     pub(crate) witnesses: Vec<Witness>,
     /// Newest first.
     pub(crate) refusals: Vec<Refusal>,
+    /// Newest first.
+    pub(crate) mta_refusals: Vec<MtaRefusal>,
     pub(crate) checks: Vec<&'a ProbeFact>,
 }
 
@@ -95,6 +112,7 @@ pub(crate) fn collect(view: View<'_>) -> Vec<Obstacle<'_>> {
     }
     for server in &view.snapshot.servers {
         all.take_refusals(server);
+        all.take_mta_refusals(server);
     }
     all.take_checks();
     all.obstacles.into_values().collect()
@@ -130,6 +148,7 @@ impl<'a> Collector<'a> {
             target: target.to_owned(),
             witnesses: Vec::new(),
             refusals: Vec::new(),
+            mta_refusals: Vec::new(),
             checks: Vec::new(),
         })
     }
@@ -162,6 +181,14 @@ impl<'a> Collector<'a> {
 
     /// What `server` recorded of its own calls.
     fn take_out(&mut self, server: &'a ServerFacts, peer: &'a PeerFacts) {
+        let refused_here = |failure: &FailureFacts| {
+            let mut own = server.events.iter().filter(|event| is_mta_refusal(event, &peer.name));
+            own.any(|event| event.word("role") == Some("called") && near(event.time, failure.time))
+        };
+        if peer.x400.is_some() && peer.last_failure_out.as_ref().is_some_and(refused_here) {
+            // Not that this server cannot get in: it refused what the other one answered with.
+            return;
+        }
         let logged = newest(server, id::BIND_FAILED, &peer.name);
         let Some(record) = Record::choose(server, logged, peer.last_failure_out.as_ref()) else {
             return;
@@ -187,6 +214,10 @@ impl<'a> Collector<'a> {
 
     /// What `server` recorded of calls that came in.
     fn take_in(&mut self, server: &'a ServerFacts, peer: &'a PeerFacts) {
+        if peer.x400.is_some() {
+            // There is no bind-back; a refusal stands in events 48 and 51.
+            return;
+        }
         let logged = newest(server, id::BIND_BACK_FAILED, &peer.name);
         let facts = peer.last_failure_in.as_ref();
         let (failed, refused) = match facts {
@@ -260,6 +291,30 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// The MTA credentials that `server` refused: of callers, and in answers to its own calls.
+    fn take_mta_refusals(&mut self, server: &'a ServerFacts) {
+        for peer in server.peers.iter().filter(|peer| peer.x400.is_some()) {
+            let success = self.view.last_success(&server.name, &peer.name);
+            let success = success.max(self.view.last_success(&peer.name, &server.name));
+            let current = |event: &&Event| {
+                is_mta_refusal(event, &peer.name) && success.is_none_or(|at| at < event.time)
+            };
+            let mut events: Vec<&Event> = server.events.iter().filter(current).collect();
+            events.sort_by_key(|event| std::cmp::Reverse(event.time));
+            for event in events.into_iter().take(MAX_MTA_REFUSALS) {
+                let word = |name| event.word(name).unwrap_or_default().to_owned();
+                let refusal = MtaRefusal {
+                    source: format!("{} event {}", server.name, event.id),
+                    time: event.time,
+                    presented: word("presented_name"),
+                    expected: word("expected_name"),
+                    differs: word("differs"),
+                };
+                self.obstacle(&peer.name, &server.name).mta_refusals.push(refusal);
+            }
+        }
+    }
+
     /// The server whose account a security violation names.
     fn who(&self, server: &'a ServerFacts, event: &'a Event) -> Option<&'a str> {
         let named = event.peer.as_deref().filter(|peer| !peer.is_empty());
@@ -327,6 +382,15 @@ impl<'a> Collector<'a> {
     }
 }
 
+/// Refusals that one diagnosis looks at: they repeat themselves.
+const MAX_MTA_REFUSALS: usize = 4;
+
+fn is_mta_refusal(event: &Event, peer: &str) -> bool {
+    matches!(event.id, id::CREDENTIALS_REFUSED | id::UNKNOWN_MTA)
+        && event.peer.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(peer))
+        && event.word("differs").is_some()
+}
+
 /// Of the refusals of one attempt only the event is kept, which names the account.
 fn prefer_events(refusals: &mut Vec<Refusal>) {
     let times: Vec<Timestamp> =
@@ -350,7 +414,7 @@ fn is_refusal(server: &ServerFacts, peer: &PeerFacts, failure: &FailureFacts) ->
         (None, Some(_)) => return false,
         _ => {}
     }
-    let exact = matches!(failure.code, 1326 | 1317);
+    let exact = EXACT.contains(&failure.code);
     let here = matches!(failure.layer, Some(Layer::Authentication | Layer::AccessCheck) | None);
     exact || (failure.code == 5 && failure.comms == 0 && failure.protocol_string.is_none() && here)
 }
@@ -425,7 +489,7 @@ impl Record {
 
     fn attempt<'a>(&self, caller: &'a str, called: &'a str, step: Step) -> Attempt<'a> {
         let trouble = match self.layer {
-            _ if matches!(self.code, 5 | 1317 | 1326) => Trouble::Denied,
+            _ if self.code == 5 || EXACT.contains(&self.code) => Trouble::Denied,
             Some(Layer::Name) => Trouble::Name,
             _ => Trouble::Way,
         };

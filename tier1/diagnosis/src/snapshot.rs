@@ -72,6 +72,8 @@ pub struct ServerFacts {
     pub peers: Vec<PeerFacts>,
     /// The accounts that it accepts.
     pub accounts: Vec<AccountFacts>,
+    /// Its directory.
+    pub directory: Option<DirectoryFacts>,
     /// Its own table of names.
     pub hosts: BTreeMap<String, Vec<String>>,
     /// Its recent events.
@@ -115,6 +117,22 @@ pub struct PeerFacts {
     pub last_success_in: Option<Timestamp>,
     /// The last failure on a call from it: our refusal (exact code) or our failed bind-back.
     pub last_failure_in: Option<FailureFacts>,
+    /// Present where mail crosses by X.400 over TCP, and not by RPC.
+    pub x400: Option<ConnectorFacts>,
+}
+
+/// What a server's X.400 connector says of both ends; of passwords only where they are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectorFacts {
+    /// The port that is called.
+    pub port: u16,
+    /// The MTA name that this server presents.
+    pub local_name: String,
+    /// The file with the password that it presents.
+    pub local_password_file: Option<String>,
+    /// The file with the password that the other MTA must present.
+    pub remote_password_file: Option<String>,
 }
 
 /// One failure to open an association.
@@ -142,7 +160,7 @@ pub struct FailureFacts {
 }
 
 /// One account that a server accepts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountFacts {
     /// `DOMAIN\name`.
     pub name: String,
@@ -152,6 +170,57 @@ pub struct AccountFacts {
     pub roles: Vec<String>,
     /// When its password was last set.
     pub password_set: Timestamp,
+    /// Its identifier.
+    #[serde(default)]
+    pub sid: String,
+    /// `ok`, or why it may not log on: `disabled`, `locked`, `expired`, `password-expired`, `must-change`.
+    #[serde(default)]
+    pub state: String,
+    /// When it was made.
+    #[serde(default)]
+    pub created: Option<Timestamp>,
+    /// Its groups.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Whether it may log on from the network.
+    #[serde(default)]
+    pub network_logon: Option<bool>,
+    /// Where that comes from.
+    #[serde(default)]
+    pub network_logon_source: String,
+    /// Where it lacks the role: `organisation`, `site`, `configuration`, `schema`.
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// True when the directory still has rights of an earlier account of this name.
+    #[serde(default)]
+    pub rights_of_earlier: bool,
+    /// True when a grant on the schema counts only after a restart.
+    #[serde(default)]
+    pub waits_for_restart: bool,
+}
+
+/// What a server's directory says, as far as binds depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DirectoryFacts {
+    /// The organisation.
+    pub organisation: String,
+    /// The site.
+    pub site: String,
+    /// The administrative group whose attributes name the account for older servers; empty while they say nothing.
+    pub legacy_group: String,
+    /// That account, as both attributes spell it.
+    pub legacy_account: Option<String>,
+    /// The service account of the configuration.
+    pub service_account: String,
+    /// `running`, `lagging` or `stopped`.
+    pub agent: String,
+    /// Since when the site's copy is behind.
+    pub behind_since: Option<Timestamp>,
+    /// What it does not have yet.
+    pub behind: Vec<String>,
+    /// By peer: the account that is presented to it, and why (`override`, `legacy`, `service`).
+    pub presented: BTreeMap<String, (String, String)>,
 }
 
 /// One queue.

@@ -3,7 +3,9 @@
 //! Faults are told to the engine only by what they leave behind: events, last failures, tables and live checks, as the
 //! table "which event on which side" has them.
 
+mod accounts;
 mod current;
+mod x400;
 
 use event::build::{self, BindBackFailed, BindFailed, Codes, SecurityViolation};
 use event::{Event, Layer};
@@ -58,6 +60,7 @@ fn server(name: &str, other: &str, address: &str, other_address: &str) -> Server
             enabled: true,
             roles: vec!["service-account-admin".to_owned()],
             password_set: at(0),
+            ..AccountFacts::default()
         }],
         hosts: [format!("{far}.demo.test"), format!("{far}-rpc.demo.test")]
             .into_iter()
@@ -439,7 +442,7 @@ fn the_refused_side_alone_says_where_to_look() {
         let next = answer.next_probe.unwrap();
         assert!(next.check.contains("on EAST") && next.check.contains("9297"), "{}", next.check);
         assert_eq!(next.command.as_deref(), Some("bindback events --id 9297"));
-        assert_eq!(next.would_tell.len(), 3);
+        assert_eq!(next.would_tell.len(), 13);
     }
 }
 
@@ -514,7 +517,7 @@ fn the_order_of_the_facts_does_not_matter() {
 #[test]
 fn every_known_cause_has_its_page() {
     let known = catalogue();
-    assert_eq!(known.len(), 7);
+    assert_eq!(known.len(), 19);
     for reading in known {
         assert_eq!(reading.path, format!("docs/findings/{}.md", reading.cause));
         assert!(reading.page.contains(reading.cause.slug()));

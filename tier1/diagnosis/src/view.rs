@@ -138,7 +138,8 @@ impl<'a> View<'a> {
             kinds && there && check.from.eq_ignore_ascii_case(actor)
         };
         let mut mine = self.snapshot.checks.iter().filter(about);
-        let arrived = mine.clone().any(|check| check.check == "tcp-rpc");
+        let arrived =
+            mine.clone().any(|check| matches!(check.check.as_str(), "tcp-rpc" | "tcp-x400"));
         arrived && mine.all(|check| check.result == ProbeResult::Ok)
     }
 

@@ -1,12 +1,15 @@
 //! What is to be done here with a recipient whose next hop is this server.
 
-use routing::{Route, Table};
+use queue::NextHop;
+use routing::{Closed, Request, Restriction, Route, Router};
 use x400::{
     DiagnosticCode, MessageTransferEnvelope, OtherActions, ReasonCode, RoutingAction,
     internal_trace,
 };
 
+use crate::criticality::unsupported;
 use crate::site::Site;
+use crate::transfer_in::hop;
 
 /// Deliver or fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,37 +22,81 @@ pub enum Disposition {
         diagnostic: DiagnosticCode,
         text: String,
     },
-    /// The mailbox moved to another server since the message was queued.
+    /// The mailbox moved, or a way opened, since the message was queued.
     Move {
-        peer: String,
+        hop: NextHop,
+        /// What changed.
+        text: String,
     },
 }
 
-/// Decides for one recipient by the routing table in force.
+/// Decides for one recipient by the routing table in force; `subject` is the message and the
+/// recipient's number in it.
 #[must_use]
 pub fn dispose(
     site: &Site,
-    routes: &Table,
-    envelope: Option<&MessageTransferEnvelope>,
-    address: &str,
+    routes: Router<'_>,
+    subject: Option<(&MessageTransferEnvelope, u32)>,
+    request: &Request<'_>,
 ) -> Disposition {
-    if envelope.is_some_and(|envelope| has_looped(site, envelope)) {
+    if subject.is_some_and(|(envelope, _)| has_looped(site, envelope)) {
         return Disposition::Fail {
             reason: ReasonCode::UNABLE_TO_TRANSFER,
             diagnostic: DiagnosticCode::LOOP_DETECTED,
             text: format!("the message was at {} before", site.mta_name),
         };
     }
-    let choice = routes.choose(address);
-    match choice.route {
-        Route::Local { mailbox } => Disposition::Deliver { mailbox },
-        Route::Peer { name } => Disposition::Move { peer: name },
-        Route::UnknownMailbox | Route::NoRoute => Disposition::Fail {
+    let choice = routes.choose(request);
+    let delivers = matches!(choice.route, Route::Local { .. });
+    if let Some((envelope, number)) = subject {
+        if let Some(field) = unsupported(envelope, number, |criticality| {
+            if delivers { criticality.for_delivery() } else { criticality.for_transfer() }
+        }) {
+            return Disposition::Fail {
+                reason: ReasonCode::UNABLE_TO_TRANSFER,
+                diagnostic: DiagnosticCode::UNSUPPORTED_CRITICAL_FUNCTION,
+                text: format!("extension {} is critical and not known here", field.kind),
+            };
+        }
+        if delivers && !mixer::is_mail(&envelope.content_type) {
+            return Disposition::Fail {
+                reason: ReasonCode::UNABLE_TO_TRANSFER,
+                diagnostic: DiagnosticCode::CONTENT_TYPE_NOT_SUPPORTED,
+                text: format!("mailboxes here take no content of type {}", envelope.content_type),
+            };
+        }
+    }
+    if let Route::Local { mailbox } = choice.route {
+        return Disposition::Deliver { mailbox };
+    }
+    if let Some((reason, diagnostic)) = refusal(&choice.route) {
+        return Disposition::Fail { reason, diagnostic, text: choice.why };
+    }
+    match hop(choice.route) {
+        Some(hop) => Disposition::Move { hop, text: choice.why },
+        // Every route without a hop has a refusal.
+        None => Disposition::Fail {
             reason: ReasonCode::UNABLE_TO_TRANSFER,
             diagnostic: DiagnosticCode::UNRECOGNISED_OR_NAME,
             text: choice.why,
         },
     }
+}
+
+/// Reason and diagnostic of a non-delivery for want of a way, X.411 8.3.1.2.1.10 and 11.
+fn refusal(route: &Route) -> Option<(ReasonCode, DiagnosticCode)> {
+    let diagnostic = match route {
+        Route::Local { .. } | Route::Peer { .. } | Route::Connector { .. } => return None,
+        Route::UnknownMailbox | Route::NoRoute => DiagnosticCode::UNRECOGNISED_OR_NAME,
+        Route::Closed(Closed::CameFromThere) => DiagnosticCode::LOOP_DETECTED,
+        Route::Closed(Closed::RetriesExhausted) => DiagnosticCode::MAXIMUM_TIME_EXPIRED,
+        Route::Closed(Closed::Restricted(restriction)) => match restriction {
+            Restriction::TooLarge { .. } => DiagnosticCode::CONTENT_TOO_LONG,
+            Restriction::TooManyRecipients { .. } => DiagnosticCode::TOO_MANY_RECIPIENTS,
+            Restriction::Sender { .. } => DiagnosticCode::NO_BILATERAL_AGREEMENT,
+        },
+    };
+    Some((ReasonCode::UNABLE_TO_TRANSFER, diagnostic))
 }
 
 /// The last element of the internal trace is this server's own, stamped on arrival. An

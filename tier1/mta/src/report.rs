@@ -33,10 +33,25 @@ pub fn non_delivery(
         };
         let mut recipient = recipient(subject, fields, outcome, now);
         recipient.supplementary_information = SupplementaryInformation::new(&failure.words());
-        wants_non_delivery(fields).then_some(recipient)
+        wants_non_delivery(subject, fields).then_some(recipient)
     });
     let recipients = outcomes.collect();
     report(site, identifier, subject, recipients, returned(subject, content), now)
+}
+
+/// Answers a probe about one recipient that would be served.
+#[must_use]
+pub fn probed(
+    site: &Site,
+    identifier: MtsIdentifier,
+    subject: &MessageTransferEnvelope,
+    number: u32,
+    now: Timestamp,
+) -> Option<Report> {
+    let fields = subject.recipients.iter().find(|fields| fields.number == number)?;
+    let outcome = DeliveryOutcome::Delivered { time: now, user_type: MtsUserType::PRIVATE };
+    let recipients = vec![recipient(subject, fields, outcome, now)];
+    report(site, identifier, subject, recipients, None, now)
 }
 
 /// Makes the report about one recipient that was served; `None` where the originator did not
@@ -50,7 +65,8 @@ pub fn delivery(
     now: Timestamp,
 ) -> Option<Report> {
     let fields = subject.recipients.iter().find(|fields| fields.number == number)?;
-    if !fields.indicators.originator_report {
+    let indicators = fields.indicators;
+    if !indicators.originator_report && !(is_foreign(subject) && indicators.mta_report) {
         return None;
     }
     let outcome = DeliveryOutcome::Delivered { time: now, user_type: MtsUserType::PRIVATE };
@@ -83,9 +99,11 @@ fn report(
     // A fresh trace is well formed.
     append_trace(&mut envelope, &site.domain, &site.mta_name, SuppliedInformation::relayed(now))
         .ok()?;
+    let intermediate_trace =
+        if recipients.iter().any(is_audited) { subject.trace.clone() } else { Vec::new() };
     let content = ReportContent {
         subject: subject.mts_identifier.clone(),
-        intermediate_trace: Vec::new(),
+        intermediate_trace,
         original_eits: subject.original_eits.clone(),
         content_type: Some(subject.content_type.clone()),
         content_identifier: subject.content_identifier.clone(),
@@ -101,8 +119,23 @@ fn report(
     Some(report)
 }
 
-fn wants_non_delivery(fields: &PerRecipientFields) -> bool {
-    fields.indicators.originator_report || fields.indicators.originator_non_delivery_report
+/// The originating MTA may want to know what the originator does not; a server of this project
+/// does not, as its mails carry the wishes of SMTP along.
+fn wants_non_delivery(subject: &MessageTransferEnvelope, fields: &PerRecipientFields) -> bool {
+    let indicators = fields.indicators;
+    indicators.originator_report
+        || indicators.originator_non_delivery_report
+        || (is_foreign(subject) && (indicators.mta_report || indicators.mta_non_delivery_report))
+}
+
+/// True when the message did not begin as a mail at a server of this project.
+fn is_foreign(subject: &MessageTransferEnvelope) -> bool {
+    !matches!(mixer::SmtpOriginator::find(&subject.extensions), Ok(Some(_)))
+}
+
+/// An audited report was asked for: the MTA wants both kinds (X.411 12.2.1.1.1.7).
+fn is_audited(fields: &PerRecipientReportFields) -> bool {
+    fields.indicators.mta_report && fields.indicators.mta_non_delivery_report
 }
 
 fn recipient(
@@ -126,10 +159,14 @@ fn recipient(
     }
 }
 
-/// The whole content where the originator asked for it, otherwise the header of a mail.
+/// The whole content where the originator asked for it; otherwise the header of a mail, which
+/// the notification of it shows, and nothing of any other content.
 fn returned(subject: &MessageTransferEnvelope, content: &[u8]) -> Option<Vec<u8>> {
     if subject.per_message_indicators.bit(MessageTransferEnvelope::CONTENT_RETURN_REQUEST) {
         return Some(content.to_vec());
+    }
+    if is_foreign(subject) || content.is_empty() {
+        return None;
     }
     let header = mixer::header_block(content);
     Some(header[..header.len().min(MAX_HEADER)].to_vec())

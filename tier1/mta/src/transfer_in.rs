@@ -7,13 +7,14 @@ use mixer::{
     Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient,
 };
 use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority, Wishes};
-use routing::{Route, Table};
+use routing::{Request, Route, Router};
 use wire::DecodeError;
 use x400::{
-    Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Report, SuppliedInformation,
-    append_trace,
+    Criticality, Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Probe, Report,
+    SuppliedInformation, append_trace,
 };
 
+use crate::criticality::unsupported;
 use crate::site::Site;
 
 /// A transfer that cannot be taken; responsibility stays with the sender.
@@ -25,8 +26,6 @@ pub enum TransferError {
     Envelope(#[from] MixerError),
     #[error("this MTA is responsible for none of the recipients")]
     NotResponsible,
-    #[error("probes are not supported")]
-    Probe,
 }
 
 /// A mail that came over SMTP or from the command line.
@@ -39,7 +38,7 @@ pub struct Submission<'a> {
     /// Octets in front of `content` that this server added.
     pub added: usize,
     pub submitted: Timestamp,
-    pub routes: &'a Table,
+    pub routes: Router<'a>,
 }
 
 /// Makes a queue entry of a submitted mail.
@@ -65,10 +64,16 @@ pub fn from_submission(
         submitted: submission.submitted,
     })?;
     stamp(site, &mut envelope, submission.submitted)?;
+    let request = Request {
+        sender: Some(&submission.originator.reverse_path),
+        size: Some(octets(&submission.content)),
+        recipients: Some(submission.recipients.len()),
+        ..Request::default()
+    };
     let recipients = (1..).zip(&submission.recipients).map(|(number, recipient)| NewRecipient {
         number,
         address: recipient.address.clone(),
-        next_hop: next_hop(submission.routes, &recipient.address),
+        next_hop: next_hop(submission.routes, &request, &recipient.address),
         report_wanted: wants_non_delivery(recipient.notify),
     });
     let priority = queue_priority(priority);
@@ -82,7 +87,7 @@ pub fn from_submission(
         submitted: submission.submitted,
         expires: life(priority),
         wishes: wishes_of_mail(mail),
-        size: u64::try_from(submission.content.len()).unwrap_or(u64::MAX),
+        size: octets(&submission.content),
         recipients: recipients.collect(),
         envelope: envelope.encode(),
         content: Arc::from(submission.content),
@@ -108,7 +113,8 @@ fn drop_repeated(submission: &mut Submission<'_>) {
     submission.recipients.retain(|recipient| {
         let address = routing::canonical(&recipient.address);
         // Only who holds a mailbox knows that the case of its name means nothing.
-        let key = match routes.choose(&address).route {
+        let request = Request { address: &address, ..Request::default() };
+        let key = match routes.choose(&request).route {
             Route::Local { mailbox } => mailbox + address.rsplit_once('@').map_or("", |(_, at)| at),
             _ => address,
         };
@@ -125,13 +131,13 @@ pub fn from_apdu(
     id: MessageId,
     apdu: &[u8],
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     match MtsApdu::decode(apdu)? {
         MtsApdu::Message(message) => from_message(site, id, message, now, routes, life),
         MtsApdu::Report(report) => from_report(site, id, report, now, routes, life),
-        MtsApdu::Probe(_) => Err(TransferError::Probe),
+        MtsApdu::Probe(probe) => from_probe(site, id, probe, now, routes, life),
     }
 }
 
@@ -140,14 +146,54 @@ fn from_message(
     id: MessageId,
     message: Message,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let Message { mut envelope, content } = message;
-    let view = mixer::smtp_view(&envelope)?;
+    let size = octets(&content);
+    let mut entry = entry(site, id, &mut envelope, size, now, routes, life)?;
+    entry.message_id_header = mixer::header_value(&content, "Message-ID");
+    entry.envelope = envelope.encode();
+    entry.content = Arc::from(content);
+    Ok(entry)
+}
+
+/// A probe waits in the queue like the message that it stands for, with itself for an
+/// envelope and no content.
+fn from_probe(
+    site: &Site,
+    id: MessageId,
+    mut probe: Probe,
+    now: Timestamp,
+    routes: Router<'_>,
+    life: impl FnOnce(Priority, Timestamp) -> Timestamp,
+) -> Result<NewMessage, TransferError> {
+    let mut entry = entry(site, id, &mut probe.envelope, 0, now, routes, life)?;
+    entry.envelope = probe.encode();
+    entry.size = octets(&entry.envelope);
+    Ok(entry)
+}
+
+/// The entry without its octets; the envelope gets this MTA's trace.
+fn entry(
+    site: &Site,
+    id: MessageId,
+    envelope: &mut MessageTransferEnvelope,
+    size: u64,
+    now: Timestamp,
+    routes: Router<'_>,
+    life: impl FnOnce(Priority, Timestamp) -> Timestamp,
+) -> Result<NewMessage, TransferError> {
+    let view = mixer::smtp_view(envelope)?;
     // The life of a message counts from its submission, wherever it is.
     let submitted = envelope.trace.first().map_or(now, |first| first.supplied.arrival);
     let mts_id = envelope.mts_identifier.to_string();
+    let request = Request {
+        sender: Some(&view.originator.reverse_path),
+        size: Some(size),
+        recipients: Some(view.recipients.len()),
+        ..Request::default()
+    };
     let mut recipients = Vec::new();
     let mut seen = Vec::new();
     for viewed in view.recipients.iter().filter(|viewed| viewed.responsibility) {
@@ -155,7 +201,7 @@ fn from_message(
         seen.push(format!("{mts_id}#{}", viewed.number));
         recipients.push(NewRecipient {
             number: viewed.number,
-            next_hop: next_hop(routes, &address),
+            next_hop: next_hop(routes, &request, &address),
             address,
             report_wanted: wants_report(&envelope.recipients, viewed.number),
         });
@@ -163,28 +209,30 @@ fn from_message(
     if recipients.is_empty() {
         return Err(TransferError::NotResponsible);
     }
-    if x400::detects_loop(&envelope, &site.domain, &site.mta_name) {
-        // Local disposition finds the loop in the trace and fails the recipients there.
-        for recipient in &mut recipients {
+    let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name);
+    for recipient in &mut recipients {
+        let critical = unsupported(envelope, recipient.number, Criticality::for_transfer);
+        if looped || critical.is_some() {
+            // Local disposition finds what is wrong and fails the recipient there.
             recipient.next_hop = NextHop::Local;
         }
     }
-    stamp(site, &mut envelope, now)?;
+    stamp(site, envelope, now)?;
     let priority = queue_priority(envelope.priority);
     Ok(NewMessage {
         id,
         kind: Kind::Message,
         mts_id,
-        message_id_header: mixer::header_value(&content, "Message-ID"),
+        message_id_header: None,
         originator: view.originator.reverse_path,
         priority,
         submitted,
         expires: life(priority, submitted),
-        wishes: wishes(&envelope),
-        size: u64::try_from(content.len()).unwrap_or(u64::MAX),
+        wishes: wishes(envelope),
+        size,
         recipients,
-        envelope: envelope.encode(),
-        content: Arc::from(content),
+        envelope: Vec::new(),
+        content: Arc::from(Vec::new()),
         seen,
     })
 }
@@ -194,7 +242,7 @@ fn from_report(
     id: MessageId,
     mut report: Report,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     append_trace(
@@ -217,14 +265,15 @@ pub fn report_entry(
     id: MessageId,
     report: &Report,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let address = mixer::to_rfc822(&report.envelope.destination)?;
     let envelope = report.encode();
+    let request = Request { is_system: true, ..Request::default() };
     let recipient = NewRecipient {
         number: 1,
-        next_hop: next_hop(routes, &address),
+        next_hop: next_hop(routes, &request, &address),
         address,
         report_wanted: false,
     };
@@ -238,7 +287,7 @@ pub fn report_entry(
         submitted: now,
         expires: life(Priority::Urgent, now),
         wishes: Wishes::default(),
-        size: u64::try_from(envelope.len()).unwrap_or(u64::MAX),
+        size: octets(&envelope),
         recipients: vec![recipient],
         envelope,
         content: Arc::from(Vec::new()),
@@ -287,13 +336,27 @@ fn stamp(
     append_trace(envelope, &site.domain, &site.mta_name, SuppliedInformation::relayed(now))
 }
 
-/// Peers by their name; everything else is decided by local disposition, which also finds
-/// that there is no such mailbox or no route.
-fn next_hop(routes: &Table, address: &str) -> NextHop {
-    match routes.choose(address).route {
-        Route::Peer { name } => NextHop::Peer(name),
-        Route::Local { .. } | Route::UnknownMailbox | Route::NoRoute => NextHop::Local,
+/// What the routes say; what they have no way for goes to local disposition, which finds that there
+/// is no such mailbox or no route, and says so.
+fn next_hop(routes: Router<'_>, request: &Request<'_>, address: &str) -> NextHop {
+    hop(routes.choose(&Request { address, ..*request }).route).unwrap_or(NextHop::Local)
+}
+
+/// The queue's name of a route; `None` where there is none.
+pub(crate) fn hop(route: Route) -> Option<NextHop> {
+    match route {
+        Route::Local { .. } => Some(NextHop::Local),
+        Route::Peer { name } => Some(NextHop::Peer(name)),
+        Route::Connector { name, domain: None } => Some(NextHop::Connector(name)),
+        Route::Connector { name: connector, domain: Some(domain) } => {
+            Some(NextHop::Domain { connector, domain })
+        }
+        Route::UnknownMailbox | Route::NoRoute | Route::Closed(_) => None,
     }
+}
+
+fn octets(content: &[u8]) -> u64 {
+    u64::try_from(content.len()).unwrap_or(u64::MAX)
 }
 
 fn wants_non_delivery(notify: Option<Notify>) -> bool {
@@ -328,7 +391,8 @@ fn wishes_of_mail(mail: &[u8]) -> Wishes {
 fn wishes(envelope: &MessageTransferEnvelope) -> Wishes {
     Wishes {
         deferred_until: envelope.deferred_delivery,
-        latest_delivery: x400::latest_delivery_time(&envelope.extensions),
+        // One that cannot be read counts as none: a message must not be lost for a wish.
+        latest_delivery: x400::latest_delivery_time(&envelope.extensions).ok().flatten(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use queue::Kind;
 use wire::DecodeError;
-use x400::{MessageTransferEnvelope, encode_message};
+use x400::{DowngradeError, MessageTransferEnvelope, MtsApdu, Probe, encode_message};
 
 /// Bit 0 of the per-message indicators: the originator lets recipients see each other.
 const DISCLOSURE: usize = 0;
@@ -24,15 +24,58 @@ pub fn apdu(
     match kind {
         // A report is stored as the APDU that it is.
         Kind::Report => Ok(envelope.to_vec()),
+        Kind::Message if Probe::is_probe(envelope) => match MtsApdu::decode(envelope)? {
+            MtsApdu::Probe(mut probe) => {
+                address(&mut probe.envelope, recipients);
+                Ok(probe.encode())
+            }
+            _ => Ok(envelope.to_vec()),
+        },
         Kind::Message => {
             let mut envelope = MessageTransferEnvelope::decode(envelope)?;
-            if !envelope.per_message_indicators.bit(DISCLOSURE) {
-                envelope.recipients.retain(|fields| recipients.contains(&fields.number));
-            }
-            for fields in &mut envelope.recipients {
-                fields.indicators.responsibility = recipients.contains(&fields.number);
-            }
+            address(&mut envelope, recipients);
             Ok(encode_message(&envelope, content))
         }
     }
+}
+
+fn address(envelope: &mut MessageTransferEnvelope, recipients: &[u32]) {
+    if !envelope.per_message_indicators.bit(DISCLOSURE) {
+        envelope.recipients.retain(|fields| recipients.contains(&fields.number));
+    }
+    for fields in &mut envelope.recipients {
+        fields.indicators.responsibility = recipients.contains(&fields.number);
+    }
+}
+
+/// The envelope that a queue entry holds, and whether it is that of a probe.
+///
+/// # Errors
+/// The stored octets cannot be read.
+pub fn subject(octets: &[u8]) -> Result<(MessageTransferEnvelope, bool), DecodeError> {
+    if Probe::is_probe(octets)
+        && let MtsApdu::Probe(probe) = MtsApdu::decode(octets)?
+    {
+        return Ok((probe.envelope, true));
+    }
+    MessageTransferEnvelope::decode(octets).map(|envelope| (envelope, false))
+}
+
+/// What is to go to an MTA of 1984.
+///
+/// # Errors
+/// The APDU would lose something that it must not lose.
+pub fn downgrade(apdu: &[u8]) -> Result<Vec<u8>, OutboundError> {
+    let mut apdu = MtsApdu::decode(apdu)?;
+    apdu.downgrade()?;
+    Ok(apdu.encode())
+}
+
+/// Why an APDU cannot be made for an older MTA.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    #[error("the stored message cannot be read")]
+    Malformed(#[from] DecodeError),
+    #[error("the message cannot be put into the terms of X.400 of 1984")]
+    Downgrade(#[from] DowngradeError),
 }

@@ -5,4 +5,4 @@
 
 mod road;
 
-pub use road::{Road, check_road};
+pub use road::{Road, check_road, check_x400};

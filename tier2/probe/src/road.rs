@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use dcerpc::SyntaxId;
+use dcerpc::{SyntaxId, epm};
 use diagnosis::{ProbeFact, ProbeResult};
 use net::{Dialer, FailureLayer, RpcFailure, Source};
 
@@ -20,8 +20,36 @@ pub struct Road<'a> {
 /// Walks the road until a step fails; one fact for each step made.
 pub async fn check_road(dialer: &Dialer, road: &Road<'_>) -> Vec<ProbeFact> {
     let mut facts = Vec::new();
+    for address in resolve(dialer, road, &mut facts).await {
+        check_address(dialer, road, address, &mut facts).await;
+    }
+    facts
+}
+
+/// Whether the port of an X.400 MTA answers; it is let go before a word is said.
+pub async fn check_x400(dialer: &Dialer, from: &str, host: &str, port: u16) -> Vec<ProbeFact> {
+    // Of an RPC road only the two ends are used here.
+    let interface = epm::INTERFACE;
+    let road = Road { from, host, mapper_port: port, interface };
+    let mut facts = Vec::new();
+    let target = format!("{host}:{port}");
+    for address in resolve(dialer, &road, &mut facts).await {
+        let (to, started) = (SocketAddr::new(address, port), Instant::now());
+        facts.push(match dialer.connect(to).await {
+            Ok(_) => {
+                let detail = format!("{to} answers");
+                fact(&road, "tcp-x400", &target, ProbeResult::Ok, detail, started)
+            }
+            Err(failure) => failed(&road, "tcp-x400", &target, &failure, started),
+        });
+    }
+    facts
+}
+
+/// The addresses of the host, and the fact about its name.
+async fn resolve(dialer: &Dialer, road: &Road<'_>, facts: &mut Vec<ProbeFact>) -> Vec<IpAddr> {
     let started = Instant::now();
-    let addresses = match dialer.resolver.resolve(road.host).await {
+    match dialer.resolver.resolve(road.host).await {
         Ok(resolved) => {
             let source = match resolved.source {
                 Source::Literal => "it is an address",
@@ -36,13 +64,9 @@ pub async fn check_road(dialer: &Dialer, road: &Road<'_>) -> Vec<ProbeFact> {
         Err(error) => {
             let result = ProbeResult::NotFound;
             facts.push(fact(road, "resolve", road.host, result, error.to_string(), started));
-            return facts;
+            Vec::new()
         }
-    };
-    for address in addresses {
-        check_address(dialer, road, address, &mut facts).await;
     }
-    facts
 }
 
 async fn check_address(

@@ -336,6 +336,9 @@ impl Check<'_> {
         self.decode_all::<serde_json::Value>(engine, Space::Peers, |key| {
             disk::read_peer_key(key).is_some()
         })?;
+        self.decode_all::<serde_json::Value>(engine, Space::Rows, |key| {
+            key.get(1..).is_some_and(|name| std::str::from_utf8(name).is_ok())
+        })?;
         self.track(engine)?;
         self.meta(engine)?;
         let ids = |keys: &BTreeSet<Vec<u8>>| -> BTreeSet<MessageId> {
@@ -386,6 +389,7 @@ impl Check<'_> {
                 Space::Messages => "what the queue knows of the message; mail and recipients stay",
                 Space::Recipients => "the delivery to this recipient",
                 Space::Accounts => "an account: add it again",
+                Space::Rows => "a row of the accounts, the directory or its records",
                 _ => "a row that no mail needs",
             };
             self.take_out(engine, space, &key, &what, loses)?;

@@ -77,7 +77,12 @@ pub(crate) enum Job {
         done: Done,
     },
     PutAccount {
-        account: Account,
+        account: Box<Account>,
+        done: Done,
+    },
+    /// Rows of the server's tables; `None` removes one.
+    Rows {
+        changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
         done: Done,
     },
     RemoveAccount {
@@ -251,6 +256,10 @@ impl Committer {
                     into.waiting.push(done);
                     into.group.remove_account(&name);
                 }
+                Job::Rows { changes, done } => {
+                    into.waiting.push(done);
+                    into.group.change_rows(changes);
+                }
                 Job::Event { time, event } => {
                     into.unwatched += 1;
                     self.events.append(&mut into.group, time, event);
@@ -284,6 +293,7 @@ impl Committer {
         match job {
             Job::Commit { done, .. }
             | Job::PutAccount { done, .. }
+            | Job::Rows { done, .. }
             | Job::RemoveAccount { done, .. }
             | Job::Sync { done } => done.tell(Err(error.clone())),
             Job::Event { .. } | Job::PutPeer { .. } => {
@@ -450,6 +460,9 @@ impl Job {
                     _ => 0,
                 })
                 .sum(),
+            Self::Rows { changes, .. } => {
+                changes.iter().map(|(_, row)| row.as_ref().map_or(0, Vec::len)).sum()
+            }
             Self::Event { event, .. } => event.len(),
             Self::PutPeer { row, .. } => row.len(),
             _ => 0,

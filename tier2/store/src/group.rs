@@ -60,6 +60,17 @@ impl Group {
         Ok(())
     }
 
+    /// Writes or removes rows of the server's tables.
+    pub(crate) fn change_rows(&mut self, changes: Vec<(Vec<u8>, Option<Vec<u8>>)>) {
+        self.synced = true;
+        for (key, row) in changes {
+            match row {
+                Some(row) => self.put(Space::Rows, key, row),
+                None => self.remove(Space::Rows, key),
+            }
+        }
+    }
+
     /// Adds an account, in place of one with the same name.
     pub(crate) fn put_account(
         &mut self,

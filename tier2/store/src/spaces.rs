@@ -22,11 +22,12 @@ pub(crate) enum Space {
     Events,
     Peers,
     Track,
+    Rows,
 }
 
 impl Space {
     /// Every keyspace.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Meta,
         Self::Messages,
         Self::Envelopes,
@@ -37,6 +38,7 @@ impl Space {
         Self::Events,
         Self::Peers,
         Self::Track,
+        Self::Rows,
     ];
 
     /// The keyspace of the engine's number: they are numbered as they are opened, from 1 on.
@@ -57,6 +59,7 @@ impl Space {
             Self::Events => "events",
             Self::Peers => "peers",
             Self::Track => "track",
+            Self::Rows => "rows",
         }
     }
 
@@ -85,6 +88,7 @@ pub(crate) struct Spaces {
     events: Keyspace,
     peers: Keyspace,
     track: Keyspace,
+    rows: Keyspace,
 }
 
 impl Spaces {
@@ -104,6 +108,7 @@ impl Spaces {
             events: open(Space::Events)?,
             peers: open(Space::Peers)?,
             track: open(Space::Track)?,
+            rows: open(Space::Rows)?,
         })
     }
 
@@ -119,6 +124,7 @@ impl Spaces {
             Space::Events => &self.events,
             Space::Peers => &self.peers,
             Space::Track => &self.track,
+            Space::Rows => &self.rows,
         }
     }
 }

@@ -295,7 +295,7 @@ impl Store {
     /// # Errors
     /// It is not on the disk.
     pub fn put_account(&self, account: Account) -> Result<(), StoreError> {
-        self.wait(|done| Job::PutAccount { account, done })
+        self.wait(|done| Job::PutAccount { account: Box::new(account), done })
     }
 
     /// Removes an account and waits for the disk; whether there was one.
@@ -375,6 +375,10 @@ impl Store {
         self.shared.stop();
     }
 
+    pub(crate) fn engine(&self) -> Result<Arc<Engine>, StoreError> {
+        self.shared.slot.engine()
+    }
+
     #[cfg(test)]
     pub(crate) fn shared_engine(&self) -> Arc<Engine> {
         self.shared.slot.engine().unwrap()
@@ -410,7 +414,7 @@ impl Store {
         let _ = self.shared.sender.send(job);
     }
 
-    fn wait(&self, job: impl FnOnce(Done) -> Job) -> Result<(), StoreError> {
+    pub(crate) fn wait(&self, job: impl FnOnce(Done) -> Job) -> Result<(), StoreError> {
         let (sender, answer) = channel();
         let done = Done::new(&self.shared.slot.dir, move |result| {
             // Nobody listens only if the waiting thread is gone.
@@ -475,7 +479,7 @@ fn check(writes: &[Write]) -> Result<(), StoreError> {
     Ok(())
 }
 
-const fn limit(what: &'static str, size: usize, limit: usize) -> Result<(), StoreError> {
+pub(crate) const fn limit(what: &'static str, size: usize, limit: usize) -> Result<(), StoreError> {
     if size > limit {
         return Err(StoreError::TooLarge { what, size, limit });
     }

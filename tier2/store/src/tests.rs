@@ -304,12 +304,9 @@ fn dedupe_keys_are_kept_until_their_time() {
 fn accounts_are_found_whatever_the_case() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir);
-    let account = |name: &str, octet| Account {
-        name: name.parse().unwrap(),
-        nt_hash: NtHash::new([octet; 16]),
-        roles: [].into(),
-        enabled: true,
-        password_set_ms: 0,
+    let account = |name: &str, octet| {
+        let sid = identity::well_known::system();
+        Account::new(name.parse().unwrap(), sid, NtHash::new([octet; 16]), 0)
     };
     store.put_account(account("DEMO\\west", 1)).unwrap();
     store.put_account(account("DEMO\\east", 2)).unwrap();

@@ -196,6 +196,31 @@ pub struct AccountRow {
     pub roles: Vec<String>,
     /// When its password was last set.
     pub password_set: Timestamp,
+    /// Its identifier; another account of the same name has another one.
+    #[serde(default)]
+    pub sid: String,
+    /// `ok`, or why it may not log on: `disabled`, `locked`, `expired`, `password-expired`, `must-change`.
+    #[serde(default)]
+    pub state: String,
+    #[serde(default)]
+    pub created: Option<Timestamp>,
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+    #[serde(default)]
+    pub password_expires: Option<Timestamp>,
+    /// Until when it is locked; in the far future where an administrator has to unlock it.
+    #[serde(default)]
+    pub locked_until: Option<Timestamp>,
+    /// Until when the password before the present one is good.
+    #[serde(default)]
+    pub older_password_until: Option<Timestamp>,
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Whether it may log on from the network, and where that comes from.
+    #[serde(default)]
+    pub network_logon: bool,
+    #[serde(default)]
+    pub network_logon_source: String,
 }
 
 /// Every account.
@@ -255,11 +280,16 @@ pub struct MessageNamed {
 }
 
 // Passwords cross the Unix socket only; `Password` itself refuses to be serialised, so that none is written by accident.
-fn password_out<S: Serializer>(password: &Password, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn password_out<S: Serializer>(
+    password: &Password,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(password.expose())
 }
 
-fn password_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
+pub(crate) fn password_in<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Password, D::Error> {
     String::deserialize(deserializer).map(Password::new)
 }
 
@@ -291,6 +321,79 @@ pub struct SendOrder {
     pub to: Vec<String>,
     /// Header and body.
     pub content: Vec<u8>,
+}
+
+/// The recipient whose way is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteQuery {
+    /// An address of any type.
+    pub address: String,
+    /// The sender, for restrictions.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Octets of the message, for restrictions.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// The peer or connector that the message comes from.
+    #[serde(default)]
+    pub came_by: Option<String>,
+}
+
+/// The way of a recipient, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteAnswer {
+    pub address: String,
+    /// What was looked at, in order.
+    pub steps: Vec<String>,
+    /// `None` where there is no way.
+    pub choice: Option<RouteChoice>,
+    pub considered: Vec<RouteNotTaken>,
+    /// Why there is no way.
+    pub refusal: Option<String>,
+}
+
+/// The way that is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteChoice {
+    /// `local`, a peer or a connector.
+    pub route: String,
+    /// The queue in which the mail waits.
+    pub next_hop: String,
+    pub address_space: Option<String>,
+    pub cost: Option<u32>,
+    /// Leads out of the organisation: only networks in `smtp.relay` may use it.
+    pub outside: bool,
+    pub why: String,
+}
+
+/// A way that is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteNotTaken {
+    pub route: String,
+    pub why_not: String,
+}
+
+/// The routing table, in an order that does not depend on the order of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTable {
+    pub rows: Vec<RouteRow>,
+}
+
+/// One line of the routing table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteRow {
+    /// `smtp`, `x400` or `dn`.
+    #[serde(rename = "type")]
+    pub address_type: String,
+    pub pattern: String,
+    pub cost: u32,
+    /// `local`, a peer or a connector.
+    pub route: String,
+    /// `local`, `peer`, `connector` or `domains` (a queue for each mail domain).
+    pub outlet: String,
+    /// Octets.
+    pub max_message_size: Option<u64>,
 }
 
 /// A message that was accepted and is on disk.
@@ -327,6 +430,8 @@ shapes! {
     AccountRemoved "account-remove",
     Facts "facts",
     Probes "probe",
+    RouteAnswer "route",
+    RouteTable "route-table",
     Sent "send",
     Reloaded "reload",
 }

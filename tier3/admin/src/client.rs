@@ -23,8 +23,9 @@ use crate::api::{
     AccountAdd, AccountChanged, AccountNamed, AccountPassword, AccountRemoved, AccountRole,
     AccountRow, Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, LtabEntry, MessageNamed,
     MessageQuery, MessageRow, Messages, ProbeOrder, Probes, QueueRow, Queues, Reloaded, Retried,
-    RetrySelector, SendOrder, Sent,
+    RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder, Sent,
 };
+use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::envelope::{Shape, WrongSchema, opened};
 use crate::operations::OperationError;
 use crate::parameters::with_query;
@@ -127,6 +128,21 @@ impl Client {
         Ok(self.get::<Messages>(&with_query("/v1/messages", &parameters)).await?.messages)
     }
 
+    pub async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, ClientError> {
+        let size = query.size.map(|size| size.to_string());
+        let parameters = [
+            ("address", Some(query.address)),
+            ("from", query.from),
+            ("size", size),
+            ("came_by", query.came_by),
+        ];
+        self.get(&with_query("/v1/route", &parameters)).await
+    }
+
+    pub async fn route_table(&self) -> Result<RouteTable, ClientError> {
+        self.get("/v1/route/table").await
+    }
+
     pub async fn retry(&self, selector: RetrySelector) -> Result<Retried, ClientError> {
         self.post("/v1/queue/retry", &selector).await
     }
@@ -139,6 +155,14 @@ impl Client {
         // A copy takes as long as the disk takes.
         let patient = Self { patience: self.patience.max(COPY_TIMEOUT), ..self.clone() };
         patient.post("/v1/queue/order", &order).await
+    }
+
+    pub async fn account(&self, order: AccountOrder) -> Result<AccountView, ClientError> {
+        self.post("/v1/account", &order).await
+    }
+
+    pub async fn directory(&self, order: DirectoryOrder) -> Result<DirectoryAnswer, ClientError> {
+        self.post("/v1/directory", &order).await
     }
 
     pub async fn ltab(&self) -> Result<Vec<LtabEntry>, ClientError> {

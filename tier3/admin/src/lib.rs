@@ -12,7 +12,9 @@
 //! Left out on purpose: what the operations do, any text for a terminal, and TLS (the neighbours' interface is for loopback and protected networks).
 
 pub mod api;
+mod caller;
 mod client;
+pub mod directory_api;
 mod envelope;
 mod exporter;
 mod follow;
@@ -27,6 +29,7 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
+pub use caller::caller;
 pub use client::{Client, ClientError, Following};
 pub use envelope::{Shape, WrongSchema, enveloped, opened};
 pub use exporter::{Exporter, ExporterError};

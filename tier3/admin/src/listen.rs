@@ -24,6 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::caller::{Local, Who, called_by};
 use crate::neighbour;
 use crate::operations::{OperationError, Operations};
 use crate::reply::refuse_with;
@@ -132,7 +133,7 @@ pub async fn serve_unix<O: Operations>(
     let router = routes::all(Shared { operations, stopping: stopping.clone() });
     let connections = Connections::new(router, MAX_LOCAL, None, stopping);
     let UnixSocket { listener, file } = socket;
-    serve(listener, connections, stop, stopped).await;
+    serve(Local(listener), connections, stop, stopped).await;
     drop(file);
 }
 
@@ -149,7 +150,7 @@ pub async fn serve_tcp<O: Operations>(
     serve(listener, connections, stop, stopped).await;
 }
 
-async fn serve<L: Listener>(
+async fn serve<L: Listener<Addr: Who>>(
     mut listener: L,
     mut connections: Connections,
     stop: impl Future<Output = ()>,
@@ -187,14 +188,15 @@ impl Connections {
         Self { router, slots, lifetime, stopping, tasks: JoinSet::new() }
     }
 
-    async fn accept_one(&mut self, listener: &mut impl Listener) {
+    async fn accept_one<L: Listener<Addr: Who>>(&mut self, listener: &mut L) {
         while self.tasks.try_join_next().is_some() {}
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
             return;
         };
         // It waits by itself after a failure, as a rule that no file descriptor is left.
-        let (stream, _) = listener.accept().await;
-        let connection = one(stream, self.router.clone(), self.stopping.clone());
+        let (stream, address) = listener.accept().await;
+        let connection =
+            called_by(address.who(), one(stream, self.router.clone(), self.stopping.clone()));
         let lifetime = self.lifetime;
         self.tasks.spawn(async move {
             match lifetime {

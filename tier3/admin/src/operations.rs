@@ -9,8 +9,10 @@ use tokio::sync::broadcast;
 
 use crate::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
+    RouteTable, SendOrder,
 };
+use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::queue_api::{QueueAnswer, QueueOrder};
 
 /// Why an operation was not done. The text is for a person: what, why, and the way out; it never holds a secret.
@@ -108,6 +110,18 @@ pub trait Operations: Send + Sync + 'static {
         name: String,
     ) -> impl Future<Output = Result<(), OperationError>> + Send;
 
+    /// Does what is asked of one account.
+    fn account(
+        &self,
+        order: AccountOrder,
+    ) -> impl Future<Output = Result<AccountView, OperationError>> + Send;
+
+    /// Does what is asked of the directory.
+    fn directory(
+        &self,
+        order: DirectoryOrder,
+    ) -> impl Future<Output = Result<DirectoryAnswer, OperationError>> + Send;
+
     /// What the server knows, for the doctor.
     fn facts(&self) -> impl Future<Output = Result<ServerFacts, OperationError>> + Send;
 
@@ -116,6 +130,15 @@ pub trait Operations: Send + Sync + 'static {
         &self,
         order: ProbeOrder,
     ) -> impl Future<Output = Result<Vec<ProbeFact>, OperationError>> + Send;
+
+    /// The way of a recipient as the table and the queue stand now.
+    fn route(
+        &self,
+        query: RouteQuery,
+    ) -> impl Future<Output = Result<RouteAnswer, OperationError>> + Send;
+
+    /// The routing table in force.
+    fn route_table(&self) -> impl Future<Output = Result<RouteTable, OperationError>> + Send;
 
     /// Accepts a message; returns its identifier once it is on disk.
     fn send(&self, order: SendOrder)

@@ -25,15 +25,26 @@ pub(crate) async fn body(body: Body, limit: usize) -> Result<Vec<u8>, Response> 
     }
 }
 
+/// Octets of an order to the directory: an LDIF file may be part of it.
+const MAX_LONG_ORDER: usize = 256 * 1024 * 1024;
+
+/// An order that may be long.
+pub(crate) async fn long_order<T: DeserializeOwned>(request: Body) -> Result<T, Response> {
+    parsed(&body(request, MAX_LONG_ORDER).await?).map_err(refuse)
+}
+
 /// An order in JSON. The error tells the place and not the text, which may be a password.
 pub(crate) async fn order<T: DeserializeOwned>(request: Body) -> Result<T, Response> {
-    let octets = body(request, MAX_ORDER).await?;
-    serde_json::from_slice(&octets).map_err(|error| {
-        refuse(OperationError::Invalid(format!(
+    parsed(&body(request, MAX_ORDER).await?).map_err(refuse)
+}
+
+fn parsed<T: DeserializeOwned>(octets: &[u8]) -> Result<T, OperationError> {
+    serde_json::from_slice(octets).map_err(|error| {
+        OperationError::Invalid(format!(
             "the request's body is not the JSON that this operation takes, from line {} column {} on",
             error.line(),
             error.column()
-        )))
+        ))
     })
 }
 

@@ -15,11 +15,12 @@ use tokio::sync::watch;
 use crate::api::{
     AccountAdd, AccountChanged, AccountNamed, AccountPassword, AccountRemoved, AccountRole,
     Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, MessageNamed, MessageQuery,
-    Messages, ProbeOrder, Probes, Queues, RetrySelector, SendOrder, Sent,
+    Messages, ProbeOrder, Probes, Queues, RetrySelector, RouteQuery, SendOrder, Sent,
 };
+use crate::directory_api::{AccountOrder, DirectoryOrder};
 use crate::follow;
 use crate::operations::{OperationError, Operations};
-use crate::parameters::{body, order, query};
+use crate::parameters::{body, long_order, order, query};
 use crate::queue_api::QueueOrder;
 use crate::reply::{PROMETHEUS, refuse, refuse_with, reply, response};
 
@@ -58,8 +59,12 @@ pub(crate) fn all<O: Operations>(shared: Shared<O>) -> Router {
         .route("/v1/accounts/grant", post(account_grant::<O>))
         .route("/v1/accounts/revoke", post(account_revoke::<O>))
         .route("/v1/accounts/remove", post(account_remove::<O>))
+        .route("/v1/account", post(account::<O>))
+        .route("/v1/directory", post(directory::<O>))
         .route("/v1/facts", get(facts::<O>))
         .route("/v1/probe", post(probe::<O>))
+        .route("/v1/route", get(route::<O>))
+        .route("/v1/route/table", get(route_table::<O>))
         .route("/v1/send", post(send::<O>))
         .route("/v1/reload", post(reload::<O>))
         .route("/metrics", get(metrics::<O>))
@@ -171,6 +176,16 @@ async fn account_remove<O: Operations>(State(shared): State<Shared<O>>, request:
     Ok(reply(removed.map(|()| AccountRemoved { removed: name })))
 }
 
+async fn account<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
+    let asked: AccountOrder = order(request).await?;
+    Ok(reply(shared.operations.account(asked).await))
+}
+
+async fn directory<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
+    let asked: DirectoryOrder = long_order(request).await?;
+    Ok(reply(shared.operations.directory(asked).await))
+}
+
 pub(crate) async fn facts<O: Operations>(State(shared): State<Shared<O>>) -> Response {
     reply(shared.operations.facts().await.map(|facts| Facts { facts }))
 }
@@ -178,6 +193,15 @@ pub(crate) async fn facts<O: Operations>(State(shared): State<Shared<O>>) -> Res
 pub(crate) async fn probe<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
     let asked: ProbeOrder = order(request).await?;
     Ok(reply(shared.operations.probe(asked).await.map(|checks| Probes { checks })))
+}
+
+async fn route<O: Operations>(State(shared): State<Shared<O>>, uri: Uri) -> Answer {
+    let asked: RouteQuery = query(&uri).map_err(refuse)?;
+    Ok(reply(shared.operations.route(asked).await))
+}
+
+async fn route_table<O: Operations>(State(shared): State<Shared<O>>) -> Response {
+    reply(shared.operations.route_table().await)
 }
 
 async fn send<O: Operations>(State(shared): State<Shared<O>>, uri: Uri, request: Body) -> Answer {

@@ -1,13 +1,15 @@
 //! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a
 //! default.
 
+mod ways;
+
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
 use Kind::{
     Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path, Printable,
     Real, Socket, Sockets, Text, Url,
 };
-use Section::{Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
+use Section::{Accounts, Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
 
 /// What is used when a key is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,10 @@ pub enum Kind {
     Real { min: f64, max: f64 },
     /// An IP address.
     Address,
+    /// A list of IP addresses.
+    Addresses,
+    /// A selector: text, or octets in hexadecimal after `0x`.
+    Selector { max: usize },
     /// An IP address and a port.
     Socket,
     /// A list of addresses with ports.
@@ -45,6 +51,10 @@ pub enum Kind {
     Domain,
     /// A host name, or an IP address.
     Host,
+    /// A list of host names or addresses, each with a port if need be.
+    Hosts,
+    /// A list of mail addresses or domains; `*` stands for any characters.
+    Patterns,
     /// A list of mail domains, at least one, each once.
     Domains,
     /// A list of local parts, or `"*"` alone for any.
@@ -71,11 +81,17 @@ impl Kind {
             Self::Integer { min, max } => format!("{min} to {max}"),
             Self::Real { min, max } => format!("{min:.1} to {max:.1}"),
             Self::Address => "an IP address".to_owned(),
+            Self::Addresses => "a list of IP addresses".to_owned(),
+            Self::Selector { max } => {
+                format!("up to {max} characters, or 0x and hexadecimal octets")
+            }
             Self::Socket => "an IP address and a port".to_owned(),
             Self::Sockets => "a list of IP addresses with ports".to_owned(),
             Self::Networks => "a list of networks".to_owned(),
             Self::Domain => "a host name".to_owned(),
             Self::Host => "a host name or an IP address".to_owned(),
+            Self::Hosts => "a list of HOST or HOST:PORT".to_owned(),
+            Self::Patterns => "a list of addresses or domains, * for any characters".to_owned(),
             Self::Domains => "a list of domain names, at least one".to_owned(),
             Self::Mailboxes => "a list of local parts, or \"*\" alone".to_owned(),
             Self::Account => "DOMAIN\\name".to_owned(),
@@ -142,8 +158,22 @@ const TIMER_MAX: i64 = 2_592_000;
 /// Seconds that a message may live at most: one year.
 const LIFE_MAX: i64 = 31_536_000;
 
-/// Every key that the file may have, except the free names of `[hosts]`.
-pub const KEYS: &[Key] = &[
+/// Every key that the file may have, except the free names of `[hosts]`; the order counts within a section only.
+pub const KEYS: &[Key] =
+    &joined::<{ SERVER_KEYS.len() + ways::KEYS.len() }>(SERVER_KEYS, ways::KEYS);
+
+const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
+    let mut all = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// What the server itself is told.
+const SERVER_KEYS: &[Key] = &[
     key(
         Server,
         "name",
@@ -223,6 +253,14 @@ pub const KEYS: &[Key] = &[
         LOOPBACK,
         "[\"127.0.0.0/8\", \"::1/128\"]",
         "Networks that may hand in mail over SMTP.",
+    ),
+    key(
+        Smtp,
+        "relay",
+        Networks,
+        Value("[]"),
+        "[\"192.0.2.0/24\"]",
+        "Networks that may also send out of the organisation, by a connector. Everybody else gets 550.",
     ),
     counted(
         Smtp,
@@ -383,6 +421,54 @@ pub const KEYS: &[Key] = &[
         "240",
         "rows",
         "Most rows of the locality table; a pair of servers normally takes two.",
+    ),
+    key(
+        Accounts,
+        "key_file",
+        Path,
+        Value("\"secrets/accounts.key\""),
+        "\"secrets/accounts.key\"",
+        "File with the key that encrypts verifiers and stored passwords, mode 0600; made when it is first needed. The systemd credential `bindback-accounts-key` is used in its place where there is one.",
+    ),
+    key(
+        Accounts,
+        "policy_file",
+        Path,
+        Absent,
+        "\"policy.toml\"",
+        "Policies that give or take the right to log on from the network; see docs/directory.md. Read again when it changes.",
+    ),
+    counted(
+        Accounts,
+        "lockout_threshold",
+        Integer { min: 0, max: 999 },
+        "0",
+        "failures",
+        "An account is locked after so many wrong passwords in a row; 0 never locks.",
+    ),
+    counted(
+        Accounts,
+        "lockout_reset_s",
+        Integer { min: 1, max: TIMER_MAX },
+        "1800",
+        "seconds",
+        "Wrong passwords are forgotten after so long without another.",
+    ),
+    counted(
+        Accounts,
+        "lockout_duration_s",
+        Integer { min: 0, max: TIMER_MAX },
+        "1800",
+        "seconds",
+        "A locked account opens by itself after so long; 0 leaves it to an administrator.",
+    ),
+    counted(
+        Accounts,
+        "password_overlap_s",
+        Integer { min: 0, max: TIMER_MAX },
+        "3600",
+        "seconds",
+        "After a rotation the password before stays good for so long.",
     ),
     key(
         Peer,

@@ -18,4 +18,4 @@ mod process;
 mod program;
 mod smtp_client;
 
-pub use organisation::Side;
+pub use organisation::{Carrier, Side};

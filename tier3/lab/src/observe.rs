@@ -89,7 +89,7 @@ impl TellingEvent {
     pub(crate) fn is(&self, expected: &ExpectedEvent) -> bool {
         self.server.eq_ignore_ascii_case(expected.server.name())
             && self.id == expected.id
-            && self.code == Some(expected.code)
+            && expected.code.is_none_or(|code| self.code == Some(code))
             && expected
                 .errors
                 .is_none_or(|(comms, bind)| self.comms == Some(comms) && self.bind == Some(bind))

@@ -5,13 +5,18 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use config::{ConfigError, InitAnswers, PeerAnswers, RANDOM_BYTES, Section};
+use config::{ConfigError, InitAnswers, PeerAnswers, RANDOM_BYTES, Section, X400Answers};
+use finding::Cause;
 
 /// The role without which an account exchanges no mail.
 pub(crate) const ROLE: &str = "service-account-admin";
 
 /// How long an association of a demo stays open without mail: short, so that a fault shows soon.
 const IDLE_S: u32 = 2;
+
+/// The files with the passwords of binds over TCP, in the folder of each server.
+const LOCAL_PASSWORD: &str = "secrets/mta-local.password";
+const REMOTE_PASSWORD: &str = "secrets/mta-remote.password";
 
 /// The first retry of a demo is so late that a recovery within seconds cannot come from a timer.
 const RETRY_FIRST_S: u32 = 60;
@@ -21,6 +26,26 @@ const EAST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 
 /// unix(7): the longest path of a socket, without its final zero.
 const SOCKET_PATH_MAX: usize = 107;
+
+/// What mail crosses by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// DCE/RPC, bind and bind back.
+    Rpc,
+    /// X.400 P1 over TCP.
+    Rfc1006,
+}
+
+impl Carrier {
+    /// The fault that a demo puts in unless it is told another one.
+    #[must_use]
+    pub const fn default_fault(self) -> Cause {
+        match self {
+            Self::Rpc => Cause::ServiceAccountPasswordMismatch,
+            Self::Rfc1006 => Cause::MtaPasswordMismatch,
+        }
+    }
+}
 
 /// One of the two servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +153,7 @@ pub(crate) struct Listeners {
     pub(crate) smtp: u16,
     pub(crate) mapper: u16,
     pub(crate) admin: u16,
+    pub(crate) rfc1006: u16,
 }
 
 impl Listeners {
@@ -138,17 +164,17 @@ impl Listeners {
     /// Finds free ports by binding them; between this and the start of the server somebody else may take one.
     fn find(address: IpAddr) -> io::Result<Self> {
         // Held together, so that the system cannot give one port twice.
-        let held = [(); 3].map(|()| TcpListener::bind((address, 0)));
-        let mut ports = [0; 3];
+        let held = [(); 4].map(|()| TcpListener::bind((address, 0)));
+        let mut ports = [0; 4];
         for (port, listener) in ports.iter_mut().zip(held) {
             *port = listener?.local_addr()?.port();
         }
-        let [smtp, mapper, admin] = ports;
-        Ok(Self { address, smtp, mapper, admin })
+        let [smtp, mapper, admin, rfc1006] = ports;
+        Ok(Self { address, smtp, mapper, admin, rfc1006 })
     }
 
-    fn ports(&self) -> [u16; 3] {
-        [self.smtp, self.mapper, self.admin]
+    fn ports(&self) -> [u16; 4] {
+        [self.smtp, self.mapper, self.admin, self.rfc1006]
     }
 
     /// Whether every port can be bound now.
@@ -161,6 +187,7 @@ impl Listeners {
 #[derive(Debug, Clone)]
 pub(crate) struct Organisation {
     pub(crate) root: PathBuf,
+    carrier: Carrier,
     listeners: [Listeners; 2],
 }
 
@@ -183,6 +210,12 @@ pub(crate) enum MakeError {
         #[source]
         source: ConfigError,
     },
+    #[error("cannot write the MTA passwords of {side}")]
+    Secret {
+        side: Side,
+        #[source]
+        source: config::SecretError,
+    },
     #[error("the system gives no random octets for passwords: {0}")]
     Random(getrandom::Error),
     #[error("cannot write {}", path.display())]
@@ -195,9 +228,9 @@ pub(crate) enum MakeError {
 
 impl Organisation {
     /// Writes the folders of both servers into `root`: configuration, password, token. `root` must be absolute.
-    pub(crate) fn make(root: &Path) -> Result<Self, MakeError> {
+    pub(crate) fn make(root: &Path, carrier: Carrier) -> Result<Self, MakeError> {
         let listeners = find_listeners()?;
-        let organisation = Self { root: root.to_owned(), listeners };
+        let organisation = Self { root: root.to_owned(), carrier, listeners };
         for side in Side::BOTH {
             if organisation.socket(side).as_os_str().len() > SOCKET_PATH_MAX {
                 return Err(MakeError::PathTooLong { root: root.to_owned() });
@@ -209,7 +242,22 @@ impl Organisation {
             config::init(&organisation.folder(side), &organisation.answers(side), &random)
                 .map_err(|source| MakeError::Config { side, source })?;
         }
+        if carrier == Carrier::Rfc1006 {
+            organisation.write_mta_passwords()?;
+        }
         Ok(organisation)
+    }
+
+    /// One password for each MTA: what it presents, and what the other one expects of it.
+    fn write_mta_passwords(&self) -> Result<(), MakeError> {
+        for side in Side::BOTH {
+            let password = identity::Password::new(random_password()?);
+            for (on, name) in [(side, LOCAL_PASSWORD), (side.other(), REMOTE_PASSWORD)] {
+                config::replace_secret(&self.folder(on).join(name), &password)
+                    .map_err(|source| MakeError::Secret { side: on, source })?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn listeners(&self, side: Side) -> Listeners {
@@ -254,9 +302,7 @@ impl Organisation {
         use std::io::Write;
         use std::os::unix::fs::OpenOptionsExt;
 
-        let mut random = [0; 24];
-        getrandom::fill(&mut random).map_err(MakeError::Random)?;
-        let password: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
+        let password = random_password()?;
         let path = self.root.join(name);
         std::fs::OpenOptions::new()
             .write(true)
@@ -287,15 +333,54 @@ impl Organisation {
             mapper_port: own.mapper,
             bind_back_name: Some(side.bind_back_host().to_owned()),
             account: account(side),
-            peers: vec![self.peer(side.other())],
+            peers: match self.carrier {
+                Carrier::Rpc => vec![self.peer(side.other())],
+                Carrier::Rfc1006 => Vec::new(),
+            },
+            x400: match self.carrier {
+                Carrier::Rpc => Vec::new(),
+                Carrier::Rfc1006 => vec![self.connector(side.other())],
+            },
             hosts: self.hosts(),
             admin_listen: Some(SocketAddr::new(own.address, own.admin)),
-            set: vec![
-                (Section::Rpc, "allow", format!("[{}]", networks.join(", "))),
-                (Section::Queue, "retry_first_s", RETRY_FIRST_S.to_string()),
-                (Section::Association, "idle_s", IDLE_S.to_string()),
-            ],
+            set: self.settings(side, format!("[{}]", networks.join(", "))),
             ..InitAnswers::default()
+        }
+    }
+
+    fn settings(&self, side: Side, networks: String) -> Vec<(Section, &'static str, String)> {
+        let own = self.listeners(side);
+        let mut set = vec![
+            (Section::Rpc, "allow", networks.clone()),
+            (Section::Queue, "retry_first_s", RETRY_FIRST_S.to_string()),
+            (Section::Association, "idle_s", IDLE_S.to_string()),
+        ];
+        if self.carrier == Carrier::Rfc1006 {
+            set.push((Section::Rfc1006, "listen", format!("[\"{}\"]", own.address)));
+            set.push((Section::Rfc1006, "port", own.rfc1006.to_string()));
+            set.push((Section::Rfc1006, "allow", networks));
+        }
+        set
+    }
+
+    fn connector(&self, side: Side) -> X400Answers {
+        let listeners = self.listeners(side);
+        let admin = SocketAddr::new(listeners.address, listeners.admin);
+        let text = |text: &str| format!("\"{text}\"");
+        X400Answers {
+            set: vec![
+                ("name", text(side.name())),
+                ("host", text(side.host())),
+                ("port", listeners.rfc1006.to_string()),
+                ("domains", format!("[\"{}\"]", side.host())),
+                ("remote_password_file", text(REMOTE_PASSWORD)),
+                ("local_password_file", text(LOCAL_PASSWORD)),
+                ("lifetime_s", IDLE_S.to_string()),
+                ("admin", text(&format!("http://{admin}"))),
+                ("admin_token_file", text(&format!("../{}/secrets/admin.token", side.folder()))),
+                // Absolute: the doctor prints it for a shell in any folder.
+                ("configuration", format!("{:?}", self.config(side).to_string_lossy())),
+            ],
         }
     }
 
@@ -349,6 +434,12 @@ fn find_listeners() -> Result<[Listeners; 2], MakeError> {
     }
 }
 
+fn random_password() -> Result<String, MakeError> {
+    let mut random = [0; 24];
+    getrandom::fill(&mut random).map_err(MakeError::Random)?;
+    Ok(random.iter().map(|octet| format!("{octet:02x}")).collect())
+}
+
 fn single(address: IpAddr) -> String {
     match address {
         IpAddr::V4(_) => format!("{address}/32"),
@@ -373,7 +464,7 @@ mod tests {
 
     fn organisation() -> (tempfile::TempDir, Organisation) {
         let folder = tempfile::tempdir().unwrap();
-        let organisation = Organisation::make(folder.path()).unwrap();
+        let organisation = Organisation::make(folder.path(), Carrier::Rpc).unwrap();
         (folder, organisation)
     }
 
@@ -415,6 +506,24 @@ mod tests {
     }
 
     #[test]
+    fn both_configurations_fit_together_over_tcp() {
+        let folder = tempfile::tempdir().unwrap();
+        let organisation = Organisation::make(folder.path(), Carrier::Rfc1006).unwrap();
+        let [east, west] = Side::BOTH.map(|side| Config::load(&organisation.config(side)).unwrap());
+        for (own, other) in [(&east, &west), (&west, &east)] {
+            assert!(own.peers.is_empty());
+            let connector = own.x400(&other.server.name).unwrap();
+            assert_eq!(connector.port, other.rfc1006.port);
+            let back = other.x400(&own.server.name).unwrap();
+            let presented = read_secret(connector.local_password_file.as_ref().unwrap()).unwrap();
+            let expected = read_secret(back.remote_password_file.as_ref().unwrap()).unwrap();
+            assert_eq!(presented.expose(), expected.expose());
+            let addresses = own.hosts.get(&connector.host).unwrap();
+            assert_eq!(addresses, &other.rfc1006.listen);
+        }
+    }
+
+    #[test]
     fn the_fault_of_the_firewall_shuts_out_west_and_only_west() {
         let (_folder, organisation) = organisation();
         let file = organisation.config(Side::East);
@@ -448,7 +557,10 @@ mod tests {
     fn a_folder_with_too_long_a_path_is_refused_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("d".repeat(100));
-        assert!(matches!(Organisation::make(&root), Err(MakeError::PathTooLong { .. })));
+        assert!(matches!(
+            Organisation::make(&root, Carrier::Rpc),
+            Err(MakeError::PathTooLong { .. })
+        ));
         assert!(!root.exists());
     }
 

@@ -98,6 +98,7 @@ fn make(
         original: content.as_deref().map(OriginalMessage::Header),
     })
     .map_err(words)?;
+    let routes = node.routes();
     let submission = mta::Submission {
         originator: SmtpOriginator {
             reverse_path: String::new(),
@@ -115,7 +116,7 @@ fn make(
         content: notice.octets,
         added: 0,
         submitted: now,
-        routes: &node.routes(),
+        routes: node.router(&routes),
     };
     let life = |priority| node.queue.expires(priority, now);
     mta::from_submission(&site, id, submission, life).map(Some).map_err(|error| error.to_string())

@@ -5,19 +5,24 @@ use admin::OperationError;
 use admin::api::EventQuery;
 use config::Config;
 use diagnosis::{
-    AccountFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts, Role, ServerFacts, StoreTrouble,
+    AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts,
+    Role, ServerFacts, StoreTrouble,
 };
 use event::Event;
 use jiff::Timestamp;
 use mta::Row;
 use store::Store;
 
-use crate::account_table::AccountTable;
+use crate::directory_table::DirectoryTable;
 use crate::mail_queue::MailQueue;
+use crate::node::presented;
+use crate::operations::{Ledger, missing_steps};
 use crate::peer_state::{Failure, PeerHistories, PeerHistory};
 
 /// Events that a diagnosis gets to see: the newest.
 const MAX_EVENTS: usize = 500;
+/// Lines of what a copy does not have that are told.
+const MAX_BEHIND: usize = 50;
 
 /// What stands in the configuration; the peers are for [`of_peers`].
 #[must_use]
@@ -47,15 +52,48 @@ pub fn of_config(config: &Config) -> ServerFacts {
 /// What is known of a server of which only the configuration can be read.
 #[must_use]
 pub fn known_facts(config: &Config) -> ServerFacts {
-    let peers = config.peers.iter().map(|peer| of_peer(peer, &PeerHistory::default()));
-    ServerFacts { role: Role::Unread, peers: peers.collect(), ..of_config(config) }
+    let none = PeerHistory::default();
+    let peers = config.peers.iter().map(|peer| of_peer(peer, &none));
+    let connectors = config.x400.iter().map(|connector| of_connector(connector, &none));
+    let peers = peers.chain(connectors).collect();
+    ServerFacts { role: Role::Unread, peers, ..of_config(config) }
 }
 
 /// The configured peers, and how it went last with each.
 #[must_use]
 pub fn of_peers(config: &Config, histories: &PeerHistories) -> Vec<PeerFacts> {
     let facts = config.peers.iter().map(|peer| of_peer(peer, &histories.get(&peer.name)));
-    facts.collect()
+    let connectors = config
+        .x400
+        .iter()
+        .map(|connector| of_connector(connector, &histories.get(&connector.name)));
+    facts.chain(connectors).collect()
+}
+
+fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
+    let shown =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    PeerFacts {
+        name: connector.name.clone(),
+        host: connector.host.clone(),
+        x400: Some(ConnectorFacts {
+            port: connector.port,
+            local_name: connector.local_name.clone(),
+            local_password_file: shown(&connector.local_password_file),
+            remote_password_file: shown(&connector.remote_password_file),
+        }),
+        ..of_history(history)
+    }
+}
+
+fn of_history(history: &PeerHistory) -> PeerFacts {
+    PeerFacts {
+        last_success_out: history.last_success_out,
+        last_failure_out: history.last_failure_out.as_ref().map(of_failure),
+        last_success_in: history.last_success_in,
+        last_failure_in: history.last_failure_in.as_ref().map(of_failure),
+        ..PeerFacts::default()
+    }
 }
 
 fn of_peer(peer: &config::Peer, history: &PeerHistory) -> PeerFacts {
@@ -65,10 +103,7 @@ fn of_peer(peer: &config::Peer, history: &PeerHistory) -> PeerFacts {
         bind_back: Some(peer.bind_back.clone()),
         mapper_port: peer.mapper_port,
         account: peer.account.to_string(),
-        last_success_out: history.last_success_out,
-        last_failure_out: history.last_failure_out.as_ref().map(of_failure),
-        last_success_in: history.last_success_in,
-        last_failure_in: history.last_failure_in.as_ref().map(of_failure),
+        ..of_history(history)
     }
 }
 
@@ -86,14 +121,76 @@ fn of_failure(failure: &Failure) -> FailureFacts {
 
 /// The accounts, without their verifiers.
 #[must_use]
-pub fn of_accounts(accounts: &AccountTable) -> Vec<AccountFacts> {
-    let facts = accounts.list().into_iter().map(|account| AccountFacts {
-        name: account.name.to_string(),
-        enabled: account.enabled,
-        roles: account.roles.iter().map(ToString::to_string).collect(),
-        password_set: Timestamp::from_millisecond(account.password_set_ms).unwrap_or_default(),
+pub fn of_accounts(ledger: &Ledger) -> Vec<AccountFacts> {
+    let organisation = ledger.directory.organisation();
+    let facts = ledger.accounts.list().into_iter().map(|account| {
+        let row = ledger.row(&account);
+        let missing = missing_steps(ledger, &account.name);
+        let gone = ledger.accounts.gone(&account.name);
+        // Rights that an earlier account of this name had are nobody's now.
+        let stale = organisation.objects().any(|object| {
+            let aces = object.descriptor.dacl.acl().into_iter().flat_map(|acl| &acl.aces);
+            aces.into_iter().any(|ace| gone.contains(&ace.sid))
+        });
+        AccountFacts {
+            name: row.name,
+            enabled: row.enabled,
+            roles: row.roles,
+            password_set: row.password_set,
+            sid: row.sid,
+            state: row.state,
+            created: row.created,
+            groups: row.groups,
+            network_logon: Some(row.network_logon),
+            network_logon_source: row.network_logon_source,
+            missing: missing.into_iter().map(|step| step.as_str().to_owned()).collect(),
+            rights_of_earlier: stale,
+            waits_for_restart: ledger.directory.waits_for_restart(&ledger.accounts, &account.name),
+        }
     });
     facts.collect()
+}
+
+/// The directory: what it says of accounts, and whether the site's copy is in step.
+#[must_use]
+pub fn of_directory(config: &Config, ledger: &Ledger) -> DirectoryFacts {
+    let table: &DirectoryTable = &ledger.directory;
+    let legacy = table.legacy_account();
+    let (agent, since, behind) = table.agent();
+    let place = table.place();
+    let lines = behind.iter().flat_map(|change| {
+        change.lines().into_iter().map(|line| format!("{}: {line}", change.object()))
+    });
+    let mut group = table.group().to_string();
+    if legacy.name().is_none() {
+        group.clear();
+    }
+    let spelt = |part: &Option<String>| part.clone().unwrap_or_default();
+    DirectoryFacts {
+        organisation: place.organisation.clone(),
+        site: place.site.clone(),
+        legacy_group: group,
+        legacy_account: legacy
+            .name()
+            .map(|_| format!("{}\\{}", spelt(&legacy.domain), spelt(&legacy.account))),
+        service_account: config.rpc.account.to_string(),
+        agent: match agent {
+            directory::Agent::Running => "running",
+            directory::Agent::Lagging { .. } => "lagging",
+            directory::Agent::Stopped => "stopped",
+        }
+        .to_owned(),
+        behind_since: since.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+        behind: lines.take(MAX_BEHIND).collect(),
+        presented: config
+            .peers
+            .iter()
+            .map(|peer| {
+                let found = presented(config, table, peer);
+                (peer.name.clone(), (found.account.to_string(), found.source.to_owned()))
+            })
+            .collect(),
+    }
 }
 
 /// One row for each next hop.

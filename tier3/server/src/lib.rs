@@ -7,11 +7,13 @@ mod account_table;
 mod blocking;
 mod clock;
 mod delay_notice;
+mod directory_table;
 mod event_log;
 mod facts;
 mod inbound;
 mod link;
 mod local_delivery;
+mod logon_policy;
 mod mail_queue;
 mod node;
 mod notification;
@@ -31,8 +33,13 @@ mod store_check;
 mod supervise;
 #[cfg(test)]
 mod tests;
+mod vault;
+mod x400_link;
+pub mod x400_tools;
 
+pub use account_table::AccountError;
+pub use directory_table::DirectoryTableError;
 pub use facts::known_facts;
-pub use operations::Offline;
+pub use operations::{Offline, OpenError};
 pub use runtime::{ServeError, run};
 pub use store_check::{StoreCheck, check_store};

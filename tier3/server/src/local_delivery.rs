@@ -7,7 +7,8 @@ use std::time::Duration;
 use delivery::{DeliveryKey, Maildir, mailbox_folder};
 use jiff::Timestamp;
 use mta::Disposition;
-use queue::{Kind, NextHop, Outcome, Work};
+use queue::{Kind, MessageRecord, NextHop, Outcome, RecipientRecord, Work};
+use routing::Request;
 use x400::MessageTransferEnvelope;
 
 use crate::blocking::blocking;
@@ -32,8 +33,8 @@ pub async fn run(node: Arc<Node>) {
             let failed = |(_, outcome): &(u32, Outcome)| matches!(outcome, Outcome::Retry { .. });
             let pause = delivered.moved.is_empty() && delivered.results.iter().any(failed);
             node.queue.complete(work.id, delivered.results);
-            for (number, peer) in delivered.moved {
-                node.queue.reroute(work.id, number, NextHop::Peer(peer));
+            for (number, hop) in delivered.moved {
+                node.queue.reroute(work.id, number, hop);
             }
             if pause {
                 tokio::select! {
@@ -54,14 +55,16 @@ struct Parcel {
     reverse_path: String,
     content: Vec<u8>,
     envelope: Option<MessageTransferEnvelope>,
+    /// Only the question whether it could be delivered.
+    probe: bool,
 }
 
 /// What became of one piece of work.
 #[derive(Default)]
 struct Delivered {
     results: Vec<(u32, Outcome)>,
-    /// Recipients whose mailbox is on another server now, and which one.
-    moved: Vec<(u32, String)>,
+    /// Recipients that go another way now.
+    moved: Vec<(u32, NextHop)>,
 }
 
 async fn deliver(
@@ -90,7 +93,8 @@ async fn deliver(
     let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
         let (number, address) = (recipient.number, &recipient.address);
-        let delivered = match dispose(node, &parcel, address) {
+        let delivered = match dispose(node, &parcel, &record, recipient) {
+            Disposition::Deliver { .. } if parcel.probe => Outcome::Done,
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
                     message: record.head.mts_id.clone(),
@@ -101,15 +105,17 @@ async fn deliver(
             Disposition::Fail { reason, diagnostic, text } => {
                 Outcome::Fail { reason: reason.0, diagnostic: Some(diagnostic.0), error: text }
             }
-            Disposition::Move { peer } => {
-                let error = format!("{address} is held by {peer} now");
-                done.moved.push((number, peer));
-                Outcome::Retry { error }
+            Disposition::Move { hop, text } => {
+                done.moved.push((number, hop));
+                Outcome::Retry { error: text }
             }
         };
         let waited = Timestamp::now().duration_since(record.head.submitted);
         if delivered == Outcome::Done {
-            reporting::report_delivery(node, parcel.envelope.as_ref(), number).await;
+            let subject = parcel.envelope.as_ref().map(|envelope| (envelope, parcel.probe));
+            reporting::report_delivery(node, subject, number).await;
+        }
+        if delivered == Outcome::Done && !parcel.probe {
             metrics::counter!("bindback_delivered_total").increment(1);
             metrics::histogram!("bindback_delivery_seconds").record(waited.as_secs_f64());
         }
@@ -118,9 +124,23 @@ async fn deliver(
     done
 }
 
-fn dispose(node: &Node, parcel: &Parcel, address: &str) -> Disposition {
+fn dispose(
+    node: &Node,
+    parcel: &Parcel,
+    record: &MessageRecord,
+    recipient: &RecipientRecord,
+) -> Disposition {
     let site = settings::site(&node.config());
-    mta::dispose(&site, &node.routes(), parcel.envelope.as_ref(), address)
+    let request = Request {
+        address: &recipient.address,
+        sender: Some(&record.head.originator),
+        size: Some(record.head.size),
+        recipients: parcel.envelope.as_ref().map(|envelope| envelope.recipients.len()),
+        is_system: record.head.kind == Kind::Report,
+        ..Request::default()
+    };
+    let subject = parcel.envelope.as_ref().map(|envelope| (envelope, recipient.number));
+    mta::dispose(&site, node.router(&node.routes()), subject, &request)
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
@@ -131,17 +151,18 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
     match kind {
         Kind::Report => {
             let content = notification::from_report(node, &octets)?;
-            Ok(Parcel { reverse_path: String::new(), content, envelope: None })
+            Ok(Parcel { reverse_path: String::new(), content, envelope: None, probe: false })
         }
         Kind::Message => {
-            let envelope =
-                MessageTransferEnvelope::decode(&octets).map_err(|error| error.to_string())?;
+            let (envelope, probe) = mta::subject(&octets).map_err(|error| error.to_string())?;
             let view = mixer::smtp_view(&envelope).map_err(|error| error.to_string())?;
             let content = store.content(work.id).map_err(|error| error.to_string())?;
+            let content = if probe { Some(Vec::new()) } else { content };
             Ok(Parcel {
                 reverse_path: view.originator.reverse_path,
                 content: content.ok_or_else(|| missing("content"))?,
                 envelope: Some(envelope),
+                probe,
             })
         }
     }

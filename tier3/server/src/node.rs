@@ -16,18 +16,24 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::account_table::AccountTable;
 use crate::blocking::blocking;
+use crate::directory_table::DirectoryTable;
 use crate::event_log::EventLog;
 use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
-use crate::route_table;
 use crate::smtp_limits::Limits;
+use crate::{route_table, x400_link};
 
 /// Bind-backs to one peer at the same time. A peer opens one association after the other, so that more than one is a
 /// sign of calls that it gave up; without a limit an authenticated peer could make this server open connections
 /// without end.
 pub const MAX_BIND_BACKS: usize = 4;
+
+/// The first row of the associations over TCP: far above those of the locality table.
+const X400_FIRST: u32 = 100_001;
+/// Rows of the associations over TCP; the listener lets in fewer.
+const X400_ROWS: usize = 10_000;
 
 /// A bind that this server made and whose bind-back it waits for.
 pub struct ExpectedBindBack {
@@ -41,6 +47,7 @@ pub struct Node {
     routes: RwLock<Arc<routing::Table>>,
     pub resolver: Resolver,
     pub accounts: AccountTable,
+    pub directory: DirectoryTable,
     pub events: EventLog,
     pub queue: MailQueue,
     pub processing: Arc<Processing>,
@@ -48,6 +55,9 @@ pub struct Node {
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     ltab: Mutex<Ltab>,
+    x400_table: Mutex<Ltab>,
+    /// What associations over TCP remember of each other.
+    pub x400: x400_link::Memory,
     expected: Mutex<HashMap<AssociationToken, ExpectedBindBack>>,
     greetings: Mutex<HashMap<String, Arc<Notify>>>,
     bind_backs: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -62,19 +72,22 @@ impl Node {
     /// The configuration's domains contradict each other.
     pub fn new(
         config: Config,
-        accounts: AccountTable,
+        (accounts, directory): (AccountTable, DirectoryTable),
         events: EventLog,
         queue: MailQueue,
         histories: PeerHistories,
         processing: Processing,
-    ) -> Result<Self, routing::DomainError> {
+    ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
         Ok(Self {
             resolver: Resolver::new(&config.hosts),
             ltab: Mutex::new(Ltab::new(config.rpc.ltab_limit)),
+            x400_table: Mutex::new(Ltab::numbered_from(X400_FIRST, X400_ROWS)),
+            x400: x400_link::Memory::default(),
             config: RwLock::new(Arc::new(config)),
             routes: RwLock::new(Arc::new(routes)),
             accounts,
+            directory,
             events,
             queue,
             processing: Arc::new(processing),
@@ -101,13 +114,19 @@ impl Node {
         Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The table with what is known of its ways.
+    pub fn router<'a>(&'a self, table: &'a routing::Table) -> routing::Router<'a> {
+        routing::Router::new(table, &self.queue)
+    }
+
     /// Puts a changed configuration in force: names, networks, peers, routes, queue rules.
     ///
     /// # Errors
     /// The new one's domains contradict each other; the old one stays.
-    pub fn replace_config(&self, config: Config) -> Result<(), routing::DomainError> {
+    pub fn replace_config(&self, config: Config) -> Result<(), routing::TableError> {
         let routes = route_table::build(&config)?;
         self.resolver.replace_hosts(&config.hosts);
+        self.accounts.replace_rules(&config);
         self.queue.set_config(crate::settings::queue_config(&config));
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
@@ -124,6 +143,11 @@ impl Node {
     /// The locality table.
     pub fn ltab(&self) -> MutexGuard<'_, Ltab> {
         self.ltab.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The table of associations over TCP, which do not count in the locality table.
+    pub fn x400_table(&self) -> MutexGuard<'_, Ltab> {
+        self.x400_table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The binds of this server that wait for their bind-back.
@@ -162,11 +186,19 @@ impl Node {
         peer: &Peer,
     ) -> Result<(AccountName, Password), config::SecretError> {
         let config = self.config();
-        let (account, file) = match &peer.override_account {
-            Some(over) => (over.account.clone(), over.password_file.clone()),
-            None => (config.rpc.account.clone(), config.rpc.password_file.clone()),
+        let presented = presented(&config, &self.directory, peer);
+        let file = match &peer.override_account {
+            Some(over) if over.account.matches(&presented.account) => over.password_file.clone(),
+            _ => config.rpc.password_file.clone(),
         };
-        Ok((account, blocking(move || config::read_secret(&file)).await?))
+        let accounts = self.accounts.clone();
+        blocking(move || {
+            // A password that was given with the account goes before the one of the configuration's own account.
+            let kept = presented.secret.and_then(|place| accounts.secret(&place).ok().flatten());
+            let password = kept.map_or_else(|| config::read_secret(&file), Ok)?;
+            Ok((presented.account, password))
+        })
+        .await
     }
 
     /// The security exchange of one bind as `account`.
@@ -215,8 +247,12 @@ impl Node {
 
     /// Tries every peer at once.
     pub fn wake_all_peers(&self) {
-        for peer in &self.config().peers {
+        let config = self.config();
+        for peer in &config.peers {
             self.wake_peer(&peer.name);
+        }
+        for connector in &config.x400 {
+            self.wake_peer(&connector.name);
         }
     }
 
@@ -242,6 +278,42 @@ impl Node {
         let mut stopping = self.stopping.subscribe();
         // An error means that the node is gone, which is a stop too.
         let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// The account that a server proves itself with, and why that one.
+pub struct Presented {
+    pub account: AccountName,
+    /// `override`, `legacy` or `service`.
+    pub source: &'static str,
+    /// Where its password is kept, if it was given with it.
+    pub secret: Option<String>,
+}
+
+/// Where the password of a connector's override account is kept.
+#[must_use]
+pub fn override_secret(account: &AccountName) -> String {
+    format!("override {}", identity::upcase(&account.to_string()))
+}
+
+/// The account for one peer: the one of the connector that leads to its MTA name, else the one of its `[[peer]]` entry,
+/// else the one that the administrative group names for older servers, else the service account.
+#[must_use]
+pub fn presented(config: &Config, directory: &DirectoryTable, peer: &Peer) -> Presented {
+    if let Some(account) = directory.override_account(&peer.name) {
+        let secret = Some(override_secret(&account));
+        return Presented { account, source: "override", secret };
+    }
+    let legacy = directory.legacy_account();
+    match (&peer.override_account, legacy.name()) {
+        (Some(over), _) => {
+            Presented { account: over.account.clone(), source: "override", secret: None }
+        }
+        (None, Some(Ok(account))) => {
+            let secret = Some(crate::operations::LEGACY_SECRET.to_owned());
+            Presented { account, source: "legacy", secret }
+        }
+        _ => Presented { account: config.rpc.account.clone(), source: "service", secret: None },
     }
 }
 

@@ -28,6 +28,7 @@ fn read(store: &Store, record: &MessageRecord, work: &Work) -> Result<Vec<u8>, S
     };
     let content = match record.head.kind {
         Kind::Report => Vec::new(),
+        Kind::Message if x400::Probe::is_probe(&envelope) => Vec::new(),
         Kind::Message => store
             .content(work.id)
             .map_err(|error| error.to_string())?

@@ -58,7 +58,7 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
     let Some(envelope) = store.envelope(order.id).map_err(words)? else {
         return Err("its envelope is missing in the store".to_owned());
     };
-    let subject = MessageTransferEnvelope::decode(&envelope).map_err(|error| error.to_string())?;
+    let (subject, _) = mta::subject(&envelope).map_err(|error| error.to_string())?;
     let content = store.content(order.id).map_err(words)?.unwrap_or_default();
     let site = settings::site(&node.config());
     let (id, now) = (node.queue.next_id(), Timestamp::now());
@@ -66,20 +66,26 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
     let report = mta::non_delivery(&site, identifier, &subject, &content, &order.failures, now);
     let Some(report) = report else { return Ok(None) };
     let life = |priority, submitted| node.queue.expires(priority, submitted);
-    let entry = mta::report_entry(id, &report, now, &node.routes(), life);
+    let entry = mta::report_entry(id, &report, now, node.router(&node.routes()), life);
     entry.map(Some).map_err(|error| error.to_string())
 }
 
-/// Reports that a recipient was served, where the originator asked for it.
-pub async fn report_delivery(node: &Node, subject: Option<&MessageTransferEnvelope>, number: u32) {
-    let Some(subject) = subject else { return };
+/// Reports that a recipient was served, where the originator asked for it, or that it would
+/// be, where the subject is a probe.
+pub async fn report_delivery(
+    node: &Node,
+    subject: Option<(&MessageTransferEnvelope, bool)>,
+    number: u32,
+) {
+    let Some((subject, probe)) = subject else { return };
     let (id, now) = (node.queue.next_id(), Timestamp::now());
     let site = settings::site(&node.config());
-    let Some(report) = mta::delivery(&site, site.mts_identifier(id), subject, number, now) else {
+    let make = if probe { mta::probed } else { mta::delivery };
+    let Some(report) = make(&site, site.mts_identifier(id), subject, number, now) else {
         return;
     };
     let life = |priority, submitted| node.queue.expires(priority, submitted);
-    match mta::report_entry(id, &report, now, &node.routes(), life) {
+    match mta::report_entry(id, &report, now, node.router(&node.routes()), life) {
         Ok(mut entry) => {
             // A delivery that is repeated after a crash is not reported again.
             entry.seen = vec![format!("{}#{number}#delivered", subject.mts_identifier)];

@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::account_table::AccountTable;
+use crate::account_table::{AccountError, AccountTable};
+use crate::directory_table::{DirectoryTable, DirectoryTableError, now_ms};
 use crate::event_log::EventLog;
 use crate::link::{ServiceFactory, run_peer};
 use crate::mail_queue::{MailQueue, ReportOrder};
@@ -24,10 +25,14 @@ use crate::operations::{Running, store_folder};
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::store_check::{StoreCheck, check_store};
-use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener, supervise};
+use crate::{
+    local_delivery, reporting, rpc_listener, settings, smtp_listener, supervise, x400_link,
+};
 
 /// How long tasks may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How often the directory's agent looks for what is due.
+const AGENT_EVERY: Duration = Duration::from_secs(1);
 /// Win32 `RPC_S_CANT_CREATE_ENDPOINT`.
 const CANNOT_LISTEN: u32 = 1720;
 
@@ -54,6 +59,10 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    #[error("the accounts cannot be used")]
+    Accounts(#[from] AccountError),
+    #[error("the directory cannot be used")]
+    Directory(#[from] DirectoryTableError),
     #[error("a secret cannot be read")]
     Secret(#[from] config::SecretError),
     #[error("the administrative socket")]
@@ -62,8 +71,8 @@ pub enum ServeError {
     Metrics(#[from] admin::ExporterError),
     #[error("events.json_file cannot be opened")]
     EventFile(#[source] io::Error),
-    #[error("the domains contradict each other")]
-    Domains(#[from] routing::DomainError),
+    #[error("the routes contradict each other")]
+    Domains(#[from] routing::TableError),
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
 }
@@ -72,6 +81,7 @@ struct Listeners {
     smtp: Vec<TcpListener>,
     mapper: TcpListener,
     mta: TcpListener,
+    rfc1006: Vec<TcpListener>,
     admin: Option<(TcpListener, identity::Password)>,
     socket: UnixSocket,
 }
@@ -141,11 +151,15 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
     let path = store_folder(&config.server.data_dir);
     let failed = |source| ServeError::Store { path: path.clone(), source };
     let (stored, check) = open_store(config, &path).map_err(failed)?;
-    let Stored { accounts, histories, queue, orders } = stored;
-    let events = EventLog::open(&config.server.name, &config.events, queue.store().clone())
+    let Stored { histories, queue, orders } = stored;
+    let store = queue.store().clone();
+    let accounts = AccountTable::open(store.clone(), config)?;
+    let directory = DirectoryTable::open(store.clone(), config, &accounts)?;
+    let events = EventLog::open(&config.server.name, &config.events, store)
         .map_err(ServeError::EventFile)?;
     let (processing, suspects) = Processing::open(&config.server.data_dir.join("processing"));
-    let node = Node::new(config.clone(), accounts, events, queue, histories, processing)?;
+    let node =
+        Node::new(config.clone(), (accounts, directory), events, queue, histories, processing)?;
     let node = Arc::new(node);
     supervise::accuse(&node, suspects);
     if let Some(check) = check {
@@ -156,7 +170,6 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
 
 /// What is read from the store at the start.
 struct Stored {
-    accounts: AccountTable,
     histories: PeerHistories,
     queue: MailQueue,
     orders: Orders,
@@ -169,10 +182,13 @@ fn open_store(config: &Config, path: &Path) -> Result<(Stored, Option<StoreCheck
     let open = || -> Result<Stored, StoreError> {
         let store = Store::open_with(path, store::EventLimits { keep })?;
         store.set_reserve(config.queue.disk_reserve_mib.saturating_mul(1024 * 1024));
-        let accounts = AccountTable::open(store.clone())?;
+        // What others read of it later has to be readable, too.
+        for table in store::Table::ALL {
+            store.rows(table)?;
+        }
         let histories = PeerHistories::open(store.clone())?;
         let (queue, orders) = MailQueue::open(store, settings::queue_config(config))?;
-        Ok(Stored { accounts, histories, queue, orders })
+        Ok(Stored { histories, queue, orders })
     };
     match open() {
         Err(error) if error.cause() == "damaged" => {
@@ -215,6 +231,11 @@ fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
         .map_err(placed)?;
     let mta =
         listen("the MTA's RPC interface", "rpc.port", rpc(config.rpc.port)).map_err(placed)?;
+    let mut rfc1006 = Vec::new();
+    for address in &config.rfc1006.listen {
+        let address = SocketAddr::new(*address, config.rfc1006.port);
+        rfc1006.push(listen("X.400 over TCP", "rfc1006.port", address).map_err(placed)?);
+    }
     let admin = match (&config.admin.listen, &config.admin.token_file) {
         (Some(address), Some(file)) => {
             let token = config::read_secret(file)?;
@@ -225,7 +246,7 @@ fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
         _ => None,
     };
     let socket = UnixSocket::bind(&config.admin.socket)?;
-    Ok(Listeners { smtp, mapper, mta, admin, socket })
+    Ok(Listeners { smtp, mapper, mta, rfc1006, admin, socket })
 }
 
 fn start(
@@ -245,6 +266,9 @@ fn start(
     tasks.spawn(rpc_listener::run(Arc::clone(node), listeners.mapper, mapper, false));
     let mta = ServiceFactory::mta(Arc::clone(node));
     tasks.spawn(rpc_listener::run(Arc::clone(node), listeners.mta, mta, true));
+    for listener in listeners.rfc1006 {
+        tasks.spawn(x400_link::listen(Arc::clone(node), listener));
+    }
     if let Some((listener, token)) = listeners.admin {
         tasks.spawn(admin::serve_tcp(listener, token, Arc::clone(running), stop_of(node)));
     }
@@ -261,8 +285,28 @@ fn start(
             () = timers.stopped() => {}
         }
     });
+    tasks.spawn(run_agent(Arc::clone(node)));
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));
+    }
+    for connector in &node.config().x400 {
+        tasks.spawn(x400_link::run_connector(Arc::clone(node), connector.name.clone()));
+    }
+}
+
+/// Lets the directory's agent work while the server runs.
+async fn run_agent(node: Arc<Node>) {
+    let mut every = tokio::time::interval(AGENT_EVERY);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = node.stopped() => return,
+        }
+        let directory = node.directory.clone();
+        // What cannot be written now is tried again; the copy stays as it was.
+        if crate::blocking::blocking(move || directory.poll(now_ms())).await.unwrap_or(false) {
+            node.wake_all_peers();
+        }
     }
 }
 

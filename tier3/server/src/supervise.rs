@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event::own;
-use queue::{Action, MessageId, NextHop, Queue, Work};
-use routing::Route;
+use queue::{Action, Kind, MessageId, NextHop, Queue, Work};
+use routing::Request;
 use tokio::sync::mpsc;
 
 use crate::delay_notice;
 use crate::node::Node;
 use crate::processing::Suspect;
+use crate::route_table;
 
 /// How often the clock and the store are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -133,13 +134,17 @@ fn ways(node: &Node, id: MessageId, numbers: &[u32]) -> Vec<(u32, NextHop)> {
     let routes = node.routes();
     let Some(record) = node.queue.view(|queue, _| queue.record(id)) else { return Vec::new() };
     let wanted = record.recipients.iter().filter(|r| numbers.contains(&r.number));
+    let router = node.router(&routes);
     let ways = wanted.map(|recipient| {
-        let way = match routes.choose(&recipient.address).route {
-            Route::Peer { name } => NextHop::Peer(name),
-            // Local disposition also finds that there is no such mailbox, or no route any more.
-            Route::Local { .. } | Route::UnknownMailbox | Route::NoRoute => NextHop::Local,
-        };
-        (recipient.number, way)
+        let choice = router.choose(&Request {
+            address: &recipient.address,
+            sender: Some(&record.head.originator),
+            size: Some(record.head.size),
+            is_system: record.head.kind == Kind::Report,
+            ..Request::default()
+        });
+        // Local disposition also finds that there is no such mailbox, or no route any more.
+        (recipient.number, route_table::next_hop(&choice.route).unwrap_or(NextHop::Local))
     });
     ways.collect()
 }

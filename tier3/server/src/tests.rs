@@ -2,6 +2,7 @@
 
 mod access;
 mod bind_back;
+mod directory;
 mod doctor;
 mod fixture;
 mod limits;
@@ -9,3 +10,4 @@ mod link;
 mod poison;
 mod queue;
 mod smtp;
+mod x400;

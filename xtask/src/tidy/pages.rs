@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 7] = [
+const PROBED_CAUSES: [&str; 19] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -17,6 +17,18 @@ const PROBED_CAUSES: [&str; 7] = [
     "bindback-name-unresolvable",
     "port-filtered-by-firewall",
     "remote-server-unreachable",
+    "mta-password-mismatch",
+    "connector-remote-name-mismatch",
+    "account-disabled",
+    "account-locked-out",
+    "account-expired",
+    "password-expired",
+    "logon-right-missing",
+    "service-account-mismatch",
+    "override-account-wrong",
+    "directory-not-replicated",
+    "upgrade-needs-restart",
+    "service-account-extended-characters",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

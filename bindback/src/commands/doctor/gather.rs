@@ -3,11 +3,12 @@
 //! What cannot be read becomes a note and never a fact: the absence of an answer counts only where somebody was really asked.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use admin::api::ProbeOrder;
 use admin::{Client, ClientError, Operations};
-use config::{Config, NeighbourApi, Peer};
+use config::{Config, NeighbourApi, Peer, X400};
 use diagnosis::{ProbeFact, ProbeResult, Role, ServerFacts, Snapshot};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
@@ -45,9 +46,11 @@ struct Seen {
 /// This user may not ask the own server: nothing could be told from its silence.
 pub async fn gather(config: &Config) -> Result<Gathered, ClientError> {
     let mut neighbours = JoinSet::new();
-    for (index, peer) in config.peers.iter().cloned().enumerate() {
+    let known = config.peers.iter().map(Neighbour::of_peer);
+    let known = known.chain(config.x400.iter().map(Neighbour::of_connector));
+    for (index, one) in known.enumerate() {
         let local = config.server.name.clone();
-        neighbours.spawn(async move { (index, neighbour(&local, &peer).await) });
+        neighbours.spawn(async move { (index, neighbour(&local, &one).await) });
     }
     let own = own(config).await?;
     let mut others = neighbours.join_all().await;
@@ -109,40 +112,68 @@ async fn stored(config: &Config) -> Result<ServerFacts, String> {
     store.facts().await.map_err(|error| chain(&error))
 }
 
+/// Another server, as this one's configuration knows it.
+struct Neighbour {
+    /// What is known of it where it cannot be read.
+    facts: ServerFacts,
+    admin: Option<NeighbourApi>,
+    /// The table of the configuration that it stands in.
+    table: &'static str,
+}
+
+impl Neighbour {
+    fn of_peer(peer: &Peer) -> Self {
+        Self { facts: known_of(peer), admin: peer.admin.clone(), table: "[[peer]]" }
+    }
+
+    fn of_connector(connector: &X400) -> Self {
+        let facts = ServerFacts {
+            name: connector.name.clone(),
+            role: Role::Unread,
+            config_path: connector.configuration.as_deref().map(shown_path),
+            host_name: connector.host.clone(),
+            ..ServerFacts::default()
+        };
+        Self { facts, admin: connector.admin.clone(), table: "[[x400]]" }
+    }
+}
+
 /// A neighbour through its API, with the token of this server's configuration and not with the service account, which may be what is broken.
-async fn neighbour(local: &str, peer: &Peer) -> Seen {
-    let unread =
-        |note: String, check| Seen { facts: known_of(peer), client: None, check, note: Some(note) };
+async fn neighbour(local: &str, peer: &Neighbour) -> Seen {
+    let name = peer.facts.name.as_str();
+    let unread = |note: String, check| Seen {
+        facts: peer.facts.clone(),
+        client: None,
+        check,
+        note: Some(note),
+    };
     let Some(NeighbourApi { url, authority, token_file }) = &peer.admin else {
         return unread(
             format!(
-                "{} is not read: the configuration names no admin address for it; set admin and admin_token_file of its [[peer]], or run `bindback doctor` there too",
-                peer.name
+                "{name} is not read: the configuration names no admin address for it; set admin and admin_token_file of its {}, or run `bindback doctor` there too",
+                peer.table
             ),
             None,
         );
     };
     let token = match config::read_secret(token_file) {
         Ok(token) => token,
-        Err(error) => return unread(format!("{} is not read: {}", peer.name, chain(&error)), None),
+        Err(error) => return unread(format!("{name} is not read: {}", chain(&error)), None),
     };
     let client = Client::tcp(authority, token).patience(FACTS_PATIENCE);
     let started = Instant::now();
     let asked = client.facts().await;
-    let check = checked(local, &peer.name, &asked, started, &format!("at {url}"));
+    let check = checked(local, name, &asked, started, &format!("at {url}"));
     match asked {
         Ok(mut facts) => {
             facts.role = Role::Neighbour;
             facts.reachable = true;
-            let note = (!facts.name.eq_ignore_ascii_case(&peer.name)).then(|| {
-                format!(
-                    "at {url} answers {}, where the configuration expects {}",
-                    facts.name, peer.name
-                )
+            let note = (!facts.name.eq_ignore_ascii_case(name)).then(|| {
+                format!("at {url} answers {}, where the configuration expects {name}", facts.name)
             });
             Seen { facts, client: Some(client), check, note }
         }
-        Err(error) => unread(format!("{} is not read: {}", peer.name, chain(&error)), check),
+        Err(error) => unread(format!("{name} is not read: {}", chain(&error)), check),
     }
 }
 
@@ -151,16 +182,18 @@ fn known_of(peer: &Peer) -> ServerFacts {
     ServerFacts {
         name: peer.name.clone(),
         role: Role::Unread,
-        config_path: peer.configuration.as_deref().map(|path| {
-            // As the peer itself would show it, where it can be seen from here.
-            std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
-        }),
+        config_path: peer.configuration.as_deref().map(shown_path),
         host_name: peer.host.clone(),
         bind_back_name: peer.bind_back.clone(),
         service_account: peer.account.to_string(),
         mapper_port: peer.mapper_port,
         ..ServerFacts::default()
     }
+}
+
+/// A file as the peer itself would show it, where it can be seen from here.
+fn shown_path(path: &Path) -> String {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 /// The check of an administrative interface; none where the outcome says nothing about the server's life.

@@ -11,6 +11,8 @@ const MAX_CONTEXTS: usize = 32;
 const MAX_SYNTAXES: usize = 16;
 /// Mode-value normal-mode.
 const NORMAL: i64 = 1;
+/// Mode-value x410-1984-mode.
+const X410: i64 = 0;
 
 /// The basic encoding rules as a transfer syntax, X.690 clause 12.
 #[must_use]
@@ -30,8 +32,8 @@ pub struct ContextProposal {
 /// CP, the connect of presentation, X.226 8.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectPpdu<'a> {
-    /// False for X.410 mode, of which nothing else is read.
-    pub normal_mode: bool,
+    /// The components of the RTORQ in X.410 mode, of which nothing else is read.
+    pub x410: Option<&'a [u8]>,
     pub calling_selector: Vec<u8>,
     pub called_selector: Vec<u8>,
     pub contexts: Vec<ContextProposal>,
@@ -77,20 +79,22 @@ impl<'a> ConnectPpdu<'a> {
     /// It is malformed or passes a limit.
     pub fn decode(ppdu: &'a [u8]) -> Result<Self, DecodeError> {
         let outer = decode_one("CP-PPDU", ppdu)?.expect(Tag::SET, "CP-type")?;
-        let (normal_mode, parameters) = read_mode(outer)?;
+        let Mode { normal, parameters, x410 } = read_mode(outer)?;
         let mut this = Self {
-            normal_mode,
+            x410,
             calling_selector: Vec::new(),
             called_selector: Vec::new(),
             contexts: Vec::new(),
             user_data: UserData::default(),
         };
-        let Some(parameters) = parameters.filter(|_| normal_mode) else {
-            return if normal_mode {
-                Err(outer.invalid("normal-mode-parameters", "absent"))
-            } else {
-                Ok(this)
+        if !normal {
+            return match x410 {
+                Some(_) => Ok(this),
+                None => Err(outer.invalid("x410-mode-parameters", "absent")),
             };
+        }
+        let Some(parameters) = parameters else {
+            return Err(outer.invalid("normal-mode-parameters", "absent"));
         };
         let mut children = parameters.children()?;
         while let Some(child) = children.next_element()? {
@@ -109,7 +113,7 @@ impl<'a> ConnectPpdu<'a> {
         Ok(this)
     }
 
-    /// Writes a CP of normal mode.
+    /// Writes a CP of normal mode; see [`encode_x410`] for the other one.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         encode_with_mode(|out| {
@@ -144,8 +148,8 @@ impl<'a> AcceptPpdu<'a> {
     /// It is malformed, of X.410 mode, or passes a limit.
     pub fn decode(ppdu: &'a [u8]) -> Result<Self, DecodeError> {
         let outer = decode_one("CPA-PPDU", ppdu)?.expect(Tag::SET, "CPA-PPDU")?;
-        let (normal_mode, parameters) = read_mode(outer)?;
-        let Some(parameters) = parameters.filter(|_| normal_mode) else {
+        let Mode { normal, parameters, .. } = read_mode(outer)?;
+        let Some(parameters) = parameters.filter(|_| normal) else {
             return Err(outer.invalid("normal-mode-parameters", "absent"));
         };
         let mut this = Self {
@@ -222,9 +226,36 @@ impl<'a> RefusePpdu<'a> {
     }
 }
 
-/// The mode selector and the normal-mode parameters of a SET, in any order.
-fn read_mode<'a>(outer: Element<'a>) -> Result<(bool, Option<Element<'a>>), DecodeError> {
-    let (mut mode, mut parameters) = (None, None);
+/// What stands in the SET of a CP or CPA.
+struct Mode<'a> {
+    normal: bool,
+    parameters: Option<Element<'a>>,
+    /// The whole element of the X.410 parameters.
+    x410: Option<&'a [u8]>,
+}
+
+/// The components of an RTORQ or RTOAC in the CP or CPA of X.410 mode, X.226 annex A.
+///
+/// # Errors
+/// It is of another mode, or malformed.
+pub fn decode_x410(ppdu: &[u8]) -> Result<&[u8], DecodeError> {
+    let outer = decode_one("PPDU", ppdu)?.expect(Tag::SET, "CP-type")?;
+    read_mode(outer)?.x410.ok_or_else(|| outer.invalid("x410-mode-parameters", "absent"))
+}
+
+/// Writes a CP or CPA of X.410 mode around components of an RTORQ or RTOAC.
+pub fn encode_x410(fill: impl FnOnce(&mut Encoder)) -> Vec<u8> {
+    let mut out = Encoder::new();
+    out.constructed(Tag::SET, |out| {
+        out.constructed(Tag::context(0), |out| out.integer(Tag::context(0), X410));
+        out.constructed(Tag::context(1), fill);
+    });
+    out.finish()
+}
+
+/// The mode selector and the parameters of a SET, in any order.
+fn read_mode<'a>(outer: Element<'a>) -> Result<Mode<'a>, DecodeError> {
+    let (mut mode, mut parameters, mut x410) = (None, None, None);
     let mut children = outer.children()?;
     while let Some(child) = children.next_element()? {
         match (child.tag.class, child.tag.number) {
@@ -232,12 +263,14 @@ fn read_mode<'a>(outer: Element<'a>) -> Result<(bool, Option<Element<'a>>), Deco
                 let value = child.inner("mode-selector")?.expect(Tag::context(0), "mode-value")?;
                 mode = Some(value.integer("mode-value")?);
             }
+            (Class::Context, 1) => x410 = Some(child.raw),
             (Class::Context, 2) => parameters = Some(child),
             _ => {}
         }
     }
     match mode {
-        Some(mode) => Ok((mode == NORMAL, parameters)),
+        Some(NORMAL) => Ok(Mode { normal: true, parameters, x410: None }),
+        Some(_) => Ok(Mode { normal: false, parameters, x410 }),
         None => Err(outer.invalid("mode-selector", "absent")),
     }
 }

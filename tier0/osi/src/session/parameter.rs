@@ -122,6 +122,8 @@ pub(super) mod code {
     pub const VERSION: u8 = 22;
     pub const ENCLOSURE: u8 = 25;
     pub const TOKEN_SETTING: u8 = 26;
+    pub const TSDU_SIZE: u8 = 21;
+    pub const LINKING: u8 = 33;
     pub const ACTIVITY: u8 = 41;
     pub const SERIAL: u8 = 42;
     pub const REASON: u8 = 50;

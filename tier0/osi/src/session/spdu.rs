@@ -32,6 +32,10 @@ mod si {
     pub const ACTIVITY_INTERRUPT: u8 = 25;
     pub const ABORT_ACCEPT: u8 = 26;
     pub const ACTIVITY_INTERRUPT_ACK: u8 = 26;
+    pub const CONNECT_DATA_OVERFLOW: u8 = 15;
+    pub const OVERFLOW_ACCEPT: u8 = 16;
+    pub const GIVE_TOKENS_CONFIRM: u8 = 21;
+    pub const GIVE_TOKENS_ACK: u8 = 22;
     pub const ACTIVITY_RESUME: u8 = 29;
     pub const ACTIVITY_END: u8 = 41;
     pub const ACTIVITY_END_ACK: u8 = 42;
@@ -78,6 +82,21 @@ pub struct Abort<'a> {
     pub user_data: &'a [u8],
 }
 
+/// What an ACTIVITY RESUME goes on with, X.225 8.3.20.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resume<'a> {
+    /// The references of the session connection that the activity began on; all are empty where
+    /// it is this one.
+    pub called: &'a [u8],
+    pub calling: &'a [u8],
+    pub common: &'a [u8],
+    pub additional: &'a [u8],
+    pub old_activity: &'a [u8],
+    /// The synchronisation point after which it goes on.
+    pub serial: u32,
+    pub activity: &'a [u8],
+}
+
 /// A session protocol data unit, X.225 8.3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spdu<'a> {
@@ -95,6 +114,16 @@ pub enum Spdu<'a> {
     },
     Abort(Abort<'a>),
     AbortAccept,
+    /// More user data of a CONNECT; `end`: nothing follows.
+    ConnectDataOverflow {
+        end: bool,
+        user_data: &'a [u8],
+    },
+    /// The rest of the user data of a CONNECT may follow.
+    OverflowAccept,
+    /// All tokens are given away, S-CONTROL-GIVE.
+    GiveTokensConfirm,
+    GiveTokensAck,
     /// Alone in its TSDU.
     GiveTokens {
         tokens: u8,
@@ -111,9 +140,7 @@ pub enum Spdu<'a> {
         activity: &'a [u8],
         user_data: &'a [u8],
     },
-    ActivityResume {
-        user_data: &'a [u8],
-    },
+    ActivityResume(Resume<'a>),
     /// `explicit`: a confirmation is asked for.
     MinorSync {
         serial: u32,
@@ -207,7 +234,11 @@ impl<'a> Spdu<'a> {
             Self::PleaseTokens { .. } => "PLEASE TOKENS",
             Self::Data { .. } => "DATA TRANSFER",
             Self::ActivityStart { .. } => "ACTIVITY START",
-            Self::ActivityResume { .. } => "ACTIVITY RESUME",
+            Self::ActivityResume(_) => "ACTIVITY RESUME",
+            Self::ConnectDataOverflow { .. } => "CONNECT DATA OVERFLOW",
+            Self::OverflowAccept => "OVERFLOW ACCEPT",
+            Self::GiveTokensConfirm => "GIVE TOKENS CONFIRM",
+            Self::GiveTokensAck => "GIVE TOKENS ACK",
             Self::MinorSync { .. } => "MINOR SYNC POINT",
             Self::MinorSyncAck { .. } => "MINOR SYNC ACK",
             Self::ActivityEnd { .. } => "ACTIVITY END",
@@ -267,7 +298,11 @@ impl<'a> Spdu<'a> {
             Self::PleaseTokens { .. } => (si::PLEASE_TOKENS, false),
             Self::Data { .. } => (si::DATA, true),
             Self::ActivityStart { .. } => (si::ACTIVITY_START, true),
-            Self::ActivityResume { .. } => (si::ACTIVITY_RESUME, true),
+            Self::ActivityResume(_) => (si::ACTIVITY_RESUME, true),
+            Self::ConnectDataOverflow { .. } => (si::CONNECT_DATA_OVERFLOW, false),
+            Self::OverflowAccept => (si::OVERFLOW_ACCEPT, false),
+            Self::GiveTokensConfirm => (si::GIVE_TOKENS_CONFIRM, false),
+            Self::GiveTokensAck => (si::GIVE_TOKENS_ACK, false),
             Self::MinorSync { .. } => (si::MINOR_SYNC, true),
             Self::MinorSyncAck { .. } => (si::MINOR_SYNC_ACK, true),
             Self::ActivityEnd { .. } | Self::MajorSync { .. } => (si::ACTIVITY_END, true),
@@ -291,10 +326,19 @@ impl<'a> Spdu<'a> {
                 write(out, code::TRANSPORT_DISCONNECT, &[1]);
                 write_present(out, code::USER_DATA, user_data);
             }
-            Self::Disconnect { user_data }
-            | Self::NotFinished { user_data }
-            | Self::ActivityResume { user_data } => {
+            Self::Disconnect { user_data } | Self::NotFinished { user_data } => {
                 write_present(out, code::USER_DATA, user_data);
+            }
+            Self::ActivityResume(resume) => resume.encode(out),
+            Self::ConnectDataOverflow { end, user_data } => {
+                // Never the beginning, which is in the CONNECT.
+                write(out, code::ENCLOSURE, &[if *end { 2 } else { 0 }]);
+                write_present(out, code::USER_DATA, user_data);
+            }
+            Self::OverflowAccept => {
+                // No limit on TSDUs, so that nothing is segmented.
+                write(out, code::TSDU_SIZE, &[0; 4]);
+                write(out, code::VERSION, &[2]);
             }
             Self::Abort(abort) => abort.encode(out),
             Self::GiveTokens { tokens } => write(out, code::TOKENS, &[*tokens]),
@@ -327,6 +371,8 @@ impl<'a> Spdu<'a> {
                 write_present(out, code::USER_DATA, user_data);
             }
             Self::AbortAccept
+            | Self::GiveTokensConfirm
+            | Self::GiveTokensAck
             | Self::Data { .. }
             | Self::ActivityInterruptAck
             | Self::ActivityDiscardAck
@@ -347,6 +393,10 @@ impl<'a> Spdu<'a> {
             }
             si::ABORT => Self::Abort(Abort::decode(parameters)?),
             si::ABORT_ACCEPT => Self::AbortAccept,
+            si::GIVE_TOKENS_CONFIRM => Self::GiveTokensConfirm,
+            si::GIVE_TOKENS_ACK => Self::GiveTokensAck,
+            si::OVERFLOW_ACCEPT => Self::OverflowAccept,
+            si::CONNECT_DATA_OVERFLOW => decode_overflow(parameters)?,
             other => {
                 return Err(DecodeError::unsupported(WHAT, "SPDU identifier", 0, u64::from(other)));
             }
@@ -359,6 +409,9 @@ impl<'a> Spdu<'a> {
         offset: usize,
         parameters: Parameters<'a>,
     ) -> Result<Self, DecodeError> {
+        if identifier == si::ACTIVITY_RESUME {
+            return Resume::decode(parameters, offset).map(Self::ActivityResume);
+        }
         let fields = Fields::decode(parameters)?;
         let serial = || {
             fields.serial.ok_or_else(|| DecodeError::invalid(WHAT, "serial number", offset, "none"))
@@ -369,7 +422,6 @@ impl<'a> Spdu<'a> {
             si::EXCEPTION_REPORT => Self::ExceptionReport,
             si::ACTIVITY_INTERRUPT => Self::ActivityInterrupt { reason },
             si::ACTIVITY_INTERRUPT_ACK => Self::ActivityInterruptAck,
-            si::ACTIVITY_RESUME => Self::ActivityResume { user_data },
             si::ACTIVITY_END if fields.sync_type => Self::MajorSync { serial: serial()? },
             si::ACTIVITY_END => Self::ActivityEnd { serial: serial()? },
             si::ACTIVITY_END_ACK => Self::ActivityEndAck { serial: serial()? },
@@ -419,6 +471,72 @@ impl ExceptionReason {
             other => Self::Other(other),
         }
     }
+}
+
+impl<'a> Resume<'a> {
+    fn decode(mut parameters: Parameters<'a>, offset: usize) -> Result<Self, DecodeError> {
+        let (mut this, mut serial) = (Self::default(), None);
+        while let Some(parameter) = parameters.next_parameter()? {
+            match parameter.code {
+                code::LINKING => {
+                    let mut group = parameters.group(&parameter);
+                    while let Some(one) = group.next_parameter()? {
+                        match one.code {
+                            code::CALLED_REFERENCE => this.called = one.value,
+                            code::CALLING_REFERENCE => this.calling = one.value,
+                            code::COMMON_REFERENCE => this.common = one.value,
+                            code::ADDITIONAL_REFERENCE => this.additional = one.value,
+                            code::ACTIVITY => this.old_activity = one.value,
+                            code::SERIAL => {
+                                let detail = "not one to six decimal digits";
+                                let read = read_serial(one.value);
+                                serial =
+                                    Some(read.ok_or_else(|| {
+                                        group.invalid(&one, "serial number", detail)
+                                    })?);
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                code::ACTIVITY => this.activity = parameter.value,
+                _ => {}
+            }
+        }
+        let invalid = |field, detail| DecodeError::invalid(WHAT, field, offset, detail);
+        this.serial = serial.ok_or_else(|| invalid("serial number", "none"))?;
+        // Six octets at most, X.225 8.3.20.
+        if this.activity.len() > 6 || this.old_activity.len() > 6 {
+            return Err(invalid("activity", "over 6 octets"));
+        }
+        Ok(this)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let mut group = Vec::new();
+        write_present(&mut group, code::CALLED_REFERENCE, self.called);
+        write_present(&mut group, code::CALLING_REFERENCE, self.calling);
+        write_present(&mut group, code::COMMON_REFERENCE, self.common);
+        write_present(&mut group, code::ADDITIONAL_REFERENCE, self.additional);
+        write(&mut group, code::ACTIVITY, self.old_activity);
+        write_serial(&mut group, self.serial);
+        write(out, code::LINKING, &group);
+        write(out, code::ACTIVITY, self.activity);
+    }
+}
+
+fn decode_overflow<'a>(mut parameters: Parameters<'a>) -> Result<Spdu<'a>, DecodeError> {
+    let (mut end, mut user_data) = (false, &[][..]);
+    while let Some(parameter) = parameters.next_parameter()? {
+        match parameter.code {
+            code::ENCLOSURE => {
+                end = parameters.octet(&parameter, "enclosure item")? & 2 != 0;
+            }
+            code::USER_DATA => user_data = parameter.value,
+            _ => {}
+        }
+    }
+    Ok(Spdu::ConnectDataOverflow { end, user_data })
 }
 
 impl<'a> Abort<'a> {

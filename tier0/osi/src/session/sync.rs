@@ -17,6 +17,18 @@ impl SyncPoints {
         Self { next: 1, unconfirmed: 1 }
     }
 
+    /// As ACTIVITY RESUME sets them: everything up to this point is confirmed.
+    #[must_use]
+    pub fn resumed(serial: u32) -> Self {
+        Self { next: serial + 1, unconfirmed: serial + 1 }
+    }
+
+    /// The last point that is confirmed; 0 when none is.
+    #[must_use]
+    pub fn last_confirmed(&self) -> u32 {
+        self.unconfirmed - 1
+    }
+
     /// V(M): the serial number that the next point will carry.
     #[must_use]
     pub fn next(&self) -> u32 {

@@ -66,6 +66,7 @@ impl AbortReason {
             }
             StackError::Incompatible { .. } => Self::Incompatible,
             StackError::UnknownActivity => Self::Rtse(RtabReason::UnrecognizedActivity),
+            StackError::CompletedActivity => Self::Rtse(RtabReason::TransferCompleted),
             StackError::TooLarge { .. } => Self::TooLarge,
             StackError::NotAllowed { .. } | StackError::NotOneValue(_) => Self::Unspecified,
         }
@@ -75,9 +76,10 @@ impl AbortReason {
     pub(super) fn encode(self, link: Option<Link>) -> Result<Vec<u8>, StackError> {
         let wire = self.wire();
         // Version 1 holds nine octets of user data, too few for any PPDU.
-        let ppdu = match link.filter(|link| link.version_2) {
-            Some(link) => encode_ppdu(&wire, link),
-            None => Vec::new(),
+        let ppdu = match link {
+            Some(link) if !link.normal => encode_x410(&wire),
+            Some(link) if link.version_2 => encode_ppdu(&wire, link),
+            _ => Vec::new(),
         };
         let by_user = !matches!(wire, Wire::Session) && link.is_some();
         let abort =
@@ -93,6 +95,14 @@ impl AbortReason {
             } else {
                 Self::Unspecified
             };
+        }
+        // In X.410 mode the components of the RTAB stand in a SET.
+        let x410 = ber::decode_one("ARU-PPDU", abort.user_data)
+            .ok()
+            .filter(|element| element.tag == ber::Tag::SET)
+            .and_then(|element| rtse::Abort::read(element).ok());
+        if let Some(rtab) = x410 {
+            return of_rtab(rtab.reason);
         }
         match AbortPpdu::decode(abort.user_data) {
             Ok(AbortPpdu::Provider(_)) => Self::Protocol(Layer::Presentation),
@@ -114,13 +124,28 @@ fn of_acse(apdu: &acse::Apdu<'_>) -> AbortReason {
         return AbortReason::Protocol(Layer::Acse);
     }
     let rtab = user_information.as_ref().and_then(|info| rtse::Abort::decode(&info.value).ok());
-    match rtab.map(|abort| abort.reason) {
-        Some(RtabReason::UserError) => AbortReason::User,
-        Some(RtabReason::ProtocolError) => AbortReason::Protocol(Layer::Rtse),
-        Some(RtabReason::InvalidParameter) => AbortReason::Incompatible,
-        Some(reason) => AbortReason::Rtse(reason),
-        None => AbortReason::Unspecified,
+    rtab.map_or(AbortReason::Unspecified, |abort| of_rtab(abort.reason))
+}
+
+fn of_rtab(reason: RtabReason) -> AbortReason {
+    match reason {
+        RtabReason::UserError => AbortReason::User,
+        RtabReason::ProtocolError => AbortReason::Protocol(Layer::Rtse),
+        RtabReason::InvalidParameter => AbortReason::Incompatible,
+        reason => AbortReason::Rtse(reason),
     }
+}
+
+/// Six octets, of the nine that version 1 has room for.
+fn encode_x410(wire: &Wire) -> Vec<u8> {
+    let reason = match wire {
+        Wire::Session => return Vec::new(),
+        Wire::Rtse(reason) => *reason,
+        Wire::Presentation(_) | Wire::Acse => RtabReason::ProtocolError,
+    };
+    let mut out = ber::Encoder::new();
+    out.constructed(ber::Tag::SET, |out| rtse::Abort { reason }.write(out));
+    out.finish()
 }
 
 fn encode_ppdu(wire: &Wire, link: Link) -> Vec<u8> {

@@ -2,16 +2,32 @@
 
 use std::fmt;
 
-use super::{AbortReason, RefuseReason};
+use super::{AbortReason, OpenedMode, RefuseReason};
+use crate::rtse::SessionIdentifier;
 use crate::session::ExceptionReason;
 
 /// An event of the association, in the order in which it happened.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StackEvent {
     /// Responder: answer with `accept_open` or `refuse_open`.
-    OpenIndication { bind_argument: Vec<u8>, checkpoint_kib: u16, window: u16 },
+    OpenIndication {
+        bind_argument: Vec<u8>,
+        checkpoint_kib: u16,
+        window: u16,
+        mode: OpenedMode,
+        two_way: bool,
+    },
+    /// Responder: a broken association is to be gone on with; answer with `accept_recovery` or
+    /// `refuse_open`.
+    RecoveryIndication { session: SessionIdentifier },
     /// Initiator: the association is open.
     OpenConfirmed { bind_result: Vec<u8> },
+    /// Initiator: the association is open again, and the transfer goes on.
+    RecoveryConfirmed,
+    /// The peer gave this side the turn: it may transfer now.
+    TurnIndication,
+    /// The peer asks for the turn.
+    TurnPlease { priority: i64 },
     /// Initiator: the peer refused; responder: this stack refused what the peer proposed.
     OpenRefused { bind_error: Option<Vec<u8>>, reason: RefuseReason },
     /// Responder: an APDU is complete; answer with `confirm_transfer` or `refuse_transfer`.
@@ -45,12 +61,20 @@ impl fmt::Debug for StackEvent {
     /// Gives sizes in place of the user's octets: bind data may hold credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OpenIndication { bind_argument, checkpoint_kib, window } => f
+            Self::OpenIndication { bind_argument, checkpoint_kib, window, mode, two_way } => f
                 .debug_struct("OpenIndication")
                 .field("octets", &bind_argument.len())
                 .field("checkpoint_kib", checkpoint_kib)
                 .field("window", window)
+                .field("mode", mode)
+                .field("two_way", two_way)
                 .finish(),
+            Self::RecoveryIndication { .. } => f.write_str("RecoveryIndication"),
+            Self::RecoveryConfirmed => f.write_str("RecoveryConfirmed"),
+            Self::TurnIndication => f.write_str("TurnIndication"),
+            Self::TurnPlease { priority } => {
+                f.debug_struct("TurnPlease").field("priority", priority).finish()
+            }
             Self::OpenConfirmed { bind_result } => {
                 f.debug_struct("OpenConfirmed").field("octets", &bind_result.len()).finish()
             }

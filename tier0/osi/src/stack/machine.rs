@@ -4,14 +4,16 @@ use std::fmt;
 
 use ber::decode_one;
 
+use super::established::Established;
 use super::open::Opening;
 use super::output::Output;
 use super::parameters::{Link, OpenParameters, RespondParameters};
-use super::receiver::Receiver;
-use super::respond::{Deciding, Listening};
-use super::sender::Sender;
+use super::recover::Unfinished;
+use super::refuse::Rejection;
+use super::respond::{Deciding, Gathering, Listening};
 use super::{AbortReason, StackEvent};
 use crate::presentation::UserData;
+use crate::rtse::Negotiation;
 use crate::session::{ExceptionReason, Prefix, Spdu, Tsdu};
 use crate::{Layer, StackError, acse};
 
@@ -32,12 +34,11 @@ pub(super) enum State {
     Listening(Listening),
     /// Initiator, CONNECT sent.
     Opening(Opening),
+    /// Responder, more open data is awaited.
+    Gathering(Gathering),
     /// Responder, the user decides.
-    Deciding(Deciding),
-    /// Initiator, open.
-    Sender(Sender),
-    /// Responder, open.
-    Receiver(Receiver),
+    Deciding(Box<Deciding>),
+    Open(Box<Established>),
     /// Initiator, FINISH sent.
     Releasing(Link),
     Closed,
@@ -95,12 +96,21 @@ impl Stack {
         }
     }
 
+    /// What is left of an activity of an association that has broken: the sender may go on with
+    /// it by [`OpenParameters::recover`], the receiver by
+    /// [`accept_recovery`](Self::accept_recovery).
+    pub fn take_unfinished(&mut self) -> Option<Unfinished> {
+        self.out.unfinished.take()
+    }
+
     /// Tells that the carrier is gone: an `Aborted` event, unless the association has ended.
     pub fn handle_channel_lost(&mut self) {
-        if matches!(self.state, State::Closed) {
-            return;
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closed => return,
+            State::Open(mut open) => self.out.unfinished = open.take_unfinished(),
+            State::Opening(mut opening) => self.out.unfinished = opening.take_recovery(),
+            _ => {}
         }
-        self.state = State::Closed;
         self.out.transmit.clear();
         let reason = AbortReason::ChannelLost;
         self.out.tell(StackEvent::Aborted { by_peer: false, reason });
@@ -109,7 +119,7 @@ impl Stack {
     /// The next TSDU for the carrier.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.out.transmit.pop_front().or_else(|| match &mut self.state {
-            State::Sender(sender) => sender.poll_transmit(),
+            State::Open(open) => open.poll_transmit(),
             _ => None,
         })
     }
@@ -126,19 +136,54 @@ impl Stack {
         self.decide(|deciding, out| deciding.accept(&bind_result, out));
     }
 
-    /// Responder: refuses after `OpenIndication`; `bind_error` is one BER value.
-    pub fn refuse_open(&mut self, bind_error: Option<Vec<u8>>) {
-        self.decide(|deciding, out| deciding.refuse(bind_error.as_deref(), out));
+    /// Responder: goes on with what a broken association left, after `RecoveryIndication`;
+    /// refuses where it does not fit.
+    pub fn accept_recovery(&mut self, unfinished: Unfinished) {
+        self.decide(|deciding, out| deciding.recover(unfinished, out));
     }
 
-    /// Initiator: transfers one APDU, which must be one BER value; the next one after
+    /// Responder: refuses after `OpenIndication` or `RecoveryIndication`; `bind_error` is one BER
+    /// value, in whose place X.410 mode has the reason.
+    pub fn refuse_open(&mut self, bind_error: Option<Vec<u8>>, reason: Rejection) {
+        self.decide(|deciding, out| deciding.refuse(bind_error.as_deref(), reason, out));
+    }
+
+    /// Two-way alternate: asks for the turn; the lower the number, the more urgent.
+    ///
+    /// # Errors
+    /// This side has it, or in a monologue.
+    pub fn request_turn(&mut self, priority: i64) -> Result<(), StackError> {
+        match &mut self.state {
+            State::Open(open) => open.ask(priority, &mut self.out),
+            state => Err(StackError::NotAllowed { command: "request_turn", state: state.name() }),
+        }
+    }
+
+    /// Two-way alternate: gives the turn to the other side.
+    ///
+    /// # Errors
+    /// This side has it not, or an activity is under way, or in a monologue.
+    pub fn give_turn(&mut self) -> Result<(), StackError> {
+        match &mut self.state {
+            State::Open(open) => open.give(&mut self.out),
+            state => Err(StackError::NotAllowed { command: "give_turn", state: state.name() }),
+        }
+    }
+
+    /// True when this side may transfer.
+    #[must_use]
+    pub fn has_turn(&self) -> bool {
+        matches!(&self.state, State::Open(open) if open.has_turn())
+    }
+
+    /// The side with the turn: transfers one APDU, which must be one BER value; the next one after
     /// `TransferConfirmed` or `TransferFailed`.
     ///
     /// # Errors
     /// The state does not allow it, or the APDU is too large or no BER value; nothing changed.
     pub fn transfer(&mut self, apdu: Vec<u8>) -> Result<(), StackError> {
         match &mut self.state {
-            State::Sender(sender) if !self.release_wanted => sender.transfer(apdu, &mut self.out),
+            State::Open(open) if !self.release_wanted => open.transfer(apdu, &mut self.out),
             state => Err(StackError::NotAllowed { command: "transfer", state: state.name() }),
         }
     }
@@ -149,7 +194,7 @@ impl Stack {
     /// No APDU is waiting for this.
     pub fn confirm_transfer(&mut self) -> Result<(), StackError> {
         match &mut self.state {
-            State::Receiver(receiver) => receiver.confirm(&mut self.out)?,
+            State::Open(open) => open.confirm(&mut self.out)?,
             state => {
                 let (command, state) = ("confirm_transfer", state.name());
                 return Err(StackError::NotAllowed { command, state });
@@ -165,7 +210,7 @@ impl Stack {
     /// None arrives, or it is refused already.
     pub fn refuse_transfer(&mut self, reason: ExceptionReason) -> Result<(), StackError> {
         match &mut self.state {
-            State::Receiver(receiver) => receiver.refuse(reason, &mut self.out),
+            State::Open(open) => open.refuse(reason, &mut self.out),
             state => {
                 let (command, state) = ("refuse_transfer", state.name());
                 Err(StackError::NotAllowed { command, state })
@@ -188,22 +233,32 @@ impl Stack {
             return;
         }
         let link = self.state.link();
-        self.state = State::Closed;
+        if let State::Open(mut open) = std::mem::replace(&mut self.state, State::Closed) {
+            self.out.unfinished = open.take_unfinished();
+        }
         self.end_by(AbortReason::User, link);
     }
 
     /// True while APDUs can pass.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Sender(_) | State::Receiver(_))
+        matches!(self.state, State::Open(_))
+    }
+
+    /// What both sides agreed on, while the association is open.
+    #[must_use]
+    pub fn negotiation(&self) -> Option<Negotiation> {
+        match &self.state {
+            State::Open(open) => Some(open.negotiation()),
+            _ => None,
+        }
     }
 
     /// True when the association is open and no transfer is under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         match &self.state {
-            State::Sender(sender) => sender.is_idle(),
-            State::Receiver(receiver) => receiver.is_idle(),
+            State::Open(open) => open.is_idle(),
             _ => false,
         }
     }
@@ -221,7 +276,7 @@ impl Stack {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Deciding(deciding) => {
                 let link = deciding.link;
-                match decision(deciding, &mut self.out) {
+                match decision(*deciding, &mut self.out) {
                     Ok(next) => self.state = next,
                     Err(error) => self.end_by(AbortReason::of_error(&error), Some(link)),
                 }
@@ -236,18 +291,21 @@ impl Stack {
             return;
         }
         match &self.state {
-            State::Sender(sender) if sender.is_idle() => {
-                let link = sender.link;
+            State::Open(open) if open.may_release() => {
+                let link = open.link;
                 self.state = State::Closed;
                 let rlrq = acse::Apdu::ReleaseRequest { reason: Some(0) }.encode();
-                let data = UserData::single(link.contexts.acse, &rlrq).to_vec();
+                let data = if link.normal {
+                    UserData::single(link.contexts.acse, &rlrq).to_vec()
+                } else {
+                    Vec::new()
+                };
                 match self.out.send(&Spdu::Finish { user_data: &data }, Prefix::Give) {
                     Ok(()) => self.state = State::Releasing(link),
                     Err(error) => self.end_by(AbortReason::of_error(&error), Some(link)),
                 }
             }
-            State::Receiver(receiver) if receiver.is_idle() => self.abort(),
-            State::Deciding(_) | State::Opening(_) => {}
+            State::Open(open) if open.is_idle() && !open.is_initiator() => self.abort(),
             State::Listening(_) => self.state = State::Closed,
             _ => {}
         }
@@ -269,8 +327,8 @@ impl State {
             Self::Listening(_) => Listening::NAME,
             Self::Opening(_) => Opening::NAME,
             Self::Deciding(_) => Deciding::NAME,
-            Self::Sender(sender) => sender.name(),
-            Self::Receiver(receiver) => receiver.name(),
+            Self::Gathering(_) => Gathering::NAME,
+            Self::Open(open) => open.name(),
             Self::Releasing(_) => "releasing",
             Self::Closed => "closed",
         }
@@ -279,12 +337,11 @@ impl State {
     /// What an abort can be written with.
     fn link(&self) -> Option<Link> {
         match self {
-            Self::Opening(_) => Some(Opening::LINK),
+            Self::Opening(opening) => Some(opening.link()),
             Self::Deciding(deciding) => Some(deciding.link),
-            Self::Sender(sender) => Some(sender.link),
-            Self::Receiver(receiver) => Some(receiver.link),
+            Self::Open(open) => Some(open.link),
             Self::Releasing(link) => Some(*link),
-            Self::Listening(_) | Self::Closed => None,
+            Self::Listening(_) | Self::Gathering(_) | Self::Closed => None,
         }
     }
 
@@ -295,6 +352,14 @@ impl State {
                 out.send(&Spdu::AbortAccept, Prefix::Give)?;
             }
             let reason = AbortReason::decode(abort);
+            match self {
+                Self::Open(mut open) => {
+                    open.aborted(reason, out);
+                    out.unfinished = open.take_unfinished();
+                }
+                Self::Opening(mut opening) => out.unfinished = opening.take_recovery(),
+                _ => {}
+            }
             out.tell(StackEvent::Aborted { by_peer: true, reason });
             return Ok(Self::Closed);
         }
@@ -307,8 +372,8 @@ impl State {
                 got: spdu.name(),
                 state: Deciding::NAME,
             }),
-            Self::Sender(sender) => sender.handle(spdu, out),
-            Self::Receiver(receiver) => receiver.handle(spdu, out),
+            Self::Gathering(gathering) => gathering.handle(spdu, out),
+            Self::Open(open) => open.handle(spdu, out),
             Self::Releasing(link) => handle_releasing(link, spdu, out),
             Self::Closed => Ok(Self::Closed),
         }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::StackEvent;
+use super::recover::Unfinished;
 use crate::StackError;
 use crate::session::{Prefix, Spdu};
 
@@ -11,6 +12,8 @@ use crate::session::{Prefix, Spdu};
 pub(super) struct Output {
     pub transmit: VecDeque<Vec<u8>>,
     pub events: VecDeque<StackEvent>,
+    /// What a broken association left, until the user takes it.
+    pub unfinished: Option<Unfinished>,
 }
 
 impl Output {

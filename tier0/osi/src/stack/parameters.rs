@@ -6,7 +6,8 @@ use ber::Oid;
 
 use crate::acse;
 use crate::presentation::ContextId;
-use crate::rtse::Negotiation;
+use crate::rtse::{DialogueMode, Negotiation};
+use crate::stack::recover::Unfinished;
 
 /// Checkpoint size proposed and accepted unless told otherwise: what deployed peers use.
 pub const DEFAULT_CHECKPOINT_KIB: u16 = 30;
@@ -25,10 +26,42 @@ pub struct Abstract {
     pub apdu_syntax: Oid,
 }
 
+/// The mode of presentation, and what the user of RTSE goes by in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protocol {
+    Normal(Abstract),
+    /// X.410 mode, with the number of the application protocol.
+    X410(i64),
+}
+
+impl From<Abstract> for Protocol {
+    fn from(syntaxes: Abstract) -> Self {
+        Self::Normal(syntaxes)
+    }
+}
+
+/// The mode that an association was opened in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenedMode {
+    Normal,
+    /// With the number of the application protocol.
+    X410(i64),
+}
+
+/// The application protocol that an RTORQ without one means: P1 of 1984.
+pub(super) const ABSENT_PROTOCOL: i64 = 1;
+
 /// How an initiator opens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpenParameters {
-    pub syntaxes: Abstract,
+    pub protocol: Protocol,
+    /// Both sides send, in turn; the initiator has the first turn.
+    pub two_way: bool,
+    /// Session protocol version 1 is offered too, where the open data fit into it. In X.410
+    /// mode it is the only one.
+    pub version_1: bool,
+    /// An activity to go on with in place of a bind; the association is then as the broken one.
+    pub recover: Option<Unfinished>,
     /// Proposed, in units of 1024 octets; 0 is no checkpoints.
     pub checkpoint_kib: u16,
     /// Proposed; at least 1 unless there are no checkpoints.
@@ -52,7 +85,13 @@ pub struct OpenParameters {
 /// How a responder answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RespondParameters {
-    pub syntaxes: Abstract,
+    /// Normal mode under these names, where it is taken.
+    pub normal: Option<Abstract>,
+    /// The application protocols that are taken in X.410 mode.
+    pub x410: Vec<i64>,
+    /// Selectors that callers must call, where they call any; empty takes all.
+    pub ssel: Vec<u8>,
+    pub psel: Vec<u8>,
     /// The most accepted, in units of 1024 octets; 0 is no checkpoints.
     pub checkpoint_kib: u16,
     /// The most accepted; 0 is taken as 1.
@@ -66,9 +105,12 @@ pub struct RespondParameters {
 impl OpenParameters {
     /// Defaults for everything that need not be said.
     #[must_use]
-    pub fn new(syntaxes: Abstract, bind_argument: Vec<u8>) -> Self {
+    pub fn new(protocol: impl Into<Protocol>, bind_argument: Vec<u8>) -> Self {
         Self {
-            syntaxes,
+            protocol: protocol.into(),
+            two_way: false,
+            version_1: false,
+            recover: None,
             checkpoint_kib: DEFAULT_CHECKPOINT_KIB,
             window: DEFAULT_WINDOW,
             calling_reference: Vec::new(),
@@ -82,8 +124,16 @@ impl OpenParameters {
         }
     }
 
+    /// What is proposed: on recovery what the broken association had, which peers insist on.
     pub(super) fn negotiation(&self) -> Negotiation {
-        Negotiation { checkpoint_kib: self.checkpoint_kib, window: self.window.max(1) }
+        match &self.recover {
+            Some(unfinished) => unfinished.negotiation,
+            None => Negotiation { checkpoint_kib: self.checkpoint_kib, window: self.window.max(1) },
+        }
+    }
+
+    pub(super) fn dialogue(&self) -> DialogueMode {
+        if self.two_way { DialogueMode::TwoWayAlternate } else { DialogueMode::Monologue }
     }
 }
 
@@ -91,7 +141,8 @@ impl fmt::Debug for OpenParameters {
     /// Leaves the bind argument out: it may hold credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenParameters")
-            .field("syntaxes", &self.syntaxes)
+            .field("protocol", &self.protocol)
+            .field("two_way", &self.two_way)
             .field("checkpoint_kib", &self.checkpoint_kib)
             .field("window", &self.window)
             .field("common_reference", &self.common_reference)
@@ -104,7 +155,10 @@ impl RespondParameters {
     #[must_use]
     pub fn new(syntaxes: Abstract) -> Self {
         Self {
-            syntaxes,
+            normal: Some(syntaxes),
+            x410: Vec::new(),
+            ssel: Vec::new(),
+            psel: Vec::new(),
             checkpoint_kib: DEFAULT_CHECKPOINT_KIB,
             window: DEFAULT_WINDOW,
             responding_reference: Vec::new(),
@@ -134,6 +188,8 @@ impl Contexts {
 /// What every message on an association depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Link {
+    /// False in X.410 mode, in which there are no contexts.
+    pub normal: bool,
     pub contexts: Contexts,
     /// Session protocol version 2: the user data of ABORT and others may be long.
     pub version_2: bool,

@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use ber::Oid;
-
 use crate::acse::{self, AssociateResult, Diagnostic};
 use crate::presentation::{ContextResult, ContextVerdict, RefusePpdu, UserData};
 use crate::rtse::OpenReject;
 use crate::session::{Prefix, Reference, Refuse, RefuseCode, Spdu};
-use crate::{External, StackError};
+use crate::{External, Layer, StackError};
 
-use super::parameters::Link;
+use super::parameters::{Abstract, Link};
 
 /// Why an association was not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +29,13 @@ pub enum RefuseReason {
     Overflow,
     /// The session provider refused for a restriction of its implementation.
     SessionRestriction,
-    /// X.410 mode.
-    X410Mode,
+    /// The mode of presentation is not taken here.
+    Mode,
+    /// The presentation selector is unknown there.
+    PresentationSelector,
+    /// refuseReason of an RTORJ in X.410 mode: 0 busy, 1 cannot recover, 2 validation failure,
+    /// 3 dialogue mode.
+    Rejected(i64),
     /// An abstract syntax is missing or not supported.
     AbstractSyntax,
     /// The basic encoding rules are missing or not supported.
@@ -85,16 +88,59 @@ impl RefuseReason {
             | Self::Tokens
             | Self::Overflow
             | Self::SessionRestriction
-            | Self::X410Mode => session(RefuseCode::RESTRICTION),
+            | Self::Mode => session(RefuseCode::RESTRICTION),
             Self::AbstractSyntax | Self::TransferSyntax => presentation(0),
+            Self::PresentationSelector => presentation(3),
             Self::PresentationProvider(reason) => presentation(reason),
             Self::ApplicationContext => {
                 association(permanent, Diagnostic::APPLICATION_CONTEXT, false)
             }
             Self::AcseVersion => association(permanent, Diagnostic::NO_COMMON_VERSION, false),
-            Self::DialogueMode | Self::Recovery | Self::Window | Self::Unspecified => {
-                association(permanent, Diagnostic::NO_REASON, false)
-            }
+            Self::DialogueMode
+            | Self::Recovery
+            | Self::Window
+            | Self::Rejected(_)
+            | Self::Unspecified => association(permanent, Diagnostic::NO_REASON, false),
+        }
+    }
+
+    /// The layer that refuses.
+    #[must_use]
+    pub fn layer(self) -> Layer {
+        match self {
+            Self::Congestion
+            | Self::SessionVersion
+            | Self::SessionSelector
+            | Self::FunctionalUnits
+            | Self::Tokens
+            | Self::Overflow
+            | Self::SessionRestriction => Layer::Session,
+            Self::Mode
+            | Self::PresentationSelector
+            | Self::AbstractSyntax
+            | Self::TransferSyntax
+            | Self::PresentationProvider(_) => Layer::Presentation,
+            Self::ApplicationContext | Self::AcseVersion => Layer::Acse,
+            Self::User
+            | Self::DialogueMode
+            | Self::Recovery
+            | Self::Window
+            | Self::Rejected(_)
+            | Self::Unspecified => Layer::Rtse,
+        }
+    }
+
+    /// The number on the wire that says most: of the layer that refuses.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        if let Self::Rejected(reason) = self {
+            return reason;
+        }
+        let wire = self.wire();
+        match (wire.provider_reason, wire.response) {
+            (Some(reason), _) => reason,
+            (None, Some((_, Diagnostic::User(number) | Diagnostic::Provider(number)))) => number,
+            (None, None) => i64::from(wire.code.0),
         }
     }
 
@@ -110,22 +156,72 @@ impl RefuseReason {
     }
 }
 
+/// Why the user of a responder refuses: X.410 mode has numbers for it in place of a bind error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    Busy,
+    Validation,
+    DialogueMode,
+    CannotRecover,
+}
+
+impl RefuseReason {
+    /// refuseReason of X.228 annex A.
+    fn x410_reason(self, rejected: Rejection) -> i64 {
+        match self {
+            Self::Congestion => 0,
+            Self::Recovery => 1,
+            Self::DialogueMode => 3,
+            Self::Rejected(reason) => reason,
+            Self::User => match rejected {
+                Rejection::Busy => 0,
+                Rejection::CannotRecover => 1,
+                Rejection::Validation => 2,
+                Rejection::DialogueMode => 3,
+            },
+            _ => 2,
+        }
+    }
+}
+
+fn rejected(reason: i64) -> String {
+    match reason {
+        0 => "busy".to_owned(),
+        1 => "cannot recover".to_owned(),
+        2 => "validation failure".to_owned(),
+        3 => "dialogue mode not accepted".to_owned(),
+        other => format!("refuse reason {other}"),
+    }
+}
+
 /// A refusal to be sent.
 pub(super) struct Refusal<'a> {
     pub reason: RefuseReason,
     pub bind_error: Option<&'a [u8]>,
+    /// What the user's refusal is in X.410 mode.
+    pub rejected: Rejection,
     /// What presentation makes of the proposed contexts.
     pub results: ContextResult,
     /// Known once the contexts are.
     pub link: Option<Link>,
-    pub application_context: &'a Oid,
+    pub application_context: Option<&'a Abstract>,
 }
 
 impl Refusal<'_> {
     /// The REFUSE that tells it.
     pub(super) fn encode(&self, reference: Reference<'_>) -> Result<Vec<u8>, StackError> {
-        let wire = self.reason.wire();
-        let ppdu = self.encode_ppdu(&wire);
+        let mut wire = self.reason.wire();
+        let ppdu = if self.link.is_some_and(|link| !link.normal) {
+            wire.code = RefuseCode::USER_DATA;
+            let reason = Some(self.reason.x410_reason(self.rejected));
+            let mut out = ber::Encoder::new();
+            out.constructed(ber::Tag::SET, |out| {
+                OpenReject { reason, user_data: None }.write(out);
+            });
+            out.finish()
+        } else {
+            self.encode_ppdu(&wire)
+        };
         // Version 1 holds 512 octets; a refusal that fits is worth more than its details.
         let fits = self.link.is_some_and(|link| link.version_2) || ppdu.len() <= 512;
         let user_data = if fits { &ppdu[..] } else { &[] };
@@ -138,9 +234,13 @@ impl Refusal<'_> {
         }
         let aare = match (self.link, wire.response) {
             (Some(link), Some((result, diagnostic))) => {
-                let rtorj = wire.reject.then(|| OpenReject { user_data: self.bind_error }.encode());
+                let rtorj = wire
+                    .reject
+                    .then(|| OpenReject { reason: None, user_data: self.bind_error }.encode());
                 let apdu = acse::Apdu::AssociateResponse {
-                    application_context: self.application_context.clone(),
+                    application_context: self
+                        .application_context
+                        .map_or_else(acse::abstract_syntax, |one| one.application_context.clone()),
                     result,
                     diagnostic,
                     user_information: rtorj
@@ -163,6 +263,14 @@ impl Refusal<'_> {
 /// The bind error and the reason in a REFUSE that arrived; what cannot be read is no reason.
 pub(super) fn decode(refuse: &Refuse<'_>) -> (Option<Vec<u8>>, RefuseReason) {
     let by_code = RefuseReason::of_code(refuse.code);
+    // In X.410 mode the components of the RTORJ stand in a SET.
+    let x410 = ber::decode_one("CPR-PPDU", refuse.user_data)
+        .ok()
+        .filter(|element| element.tag == ber::Tag::SET)
+        .and_then(|element| OpenReject::read(element).ok());
+    if let Some(reject) = x410 {
+        return (None, reject.reason.map_or(by_code, RefuseReason::Rejected));
+    }
     let Ok(ppdu) = RefusePpdu::decode(refuse.user_data) else {
         return (None, by_code);
     };
@@ -204,7 +312,9 @@ impl fmt::Display for RefuseReason {
             Self::Tokens => "tokens not on the initiator's side",
             Self::Overflow => "open data too long",
             Self::SessionRestriction => "restriction of the session implementation",
-            Self::X410Mode => "x.410 mode",
+            Self::Mode => "mode of presentation not supported",
+            Self::PresentationSelector => "presentation selector unknown",
+            Self::Rejected(reason) => return write!(f, "{}", rejected(*reason)),
             Self::AbstractSyntax => "abstract syntax not supported",
             Self::TransferSyntax => "transfer syntax not supported",
             Self::PresentationProvider(reason) => {

@@ -2,6 +2,7 @@
 
 mod end;
 mod hostile;
+mod modes;
 mod open;
 mod sample;
 mod transfer;
@@ -73,7 +74,7 @@ impl Pair {
     fn open() -> Self {
         let mut pair = Self::new(open_parameters(), RespondParameters::new(syntaxes()));
         pair.run();
-        let Some(StackEvent::OpenIndication { bind_argument, checkpoint_kib, window }) =
+        let Some(StackEvent::OpenIndication { bind_argument, checkpoint_kib, window, .. }) =
             pair.responder.poll_event()
         else {
             panic!("no indication");

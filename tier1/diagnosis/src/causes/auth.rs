@@ -20,7 +20,7 @@ const ACCESS_DENIED: u32 = 5;
 pub(crate) const PASSWORD_MISMATCH: Rule = Rule {
     cause: Cause::ServiceAccountPasswordMismatch,
     prior: 0.33,
-    clues: &[denied, wrong_password, password_list],
+    clues: &[denied, wrong_password, password_list, another_account],
     subject,
     remedy: set_password,
     page: "docs/findings/service-account-password-mismatch.md",
@@ -30,7 +30,7 @@ pub(crate) const PASSWORD_MISMATCH: Rule = Rule {
 pub(crate) const ACCOUNT_MISSING: Rule = Rule {
     cause: Cause::ServiceAccountMissing,
     prior: 0.28,
-    clues: &[denied, no_such_user, missing_list],
+    clues: &[denied, no_such_user, missing_list, made_again, another_account],
     subject,
     remedy: add_account,
     page: "docs/findings/service-account-missing.md",
@@ -40,7 +40,7 @@ pub(crate) const ACCOUNT_MISSING: Rule = Rule {
 pub(crate) const LACKS_RIGHT: Rule = Rule {
     cause: Cause::ServiceAccountLacksDirectoryRight,
     prior: 0.3,
-    clues: &[denied, no_right, role_list],
+    clues: &[denied, no_right, role_list, not_the_grant, another_account],
     subject,
     remedy: grant_role,
     page: "docs/findings/service-account-lacks-directory-right.md",
@@ -59,16 +59,16 @@ pub(crate) fn account(case: Case<'_>) -> Option<String> {
     known.or_else(expected).filter(|name| !name.is_empty())
 }
 
-fn account_words(case: Case<'_>) -> String {
+pub(crate) fn account_words(case: Case<'_>) -> String {
     account(case).unwrap_or_else(|| format!("the service account of {}", case.actor()))
 }
 
-fn subject(case: Case<'_>) -> String {
+pub(crate) fn subject(case: Case<'_>) -> String {
     format!("{} refuses {}", case.target(), account_words(case))
 }
 
 /// Access was denied, or it failed in another way and accounts have nothing to do with it.
-fn denied(case: Case<'_>) -> Vec<Clue> {
+pub(crate) fn denied(case: Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
     for witness in &case.obstacle.witnesses {
         if witness.denied() {
@@ -97,6 +97,68 @@ fn no_right(case: Case<'_>) -> Vec<Clue> {
     reason(case, ACCESS_DENIED)
 }
 
+/// An account that was made again under its name: its rights stand for another identifier.
+fn made_again(case: Case<'_>) -> Vec<Clue> {
+    let Some(Some(found)) = listed(case) else { return Vec::new() };
+    if !found.rights_of_earlier || found.missing.is_empty() || !case.obstacle.denied() {
+        return Vec::new();
+    }
+    let says = format!(
+        "{} was made again at {}: the directory's rights are those of an earlier account of this name, and {} has none",
+        found.name,
+        found.created.unwrap_or(found.password_set),
+        found.sid
+    );
+    let mut clues = vec![Clue::speaks_for(Kind::Setting, 0.9, &list_source(case), says)];
+    clues.extend(
+        case.obstacle.refusals.first().filter(|refusal| refusal.code == ACCESS_DENIED).map(
+            |refusal| {
+                let says = refusal_says(case, refusal);
+                Clue::speaks_for(Kind::Reason, 0.9, &refusal.source, says)
+            },
+        ),
+    );
+    clues
+}
+
+/// What looks like a missing role, and is a role that was given to an earlier account, or is not in force yet.
+fn not_the_grant(case: Case<'_>) -> Vec<Clue> {
+    let Some(Some(found)) = listed(case) else { return Vec::new() };
+    let source = list_source(case);
+    let mut clues = Vec::new();
+    if found.rights_of_earlier && !found.missing.is_empty() {
+        let says =
+            format!("{} was made again: an earlier account of this name has the role", found.name);
+        clues.push(Clue::against(Kind::Setting, 0.9, &source, says));
+    }
+    if found.waits_for_restart {
+        let says =
+            format!("{} has the role on every object, and it counts after a restart", found.name);
+        clues.push(Clue::against(Kind::Setting, 0.9, &source, says));
+    }
+    if super::account::behind(case).next().is_some() {
+        let says =
+            format!("the role of {} was granted and is not in the site's copy yet", found.name);
+        clues.push(Clue::against(Kind::Setting, 0.9, &source, says));
+    }
+    clues
+}
+
+/// The account that was refused is not the one that the target expects: what is wrong lies with who presents it.
+fn another_account(case: Case<'_>) -> Vec<Clue> {
+    super::account::another(case)
+        .map(|(seen, expected)| {
+            let says = format!(
+                "{} expects {expected} from {}, and got {seen}",
+                case.target(),
+                case.actor()
+            );
+            Clue::against(Kind::Setting, 0.95, &list_source(case), says)
+        })
+        .into_iter()
+        .collect()
+}
+
 /// The exact reason of the newest refusal is `expected`, or another one.
 fn reason(case: Case<'_>, expected: u32) -> Vec<Clue> {
     let Some(newest) = case.obstacle.refusals.first() else { return Vec::new() };
@@ -106,6 +168,12 @@ fn reason(case: Case<'_>, expected: u32) -> Vec<Clue> {
         // Code 5 has other reasons than a missing role: a name that the account does not speak for, for one.
         let step = refusal.step.as_deref().unwrap_or_default();
         let elsewhere = expected == ACCESS_DENIED && NOT_THE_ROLE.contains(&step);
+        // The one code has two causes: the account of before had the right.
+        let again = expected == NO_SUCH_USER
+            && matches!(listed(case), Some(Some(found)) if found.rights_of_earlier && !found.missing.is_empty());
+        if again && refusal.code == ACCESS_DENIED {
+            continue;
+        }
         clues.push(if refusal.code == expected && !elsewhere {
             Clue::speaks_for(Kind::Reason, 0.9, &refusal.source, says)
         } else {
@@ -115,7 +183,7 @@ fn reason(case: Case<'_>, expected: u32) -> Vec<Clue> {
     clues
 }
 
-fn refusal_says(case: Case<'_>, refusal: &Refusal) -> String {
+pub(crate) fn refusal_says(case: Case<'_>, refusal: &Refusal) -> String {
     let words = match refusal.code {
         WRONG_PASSWORD => "wrong password",
         NO_SUCH_USER => "no such user",
@@ -128,12 +196,12 @@ fn refusal_says(case: Case<'_>, refusal: &Refusal) -> String {
 }
 
 /// The account as the target knows it: `None` when its list was not read, `Some(None)` when it is not in the list.
-fn listed(case: Case<'_>) -> Option<Option<&AccountFacts>> {
+pub(crate) fn listed(case: Case<'_>) -> Option<Option<&AccountFacts>> {
     let target = case.view.read(case.target())?;
     Some(target.account(&account(case)?))
 }
 
-fn list_source(case: Case<'_>) -> String {
+pub(crate) fn list_source(case: Case<'_>) -> String {
     format!("{} accounts", case.target())
 }
 
@@ -181,6 +249,8 @@ fn missing_list(case: Case<'_>) -> Vec<Clue> {
             )]
         }
         Some(None) => Vec::new(),
+        // Told apart by `made_again`.
+        Some(Some(found)) if found.rights_of_earlier && !found.missing.is_empty() => Vec::new(),
         Some(Some(_)) => {
             vec![Clue::against(Kind::Setting, 0.9, &source, format!("{user} is in the list"))]
         }
@@ -202,20 +272,29 @@ fn role_list(case: Case<'_>) -> Vec<Clue> {
         Some(Some(found)) if found.roles.iter().any(|role| role == ROLE) => {
             vec![Clue::against(Kind::Setting, 0.85, &source, format!("{user} has the role {ROLE}"))]
         }
-        Some(Some(_)) if case.obstacle.denied() => {
-            vec![Clue::speaks_for(
-                Kind::Setting,
-                0.6,
-                &source,
-                format!("{user} is in the list without the role {ROLE}"),
-            )]
+        Some(Some(found)) if case.obstacle.denied() => {
+            vec![Clue::speaks_for(Kind::Setting, 0.6, &source, without(&user, found))]
         }
         Some(Some(_)) => Vec::new(),
     }
 }
 
+/// On which objects the role is missing.
+fn without(user: &str, found: &AccountFacts) -> String {
+    if found.missing.is_empty() {
+        return format!("{user} is in the list without the role {ROLE}");
+    }
+    let schema = found.missing.iter().any(|step| step == "schema");
+    let note = if schema {
+        " (NT-Security-Descriptor, without which descriptors cannot be read)"
+    } else {
+        ""
+    };
+    format!("{user} lacks the role {ROLE} on: {}{note}", found.missing.join(", "))
+}
+
 /// `bindback account <verb> NAME ... -c CONFIG`, with the options whose values are known.
-fn account_command(case: Case<'_>, verb: &str, role: bool, password: bool) -> String {
+pub(crate) fn account_command(case: Case<'_>, verb: &str, role: bool, password: bool) -> String {
     let user = account_words(case);
     let mut words = vec!["bindback", "account", verb, user.as_str()];
     if role {
@@ -242,6 +321,13 @@ fn set_password(case: Case<'_>) -> Vec<Remedy> {
 
 fn add_account(case: Case<'_>) -> Vec<Remedy> {
     let (actor, target) = (case.actor(), case.target());
+    if matches!(listed(case), Some(Some(_))) {
+        let text = format!(
+            "On {target}, give {}, which was made again, the role {ROLE}: what the earlier account had is not its own.",
+            account_words(case)
+        );
+        return with_command(text, account_command(case, "grant", true, false));
+    }
     let text = format!(
         "On {target}, add the account {} with the role {ROLE} and the password that {actor} uses.",
         account_words(case)

@@ -1,15 +1,27 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{auth, name, network};
+use crate::causes::{account, auth, name, network, x400};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
     auth::PASSWORD_MISMATCH,
     auth::ACCOUNT_MISSING,
     auth::LACKS_RIGHT,
+    account::ACCOUNT_DISABLED,
+    account::ACCOUNT_LOCKED,
+    account::ACCOUNT_EXPIRED,
+    account::PASSWORD_EXPIRED,
+    account::NETWORK_RIGHT,
+    account::WRONG_ACCOUNT,
+    account::WRONG_OVERRIDE,
+    account::COPY_LAGS,
+    account::NEEDS_RESTART,
+    account::SPELLING,
     name::REMOTE_NAME,
     name::BIND_BACK_NAME,
     network::PORT_FILTERED,
     network::SERVER_UNREACHABLE,
+    x400::PASSWORD,
+    x400::NAME,
 ];

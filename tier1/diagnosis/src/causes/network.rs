@@ -116,7 +116,9 @@ fn allow_list(case: Case<'_>) -> Vec<Clue> {
 /// The checks of the target's mail ports.
 fn port_checks<'a>(case: Case<'a>) -> impl Iterator<Item = &'a ProbeFact> {
     let checks = case.obstacle.checks.iter().copied();
-    checks.filter(|check| matches!(check.check.as_str(), "tcp-mapper" | "map" | "tcp-rpc"))
+    checks.filter(|check| {
+        matches!(check.check.as_str(), "tcp-mapper" | "map" | "tcp-rpc" | "tcp-x400")
+    })
 }
 
 fn check_says(check: &ProbeFact) -> (String, String) {

@@ -10,8 +10,9 @@ use tokio::sync::broadcast;
 use crate::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
     MessageQuery, MessageRow, ProbeOrder, QueueRow, RecipientRow, Reloaded, Retried, RetrySelector,
-    SendOrder,
+    RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
+use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::operations::{OperationError, Operations};
 use crate::queue_api::{QueueAnswer, QueueOrder};
 
@@ -61,7 +62,22 @@ impl Fake {
 
 fn row(name: &str, roles: Vec<String>) -> AccountRow {
     let password_set = at("2026-01-02T03:04:05Z");
-    AccountRow { name: name.to_owned(), enabled: true, roles, password_set }
+    AccountRow {
+        name: name.to_owned(),
+        enabled: true,
+        roles,
+        password_set,
+        sid: "S-1-5-21-1-2-3-1000".to_owned(),
+        state: "ok".to_owned(),
+        created: None,
+        expires: None,
+        password_expires: None,
+        locked_until: None,
+        older_password_until: None,
+        groups: Vec::new(),
+        network_logon: true,
+        network_logon_source: "everyone has it".to_owned(),
+    }
 }
 
 impl Operations for Fake {
@@ -108,6 +124,15 @@ impl Operations for Fake {
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         self.note(format!("delete {id}"));
         Ok(())
+    }
+
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        self.note(format!("route {query:?}"));
+        Ok(RouteAnswer { address: query.address, ..RouteAnswer::default() })
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(RouteTable::default())
     }
 
     async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
@@ -177,6 +202,16 @@ impl Operations for Fake {
     async fn account_remove(&self, name: String) -> Result<(), OperationError> {
         self.note(format!("remove {name}"));
         Ok(())
+    }
+
+    async fn account(&self, order: AccountOrder) -> Result<AccountView, OperationError> {
+        self.note(format!("account {} {:?} by {}", order.name, order.action, crate::caller()));
+        Ok(AccountView { account: row(&order.name, Vec::new()) })
+    }
+
+    async fn directory(&self, order: DirectoryOrder) -> Result<DirectoryAnswer, OperationError> {
+        self.note(format!("directory {order:?} by {}", crate::caller()));
+        Ok(DirectoryAnswer { applied: true, ..DirectoryAnswer::default() })
     }
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 
 use finding::Cause;
 
-use crate::faults::FAULTS;
+use crate::faults;
 use crate::letters::LetterError;
-use crate::organisation::{MakeError, Side};
+use crate::organisation::{Carrier, MakeError, Side};
 use crate::program::CommandError;
 use crate::smtp_client::HandInError;
 
 /// The error of this module.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    #[error("no way is known to put in {cause}; take one of {}", slugs(), cause = .0.slug())]
-    UnknownFault(Cause),
+    #[error("no way is known to put in {cause}; take one of {}", slugs(*.0), cause = .1.slug())]
+    UnknownFault(Carrier, Cause),
     #[error(transparent)]
     Letter(#[from] LetterError),
     #[error("cannot {action} {}", path.display())]
@@ -76,7 +76,7 @@ impl DemoError {
     /// Whether the options ask for what cannot be: exit status 2.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::UnknownFault(_) | Self::Letter(_) | Self::Occupied { .. })
+        matches!(self, Self::UnknownFault(..) | Self::Letter(_) | Self::Occupied { .. })
     }
 }
 
@@ -86,8 +86,8 @@ impl From<MakeError> for DemoError {
     }
 }
 
-fn slugs() -> String {
-    FAULTS.iter().map(|fault| fault.cause.slug()).collect::<Vec<_>>().join(", ")
+fn slugs(carrier: Carrier) -> String {
+    faults::of(carrier).iter().map(|fault| fault.cause.slug()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn an_unknown_fault_names_the_known_ones() {
-        let told = DemoError::UnknownFault(Cause::PasswordExpired).to_string();
+        let told = DemoError::UnknownFault(Carrier::Rpc, Cause::PasswordExpired).to_string();
         assert!(told.starts_with("no way is known to put in password-expired"), "{told}");
         assert!(told.contains("service-account-missing, service-account-lacks"), "{told}");
     }

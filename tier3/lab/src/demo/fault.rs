@@ -14,6 +14,9 @@ use crate::observe::TellingEvent;
 use crate::organisation::{ROLE, Side};
 use crate::program::{CommandError, shown};
 
+/// Where the demo's directory has its connectors.
+const CONNECTIONS: &str = "/O=Demo/OU=HQ/CN=Configuration/CN=Connections";
+
 /// Codes with which the doctor may end: healthy, or something found.
 const DOCTOR_CODES: &[i32] = &[0, 1];
 
@@ -28,12 +31,29 @@ impl Stage {
             self.narrator.timed("EAST has stopped");
             return Ok(());
         }
-        let arguments = self.put_in_arguments(fault.put_in)?;
-        self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
-        let run = self.program.run(&arguments, &[0]).await;
-        let doing = "putting the fault in".to_owned();
-        run.map_err(|source| DemoError::Command { doing, source })?;
+        for arguments in self.put_in_commands(fault.put_in)? {
+            self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
+            let run = self.program.run(&arguments, &[0]).await;
+            let doing = "putting the fault in".to_owned();
+            run.map_err(|source| DemoError::Command { doing, source })?;
+        }
         self.await_no_association().await
+    }
+
+    fn put_in_commands(&self, put_in: PutIn) -> Result<Vec<Vec<String>>, DemoError> {
+        let account = Side::West.account();
+        let config = self.organisation.config(Side::East);
+        let on_east = |words: &[&str]| {
+            owned(words).into_iter().chain(owned(&["-c", &config.to_string_lossy()])).collect()
+        };
+        Ok(match put_in {
+            PutIn::StopAgent => vec![
+                on_east(&["account", "revoke", account, "--role", ROLE]),
+                on_east(&["directory", "agent", "stop"]),
+                on_east(&["account", "grant", account, "--role", ROLE]),
+            ],
+            other => vec![self.put_in_arguments(other)?],
+        })
     }
 
     fn put_in_arguments(&self, put_in: PutIn) -> Result<Vec<String>, DemoError> {
@@ -43,6 +63,12 @@ impl Stage {
                 let file = self.organisation.write_password("changed.password")?;
                 let file = file.to_string_lossy();
                 (Side::East, owned(&["account", "set-password", account, "--password-file", &file]))
+            }
+            PutIn::ChangeMtaPassword => {
+                let file = self.organisation.write_password("changed.password")?;
+                let (file, west) = (file.to_string_lossy(), Side::West.name());
+                let words = ["x400", "set-password", west, "--remote", "--password-file", &*file];
+                (Side::East, owned(&words))
             }
             PutIn::RemoveAccount => (Side::East, owned(&["account", "remove", account])),
             PutIn::RevokeRole => {
@@ -56,8 +82,28 @@ impl Stage {
                 let network = self.organisation.network(Side::West);
                 (Side::East, owned(&["network", "remove", "rpc", &network]))
             }
-            // Done by a signal, as any service is stopped.
-            PutIn::Stop => return Ok(Vec::new()),
+            PutIn::DisableAccount => (Side::East, owned(&["account", "disable", account])),
+            PutIn::ExpireAccount => (Side::East, owned(&["account", "expire", account])),
+            PutIn::ExpirePassword => {
+                (Side::East, owned(&["account", "expire", account, "--password"]))
+            }
+            PutIn::DenyNetworkLogon => {
+                (Side::East, owned(&["account", "rights", account, "--network-logon", "deny"]))
+            }
+            PutIn::SetLegacyAccount => {
+                let file = self.organisation.password_file(Side::West);
+                let file = file.to_string_lossy();
+                let mut words = owned(&["directory", "legacy-account", "set", "--account"]);
+                words.extend(owned(&[r"DEMO\svc-wets", "--password-file", &file, "--untested"]));
+                (Side::West, words)
+            }
+            PutIn::SetOverrideAccount => {
+                let connector = format!("{CONNECTIONS}/CN={}", Side::East.name());
+                let words = ["directory", "set", &connector, "overrideAccount", r"EAST\svc-mail"];
+                (Side::West, owned(&words))
+            }
+            // Done by a signal, or with commands of its own.
+            PutIn::Stop | PutIn::StopAgent => return Ok(Vec::new()),
         };
         let config = self.organisation.config(on);
         Ok(words.into_iter().chain(owned(&["-c", &config.to_string_lossy()])).collect())

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::ledger::Ledger;
 use crate::observe::TellingEvent;
+use crate::organisation::Carrier;
 
 /// Mail must flow again so soon after the cure.
 pub(crate) const RECOVERY_LIMIT_MS: u64 = 5000;
@@ -22,6 +23,8 @@ pub struct DemoOptions {
     pub dir: Option<PathBuf>,
     /// What is put in.
     pub fault: Cause,
+    /// What mail crosses by.
+    pub carrier: Carrier,
     /// Standard output is left to the report.
     pub json: bool,
 }
@@ -32,7 +35,8 @@ impl Default for DemoOptions {
             files: Vec::new(),
             once: false,
             dir: None,
-            fault: Cause::ServiceAccountPasswordMismatch,
+            fault: Carrier::Rpc.default_fault(),
+            carrier: Carrier::Rpc,
             json: false,
         }
     }

@@ -18,7 +18,8 @@ use crate::program::quoted;
 /// # Errors
 /// It could not be carried out, or was interrupted; no server is left running then. What it found to be wrong stands in the report.
 pub async fn run(options: DemoOptions) -> Result<DemoReport, DemoError> {
-    let fault = faults::find(options.fault).ok_or(DemoError::UnknownFault(options.fault))?;
+    let fault = faults::find(options.carrier, options.fault)
+        .ok_or(DemoError::UnknownFault(options.carrier, options.fault))?;
     let letters = Letters::read(&options.files)?;
     let mut signals = Signals::listen()?;
     let narrator = Narrator::new(options.json);
@@ -47,7 +48,7 @@ async fn play(
 ) -> Result<(Stage, FaultReport), DemoError> {
     let (narrator, workplace) = place;
     narrator.step("Two servers, EAST and WEST, each a process of its own");
-    let mut stage = Stage::set(narrator, workplace, letters).await?;
+    let mut stage = Stage::set(narrator, workplace, letters, options.carrier).await?;
     introduce(&stage)?;
     let mut report = FaultReport::new(options.fault);
 

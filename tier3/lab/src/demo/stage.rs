@@ -16,7 +16,7 @@ use super::workplace::Workplace;
 use crate::ledger::Ledger;
 use crate::letters::{self, Letters, Stamp};
 use crate::observe::Observer;
-use crate::organisation::{MAILBOXES, Organisation, ROLE, Side};
+use crate::organisation::{Carrier, MAILBOXES, Organisation, ROLE, Side};
 use crate::process::{End, Process};
 use crate::program::Program;
 
@@ -61,6 +61,7 @@ impl Stage {
         narrator: &Narrator,
         workplace: &Workplace,
         letters: Letters,
+        carrier: Carrier,
     ) -> Result<Self, DemoError> {
         let folder = workplace.programs();
         let program = Program::current(&folder).map_err(|source| DemoError::Folder {
@@ -70,7 +71,7 @@ impl Stage {
         })?;
         let mut stage = Self {
             narrator: narrator.clone(),
-            organisation: Organisation::make(workplace.root())?,
+            organisation: Organisation::make(workplace.root(), carrier)?,
             program,
             ledger: Ledger::default(),
             problems: Vec::new(),
@@ -88,7 +89,7 @@ impl Stage {
             }
             narrator.tell("Somebody else took one of the ports; once more with others.");
             workplace.clear()?;
-            stage.organisation = Organisation::make(workplace.root())?;
+            stage.organisation = Organisation::make(workplace.root(), carrier)?;
         }
         Ok(stage)
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dcerpc::{AuthLevel, ContextHandle, StringBinding, status::Status};
 use event::Layer;
-use identity::{AccountName, Role};
+use identity::AccountName;
 use jiff::Timestamp;
 use mta::rpc_interface::{
     Bind, BindAnswer, BindBack, BindBackAnswer, INTERFACE, MTA_BIND_BACK, MTA_UNBIND_BACK,
@@ -204,9 +204,15 @@ pub(super) fn check_account(
         let reason = format!("{principal} does not speak for {peer}, {expected} does");
         return Err(Denied { reason, step: "account" });
     }
-    if !node.accounts.has_role(principal, Role::ServiceAccountAdmin) {
-        let reason = format!("{principal} does not have the role {}", Role::ServiceAccountAdmin);
-        return Err(Denied { reason, step: "role" });
+    let answer = node.directory.authorise(&node.accounts, principal);
+    if let Some(step) = answer.failed() {
+        let reason = format!(
+            "{principal} does not have the role service-account-admin on the {}, {}: {}",
+            step.step.as_str(),
+            step.object,
+            step.why
+        );
+        return Err(Denied { reason, step: step.step.as_str() });
     }
     Ok(())
 }
@@ -369,7 +375,7 @@ async fn receive(
     loop {
         match channel.next_output(association).await? {
             Output::Received(apdu) => {
-                let kept = inbound::take(node, apdu).await;
+                let kept = inbound::take(node, peer, apdu).await;
                 let answered = match kept {
                     Ok(()) => association.confirm(),
                     Err(error) => {
@@ -383,7 +389,8 @@ async fn receive(
                 records::still_well(node, peer);
             }
             Output::Ended(why) => return Ok(why),
-            Output::Opened | Output::Sent | Output::NotSent(_) => {}
+            // The RPC layer has proved the peer: the bind is never asked about.
+            _ => {}
         }
     }
 }

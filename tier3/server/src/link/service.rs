@@ -16,13 +16,14 @@ use mta::rpc_interface::{
 };
 use net::{RpcRequest, RpcService};
 use security::ntlm::{AUTH_TYPE, AcceptSeed, NtlmAcceptor, ServerIdentity};
-use security::{Acceptor, SecurityError};
+use security::{Acceptor, LogonFailure, SecurityError};
 use tokio::sync::mpsc;
 
 use super::called::{
     ACCESS_DENIED, BindRequest, Denied, SERVER_TOO_BUSY, answer_bind, check_account, refuse,
 };
 use super::records::{self, Refusal};
+use crate::directory_table::now_ms;
 use crate::node::{Node, filetime_now, random};
 
 /// Pieces that wait for the association; the answer to a call comes once its piece waits here.
@@ -127,6 +128,11 @@ impl RpcService for Service {
             Interface::Mta => {
                 // The interface's rule lets no unauthenticated request through to here.
                 let principal = request.principal.clone().ok_or(ACCESS_DENIED)?;
+                let accounts = self.node.accounts.clone();
+                let proved = principal.clone();
+                if accounts.find(&proved).is_some_and(|account| account.failures > 0) {
+                    tokio::task::spawn_blocking(move || accounts.note_success(&proved));
+                }
                 self.call_mta(request, principal).await
             }
         }
@@ -135,7 +141,15 @@ impl RpcService for Service {
     fn authentication_failed(&self, claimed: Option<AccountName>, why: &SecurityError) {
         let peer = claimed.as_ref().and_then(|account| self.node.peer_of_account(account));
         let failure = why.logon_failure();
-        let (code, reason) = (failure.win32(), failure.to_string());
+        if let (Some(name), LogonFailure::WrongPassword) = (&claimed, failure) {
+            let (accounts, name) = (self.node.accounts.clone(), name.clone());
+            // Waits for the disk, and nobody has to wait for that.
+            tokio::task::spawn_blocking(move || accounts.note_failure(&name, now_ms()));
+        }
+        let spelling = claimed.as_ref().and_then(|name| spelt_otherwise(&self.node, name));
+        let reason =
+            spelling.map_or_else(|| failure.to_string(), |how| format!("{failure}; {how}"));
+        let code = failure.win32();
         records::refused(
             &self.node,
             &Refusal {
@@ -149,6 +163,19 @@ impl RpcService for Service {
             },
         );
     }
+}
+
+/// Whether an unknown name is one that is known, spelt in another character set.
+fn spelt_otherwise(node: &Node, name: &AccountName) -> Option<String> {
+    if node.accounts.find(name).is_some() {
+        return None;
+    }
+    let seen = name.to_string();
+    node.accounts.list().iter().find_map(|account| {
+        let meant = account.name.to_string();
+        let how = identity::mangled(&meant, &seen)?;
+        Some(format!("it looks like {meant} in another spelling: {how}"))
+    })
 }
 
 impl Service {

@@ -1,10 +1,17 @@
 //! What an administrator can ask of a server: the running one, or its store while it rests.
 
+mod accounts;
+mod directory;
 mod offline;
 mod orders;
+mod route;
 mod running;
 mod shared;
 
-pub use offline::{Offline, store_folder};
+pub use accounts::{Ledger, missing_steps};
+pub use directory::LEGACY_SECRET;
+#[cfg(test)]
+pub use directory::follow;
+pub use offline::{Offline, OpenError, store_folder};
 pub use running::Running;
 pub use shared::{hop_name, queues as queue_rows};

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
+    RouteTable, SendOrder,
 };
+use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{OperationError, Operations};
 use config::Config;
@@ -15,18 +17,31 @@ use event::Event;
 use store::{Store, StoreError};
 use tokio::sync::broadcast;
 
-use super::{orders, shared};
-use crate::account_table::AccountTable;
+use super::accounts::Ledger;
+use super::{directory, orders, shared};
+use crate::account_table::{AccountError, AccountTable};
+use crate::directory_table::{DirectoryTable, DirectoryTableError};
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
 use crate::{facts, settings};
+
+/// Why the store of a resting server cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the accounts cannot be used")]
+    Accounts(#[from] AccountError),
+    #[error("the directory cannot be used")]
+    Directory(#[from] DirectoryTableError),
+}
 
 /// A server's store, opened while the server rests.
 pub struct Offline {
     config: Arc<Config>,
     store: Store,
     queue: MailQueue,
-    accounts: AccountTable,
+    ledger: Ledger,
     histories: PeerHistories,
 }
 
@@ -35,12 +50,23 @@ impl Offline {
     ///
     /// # Errors
     /// It is locked by a running server, or cannot be read.
-    pub fn open(config: Config) -> Result<Self, StoreError> {
+    pub fn open(config: Config) -> Result<Self, OpenError> {
         let store = Store::open(&store_folder(&config.server.data_dir))?;
         let (queue, _) = MailQueue::open(store.clone(), settings::queue_config(&config))?;
-        let accounts = AccountTable::open(store.clone())?;
+        let accounts = AccountTable::open(store.clone(), &config)?;
+        let directory = DirectoryTable::open(store.clone(), &config, &accounts)?;
+        // Nobody else can have asked: whoever runs the command opened the files.
+        let ledger =
+            Ledger { accounts, directory, who: "a command on the resting store".to_owned() };
         let histories = PeerHistories::open(store.clone())?;
-        Ok(Self { config: Arc::new(config), store, queue, accounts, histories })
+        Ok(Self { config: Arc::new(config), store, queue, ledger, histories })
+    }
+}
+
+impl Offline {
+    fn table(&self) -> Result<routing::Table, OperationError> {
+        crate::route_table::build(&self.config)
+            .map_err(|error| OperationError::Invalid(error.to_string()))
     }
 }
 
@@ -76,6 +102,15 @@ impl Operations for Offline {
         waited.map_err(|error| OperationError::Internal(error.to_string()))
     }
 
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        let table = self.table()?;
+        Ok(super::route::route(routing::Router::new(&table, &self.queue), &query))
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(super::route::table(&self.table()?))
+    }
+
     async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
         orders::follow(&self.queue, order)
     }
@@ -93,36 +128,45 @@ impl Operations for Offline {
     }
 
     async fn accounts(&self) -> Result<Vec<AccountRow>, OperationError> {
-        Ok(shared::accounts(&self.accounts))
+        Ok(self.ledger.list())
     }
 
     async fn account_add(&self, account: AccountAdd) -> Result<AccountRow, OperationError> {
-        shared::account_add(&self.accounts, &account)
+        self.ledger.add(&account)
     }
 
     async fn account_set_password(
         &self,
         change: AccountPassword,
     ) -> Result<AccountRow, OperationError> {
-        shared::account_set_password(&self.accounts, &change)
+        self.ledger.set_password(&change)
     }
 
     async fn account_grant(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
-        shared::account_role(&self.accounts, &change, true)
+        self.ledger.set_role(&change, true)
     }
 
     async fn account_revoke(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
-        shared::account_role(&self.accounts, &change, false)
+        self.ledger.set_role(&change, false)
     }
 
     async fn account_remove(&self, name: String) -> Result<(), OperationError> {
-        shared::account_remove(&self.accounts, &name)
+        self.ledger.remove(&name)
+    }
+
+    async fn account(&self, order: AccountOrder) -> Result<AccountView, OperationError> {
+        self.ledger.order(order, super::accounts::overlap_ms(&self.config))
+    }
+
+    async fn directory(&self, order: DirectoryOrder) -> Result<DirectoryAnswer, OperationError> {
+        directory::follow(&self.ledger, &self.config, order)
     }
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
         let mut facts = facts::of_config(&self.config);
         facts.peers = facts::of_peers(&self.config, &self.histories);
-        facts.accounts = facts::of_accounts(&self.accounts);
+        facts.accounts = facts::of_accounts(&self.ledger);
+        facts.directory = Some(facts::of_directory(&self.config, &self.ledger));
         facts.queues = facts::of_queues(&self.queue);
         facts.events = facts::stored_events(&self.store, &EventQuery::default())?;
         Ok(facts)

@@ -22,11 +22,11 @@ pub fn follow(queue: &MailQueue, order: QueueOrder) -> Result<QueueAnswer, Opera
     let store = queue.store();
     match order {
         QueueOrder::Hold { next_hop } => {
-            queue.hold(&shared::next_hop(&next_hop));
+            queue.hold(&shared::next_hop(queue, &next_hop));
             settled(store, format!("{next_hop} is held"))
         }
         QueueOrder::Release { next_hop } => {
-            queue.release(&shared::next_hop(&next_hop));
+            queue.release(&shared::next_hop(queue, &next_hop));
             settled(store, format!("{next_hop} is released"))
         }
         QueueOrder::ReleaseMessage { id } => {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
-    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
+    RouteQuery, RouteTable, SendOrder,
 };
+use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Exporter, OperationError, Operations};
 use config::Config;
@@ -15,12 +17,12 @@ use jiff::Timestamp;
 use mixer::{Body, SmtpOriginator, SmtpRecipient};
 use mta::rpc_interface::INTERFACE;
 use mta::{Row, State};
-use probe::{Road, check_road};
-use routing::Route;
+use probe::{Road, check_road, check_x400};
+use routing::{Choice, Route};
 use tokio::sync::broadcast;
 
-use super::{orders, shared};
-use crate::account_table::AccountTable;
+use super::accounts::Ledger;
+use super::{directory, orders, shared};
 use crate::blocking::blocking;
 use crate::node::Node;
 use crate::{facts, settings};
@@ -47,10 +49,19 @@ impl Running {
     /// Changes the accounts, which waits for the disk.
     async fn change_accounts<R: Send + 'static>(
         &self,
-        change: impl FnOnce(&AccountTable) -> R + Send + 'static,
+        change: impl FnOnce(&Ledger) -> R + Send + 'static,
     ) -> R {
-        let accounts = self.node.accounts.clone();
-        blocking(move || change(&accounts)).await
+        let ledger = self.ledger();
+        blocking(move || change(&ledger)).await
+    }
+
+    /// The accounts and the directory on behalf of whoever asks.
+    fn ledger(&self) -> Ledger {
+        Ledger {
+            accounts: self.node.accounts.clone(),
+            directory: self.node.directory.clone(),
+            who: admin::caller(),
+        }
     }
 
     async fn stored_events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
@@ -68,6 +79,14 @@ impl Operations for Running {
         shared::messages(&self.node.queue, &query)
     }
 
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        Ok(super::route::route(self.node.router(&self.node.routes()), &query))
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(super::route::table(&self.node.routes()))
+    }
+
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
         shared::retry(&self.node.queue, &selector)
     }
@@ -82,7 +101,8 @@ impl Operations for Running {
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {
-        Ok(self.node.ltab().rows().map(ltab_entry).collect())
+        let rpc: Vec<_> = self.node.ltab().rows().map(ltab_entry).collect();
+        Ok(rpc.into_iter().chain(self.node.x400_table().rows().map(ltab_entry)).collect())
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
@@ -94,11 +114,11 @@ impl Operations for Running {
     }
 
     async fn accounts(&self) -> Result<Vec<AccountRow>, OperationError> {
-        Ok(shared::accounts(&self.node.accounts))
+        Ok(self.ledger().list())
     }
 
     async fn account_add(&self, account: AccountAdd) -> Result<AccountRow, OperationError> {
-        let added = self.change_accounts(move |accounts| shared::account_add(accounts, &account));
+        let added = self.change_accounts(move |ledger| ledger.add(&account));
         added.await.map(|row| self.account_changed(row))
     }
 
@@ -106,23 +126,41 @@ impl Operations for Running {
         &self,
         change: AccountPassword,
     ) -> Result<AccountRow, OperationError> {
-        let changed =
-            self.change_accounts(move |accounts| shared::account_set_password(accounts, &change));
+        let changed = self.change_accounts(move |ledger| ledger.set_password(&change));
         changed.await.map(|row| self.account_changed(row))
     }
 
     async fn account_grant(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
-        let changed =
-            self.change_accounts(move |accounts| shared::account_role(accounts, &change, true));
+        let changed = self.change_accounts(move |ledger| ledger.set_role(&change, true));
         changed.await.map(|row| self.account_changed(row))
     }
 
     async fn account_revoke(&self, change: AccountRole) -> Result<AccountRow, OperationError> {
-        self.change_accounts(move |accounts| shared::account_role(accounts, &change, false)).await
+        self.change_accounts(move |ledger| ledger.set_role(&change, false)).await
     }
 
     async fn account_remove(&self, name: String) -> Result<(), OperationError> {
-        self.change_accounts(move |accounts| shared::account_remove(accounts, &name)).await
+        self.change_accounts(move |ledger| ledger.remove(&name)).await
+    }
+
+    async fn account(&self, order: AccountOrder) -> Result<AccountView, OperationError> {
+        let overlap = super::accounts::overlap_ms(&self.node.config());
+        let done = self.change_accounts(move |ledger| ledger.order(order, overlap)).await;
+        if done.is_ok() {
+            self.node.wake_all_peers();
+        }
+        done
+    }
+
+    async fn directory(&self, order: DirectoryOrder) -> Result<DirectoryAnswer, OperationError> {
+        let config = self.node.config();
+        let done =
+            self.change_accounts(move |ledger| directory::follow(ledger, &config, order)).await;
+        // Something may have been put right: nothing waits for a timer.
+        if done.as_ref().is_ok_and(|done| done.applied || done.agent.is_some()) {
+            self.node.wake_all_peers();
+        }
+        done
     }
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
@@ -131,7 +169,8 @@ impl Operations for Running {
         facts.reachable = true;
         facts.rpc_port = self.node.rpc_port();
         facts.peers = facts::of_peers(&config, &self.node.histories);
-        facts.accounts = facts::of_accounts(&self.node.accounts);
+        facts.accounts = facts::of_accounts(&self.ledger());
+        facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);
         facts.store_trouble = facts::of_store(self.node.queue.store());
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
@@ -141,6 +180,11 @@ impl Operations for Running {
 
     async fn probe(&self, order: ProbeOrder) -> Result<Vec<ProbeFact>, OperationError> {
         let config = self.node.config();
+        if let Some(connector) = config.x400(&order.peer) {
+            let dialer = self.node.dialer();
+            let (from, host) = (config.server.name.as_str(), connector.host.as_str());
+            return Ok(check_x400(&dialer, from, host, connector.port).await);
+        }
         let Some(peer) = config.peer(&order.peer) else {
             let text = format!("{} is no peer of {}", order.peer, config.server.name);
             return Err(OperationError::NotFound(text));
@@ -162,10 +206,11 @@ impl Operations for Running {
     async fn send(&self, order: SendOrder) -> Result<String, OperationError> {
         let node = &self.node;
         let config = node.config();
-        let routes = node.routes();
+        let table = node.routes();
+        let routes = node.router(&table);
         for address in &order.to {
-            if matches!(routes.choose(address).route, Route::NoRoute | Route::UnknownMailbox) {
-                let why = routes.choose(address).why;
+            let Choice { route, why, .. } = table.choose(address);
+            if matches!(route, Route::NoRoute | Route::UnknownMailbox) {
                 return Err(OperationError::Invalid(format!("{address}: {why}")));
             }
         }
@@ -189,7 +234,7 @@ impl Operations for Running {
             content: order.content,
             added: 0,
             submitted: now,
-            routes: &routes,
+            routes,
         };
         let life = |priority| node.queue.expires(priority, now);
         let entry = mta::from_submission(&settings::site(&config), id, submission, life)
@@ -238,15 +283,22 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     };
     note(old.hosts != fresh.hosts, "hosts", true);
     note(old.peers != fresh.peers && same_names(old, fresh), "peer", true);
+    note(old.x400 != fresh.x400 && same_names(old, fresh), "x400", true);
     note(old.queue != fresh.queue, "queue", true);
     note(old.mail != fresh.mail, "mail", true);
     note(old.association != fresh.association, "association", true);
+    note(old.connectors != fresh.connectors, "connector", true);
     note(old.smtp.allow != fresh.smtp.allow, "smtp.allow", true);
+    note(old.smtp.relay != fresh.smtp.relay, "smtp.relay", true);
     note(old.rpc.allow != fresh.rpc.allow, "rpc.allow", true);
     note(old.rpc.account != fresh.rpc.account, "rpc.account", true);
+    note(old.accounts != fresh.accounts, "accounts", true);
     note(old.smtp.listen != fresh.smtp.listen, "smtp.listen", false);
     let ports = |config: &Config| (config.rpc.listen, config.rpc.port, config.rpc.mapper_port);
     note(ports(old) != ports(fresh), "rpc.listen", false);
+    let x400_ports = |config: &Config| (config.rfc1006.listen.clone(), config.rfc1006.port);
+    note(x400_ports(old) != x400_ports(fresh), "rfc1006.listen", false);
+    note(old.rfc1006 != fresh.rfc1006 && x400_ports(old) == x400_ports(fresh), "rfc1006", true);
     note(old.server != fresh.server, "server", false);
     note(old.admin != fresh.admin, "admin", false);
     note(old.events != fresh.events, "events", false);
@@ -256,7 +308,9 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
 
 fn same_names(old: &Config, fresh: &Config) -> bool {
     let names = |config: &Config| -> Vec<String> {
-        config.peers.iter().map(|peer| peer.name.to_uppercase()).collect()
+        let peers = config.peers.iter().map(|peer| &peer.name);
+        let connectors = config.x400.iter().map(|connector| &connector.name);
+        peers.chain(connectors).map(|name| name.to_uppercase()).collect()
     };
     names(old) == names(fresh)
 }

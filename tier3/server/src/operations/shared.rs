@@ -1,17 +1,11 @@
-//! Operations that need only the queue and the accounts.
+//! Operations that need only the queue.
 
 use std::collections::BTreeSet;
 
 use admin::OperationError;
-use admin::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, MessageQuery, MessageRow, QueueRow,
-    RecipientRow, Retried, RetrySelector,
-};
-use identity::{Account, AccountName, Role};
-use jiff::Timestamp;
+use admin::api::{MessageQuery, MessageRow, QueueRow, RecipientRow, Retried, RetrySelector};
 use queue::{MessageFilter, MessageId, NextHop};
 
-use crate::account_table::{AccountError, AccountTable};
 use crate::mail_queue::MailQueue;
 
 /// Messages that one answer shows unless it is asked for fewer.
@@ -44,7 +38,7 @@ pub fn messages(
     let asked = query.limit.and_then(|limit| usize::try_from(limit).ok());
     let filter = MessageFilter {
         id: query.id.as_deref().map(message_id).transpose()?,
-        next_hop: query.next_hop.as_deref().map(next_hop),
+        next_hop: query.next_hop.as_deref().map(|text| next_hop(queue, text)),
         address: None,
         limit: Some(asked.unwrap_or(MAX_MESSAGES).min(MAX_MESSAGES)),
     };
@@ -89,7 +83,7 @@ pub fn retry(queue: &MailQueue, selector: &RetrySelector) -> Result<Retried, Ope
         return Ok(Retried { messages: 1, next_hops: hops.into_iter().collect() });
     }
     let only = match selector {
-        RetrySelector::NextHop(text) => Some(next_hop(text)),
+        RetrySelector::NextHop(text) => Some(next_hop(queue, text)),
         _ => None,
     };
     let mut retried = Retried::default();
@@ -114,101 +108,6 @@ pub fn delete(queue: &MailQueue, id: &str) -> Result<(), OperationError> {
     queue.delete(message_id(id)?).map_err(|error| OperationError::NotFound(error.to_string()))
 }
 
-/// `account list`.
-pub fn accounts(accounts: &AccountTable) -> Vec<AccountRow> {
-    accounts.list().iter().map(account_row).collect()
-}
-
-/// `account add`.
-pub fn account_add(
-    accounts: &AccountTable,
-    order: &AccountAdd,
-) -> Result<AccountRow, OperationError> {
-    let name = account_name(&order.name)?;
-    let account = Account {
-        nt_hash: security::ntlm::nt_hash(&order.password),
-        roles: order.roles.iter().map(|text| role(text)).collect::<Result<_, _>>()?,
-        enabled: true,
-        password_set_ms: Timestamp::now().as_millisecond(),
-        name: name.clone(),
-    };
-    accounts.add(account).map_err(account_error)?;
-    changed(accounts, &name)
-}
-
-/// `account set-password`.
-pub fn account_set_password(
-    accounts: &AccountTable,
-    order: &AccountPassword,
-) -> Result<AccountRow, OperationError> {
-    let name = account_name(&order.name)?;
-    let hash = security::ntlm::nt_hash(&order.password);
-    let change = |account: &mut Account| {
-        account.nt_hash = hash;
-        account.password_set_ms = Timestamp::now().as_millisecond();
-    };
-    accounts.change(&name, change).map_err(account_error)?;
-    changed(accounts, &name)
-}
-
-/// `account grant` and `account revoke`.
-pub fn account_role(
-    accounts: &AccountTable,
-    order: &AccountRole,
-    granted: bool,
-) -> Result<AccountRow, OperationError> {
-    let (name, role) = (account_name(&order.name)?, role(&order.role)?);
-    let change = |account: &mut Account| {
-        if granted {
-            account.roles.insert(role);
-        } else {
-            account.roles.remove(&role);
-        }
-    };
-    accounts.change(&name, change).map_err(account_error)?;
-    changed(accounts, &name)
-}
-
-/// `account remove`.
-pub fn account_remove(accounts: &AccountTable, name: &str) -> Result<(), OperationError> {
-    accounts.remove(&account_name(name)?).map_err(account_error)
-}
-
-fn changed(accounts: &AccountTable, name: &AccountName) -> Result<AccountRow, OperationError> {
-    let account = accounts.find(name);
-    account
-        .as_ref()
-        .map(account_row)
-        .ok_or_else(|| OperationError::Conflict(format!("account {name} was removed meanwhile")))
-}
-
-fn account_row(account: &Account) -> AccountRow {
-    AccountRow {
-        name: account.name.to_string(),
-        enabled: account.enabled,
-        roles: account.roles.iter().map(ToString::to_string).collect(),
-        password_set: Timestamp::from_millisecond(account.password_set_ms).unwrap_or_default(),
-    }
-}
-
-fn account_name(text: &str) -> Result<AccountName, OperationError> {
-    text.parse().map_err(|error: identity::NameError| OperationError::Invalid(error.to_string()))
-}
-
-fn role(text: &str) -> Result<Role, OperationError> {
-    text.parse().map_err(|error: identity::UnknownRole| OperationError::Invalid(error.to_string()))
-}
-
-fn account_error(error: AccountError) -> OperationError {
-    match error {
-        AccountError::Exists(_) => OperationError::Conflict(error.to_string()),
-        AccountError::Unknown(_) => OperationError::NotFound(error.to_string()),
-        AccountError::Store(inner) => {
-            OperationError::Internal(format!("the account store: {inner}"))
-        }
-    }
-}
-
 pub(super) fn message_id(text: &str) -> Result<MessageId, OperationError> {
     text.parse().map_err(|_| {
         let text = format!("{text:?} is no message number; `bindback queue show` lists them");
@@ -216,16 +115,22 @@ pub(super) fn message_id(text: &str) -> Result<MessageId, OperationError> {
     })
 }
 
-/// A next hop as operators call it: `local`, or the MTA name of a peer.
+/// A next hop as operators call it: `local`, the MTA name of a peer, the name of a connector, or a
+/// mail domain and its connector as `domain/connector`.
 pub fn hop_name(hop: &NextHop) -> String {
     match hop {
         NextHop::Local => LOCAL.to_owned(),
-        NextHop::Peer(name) => name.clone(),
+        NextHop::Peer(name) | NextHop::Connector(name) => name.clone(),
+        NextHop::Domain { connector, domain } => format!("{domain}/{connector}"),
     }
 }
 
-pub(super) fn next_hop(text: &str) -> NextHop {
-    if text.eq_ignore_ascii_case(LOCAL) { NextHop::Local } else { NextHop::Peer(text.to_owned()) }
+/// The next hop that an operator means: one that the queue knows, else a peer of that name.
+pub(super) fn next_hop(queue: &MailQueue, text: &str) -> NextHop {
+    let mut known = queue.view(|queue, now| queue.hops(now)).into_iter().map(|hop| hop.next_hop);
+    known
+        .find(|hop| hop_name(hop).eq_ignore_ascii_case(text))
+        .unwrap_or_else(|| NextHop::Peer(text.to_owned()))
 }
 
 fn not_queued(id: &str) -> OperationError {

@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 
 use dcerpc::{AuthLevel, ContextHandle};
-use identity::Role;
 use mta::rpc_interface::MTA_BIND;
 use mta::{Direction, State};
 use net::{CallError, Dialer, Resolver, RpcTarget};
@@ -33,7 +32,7 @@ const RIGHT: Case = Case {
 
 const REFUSED: &[Case] = &[
     Case { account: "NORTH", step: "account", ..RIGHT },
-    Case { account: "SOUTH", caller: "SOUTH", step: "role", ..RIGHT },
+    Case { account: "SOUTH", caller: "SOUTH", step: "organisation", ..RIGHT },
     Case { account: "SOUTH", step: "account", ..RIGHT },
     Case { caller: "STRANGER", step: "peer", ..RIGHT },
     Case { caller: "", step: "peer", ..RIGHT },
@@ -55,10 +54,8 @@ const REFUSED: &[Case] = &[
 async fn east(peer_port: u16) -> Server {
     let peers = [("WEST", peer_port), ("NORTH", peer_port), ("SOUTH", peer_port)];
     let east = Server::start("EAST", listener().await, &peers).await;
-    let change = |account: &mut identity::Account| {
-        account.roles.remove(&Role::ServiceAccountAdmin);
-    };
-    east.node.accounts.change(&account_of("SOUTH"), change).unwrap();
+    let south = east.node.accounts.find(&account_of("SOUTH")).unwrap();
+    east.node.directory.set_service_role("a test", &south.sid, false).unwrap();
     east
 }
 
@@ -123,7 +120,7 @@ async fn calls_below_privacy_are_refused() {
 async fn who_does_not_prove_itself_is_refused_for_the_exact_reason() {
     let mut east = east(1).await;
     let off = |account: &mut identity::Account| account.enabled = false;
-    east.node.accounts.change(&account_of("NORTH"), off).unwrap();
+    east.node.accounts.change(&account_of("NORTH"), Vec::new(), off).unwrap();
     let nobody = "DEMO\\nobody".parse().unwrap();
     let cases = [
         (account_of("WEST"), "wrong", 1326, Some("WEST")),

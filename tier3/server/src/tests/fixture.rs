@@ -158,14 +158,12 @@ impl Server {
 }
 
 pub(super) fn add_account(node: &Node, name: &AccountName, roles: &[Role]) {
-    let account = Account {
-        name: name.clone(),
-        nt_hash: security::ntlm::nt_hash(&Password::from(PASSWORD)),
-        roles: roles.iter().copied().collect(),
-        enabled: true,
-        password_set_ms: 0,
-    };
-    node.accounts.add(account).unwrap();
+    let hash = security::ntlm::nt_hash(&Password::from(PASSWORD));
+    let sid = identity::well_known::anonymous();
+    let made = node.accounts.add(Account::new(name.clone(), sid, hash, 0), Vec::new()).unwrap();
+    if !roles.is_empty() {
+        node.directory.set_service_role("a test", &made.sid, true).unwrap();
+    }
 }
 
 pub(super) fn initiator(account: &AccountName, password: &str) -> Box<dyn Initiator> {

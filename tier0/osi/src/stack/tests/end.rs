@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::rtse::RtabReason;
-use crate::session::Versions;
+use crate::session::{Resume, Versions};
+use crate::stack::parameters::{Contexts, Link};
 use crate::{Layer, StackError};
 
 #[test]
@@ -43,7 +44,7 @@ fn aborts_reach_the_other_side_with_their_reason() {
 
 #[test]
 fn every_abort_reason_survives_the_wire() {
-    let link = crate::stack::open::Opening::LINK;
+    let normal = Link { normal: true, contexts: Contexts::INITIATOR, version_2: true };
     for reason in [
         AbortReason::User,
         AbortReason::Protocol(Layer::Session),
@@ -53,9 +54,16 @@ fn every_abort_reason_survives_the_wire() {
         AbortReason::Incompatible,
         AbortReason::Rtse(RtabReason::UnrecognizedActivity),
     ] {
-        let tsdu = reason.encode(Some(link)).unwrap();
+        let tsdu = reason.encode(Some(normal)).unwrap();
         let Spdu::Abort(abort) = Tsdu::decode(&tsdu).unwrap().spdu else { panic!() };
         assert_eq!(AbortReason::decode(&abort), reason);
+        // X.410 mode has the reasons of RTSE alone, in at most nine octets.
+        let x410 = Link { normal: false, version_2: false, ..normal };
+        let tsdu = reason.encode(Some(x410)).unwrap();
+        let Spdu::Abort(abort) = Tsdu::decode(&tsdu).unwrap().spdu else { panic!() };
+        assert!(abort.user_data.len() <= 9);
+        let heard = AbortReason::decode(&abort);
+        assert!(heard == reason || heard == AbortReason::Protocol(Layer::Rtse), "{reason}");
     }
 }
 
@@ -74,7 +82,9 @@ fn protocol_errors_abort_both_sides() {
 #[test]
 fn resumption_of_an_unknown_activity_is_aborted() {
     let mut pair = Pair::open();
-    let resume = Spdu::ActivityResume { user_data: &[] }.encode(Prefix::Give).unwrap();
+    let resume = Spdu::ActivityResume(Resume { serial: 1, ..Resume::default() })
+        .encode(Prefix::Give)
+        .unwrap();
     assert_eq!(pair.responder.handle_tsdu(&resume), Err(StackError::UnknownActivity));
     pair.run();
     let reason = AbortReason::Rtse(RtabReason::UnrecognizedActivity);

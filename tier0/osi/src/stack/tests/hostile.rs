@@ -42,7 +42,7 @@ fn states() -> Vec<(Make, Vec<u8>)> {
     let abort = pair.responder.poll_transmit().unwrap();
     let mut refusing = Stack::responder(RespondParameters::new(syntaxes()));
     refusing.handle_tsdu(&connect(|_| {})).unwrap();
-    refusing.refuse_open(Some(apdu(2)));
+    refusing.refuse_open(Some(apdu(2)), Rejection::Validation);
     let mut finished = Pair::open().responder;
     finished.handle_tsdu(&releasing().1).unwrap();
     let disconnect = finished.poll_transmit().unwrap();

@@ -34,7 +34,7 @@ fn long_bind_argument_uses_extended_user_data() {
 
 #[test]
 fn too_long_bind_argument_is_told() {
-    let parameters = OpenParameters { bind_argument: apdu(20_000), ..open_parameters() };
+    let parameters = OpenParameters { bind_argument: apdu(2_000_000), ..open_parameters() };
     let mut stack = Stack::initiator(parameters);
     let reason = AbortReason::TooLarge;
     assert_eq!(stack.poll_event(), Some(StackEvent::Aborted { by_peer: false, reason }));
@@ -47,7 +47,7 @@ fn user_refuses_open() {
     for bind_error in [None, Some(apdu(3)), Some(apdu(2000))] {
         let mut pair = Pair::new(open_parameters(), RespondParameters::new(syntaxes()));
         pair.run();
-        pair.responder.refuse_open(bind_error.clone());
+        pair.responder.refuse_open(bind_error.clone(), Rejection::Validation);
         pair.run();
         let reason = RefuseReason::User;
         let event = StackEvent::OpenRefused { bind_error, reason };
@@ -61,7 +61,7 @@ fn responder_refuses_what_it_does_not_know() {
     let others = |change: fn(&mut Abstract)| {
         let mut syntaxes = syntaxes();
         change(&mut syntaxes);
-        OpenParameters { syntaxes, ..open_parameters() }
+        OpenParameters { protocol: syntaxes.into(), ..open_parameters() }
     };
     for (parameters, reason) in [
         (
@@ -99,15 +99,16 @@ fn responder_refuses_sessions_that_do_not_fit() {
             RefuseReason::Tokens,
             RefuseReason::SessionRestriction,
         ),
+        // Version 1 has no CONNECT DATA OVERFLOW.
         (
-            |connect| connect.overflow = true,
+            |connect| (connect.overflow, connect.versions) = (true, Versions::ONE),
             RefuseReason::Overflow,
             RefuseReason::SessionRestriction,
         ),
         (
             |connect| connect.user_data = &X410_CONNECT,
-            RefuseReason::X410Mode,
-            RefuseReason::SessionRestriction,
+            RefuseReason::ApplicationContext,
+            RefuseReason::Rejected(2),
         ),
     ];
     for (change, reason, heard) in changes {
@@ -122,8 +123,9 @@ fn responder_refuses_sessions_that_do_not_fit() {
     }
 }
 
-/// A CP of X.410 mode, as far as this stack reads it.
-const X410_CONNECT: [u8; 7] = [0x31, 0x05, 0xa0, 0x03, 0x80, 0x01, 0x00];
+/// A CP of X.410 mode with no more than an open in it.
+const X410_CONNECT: [u8; 17] =
+    [0x31, 15, 0xa0, 3, 0x80, 1, 0, 0xa1, 8, 0xa3, 6, 0xa0, 4, 4, 2, 0xaa, 0xbb];
 
 #[test]
 fn absent_functional_units_mean_the_ones_needed() {

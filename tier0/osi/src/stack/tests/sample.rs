@@ -59,7 +59,7 @@ fn every_unit_is_read_and_written_the_same() {
 fn responder_serves_the_initiator_of_the_sample() {
     let mut stack = Stack::responder(RespondParameters::new(syntaxes()));
     stack.handle_tsdu(&octets(CONNECT)).unwrap();
-    let Some(StackEvent::OpenIndication { bind_argument, checkpoint_kib: 1, window: 3 }) =
+    let Some(StackEvent::OpenIndication { bind_argument, checkpoint_kib: 1, window: 3, .. }) =
         stack.poll_event()
     else {
         panic!("no indication");

@@ -86,9 +86,9 @@ fn transfer_is_refused_while_it_arrives() {
         let tsdu = pair.initiator.poll_transmit().unwrap();
         pair.responder.handle_tsdu(&tsdu).unwrap();
     }
-    pair.responder.refuse_transfer(ExceptionReason::ReceivingAbilityJeopardized).unwrap();
+    pair.responder.refuse_transfer(ExceptionReason::LocalUserError).unwrap();
     pair.run();
-    let reason = TransferFailure::RefusedByPeer(ExceptionReason::ReceivingAbilityJeopardized);
+    let reason = TransferFailure::RefusedByPeer(ExceptionReason::LocalUserError);
     assert_eq!(pair.initiator.poll_event(), Some(StackEvent::TransferFailed { reason }));
     pair.transfer(apdu(100));
 }

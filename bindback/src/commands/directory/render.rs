@@ -1,0 +1,93 @@
+//! Answers of the directory for a person.
+
+use admin::directory_api::{ChangeView, DirectoryAnswer, ObjectView};
+
+use crate::output::clean;
+use crate::table::Table;
+
+/// Any answer.
+pub fn text(answer: &DirectoryAnswer, running: bool) -> String {
+    let mut parts = Vec::new();
+    if let Some(ldif) = &answer.ldif {
+        return ldif.clone();
+    }
+    if let Some(legacy) = &answer.legacy {
+        let named = match (&legacy.domain, &legacy.account) {
+            (None, None) => "nothing: the service account counts".to_owned(),
+            (domain, account) => {
+                let word =
+                    |part: &Option<String>| part.clone().unwrap_or_else(|| "(not set)".to_owned());
+                format!("{}\\{}", word(domain), word(account))
+            }
+        };
+        parts.push(format!("{} names {}", legacy.group, clean(&named)));
+        let agrees = if legacy.agrees { "they agree" } else { "THEY DIFFER" };
+        parts.push(format!(
+            "the service account of the configuration is {}; {agrees}",
+            legacy.in_use
+        ));
+    }
+    if let Some(agent) = &answer.agent {
+        let since = agent.behind_since.map_or("the site's copy is in step".to_owned(), |since| {
+            format!("the site's copy has been behind since {since}; it does not have:")
+        });
+        let lag = agent.lag_s.map_or(String::new(), |lag| format!(" by {lag} s"));
+        parts.push(format!("the agent is {}{lag}; {since}", agent.mode));
+    }
+    match answer.objects.as_slice() {
+        [] => {}
+        [one] if !one.effective_sddl.is_empty() => parts.push(object(one)),
+        several => {
+            let mut table = Table::new(&["CLASS", "OBJECT"]);
+            for one in several {
+                table.row(vec![one.class.clone(), clean(&one.name)]);
+            }
+            parts.push(table.render());
+        }
+    }
+    for access in &answer.access {
+        let word = if access.granted { "yes" } else { "no " };
+        parts.push(format!("{word}  {}, {}: {}", access.what, access.object, clean(&access.why)));
+    }
+    for entry in &answer.audit {
+        parts.push(format!("{}  {}  {}", entry.time, entry.who, clean(&entry.what)));
+        parts.extend(entry.lines.iter().map(|line| format!("    {}", clean(line))));
+    }
+    parts.extend(answer.changes.iter().map(change));
+    let quiet = parts.is_empty();
+    if answer.applied && !answer.changes.is_empty() {
+        let counts = if running { "" } else { "; no server runs, its store is changed" };
+        parts.push(format!("changed{counts}; `bindback directory undo` takes it back"));
+    } else if quiet {
+        parts.push("nothing to change".to_owned());
+    }
+    parts.join("\n")
+}
+
+fn change(change: &ChangeView) -> String {
+    let lines = change.lines.iter().map(|line| format!("  {}", clean(line)));
+    std::iter::once(clean(&change.object)).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+fn object(one: &ObjectView) -> String {
+    let mut lines = vec![clean(&one.name), one.dn.clone(), format!("class: {}", one.class)];
+    for (name, values) in &one.attributes {
+        lines.extend(values.iter().map(|value| format!("{name}: {}", clean(value))));
+    }
+    lines.push(format!("changed: {}", one.changed));
+    lines.push("who may what:".to_owned());
+    lines.extend(one.permissions.iter().map(|line| format!("  {}", clean(line))));
+    lines.join("\n")
+}
+
+/// Every attribute as it is stored.
+pub fn raw(answer: &DirectoryAnswer) -> String {
+    let lines = answer.objects.iter().flat_map(|one| {
+        let values = one.attributes.iter();
+        let values = values.flat_map(|(name, values)| {
+            values.iter().map(move |value| format!("{name}: {}", clean(value)))
+        });
+        std::iter::once(format!("dn: {}", one.dn)).chain(values)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,94 @@
+//! What is kept of an activity when its association breaks, to go on with it on another one.
+//!
+//! X.228 7.6 to 7.8: the sender goes on after the last checkpoint that the receiver confirmed;
+//! the receiver keeps what it confirmed. In memory only: who keeps nothing refuses, and the
+//! sender starts over.
+
+use std::fmt;
+
+use super::parameters::OpenedMode;
+use crate::rtse::{Negotiation, SessionIdentifier};
+
+/// An activity that did not end, or whose end the sender did not hear of.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The session connection that it was on.
+    pub session: SessionIdentifier,
+    /// The mode that its association had; the one that goes on must have it too.
+    pub mode: OpenedMode,
+    pub two_way: bool,
+    pub(super) negotiation: Negotiation,
+    pub(super) activity: u32,
+    pub(super) progress: Progress,
+}
+
+/// How far it came.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Of the sender: the APDU, and the last confirmed checkpoint.
+    Sent { apdu: Vec<u8>, serial: u32 },
+    /// Of the receiver: the octets, and how many of them there were at each checkpoint.
+    Received { octets: Vec<u8>, marks: Vec<usize> },
+    /// Of the receiver: the user has the APDU, and has not said that it is safe.
+    Pending,
+    /// Of the receiver: the APDU is safe.
+    Complete,
+}
+
+impl Unfinished {
+    /// The APDU that was to be sent, for who starts over.
+    #[must_use]
+    pub fn into_apdu(self) -> Option<Vec<u8>> {
+        match self.progress {
+            Progress::Sent { apdu, .. } => Some(apdu),
+            _ => None,
+        }
+    }
+
+    /// True when this side sends.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        matches!(self.progress, Progress::Sent { .. })
+    }
+
+    /// The user has made safe what it was given: a resumption is answered with that.
+    pub fn complete(&mut self) {
+        if self.progress == Progress::Pending {
+            self.progress = Progress::Complete;
+        }
+    }
+}
+
+impl fmt::Debug for Unfinished {
+    /// Tells sizes and no octets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let progress = match &self.progress {
+            Progress::Sent { serial, apdu } => format!("sent {serial} of {} octets", apdu.len()),
+            Progress::Received { octets, marks } => {
+                format!("received {} octets, {} checkpoints", octets.len(), marks.len())
+            }
+            Progress::Pending => "pending".to_owned(),
+            Progress::Complete => "complete".to_owned(),
+        };
+        f.debug_struct("Unfinished")
+            .field("activity", &self.activity)
+            .field("progress", &progress)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An activity identifier as RTSE has it: a BER INTEGER, X.228 8.3.1.
+pub(super) fn activity_octets(activity: u32) -> Vec<u8> {
+    let mut out = ber::Encoder::new();
+    out.integer(ber::Tag::INTEGER, i64::from(activity));
+    out.finish()
+}
+
+/// The number in an activity identifier; 0 for one that is no INTEGER.
+pub(super) fn activity_number(octets: &[u8]) -> u32 {
+    ber::decode_one("activity", octets)
+        .and_then(|element| element.integer("activity"))
+        .ok()
+        .and_then(|number| u32::try_from(number).ok())
+        .unwrap_or(0)
+}

@@ -1,0 +1,521 @@
+//! The directory of a running or resting server: the engine's two copies, kept in the store, every change written down.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use config::{Config, Mailboxes};
+use directory::{
+    Agent, Authorisation, Change, Copies, Directory, DirectoryError, LegacyAccount, Name, Object,
+    Role, Seed, Step, authorise, diff, seed,
+};
+use identity::{AccountName, Sid};
+use serde::{Deserialize, Serialize};
+use store::{Row, Store, StoreError, Table};
+
+use crate::account_table::{AccountError, AccountTable};
+
+const AGENT: &str = "directory-agent";
+const STAGED: &str = "directory-staged";
+/// Most entries of the audit trail that are kept: at some hundred octets each, some ten megabytes.
+const AUDIT_KEPT: usize = 100_000;
+
+/// What cannot be done with the directory.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryTableError {
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    #[error("the directory's store")]
+    Store(#[from] StoreError),
+    #[error("the accounts")]
+    Accounts(#[from] AccountError),
+    #[error("the row of {0} in the directory's store is damaged: {1}")]
+    Damaged(String, String),
+}
+
+/// One entry of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audited {
+    pub time_ms: i64,
+    pub who: String,
+    /// The object, or `account NAME`.
+    pub what: String,
+    /// `-` what was, `+` what is.
+    pub lines: Vec<String>,
+    /// The change itself, where it was the directory's: undoing needs it.
+    #[serde(default)]
+    pub change: Option<Change>,
+    /// Changes that were made together have the same number.
+    #[serde(default)]
+    pub together: i64,
+}
+
+/// The directory; clones share it.
+#[derive(Clone)]
+pub struct DirectoryTable {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    copies: RwLock<Copies>,
+    staged: Mutex<Vec<Change>>,
+    /// The site's copy as it was when the server started: an old server goes by its schema.
+    at_start: Directory,
+    place: Place,
+    store: Store,
+    /// One change at a time, and the last time that one had.
+    order: Mutex<i64>,
+}
+
+/// Where this server stands in the directory.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub organisation: String,
+    pub site: String,
+    pub server: String,
+    /// What DNs end in.
+    pub base: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AgentRow {
+    agent: Agent,
+    behind_since_ms: Option<i64>,
+}
+
+impl DirectoryTable {
+    /// Loads the directory; makes the first one from the configuration and from the roles in the list of accounts.
+    ///
+    /// # Errors
+    /// The store cannot be read or written, or holds what is no directory.
+    pub fn open(
+        store: Store,
+        config: &Config,
+        accounts: &AccountTable,
+    ) -> Result<Self, DirectoryTableError> {
+        let place = Place {
+            organisation: config.server.organisation.clone(),
+            site: config.server.site.clone(),
+            server: config.server.name.clone(),
+            base: base(&config.server.host_name),
+        };
+        let rows = store.rows(Table::Directory)?;
+        let mut copies = if rows.is_empty() {
+            Copies::default()
+        } else {
+            Copies { site: load(&store, Table::SiteDirectory)?, ..Copies::of(load_rows(rows)?) }
+        };
+        let mut staged = Vec::new();
+        for (key, json) in store.rows(Table::State)? {
+            let damaged = |error: serde_json::Error| {
+                DirectoryTableError::Damaged(key.clone(), error.to_string())
+            };
+            if key == AGENT {
+                let row: AgentRow = serde_json::from_slice(&json).map_err(damaged)?;
+                (copies.agent, copies.behind_since_ms) = (row.agent, row.behind_since_ms);
+            } else if key == STAGED {
+                staged = serde_json::from_slice(&json).map_err(damaged)?;
+            }
+        }
+        let at_start = copies.site.clone();
+        let shared = Shared {
+            copies: RwLock::new(copies),
+            staged: Mutex::new(staged),
+            at_start,
+            place,
+            store,
+            order: Mutex::new(0),
+        };
+        let mut table = Self { shared: Arc::new(shared) };
+        table.complete(config, accounts)?;
+        table.drop_old_audits()?;
+        let at_start = table.site();
+        if let Some(shared) = Arc::get_mut(&mut table.shared) {
+            shared.at_start = at_start;
+        }
+        Ok(table)
+    }
+
+    /// Adds what the configuration names and the directory does not have: everything the first time.
+    fn complete(
+        &self,
+        config: &Config,
+        accounts: &AccountTable,
+    ) -> Result<(), DirectoryTableError> {
+        let now_ms = now_ms();
+        let wanted = seed(&of_config(config, now_ms))?;
+        let first = self.organisation().is_empty();
+        let place = self.place();
+        let role = Role::ServiceAccountAdmin;
+        let granted: Vec<Sid> = if first {
+            let with_role =
+                |account: &identity::Account| account.has_role(identity::Role::ServiceAccountAdmin);
+            accounts.list().into_iter().filter(with_role).map(|account| account.sid).collect()
+        } else {
+            Vec::new()
+        };
+        self.edit("the server", now_ms, |directory| {
+            for object in wanted.objects() {
+                let mailbox = object.class == directory::Class::Mailbox;
+                // A mailbox that somebody took out of the directory stays out.
+                if directory.get(&object.name).is_err() && (first || !mailbox) {
+                    directory.add(object.clone())?;
+                }
+            }
+            for sid in &granted {
+                for step in Step::ALL {
+                    let on = step.object(&place.organisation, &place.site);
+                    directory.grant(role, sid, &on, true, now_ms)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Where this server stands.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.shared.place
+    }
+
+    /// What is administered.
+    #[must_use]
+    pub fn organisation(&self) -> Directory {
+        self.copies().organisation.clone()
+    }
+
+    /// What this server goes by.
+    #[must_use]
+    pub fn site(&self) -> Directory {
+        self.copies().site.clone()
+    }
+
+    /// The agent, and what the copy does not have yet.
+    #[must_use]
+    pub fn agent(&self) -> (Agent, Option<i64>, Vec<Change>) {
+        let copies = self.copies();
+        (copies.agent, copies.behind_since_ms, copies.behind())
+    }
+
+    /// The four objects that a bind depends on.
+    #[must_use]
+    pub fn contexts(&self) -> [Name; 4] {
+        Step::ALL.map(|step| step.object(&self.shared.place.organisation, &self.shared.place.site))
+    }
+
+    /// This site's object, whose legacy account counts.
+    #[must_use]
+    pub fn group(&self) -> Name {
+        Step::Site.object(&self.shared.place.organisation, &self.shared.place.site)
+    }
+
+    /// Whether an account may bind, by the site's copy.
+    #[must_use]
+    pub fn authorise(&self, accounts: &AccountTable, account: &AccountName) -> Authorisation {
+        let token = accounts.token(account).unwrap_or_default();
+        let copies = self.copies();
+        let schema = if self.is_old(&copies.site) { &self.shared.at_start } else { &copies.site };
+        let place = &self.shared.place;
+        authorise(&copies.site, schema, &token, &place.organisation, &place.site)
+    }
+
+    /// Whether the schema counts as it was at the start.
+    fn is_old(&self, directory: &Directory) -> bool {
+        let configuration =
+            Step::Configuration.object(&self.shared.place.organisation, &self.shared.place.site);
+        let servers = configuration.child(directory::Kind::Cn, "Servers");
+        let server = servers
+            .and_then(|servers| servers.child(directory::Kind::Cn, &self.shared.place.server));
+        server.is_ok_and(|name| {
+            directory.get(&name).is_ok_and(|one| one.value("generation") == Some("old"))
+        })
+    }
+
+    /// Whether a grant on the schema waits for a restart of this server.
+    #[must_use]
+    pub fn waits_for_restart(&self, accounts: &AccountTable, account: &AccountName) -> bool {
+        let token = accounts.token(account).unwrap_or_default();
+        let site = self.site();
+        let place = &self.shared.place;
+        let fresh = authorise(&site, &site, &token, &place.organisation, &place.site);
+        fresh.failed().is_none() && self.authorise(accounts, account).failed().is_some()
+    }
+
+    /// The account of the connector that leads to this MTA, by the site's copy.
+    #[must_use]
+    pub fn override_account(&self, mta: &str) -> Option<AccountName> {
+        let copies = self.copies();
+        let folded = identity::upcase(mta);
+        let connector = copies.site.objects().find(|object| {
+            object.class.is_connector()
+                && object
+                    .values("targetMTAs")
+                    .iter()
+                    .any(|value| identity::upcase(value.as_str()) == folded)
+                && object.value("overrideAccount").is_some()
+        })?;
+        connector.value("overrideAccount")?.parse().ok()
+    }
+
+    /// What the site's copy says of the account that older servers use.
+    #[must_use]
+    pub fn legacy_account(&self) -> LegacyAccount {
+        LegacyAccount::of(&self.copies().site, &self.group()).unwrap_or_default()
+    }
+
+    /// Gives or takes the role that the exchange of mail needs, on all four objects.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn set_service_role(
+        &self,
+        who: &str,
+        sid: &Sid,
+        granted: bool,
+    ) -> Result<Vec<Change>, DirectoryTableError> {
+        let (now_ms, role) = (now_ms(), Role::ServiceAccountAdmin);
+        let contexts = self.contexts();
+        self.edit(who, now_ms, |directory| {
+            for on in &contexts {
+                if granted {
+                    directory.grant(role, sid, on, true, now_ms)?;
+                } else {
+                    match directory.revoke(role, sid, on, now_ms) {
+                        Ok(()) | Err(DirectoryError::NotGranted { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Changes the organisation's directory; gives the changes, which are on the disk with their audit entries.
+    ///
+    /// # Errors
+    /// The edit says so, and nothing is changed; or the store fails.
+    pub fn edit(
+        &self,
+        who: &str,
+        now_ms: i64,
+        edit: impl FnOnce(&mut Directory) -> Result<(), DirectoryError>,
+    ) -> Result<Vec<Change>, DirectoryTableError> {
+        let mut last = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut copies = self.copies().clone();
+        let mut changed = copies.organisation.clone();
+        edit(&mut changed)?;
+        let changes = diff(&copies.organisation, &changed);
+        if changes.is_empty() {
+            return Ok(changes);
+        }
+        // Entries of the audit trail are in the order of their keys.
+        *last = now_ms.max(last.saturating_add(1));
+        let site = copies.site.clone();
+        let mut rows = object_rows(Table::Directory, &changes, &changed)?;
+        copies.replace(changed, now_ms);
+        rows.extend(object_rows(Table::SiteDirectory, &diff(&site, &copies.site), &copies.site)?);
+        rows.push(agent_row(&copies)?);
+        for (number, change) in changes.iter().enumerate() {
+            let audited = Audited {
+                time_ms: now_ms,
+                who: who.to_owned(),
+                what: change.object().to_string(),
+                lines: change.lines(),
+                change: Some(change.clone()),
+                together: *last,
+            };
+            rows.push(audit_row(*last, number, &audited)?);
+        }
+        self.shared.store.write_rows(rows)?;
+        *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
+        Ok(changes)
+    }
+
+    /// Sets the agent's mode, and lets it work.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn set_agent(&self, agent: Agent, now_ms: i64) -> Result<(), DirectoryTableError> {
+        self.work(|copies| copies.set_agent(agent, now_ms)).map(drop)
+    }
+
+    /// Lets the agent do what is due; whether the site's copy changed.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn poll(&self, now_ms: i64) -> Result<bool, DirectoryTableError> {
+        if self.copies().due_ms().is_none_or(|due| due > now_ms) {
+            return Ok(false);
+        }
+        self.work(|copies| {
+            copies.poll(now_ms);
+        })
+    }
+
+    fn work(&self, work: impl FnOnce(&mut Copies)) -> Result<bool, DirectoryTableError> {
+        let _order = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut copies = self.copies().clone();
+        let before = copies.site.clone();
+        work(&mut copies);
+        let changes = diff(&before, &copies.site);
+        let mut rows = object_rows(Table::SiteDirectory, &changes, &copies.site)?;
+        rows.push(agent_row(&copies)?);
+        self.shared.store.write_rows(rows)?;
+        *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
+        Ok(!changes.is_empty())
+    }
+
+    /// The staged changes.
+    #[must_use]
+    pub fn staged(&self) -> Vec<Change> {
+        self.shared.staged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the staged changes.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn stage(&self, changes: Vec<Change>) -> Result<(), DirectoryTableError> {
+        let json = json(STAGED, &changes)?;
+        self.shared.store.write_rows(vec![Row {
+            table: Table::State,
+            key: STAGED.to_owned(),
+            json: Some(json),
+        }])?;
+        *self.shared.staged.lock().unwrap_or_else(PoisonError::into_inner) = changes;
+        Ok(())
+    }
+
+    /// The audit trail, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn audit(&self) -> Result<Vec<Audited>, DirectoryTableError> {
+        let rows = self.shared.store.rows(Table::Audit)?.into_iter();
+        let entries = rows.map(|(key, json)| {
+            serde_json::from_slice(&json)
+                .map_err(|error| DirectoryTableError::Damaged(key, error.to_string()))
+        });
+        entries.collect()
+    }
+
+    /// The row of an audit entry about something that is not the directory's own, to be written with it.
+    ///
+    /// # Errors
+    /// It has no JSON form.
+    pub fn audited(
+        &self,
+        who: &str,
+        what: &str,
+        lines: Vec<String>,
+    ) -> Result<Row, DirectoryTableError> {
+        let mut last = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let time_ms = now_ms();
+        *last = time_ms.max(last.saturating_add(1));
+        let entry = Audited {
+            time_ms,
+            who: who.to_owned(),
+            what: what.to_owned(),
+            lines,
+            change: None,
+            together: *last,
+        };
+        audit_row(*last, 0, &entry)
+    }
+
+    fn drop_old_audits(&self) -> Result<(), DirectoryTableError> {
+        let rows = self.shared.store.rows(Table::Audit)?;
+        let too_many = rows.len().saturating_sub(AUDIT_KEPT);
+        let old = rows.into_iter().take(too_many);
+        let removed: Vec<Row> =
+            old.map(|(key, _)| Row { table: Table::Audit, key, json: None }).collect();
+        if !removed.is_empty() {
+            self.shared.store.write_rows(removed)?;
+        }
+        Ok(())
+    }
+
+    fn copies(&self) -> std::sync::RwLockReadGuard<'_, Copies> {
+        self.shared.copies.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Now, in milliseconds since 1970-01-01 UTC.
+#[must_use]
+pub fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// `DC=demo,DC=test` of `east.demo.test`; a name without a domain has `DC=local`.
+fn base(host: &str) -> String {
+    let domain = host.split_once('.').map_or("local", |(_, domain)| domain);
+    domain.split('.').map(|part| format!("DC={part}")).collect::<Vec<_>>().join(",")
+}
+
+fn of_config(config: &Config, now_ms: i64) -> Seed {
+    let domain = config.mail.domains.first().cloned().unwrap_or_default();
+    let mailboxes = match &config.mail.mailboxes {
+        Mailboxes::Any => Vec::new(),
+        Mailboxes::Only(names) => {
+            names.iter().map(|name| (name.clone(), format!("{name}@{domain}"))).collect()
+        }
+    };
+    // An override account of the file stays there: one that stands in the directory goes before it.
+    let peers = config.peers.iter().map(|peer| (peer.name.clone(), peer.host.clone(), None));
+    Seed {
+        organisation: config.server.organisation.clone(),
+        site: config.server.site.clone(),
+        server: config.server.name.clone(),
+        host: config.server.host_name.clone(),
+        account: config.rpc.account.to_string(),
+        peers: peers.collect(),
+        mailboxes,
+        now_ms,
+    }
+}
+
+fn load(store: &Store, table: Table) -> Result<Directory, DirectoryTableError> {
+    load_rows(store.rows(table)?)
+}
+
+fn load_rows(rows: Vec<(String, Vec<u8>)>) -> Result<Directory, DirectoryTableError> {
+    let objects = rows.into_iter().map(|(key, json)| {
+        serde_json::from_slice(&json).map_err(|error| {
+            DirectoryTableError::Damaged(key.replace('\u{1}', "/"), error.to_string())
+        })
+    });
+    let objects: Vec<Object> = objects.collect::<Result<_, _>>()?;
+    Ok(Directory::from_objects(objects)?)
+}
+
+fn json(key: &str, value: &impl Serialize) -> Result<Vec<u8>, DirectoryTableError> {
+    serde_json::to_vec(value)
+        .map_err(|error| DirectoryTableError::Damaged(key.to_owned(), error.to_string()))
+}
+
+/// The rows of the objects that changes are about, as they stand in `now`.
+fn object_rows(
+    table: Table,
+    changes: &[Change],
+    now: &Directory,
+) -> Result<Vec<Row>, DirectoryTableError> {
+    let mut names: Vec<&Name> = changes.iter().map(Change::object).collect();
+    names.sort();
+    names.dedup();
+    let rows = names.into_iter().map(|name| {
+        let object = now.get(name).ok();
+        let json = object.map(|object| json(&name.to_string(), object)).transpose()?;
+        Ok(Row { table, key: name.key(), json })
+    });
+    rows.collect()
+}
+
+fn agent_row(copies: &Copies) -> Result<Row, DirectoryTableError> {
+    let row = AgentRow { agent: copies.agent, behind_since_ms: copies.behind_since_ms };
+    Ok(Row { table: Table::State, key: AGENT.to_owned(), json: Some(json(AGENT, &row)?) })
+}
+
+fn audit_row(order: i64, number: usize, entry: &Audited) -> Result<Row, DirectoryTableError> {
+    let key = format!("{order:020}-{number:06}");
+    let json = json(&key, entry)?;
+    Ok(Row { table: Table::Audit, key, json: Some(json) })
+}

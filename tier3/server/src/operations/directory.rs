@@ -1,0 +1,402 @@
+//! Orders to the directory.
+
+use admin::OperationError;
+use admin::directory_api::{
+    AccessView, AgentOrder, AgentView, AuditView, ChangeView, DirectoryAnswer, DirectoryOrder,
+    GrantOrder, LegacyChange, LegacyView, Mode, ObjectView, SetOrder,
+};
+use config::Config;
+use directory::{
+    Agent, Change, Class, Directory, DirectoryError, LegacyAccount, Name, Object, Role,
+};
+use identity::descriptor::access::{ObjectNode, Request, check};
+use identity::{SecurityDescriptor, Sid};
+use jiff::Timestamp;
+
+use super::accounts::{Ledger, account_error, account_name, directory_error};
+use crate::directory_table::now_ms;
+
+/// Where the password of the account that older servers use is kept.
+pub const LEGACY_SECRET: &str = "legacy-account";
+/// Entries of the audit trail that one answer shows unless it is asked for others.
+const AUDIT_SHOWN: usize = 100;
+const DESCRIPTOR: &str = "nTSecurityDescriptor";
+
+/// Does what is asked.
+///
+/// # Errors
+/// It cannot be done; nothing is changed then.
+pub fn follow(
+    ledger: &Ledger,
+    config: &Config,
+    order: DirectoryOrder,
+) -> Result<DirectoryAnswer, OperationError> {
+    let table = &ledger.directory;
+    match order {
+        DirectoryOrder::List { under } => list(ledger, under.as_deref()),
+        DirectoryOrder::Show { object } => show(ledger, &object),
+        DirectoryOrder::Set(order) => {
+            let name = name(ledger, &order.object)?;
+            edit(ledger, order.dry_run, |directory| set(directory, &name, &order))
+        }
+        DirectoryOrder::Add { object, class } => {
+            let name = name(ledger, &object)?;
+            let class = Class::find(&class).ok_or_else(|| {
+                let all: Vec<&str> = Class::all().map(Class::as_str).collect();
+                OperationError::Invalid(format!(
+                    "no class is named {class:?}; there are {}",
+                    all.join(", ")
+                ))
+            })?;
+            edit(ledger, false, |directory| directory.add(Object::new(name, class, now_ms())))
+        }
+        DirectoryOrder::Remove { object } => {
+            let name = name(ledger, &object)?;
+            edit(ledger, false, |directory| directory.remove(&name).map(drop))
+        }
+        DirectoryOrder::Stage(order) => stage(ledger, &order),
+        DirectoryOrder::Staged => Ok(answer(table.staged(), false)),
+        DirectoryOrder::Apply => apply(ledger),
+        DirectoryOrder::Discard => {
+            let staged = table.staged();
+            table.stage(Vec::new()).map_err(directory_error)?;
+            Ok(answer(staged, false))
+        }
+        DirectoryOrder::Undo => undo(ledger),
+        DirectoryOrder::Grant(order) => grant(ledger, &order, true),
+        DirectoryOrder::Revoke(order) => grant(ledger, &order, false),
+        DirectoryOrder::Access { account, object } => access(ledger, &account, object.as_deref()),
+        DirectoryOrder::Export => {
+            let ldif = directory::export(&table.organisation(), &table.place().base);
+            let ldif = ldif.map_err(|error| directory_error(error.into()))?;
+            Ok(DirectoryAnswer { ldif: Some(ldif), ..DirectoryAnswer::default() })
+        }
+        DirectoryOrder::Import { ldif, dry_run } => {
+            let base = table.place().base.clone();
+            edit(ledger, dry_run, |directory| {
+                *directory = directory::import(directory, &ldif, &base, now_ms())?;
+                Ok(())
+            })
+        }
+        DirectoryOrder::Agent { change } => agent(ledger, change),
+        DirectoryOrder::LegacyAccount { group, change } => {
+            legacy(ledger, config, group.as_deref(), change)
+        }
+        DirectoryOrder::Audit { limit } => audit(ledger, limit),
+    }
+}
+
+fn name(ledger: &Ledger, text: &str) -> Result<Name, OperationError> {
+    let base = &ledger.directory.place().base;
+    Name::parse(text, base).map_err(|error| OperationError::Invalid(format!("{text:?}: {error}")))
+}
+
+fn list(ledger: &Ledger, under: Option<&str>) -> Result<DirectoryAnswer, OperationError> {
+    let directory = ledger.directory.organisation();
+    let base = &ledger.directory.place().base;
+    let plain = |object: &Object| ObjectView {
+        name: object.name.to_string(),
+        dn: object.name.to_ldap(base),
+        class: object.class.as_str().to_owned(),
+        changed: time(object.changed_ms),
+        ..ObjectView::default()
+    };
+    let objects = match under {
+        None => directory.objects().map(plain).collect(),
+        Some(text) => {
+            let name = name(ledger, text)?;
+            directory.get(&name).map_err(|error| directory_error(error.into()))?;
+            directory.within(&name).map(plain).collect()
+        }
+    };
+    Ok(DirectoryAnswer { objects, ..DirectoryAnswer::default() })
+}
+
+fn show(ledger: &Ledger, text: &str) -> Result<DirectoryAnswer, OperationError> {
+    let directory = ledger.directory.organisation();
+    let failed = |error: DirectoryError| directory_error(error.into());
+    let object_name = name(ledger, text)?;
+    let object = directory.get(&object_name).map_err(failed)?;
+    let effective = directory.effective(&object_name).map_err(failed)?;
+    let attributes = object.attributes().map(|(name, values)| {
+        (name.to_owned(), values.iter().map(|value| value.as_str().to_owned()).collect())
+    });
+    let sddl = |descriptor: &SecurityDescriptor| {
+        descriptor.to_sddl(None).unwrap_or_else(|error| error.to_string())
+    };
+    let view = ObjectView {
+        name: object.name.to_string(),
+        dn: object.name.to_ldap(&ledger.directory.place().base),
+        class: object.class.as_str().to_owned(),
+        attributes: attributes.collect(),
+        sddl: sddl(&object.descriptor),
+        effective_sddl: sddl(&effective),
+        permissions: permissions(ledger, &effective),
+        changed: time(object.changed_ms),
+    };
+    Ok(DirectoryAnswer { objects: vec![view], ..DirectoryAnswer::default() })
+}
+
+/// The effective entries in words: the role where one fits, else the rights.
+fn permissions(ledger: &Ledger, effective: &SecurityDescriptor) -> Vec<String> {
+    let aces = effective.dacl.acl().into_iter().flat_map(|acl| &acl.aces);
+    let effective = aces.filter(|ace| ace.is_effective());
+    let line = |ace: &identity::Ace| {
+        let who = ledger.accounts.name_of(&ace.sid);
+        let who = who.unwrap_or_else(|| format!("{} (nobody known)", ace.sid));
+        let role = Role::ALL.into_iter().find(|role| role.rights() == (ace.mask, ace.types.object));
+        let what = role.map_or_else(
+            || identity::descriptor::rights::describe(ace.mask),
+            |role| format!("role {role}"),
+        );
+        let verb = if ace.kind.denies() { "denied" } else { "allowed" };
+        let from = if ace.is_inherited() { ", inherited" } else { "" };
+        format!("{who}: {verb} {what}{from}")
+    };
+    effective.map(line).collect()
+}
+
+/// Makes an edit, or shows what it would change.
+fn edit(
+    ledger: &Ledger,
+    dry_run: bool,
+    edit: impl FnOnce(&mut Directory) -> Result<(), DirectoryError>,
+) -> Result<DirectoryAnswer, OperationError> {
+    let table = &ledger.directory;
+    if dry_run {
+        let old = table.organisation();
+        let mut new = old.clone();
+        edit(&mut new).map_err(|error| directory_error(error.into()))?;
+        return Ok(answer(directory::diff(&old, &new), false));
+    }
+    let changes = table.edit(&ledger.who, now_ms(), edit).map_err(directory_error)?;
+    Ok(answer(changes, true))
+}
+
+fn set(directory: &mut Directory, name: &Name, order: &SetOrder) -> Result<(), DirectoryError> {
+    directory.change(name, now_ms(), |object| {
+        if order.attribute.eq_ignore_ascii_case(DESCRIPTOR) {
+            let text = order.values.first().map(String::as_str).unwrap_or_default();
+            let parsed = SecurityDescriptor::from_sddl(text, None);
+            object.descriptor = parsed.map_err(|error| DirectoryError::Value {
+                attribute: "nTSecurityDescriptor",
+                value: text.chars().take(80).collect(),
+                expected: format!("SDDL ({error})"),
+            })?;
+            return Ok(());
+        }
+        let kept: Vec<String> =
+            object.values(&order.attribute).iter().map(|value| value.as_str().to_owned()).collect();
+        let values: Vec<String> = match order.mode {
+            Mode::Replace => order.values.clone(),
+            Mode::Add => {
+                let fresh = order.values.iter().filter(|one| !kept.contains(one)).cloned();
+                kept.iter().cloned().chain(fresh).collect()
+            }
+            Mode::Remove => kept.into_iter().filter(|one| !order.values.contains(one)).collect(),
+        };
+        object.set(&order.attribute, &values.iter().map(String::as_str).collect::<Vec<_>>())
+    })
+}
+
+/// Puts a change beside those that are staged; the difference is against the directory as it stands.
+fn stage(ledger: &Ledger, order: &SetOrder) -> Result<DirectoryAnswer, OperationError> {
+    let table = &ledger.directory;
+    let old = table.organisation();
+    let failed = |error: DirectoryError| directory_error(error.into());
+    let mut new = old.clone();
+    for change in table.staged() {
+        change.apply(&mut new, now_ms()).map_err(failed)?;
+    }
+    set(&mut new, &name(ledger, &order.object)?, order).map_err(failed)?;
+    let changes = directory::diff(&old, &new);
+    table.stage(changes.clone()).map_err(directory_error)?;
+    Ok(answer(changes, false))
+}
+
+fn apply(ledger: &Ledger) -> Result<DirectoryAnswer, OperationError> {
+    let table = &ledger.directory;
+    let staged = table.staged();
+    if staged.is_empty() {
+        return Err(OperationError::Conflict(
+            "nothing is staged; see `bindback directory raw`".to_owned(),
+        ));
+    }
+    let made = edit(ledger, false, |directory| {
+        staged.iter().try_for_each(|change| change.apply(directory, now_ms()))
+    })?;
+    table.stage(Vec::new()).map_err(directory_error)?;
+    Ok(made)
+}
+
+/// Takes back the newest changes that were made together.
+fn undo(ledger: &Ledger) -> Result<DirectoryAnswer, OperationError> {
+    let trail = ledger.directory.audit().map_err(directory_error)?;
+    let Some(last) = trail.iter().rev().find(|entry| entry.change.is_some()) else {
+        return Err(OperationError::Conflict("no change of the directory is known".to_owned()));
+    };
+    let together = trail.iter().filter(|entry| entry.together == last.together);
+    let changes: Vec<Change> = together.filter_map(|entry| entry.change.clone()).collect();
+    edit(ledger, false, |directory| {
+        changes.iter().rev().try_for_each(|change| change.inverse().apply(directory, now_ms()))
+    })
+}
+
+fn grant(
+    ledger: &Ledger,
+    order: &GrantOrder,
+    granted: bool,
+) -> Result<DirectoryAnswer, OperationError> {
+    let role: Role = order.role.parse().map_err(OperationError::Invalid)?;
+    let on = name(ledger, &order.object)?;
+    let sid = sid(ledger, &order.account)?;
+    edit(ledger, order.dry_run, |directory| {
+        if granted {
+            directory.grant(role, &sid, &on, order.inherit, now_ms())
+        } else {
+            directory.revoke(role, &sid, &on, now_ms())
+        }
+    })
+}
+
+fn sid(ledger: &Ledger, who: &str) -> Result<Sid, OperationError> {
+    let found = ledger.accounts.sid_of(who).map_err(account_error)?;
+    found.ok_or_else(|| {
+        let text = format!("{who:?} is no account, group or well-known name here; `bindback account list` shows the accounts");
+        OperationError::NotFound(text)
+    })
+}
+
+/// The steps of a bind, or the roles on one object.
+fn access(
+    ledger: &Ledger,
+    account: &str,
+    object: Option<&str>,
+) -> Result<DirectoryAnswer, OperationError> {
+    let account = account_name(account)?;
+    let Some(token) = ledger.accounts.token(&account) else {
+        sid(ledger, &account.to_string())?;
+        return Ok(DirectoryAnswer::default());
+    };
+    let named = |text: String| {
+        // Identifiers are of little use to a person.
+        token.sids.iter().fold(text, |text, sid| match ledger.accounts.name_of(sid) {
+            Some(name) => text.replace(&format!(";{sid})"), &format!(";{name})")),
+            None => text,
+        })
+    };
+    let Some(text) = object else {
+        let steps = ledger.directory.authorise(&ledger.accounts, &account).steps.into_iter();
+        let access = steps.map(|step| AccessView {
+            object: step.object.to_string(),
+            what: format!("bind, step {}", step.step.as_str()),
+            granted: step.granted,
+            why: named(step.why),
+        });
+        return Ok(DirectoryAnswer { access: access.collect(), ..DirectoryAnswer::default() });
+    };
+    let object = name(ledger, text)?;
+    let effective = ledger
+        .directory
+        .site()
+        .effective(&object)
+        .map_err(|error| directory_error(error.into()))?;
+    let access = Role::ALL.into_iter().map(|role| {
+        let (mask, right) = role.rights();
+        let tree: Vec<ObjectNode> =
+            right.map(|guid| ObjectNode { level: 0, guid }).into_iter().collect();
+        let found = check(&effective, &token, &Request::directory(mask).on(&tree));
+        AccessView {
+            object: object.to_string(),
+            what: format!("role {role}"),
+            granted: found.is_granted(),
+            why: named(found.explain(&effective)),
+        }
+    });
+    Ok(DirectoryAnswer { access: access.collect(), ..DirectoryAnswer::default() })
+}
+
+fn agent(ledger: &Ledger, change: Option<AgentOrder>) -> Result<DirectoryAnswer, OperationError> {
+    let table = &ledger.directory;
+    if let Some(order) = change {
+        let mode = match order {
+            AgentOrder::Start => Agent::Running,
+            AgentOrder::Stop => Agent::Stopped,
+            AgentOrder::Lag(seconds) => Agent::Lagging { lag_ms: i64::from(seconds) * 1000 },
+        };
+        table.set_agent(mode, now_ms()).map_err(directory_error)?;
+    }
+    let (mode, since, behind) = table.agent();
+    let (word, lag_s) = match mode {
+        Agent::Running => ("running", None),
+        Agent::Lagging { lag_ms } => ("lagging", Some(lag_ms / 1000)),
+        Agent::Stopped => ("stopped", None),
+    };
+    let view = AgentView { mode: word.to_owned(), lag_s, behind_since: since.map(time) };
+    Ok(DirectoryAnswer { agent: Some(view), ..answer(behind, false) })
+}
+
+fn legacy(
+    ledger: &Ledger,
+    config: &Config,
+    group: Option<&str>,
+    change: Option<LegacyChange>,
+) -> Result<DirectoryAnswer, OperationError> {
+    let table = &ledger.directory;
+    let group = group.map_or_else(|| Ok(table.group()), |text| name(ledger, text))?;
+    let mut changes = Vec::new();
+    let changed = change.is_some();
+    match change {
+        None => {}
+        Some(LegacyChange::Clear) => {
+            let done = table.edit(&ledger.who, now_ms(), |directory| {
+                LegacyAccount::set(directory, &group, None, now_ms())
+            });
+            changes = done.map_err(directory_error)?;
+        }
+        Some(LegacyChange::Set { account, password, .. }) => {
+            let account = account_name(&account)?;
+            ledger.accounts.keep_secret(LEGACY_SECRET, password.expose()).map_err(account_error)?;
+            let done = table.edit(&ledger.who, now_ms(), |directory| {
+                LegacyAccount::set(directory, &group, Some(&account), now_ms())
+            });
+            changes = done.map_err(directory_error)?;
+        }
+    }
+    let found = LegacyAccount::of(&table.organisation(), &group);
+    let found = found.map_err(|error| directory_error(error.into()))?;
+    let in_use = config.rpc.account.clone();
+    let agrees = found.name().is_none_or(|name| name.is_ok_and(|name| name.matches(&in_use)));
+    let view = LegacyView {
+        group: group.to_string(),
+        account: found.account,
+        domain: found.domain,
+        in_use: in_use.to_string(),
+        agrees,
+    };
+    Ok(DirectoryAnswer { legacy: Some(view), ..answer(changes, changed) })
+}
+
+fn audit(ledger: &Ledger, limit: Option<u32>) -> Result<DirectoryAnswer, OperationError> {
+    let trail = ledger.directory.audit().map_err(directory_error)?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(AUDIT_SHOWN);
+    let skip = trail.len().saturating_sub(limit);
+    let shown = trail.into_iter().skip(skip).map(|entry| AuditView {
+        time: time(entry.time_ms),
+        who: entry.who,
+        what: entry.what,
+        lines: entry.lines,
+    });
+    Ok(DirectoryAnswer { audit: shown.collect(), ..DirectoryAnswer::default() })
+}
+
+fn answer(changes: Vec<Change>, applied: bool) -> DirectoryAnswer {
+    let views = changes
+        .iter()
+        .map(|change| ChangeView { object: change.object().to_string(), lines: change.lines() });
+    DirectoryAnswer { changes: views.collect(), applied, ..DirectoryAnswer::default() }
+}
+
+fn time(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or_default()
+}

@@ -1,0 +1,482 @@
+//! Two servers that exchange mail over X.400 on TCP, and what is logged when they may not.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use config::{Config, InitAnswers, Section, X400Answers, template};
+use event::Event;
+use jiff::Timestamp;
+use mixer::{SmtpOriginator, SmtpRecipient};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+
+use super::fixture::{PATIENCE, listener, until};
+use crate::node::Node;
+use crate::runtime::{Orders, build_node};
+use crate::{local_delivery, reporting, settings, x400_link};
+
+/// A server of the pair.
+pub(super) struct Mta {
+    pub(super) node: Arc<Node>,
+    pub(super) events: broadcast::Receiver<Event>,
+    folder: TempDir,
+}
+
+fn write_secret(file: &Path, text: &str) {
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    config::replace_secret(file, &identity::Password::from(text)).unwrap();
+}
+
+fn configuration(
+    folder: &Path,
+    name: &str,
+    peer: &str,
+    ports: (u16, u16),
+    more: &[(&'static str, &str)],
+) -> Config {
+    let (low, other) = (name.to_lowercase(), peer.to_lowercase());
+    let quoted = |text: &str| format!("\"{text}\"");
+    let mut set = vec![
+        ("name", quoted(peer)),
+        ("host", quoted("127.0.0.1")),
+        ("port", ports.1.to_string()),
+        ("domains", format!("[\"{other}.demo.test\"]")),
+        ("remote_password_file", quoted("secrets/remote")),
+        ("local_password_file", quoted("secrets/local")),
+    ];
+    set.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let answers = InitAnswers {
+        name: name.to_owned(),
+        host_name: format!("{low}.demo.test"),
+        domains: vec![format!("{low}.demo.test")],
+        hosts: vec![(format!("{low}.demo.test"), vec![IpAddr::from(Ipv4Addr::LOCALHOST)])],
+        x400: vec![X400Answers { set }],
+        set: vec![
+            (Section::Events, "stderr_level", "\"off\"".to_owned()),
+            (Section::Rfc1006, "listen", "[\"127.0.0.1\"]".to_owned()),
+            (Section::Rfc1006, "port", ports.0.to_string()),
+            (Section::Server, "prmd", quoted(&low)),
+        ],
+        ..InitAnswers::default()
+    };
+    let config = Config::parse(&folder.join("bindback.toml"), &template(&answers)).unwrap();
+    write_secret(&folder.join("secrets/local"), &format!("Secret of {name}"));
+    write_secret(&folder.join("secrets/remote"), &format!("Secret of {peer}"));
+    config
+}
+
+impl Mta {
+    fn start(
+        name: &str,
+        peer: &str,
+        own: (TcpListener, u16),
+        port: u16,
+        more: &[(&'static str, &str)],
+    ) -> Self {
+        let folder = TempDir::new().unwrap();
+        let config = configuration(folder.path(), name, peer, (own.1, port), more);
+        let (node, orders): (Arc<Node>, Orders) = build_node(&config).unwrap();
+        tokio::spawn(x400_link::listen(Arc::clone(&node), own.0));
+        tokio::spawn(local_delivery::run(Arc::clone(&node)));
+        tokio::spawn(reporting::run(Arc::clone(&node), orders));
+        let timers = Arc::clone(&node);
+        tokio::spawn(async move { timers.queue.run_timers().await });
+        let events = node.events.follow();
+        Self { node, events, folder }
+    }
+
+    fn call(&self, peer: &str) {
+        tokio::spawn(x400_link::run_connector(Arc::clone(&self.node), peer.to_owned()));
+        self.node.wake_peer(peer);
+    }
+
+    fn set_secret(&self, name: &str, text: &str) {
+        write_secret(&self.folder.path().join("secrets").join(name), text);
+    }
+
+    async fn submit(&self, to: &str, body: &[u8]) {
+        let (node, now) = (&self.node, Timestamp::now());
+        let routes = node.routes();
+        let submission = mta::Submission {
+            originator: SmtpOriginator {
+                reverse_path: "anna@east.demo.test".to_owned(),
+                ..SmtpOriginator::default()
+            },
+            recipients: vec![SmtpRecipient { address: to.to_owned(), ..SmtpRecipient::default() }],
+            content: [b"Subject: across\r\n\r\n", body].concat(),
+            added: 0,
+            submitted: now,
+            routes: node.router(&routes),
+        };
+        let life = |priority| node.queue.expires(priority, now);
+        let id = node.queue.next_id();
+        let site = settings::site(&node.config());
+        let entry = mta::from_submission(&site, id, submission, life).unwrap();
+        node.queue.accept(entry).await.unwrap();
+    }
+
+    /// The numbers of the events that were logged, up to one of this number.
+    async fn events_until(&mut self, number: u32) -> Vec<Event> {
+        let mut seen = Vec::new();
+        loop {
+            let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap();
+            let last = event.id == number;
+            seen.push(event);
+            if last {
+                return seen;
+            }
+        }
+    }
+
+    /// The mails of a mailbox, once there are so many.
+    async fn inbox(&self, count: usize) -> Vec<Vec<u8>> {
+        let inbox = self.node.config().mail.maildir.join("anna").join("new");
+        let files = until(|| {
+            let files: Vec<_> = std::fs::read_dir(&inbox).ok()?.flatten().collect();
+            (files.len() >= count).then_some(files)
+        })
+        .await;
+        files.iter().map(|file| std::fs::read(file.path()).unwrap()).collect()
+    }
+}
+
+async fn pair(
+    east_more: &[(&'static str, &str)],
+    west_more: &[(&'static str, &str)],
+) -> (Mta, Mta) {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let east = Mta::start("EAST", "WEST", for_east, west_port, east_more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, west_more);
+    (east, west)
+}
+
+#[tokio::test]
+async fn mail_crosses_over_tcp() {
+    let (east, west) = pair(&[], &[]).await;
+    let body = vec![b'x'; 300_000];
+    east.submit("anna@west.demo.test", &body).await;
+    east.submit("anna@west.demo.test", b"short\r\n").await;
+    east.call("WEST");
+    let mails = west.inbox(2).await;
+    assert!(mails.iter().any(|mail| mail.ends_with(&body)));
+    until(|| east.node.queue.view(|queue, _| queue.is_empty()).then_some(())).await;
+    let row = west.node.x400_table().rows().next().cloned().unwrap();
+    assert!(row.protocol_string.starts_with("rfc1006:127.0.0.1["), "{row:?}");
+    assert!(east.node.histories.get("WEST").last_success_out.is_some());
+    east.node.stop();
+    let closed = |node: &Node| node.x400_table().rows().all(|row| row.state == mta::State::Closed);
+    until(|| (closed(&east.node) && closed(&west.node)).then_some(())).await;
+}
+
+/// The called side refuses: 48 and 1293 there, 1290 and 289 with the caller; put right, mail flows.
+#[tokio::test]
+async fn a_wrong_password_is_refused_logged_and_cured() {
+    let (mut east, mut west) = pair(&[], &[]).await;
+    west.set_secret("remote", "wrong-secret");
+    east.submit("anna@west.demo.test", b"waits\r\n").await;
+    east.call("WEST");
+    let there = west.events_until(1293).await;
+    let numbers: Vec<u32> = there.iter().map(|event| event.id).collect();
+    assert_eq!(numbers, [48, 1293]);
+    assert_eq!(there[0].word("differs"), Some("password"));
+    assert_eq!(there[0].word("presented_name"), Some("EAST"));
+    assert_eq!(there[0].word("role"), Some("caller"));
+    assert_eq!((there[1].number("provider"), there[1].number("reason")), (Some(6), Some(2)));
+    let here = east.events_until(301).await;
+    let numbers: Vec<u32> = here.iter().map(|event| event.id).collect();
+    assert_eq!(numbers, [1290, 289, 301]);
+    for event in here.iter().chain(&there) {
+        let text = serde_json::to_string(event).unwrap();
+        assert!(!text.contains("Secret of") && !text.contains("wrong-secret"), "{text}");
+    }
+    west.set_secret("remote", "Secret of EAST");
+    east.node.wake_peer("WEST");
+    west.inbox(1).await;
+}
+
+/// The answer of the called side is checked, too: 48 and 1290 with the caller.
+#[tokio::test]
+async fn a_wrong_password_in_the_answer_is_refused_by_the_caller() {
+    let (mut east, _west) = pair(&[], &[]).await;
+    east.set_secret("remote", "SECRET OF WEST");
+    east.call("WEST");
+    let events = east.events_until(289).await;
+    let numbers: Vec<u32> = events.iter().map(|event| event.id).collect();
+    assert_eq!(numbers, [48, 1290, 289]);
+    assert_eq!(events[0].word("differs"), Some("password-case"));
+    assert_eq!(events[0].word("role"), Some("called"));
+}
+
+#[tokio::test]
+async fn a_name_in_another_case_is_unknown_unless_the_connector_says_so() {
+    let (east, mut west) = pair(&[("local_name", "\"East\"")], &[]).await;
+    east.call("WEST");
+    let events = west.events_until(1293).await;
+    assert_eq!(events[0].id, 51);
+    assert_eq!(events[0].word("differs"), Some("name-case"));
+    assert_eq!(events[0].word("expected_name"), Some("EAST"));
+    assert_eq!(events[0].word("presentation_address"), Some("/n:0x7f000001"));
+
+    let (east, west) = pair(
+        &[("local_name", "\"East\"")],
+        &[("name_case", "\"ignore\""), ("local_name", "\"WEST\"")],
+    )
+    .await;
+    east.submit("anna@west.demo.test", b"x\r\n").await;
+    east.call("WEST");
+    west.inbox(1).await;
+}
+
+#[tokio::test]
+async fn an_address_that_no_connector_has_is_refused() {
+    let (mut east, mut west) = pair(&[], &[("host", "\"192.0.2.1\"")]).await;
+    east.call("WEST");
+    let there = west.events_until(9202).await;
+    let numbers: Vec<u32> = there.iter().map(|event| event.id).collect();
+    assert_eq!(numbers, [9301, 9202]);
+    assert_eq!(there[0].word("network_address"), Some("0x7f000001"));
+    let here = east.events_until(289).await;
+    assert_eq!(here[0].id, 1290);
+    assert_eq!(here[0].number("provider"), Some(1));
+}
+
+#[tokio::test]
+async fn nobody_listens_and_a_connector_that_is_never_open() {
+    let (mut east, mut west) = pair(&[], &[("schedule", "\"never\"")]).await;
+    east.call("WEST");
+    let there = west.events_until(1293).await;
+    assert_eq!(there[0].id, 37);
+    let here = east.events_until(289).await;
+    assert_eq!((here[0].id, here[0].number("reason")), (1290, Some(0)));
+
+    let gone = listener().await.1;
+    let port = gone.to_string();
+    let (mut east, _west) = pair(&[("port", &port)], &[]).await;
+    east.call("WEST");
+    let here = east.events_until(289).await;
+    assert_eq!((here[0].id, here[0].code()), (9215, Some(10_061)));
+}
+
+/// Every mode and dialogue over sockets; both sides send, two-way alternate on one association.
+#[tokio::test]
+async fn all_modes_over_sockets() {
+    for mode in ["normal", "x410", "1984"] {
+        for dialogue in ["monologue", "two-way-alternate"] {
+            let (mode, word) = (format!("\"{mode}\""), format!("\"{dialogue}\""));
+            let more: &[(&'static str, &str)] =
+                &[("mode", &mode), ("dialogue", &word), ("checkpoint_kib", "1"), ("window", "3")];
+            let (east, west) = pair(more, more).await;
+            let body = vec![b'y'; 20_000];
+            east.submit("anna@west.demo.test", &body).await;
+            east.submit("anna@west.demo.test", b"second\r\n").await;
+            west.submit("anna@east.demo.test", b"back\r\n").await;
+            east.call("WEST");
+            let mails = west.inbox(2).await;
+            assert!(mails.iter().any(|mail| mail.ends_with(&body)), "{mode} {dialogue}");
+            if dialogue == "two-way-alternate" {
+                // WEST never calls: its mail comes back on the association of EAST.
+                let mails = east.inbox(1).await;
+                assert!(mails[0].ends_with(b"back\r\n"));
+                let rows: Vec<_> = west.node.x400_table().rows().map(|row| row.direction).collect();
+                assert_eq!(rows, [mta::Direction::In]);
+            }
+            east.node.stop();
+            west.node.stop();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dialogue_that_the_connector_does_not_have_is_refused() {
+    let (mut east, mut west) = pair(&[("dialogue", "\"two-way-alternate\"")], &[]).await;
+    east.call("WEST");
+    let there = west.events_until(1293).await;
+    assert_eq!(there[0].id, 55);
+    let here = east.events_until(289).await;
+    assert_eq!((here[0].id, here[0].number("reason")), (1290, Some(3)));
+}
+
+/// A relay that can be cut after so many octets; it counts those that passed towards the server.
+async fn relay(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        let mut cut_after = Some(cut_after);
+        while let Ok((mut from, _)) = listener.accept().await {
+            let Ok(mut there) = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await
+            else {
+                continue;
+            };
+            let mut left = cut_after.take().unwrap_or(usize::MAX);
+            let (mut out, mut back) = (vec![0; 4096], vec![0; 4096]);
+            loop {
+                tokio::select! {
+                    read = from.read(&mut out) => match read {
+                        Ok(count) if count > 0 && count <= left => {
+                            left -= count;
+                            passed.fetch_add(count, Ordering::Relaxed);
+                            if there.write_all(&out[..count]).await.is_err() { break }
+                        }
+                        _ => break,
+                    },
+                    read = there.read(&mut back) => match read {
+                        Ok(count) if count > 0 => {
+                            if from.write_all(&back[..count]).await.is_err() { break }
+                        }
+                        _ => break,
+                    },
+                }
+            }
+        }
+    });
+    port
+}
+
+/// A large transfer is cut in the middle: it goes on from its last checkpoint on a new connection.
+#[tokio::test]
+async fn a_cut_transfer_goes_on_from_its_last_checkpoint() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let passed = Arc::new(AtomicUsize::new(0));
+    let through = relay(west_port, 400_000, Arc::clone(&passed)).await;
+    let more: &[(&'static str, &str)] = &[("checkpoint_kib", "30"), ("window", "3")];
+    let east = Mta::start("EAST", "WEST", for_east, through, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, more);
+    let body = vec![b'z'; 1_000_000];
+    east.submit("anna@west.demo.test", &body).await;
+    east.call("WEST");
+    let mails = west.inbox(1).await;
+    assert!(mails[0].ends_with(&body));
+    until(|| east.node.queue.view(|queue, _| queue.is_empty()).then_some(())).await;
+    // What came before the cut was not sent again, but for what no checkpoint had confirmed.
+    let passed = passed.load(Ordering::Relaxed);
+    assert!((1_000_000..1_250_000).contains(&passed), "{passed} octets");
+    // One association broke and one went on; the second carried the message.
+    let rows: Vec<_> = west.node.x400_table().rows().cloned().collect();
+    assert_eq!(rows.iter().map(|row| row.messages).sum::<u64>(), 1, "{rows:?}");
+    assert_eq!(west.inbox(1).await.len(), 1);
+    let attempts: Vec<_> = east.node.x400_table().rows().cloned().collect();
+    assert_eq!(attempts.len(), 1, "the row of the broken one is used again: {attempts:?}");
+}
+
+#[tokio::test]
+async fn mail_crosses_over_ipv6() {
+    let bound = |listener: TcpListener| {
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    };
+    let loopback = std::net::Ipv6Addr::LOCALHOST;
+    let Ok(for_west) = TcpListener::bind((loopback, 0)).await else {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    };
+    let (for_east, for_west) =
+        (bound(TcpListener::bind((loopback, 0)).await.unwrap()), bound(for_west));
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let more: &[(&'static str, &str)] = &[("host", "\"::1\"")];
+    let east = Mta::start("EAST", "WEST", for_east, west_port, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, more);
+    east.submit("anna@west.demo.test", b"x\r\n").await;
+    east.call("WEST");
+    west.inbox(1).await;
+}
+
+/// `bindback x400 probe`: the modes that are there, and why another is refused.
+#[tokio::test]
+async fn a_probe_of_the_mta_tells_each_mode() {
+    use crate::rpc_tools::StepResult;
+    use crate::x400_tools::{Presented, ProbeSettings, Secret, probe};
+    let (_east, west) = pair(&[], &[]).await;
+    let port = west.node.config().rfc1006.port;
+    let settings = |password: &str| ProbeSettings {
+        host: "127.0.0.1".to_owned(),
+        port,
+        presented: Presented { name: "EAST".to_owned(), password: Some(Secret::new(password)) },
+        transport: Vec::new(),
+        session: Vec::new(),
+        presentation: Vec::new(),
+        patience: PATIENCE.min(Duration::from_secs(10)),
+    };
+    let steps = probe(&settings("Secret of EAST")).await;
+    let told: Vec<_> = steps.iter().map(|step| (step.step, step.result)).collect();
+    let (ok, refused) = (StepResult::Ok, StepResult::Refused);
+    let modes = ["mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984"];
+    let expected: Vec<_> = [("name", ok), ("tcp", ok)]
+        .into_iter()
+        .chain(modes.into_iter().flat_map(|mode| [(mode, ok), (mode, StepResult::Denied)]))
+        .collect();
+    assert_eq!(told, expected, "{steps:#?}");
+    assert_eq!(steps[2].text, "the MTA WEST; checkpoints of 30 KiB, window 3");
+    assert!(steps[3].text.contains("unacceptable-dialogue-mode"), "{}", steps[3].text);
+    let steps = probe(&settings("wrong")).await;
+    assert!(steps[2].text.contains("authentication-error"), "{}", steps[2].text);
+    assert_eq!((steps[2].result, steps[2].code), (StepResult::Denied, 2));
+
+    let gone = ProbeSettings { port: listener().await.1, ..settings("x") };
+    let steps = probe(&gone).await;
+    assert_eq!((steps.len(), steps[1].result), (2, refused));
+}
+
+/// A message of another maker's MTA, its probe, and what cannot be told to an MTA of 1984.
+#[tokio::test]
+async fn probes_are_answered_and_1984_is_not_told_what_it_cannot_take() {
+    use x400::{
+        Criticality, ExtensionField, ExtensionKind, Message, MessageTransferEnvelope, MtsApdu,
+        Probe,
+    };
+    let more: &[(&'static str, &str)] = &[("mode", "\"1984\"")];
+    let (east, _west) = pair(more, more).await;
+    let record = |node: &Arc<Node>| node.queue.view(|queue, _| queue.is_empty());
+    // An envelope as it is made here, sent to here as if by another.
+    let submitted = |recipient: &str| {
+        let (node, now) = (&east.node, Timestamp::now());
+        let site = settings::site(&node.config());
+        mixer::build_message(&mixer::NewMessage {
+            originator: &SmtpOriginator {
+                reverse_path: "anna@east.demo.test".to_owned(),
+                ..SmtpOriginator::default()
+            },
+            recipients: &[SmtpRecipient {
+                address: recipient.to_owned(),
+                ..SmtpRecipient::default()
+            }],
+            identifier: site.mts_identifier(node.queue.next_id()),
+            base: &site.base_address(),
+            priority: x400::Priority::Normal,
+            submitted: now,
+        })
+        .unwrap()
+    };
+    let take = |apdu: MtsApdu| {
+        let node = Arc::clone(&east.node);
+        async move { crate::inbound::take(&node, "WEST", apdu.encode()).await.unwrap() }
+    };
+    // A probe about a mailbox here: a report comes to its originator, and no mail.
+    let mut envelope: MessageTransferEnvelope = submitted("anna@east.demo.test");
+    envelope.extensions.clear();
+    envelope.recipients[0].extensions.clear();
+    envelope.recipients[0].indicators.originator_report = true;
+    let probe = Probe { envelope, content_length: Some(5) };
+    take(MtsApdu::Probe(probe)).await;
+    let mails = east.inbox(1).await;
+    let text = String::from_utf8_lossy(&mails[0]).into_owned();
+    assert!(text.contains("Action: delivered"), "{text}");
+    until(|| record(&east.node).then_some(())).await;
+
+    // An extension that is critical for submission only may be left out, one for delivery not.
+    let mut envelope = submitted("anna@west.demo.test");
+    let mut field = ExtensionField::standard(8, |encoder| encoder.raw(&[5, 0]));
+    field.kind = ExtensionKind::Standard(8);
+    field.criticality = Criticality::new(false, false, true);
+    envelope.recipients[0].extensions.push(field);
+    take(MtsApdu::Message(Message { envelope, content: b"Subject: x\r\n\r\n".to_vec() })).await;
+    east.call("WEST");
+    let mails = east.inbox(2).await;
+    let all: Vec<_> = mails.iter().map(|mail| String::from_utf8_lossy(mail)).collect();
+    assert!(all.iter().any(|text| text.contains("Status: 5.3.3")), "{all:?}");
+}

@@ -1,0 +1,395 @@
+//! Calling an MTA: one task for each connector, which opens associations while mail waits.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use config::{Schedule, TransferMode, X400};
+use event::Layer;
+use event::build;
+use jiff::Timestamp;
+use mta::{
+    Association, Call, Direction, Output, Rfc1006, Selectors, TransferProtocol,
+    TransportParameters, Unfinished,
+};
+use net::chain;
+use queue::{NextHop, Outcome};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use x400::{DiagnosticCode, ReasonCode};
+
+use super::exchange::{Exchange, Role};
+use super::line::Line;
+use super::records::{self, OutFailure};
+use super::secrets::{BindTerms, bind_terms};
+use crate::node::{Node, random};
+use crate::settings::connector_terms;
+
+/// How long the other MTA may take to answer the bind.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+/// Between two tries to go on with a transfer.
+const RECOVERY_STEP: Duration = Duration::from_secs(2);
+/// How often a connector looks whether its schedule lets it call.
+const SCHEDULE_STEP: Duration = Duration::from_secs(20);
+
+/// One connector's own memory.
+struct Connector {
+    node: Arc<Node>,
+    name: String,
+    hop: NextHop,
+}
+
+/// An association that stands, as its caller holds it.
+struct Open {
+    line: Line,
+    index: u32,
+}
+
+/// Serves one connector until the server stops.
+pub async fn run_connector(node: Arc<Node>, name: String) {
+    let hop = NextHop::Peer(name.clone());
+    let (ready, greeting) = (node.queue.ready(&hop), node.greeting(&name));
+    let connector = Arc::new(Connector { node, name, hop });
+    let node = &connector.node;
+    let mut failures = 0;
+    loop {
+        let greeted = tokio::select! {
+            () = ready.notified() => false,
+            () = greeting.notified() => true,
+            () = node.stopped() => return,
+        };
+        let Some(settings) = node.config().x400(&connector.name).cloned() else { return };
+        if !may_call(&settings) {
+            if settings.schedule == Schedule::Never && !greeted {
+                node.queue.hop_failed(&connector.hop, "the schedule of the connector is never");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(SCHEDULE_STEP) => node.queue.wake(&connector.hop),
+                () = node.stopped() => return,
+            }
+            continue;
+        }
+        match connector.open(&settings).await {
+            Ok(open) => {
+                failures = 0;
+                node.queue.hop_up(&connector.hop);
+                connector.serve_all(open, &settings).await;
+            }
+            Err(why) => {
+                failures += 1;
+                node.queue.hop_failed(&connector.hop, &why);
+                if failures >= settings.retry.open_retries {
+                    failures = 0;
+                    connector.give_up(&why);
+                }
+                connector.log_retry(&settings);
+                // The connector's own interval rules, unless something was put right meanwhile.
+                tokio::select! {
+                    () = tokio::time::sleep(settings.retry.open_interval) => {}
+                    () = greeting.notified() => {}
+                    () = node.stopped() => return,
+                }
+                node.queue.wake(&connector.hop);
+                greeting.notify_one();
+            }
+        }
+    }
+}
+
+/// Whether the schedule lets this server call now.
+fn may_call(settings: &X400) -> bool {
+    let minute = Timestamp::now().as_second().rem_euclid(86_400) / 60;
+    settings.schedule.is_open(u16::try_from(minute).unwrap_or(0))
+}
+
+impl Connector {
+    /// Event 301: when the next attempt will be.
+    fn log_retry(&self, settings: &X400) {
+        let seconds = u32::try_from(settings.retry.open_interval.as_secs()).unwrap_or(u32::MAX);
+        self.node.log(build::retry_timer(&self.name, Some(&self.name), 0, seconds));
+    }
+
+    /// The open retries are used up: what waits is returned, whatever its priority.
+    fn give_up(&self, why: &str) {
+        self.node.queue.wake(&self.hop);
+        while let Some(work) = self.node.queue.take(&self.hop) {
+            let outcome = Outcome::Fail {
+                reason: ReasonCode::TRANSFER_FAILURE.0,
+                diagnostic: Some(DiagnosticCode::TRANSFER_ATTEMPTS_LIMIT_REACHED.0),
+                error: why.to_owned(),
+            };
+            let all = work.recipients.iter().map(|number| (*number, outcome.clone())).collect();
+            self.node.queue.complete(work.id, all);
+        }
+    }
+
+    /// Connects, binds, and writes down how it went.
+    async fn open(&self, settings: &X400) -> Result<Open, String> {
+        self.open_with(settings, None).await.map_err(OpenError::text)
+    }
+
+    async fn open_with(
+        &self,
+        settings: &X400,
+        recover: Option<Unfinished>,
+    ) -> Result<Open, OpenError> {
+        let node = &self.node;
+        let terms = bind_terms(settings).await.map_err(|error| {
+            let detail = chain(&error);
+            node.log(build::connection_not_opened(&build::Connection {
+                entity: self.name.clone(),
+                peer: Some(self.name.clone()),
+                code: None,
+                detail: detail.clone(),
+            }));
+            OpenError::Refused(detail)
+        })?;
+        let index = records::open_row(node, Direction::Out, &self.name, &terms.local.name);
+        let unresolved = format!("rfc1006:{}[{}]", settings.host, settings.port);
+        let fail = |code, layer, detail: String, place: &str| {
+            let said = OutFailure { peer: &self.name, index, code, layer, detail: &detail, place };
+            records::out_failed(node, &said);
+            detail
+        };
+        let resolved = node.resolver.resolve(&settings.host).await.map_err(|error| {
+            let text = fail(records::NO_ADDRESS, Layer::Name, error.to_string(), &unresolved);
+            OpenError::Unreached(text)
+        })?;
+        let mut last = String::new();
+        for address in resolved.addresses {
+            let to = SocketAddr::new(address, settings.port);
+            let place = records::protocol_string(to);
+            match connect(node, to).await {
+                Ok(stream) => {
+                    let machine = machine(node, settings, terms, recover).map_err(|error| {
+                        let text = error.to_string();
+                        OpenError::Refused(fail(0, Layer::Bind, text, &place))
+                    })?;
+                    let line = Line::new(&self.name, machine, stream);
+                    return self.bind(settings, line, index, &place).await;
+                }
+                Err((code, detail)) => {
+                    node.log(build::connect_failed(&self.name, code, &to.to_string(), &detail));
+                    last = fail(code, Layer::Tcp, detail, &place);
+                }
+            }
+        }
+        Err(OpenError::Unreached(last))
+    }
+
+    async fn bind(
+        &self,
+        settings: &X400,
+        mut line: Line,
+        index: u32,
+        place: &str,
+    ) -> Result<Open, OpenError> {
+        let node = &self.node;
+        let fail = |layer, detail: String| {
+            let code = 0;
+            records::out_failed(
+                node,
+                &OutFailure { peer: &self.name, index, code, layer, detail: &detail, place },
+            );
+            detail
+        };
+        let why = match line.next_output_within(HANDSHAKE).await {
+            Ok(Output::Opened | Output::Recovered) => {
+                records::opened(node, &self.name, Direction::Out, index, place);
+                return Ok(Open { line, index });
+            }
+            Ok(Output::Refused(refusal)) => {
+                records::out_refused(node, settings, index, place, &refusal);
+                refusal.text
+            }
+            Ok(Output::Ended(why)) => {
+                fail(Layer::Bind, why.unwrap_or_else(|| "the MTA left at once".to_owned()))
+            }
+            Ok(_) => fail(Layer::Bind, "the MTA did not answer the bind".to_owned()),
+            Err(end) => fail(Layer::Bind, end.to_string()),
+        };
+        line.close().await;
+        Err(OpenError::Refused(why))
+    }
+
+    /// Transfers what waits, on as many associations as the backlog asks for.
+    async fn serve_all(self: &Arc<Self>, open: Open, settings: &X400) {
+        let mut further = JoinSet::new();
+        let first = self.serve(open, settings, Role::Caller);
+        tokio::pin!(first);
+        loop {
+            tokio::select! {
+                () = &mut first => break,
+                () = tokio::time::sleep(Duration::from_millis(200)) => {
+                    let standing = 1 + further.len();
+                    let wanted = self.backlog() / settings.retry.threshold.max(1);
+                    if wanted >= standing && standing < settings.retry.max_associations {
+                        let (this, settings) = (Arc::clone(self), settings.clone());
+                        further.spawn(async move {
+                            if let Ok(open) = this.open(&settings).await {
+                                this.serve(open, &settings, Role::Further).await;
+                            }
+                        });
+                    }
+                }
+                Some(_) = further.join_next(), if !further.is_empty() => {}
+            }
+        }
+        while further.join_next().await.is_some() {}
+    }
+
+    fn backlog(&self) -> usize {
+        let waiting = self.node.queue.view(|queue, now| {
+            let hops = queue.hops(now);
+            hops.into_iter().find(|view| view.next_hop == self.hop).map_or(0, |view| view.messages)
+        });
+        usize::try_from(waiting).unwrap_or(usize::MAX)
+    }
+
+    /// One association to its end; the first one of a connector answers for the hop. A transfer
+    /// that the end of the connection broke off is gone on with on another one, as long as the
+    /// connector's recovery time-out allows.
+    async fn serve(&self, open: Open, settings: &X400, role: Role) {
+        let (mut open, mut flight) = (open, None);
+        let why = loop {
+            let Open { mut line, index } = open;
+            let two_way = settings.two_way;
+            let old = settings.mode == TransferMode::X1984;
+            let exchange = Exchange { node: &self.node, settings, two_way, old, index, role };
+            let ended = exchange.run(&mut line, flight.take()).await;
+            let unfinished = line.association().take_unfinished();
+            if ended.why.is_some() {
+                line.association().abort();
+            }
+            line.close().await;
+            records::ended(&self.node, &self.name, index, ended.why.as_deref());
+            let Some(why) = ended.why else { break None };
+            let Some(broken) = ended.flight else { break Some(why) };
+            if let Some(unfinished) = unfinished.filter(Unfinished::is_sending)
+                && let Some(again) = self.recover(settings, unfinished).await
+            {
+                (open, flight) = (again, Some(broken));
+                continue;
+            }
+            exchange.give_back(broken, &why);
+            break Some(why);
+        };
+        match why {
+            Some(why) if role == Role::Caller => {
+                self.node.queue.hop_failed(&self.hop, &why);
+                // It was well until now: tried at once, and if it is gone that is told at once.
+                self.node.wake_peer(&self.name);
+            }
+            None if role == Role::Caller => self.node.queue.hop_closed(&self.hop),
+            _ => {}
+        }
+    }
+
+    /// Opens an association that goes on where the broken one ended.
+    async fn recover(&self, settings: &X400, unfinished: Unfinished) -> Option<Open> {
+        let until = Instant::now() + settings.transfer.recovery_timeout;
+        while Instant::now() < until && !self.node.is_stopping() {
+            match self.open_with(settings, Some(unfinished.clone())).await {
+                Ok(open) => return Some(open),
+                // The other MTA keeps nothing: the transfer starts over.
+                Err(OpenError::Refused(_)) => return None,
+                Err(OpenError::Unreached(_)) => tokio::time::sleep(RECOVERY_STEP).await,
+            }
+        }
+        None
+    }
+}
+
+/// Why an association was not opened.
+enum OpenError {
+    /// The other MTA was not reached.
+    Unreached(String),
+    /// It was, and there is no association.
+    Refused(String),
+}
+
+impl OpenError {
+    fn text(self) -> String {
+        match self {
+            Self::Unreached(text) | Self::Refused(text) => text,
+        }
+    }
+}
+
+fn machine(
+    node: &Node,
+    settings: &X400,
+    terms: BindTerms,
+    recover: Option<Unfinished>,
+) -> Result<Rfc1006, mta::CallError> {
+    let config = node.config();
+    let own = &config.rfc1006.own;
+    let selectors = |from: &config::Selectors| Selectors {
+        session: from.session.clone(),
+        presentation: from.presentation.clone(),
+    };
+    let association = Association::call(Call {
+        protocol: protocol(settings.mode),
+        two_way: settings.two_way,
+        recover,
+        local: terms.local,
+        remote: terms.remote,
+        terms: connector_terms(Some(settings)),
+        calling: selectors(own),
+        called: selectors(&settings.called),
+        reference: format!("{}-{:08x}", config.server.name, u32::from_be_bytes(random())),
+        utc_time: x400::format_utc_time(Timestamp::now()),
+    });
+    let parameters = TransportParameters {
+        tpdu: config.rfc1006.tpdu,
+        calling_selector: own.transport.clone(),
+        called_selector: settings.called.transport.clone(),
+    };
+    Rfc1006::call(&parameters, association)
+}
+
+/// The application context of a connector's mode.
+pub fn protocol(mode: TransferMode) -> TransferProtocol {
+    match mode {
+        TransferMode::Normal => TransferProtocol::MtsTransfer,
+        TransferMode::X410 => TransferProtocol::MtsTransferProtocol,
+        TransferMode::X1984 => TransferProtocol::MtsTransferProtocol1984,
+    }
+}
+
+/// Opens a TCP connection, from the address that this server listens on where it has one of the
+/// kind: the other MTA knows it by that.
+async fn connect(node: &Node, to: SocketAddr) -> Result<TcpStream, (u32, String)> {
+    let config = node.config();
+    let from = config
+        .rfc1006
+        .listen
+        .iter()
+        .find(|own| own.is_ipv4() == to.is_ipv4() && !own.is_unspecified());
+    let opened = async {
+        let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if let Some(from) = from {
+            socket.bind(SocketAddr::new(*from, 0))?;
+        }
+        socket.connect(to).await
+    };
+    match tokio::time::timeout(config.rpc.connect_timeout, opened).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => {
+            let code = match error.kind() {
+                std::io::ErrorKind::ConnectionRefused => records::CONNECTION_REFUSED,
+                std::io::ErrorKind::TimedOut => records::TIMED_OUT,
+                _ => records::UNREACHABLE,
+            };
+            Err((code, format!("cannot connect to {to} from {}: {error}", shown(from))))
+        }
+        Err(_) => {
+            let waited = config.rpc.connect_timeout.as_secs();
+            Err((records::TIMED_OUT, format!("no answer from {to} within {waited} s")))
+        }
+    }
+}
+
+fn shown(from: Option<&IpAddr>) -> String {
+    from.map_or_else(|| "any address".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,244 @@
+//! What happens on an open association, whoever opened it: messages both ways, and the turn.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use config::X400;
+use mta::{OutboundError, Output};
+use net::chain;
+use queue::{MessageId, NextHop, Outcome, Priority, Work};
+use x400::{DiagnosticCode, DowngradeError, ReasonCode};
+
+use super::line::{Line, LineEnd};
+use crate::inbound;
+use crate::node::Node;
+use crate::outbound;
+
+/// How often a side without work looks at the queue, should it have missed its bell.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Who opened the association, and what for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// This server called; it keeps the association for its lifetime.
+    Caller,
+    /// A further association of this server: it leaves once nothing waits.
+    Further,
+    /// The other MTA called.
+    Called,
+}
+
+/// One association of a connector.
+pub struct Exchange<'a> {
+    pub node: &'a Arc<Node>,
+    pub settings: &'a X400,
+    /// Both sides send on it.
+    pub two_way: bool,
+    /// The other MTA is one of 1984.
+    pub old: bool,
+    pub index: u32,
+    pub role: Role,
+}
+
+/// A message on its way.
+pub struct Flight {
+    work: Work,
+    until: Instant,
+}
+
+/// How an exchange ended.
+pub struct Ended {
+    /// `None` after an orderly release.
+    pub why: Option<String>,
+    /// What was under way: the caller may go on with it, or gives it back to the queue.
+    pub flight: Option<Flight>,
+}
+
+impl Exchange<'_> {
+    fn hop(&self) -> NextHop {
+        NextHop::Peer(self.settings.name.clone())
+    }
+
+    fn may_send(&self) -> bool {
+        self.role != Role::Called || self.two_way
+    }
+
+    /// Runs the association to its end. With `flight`, that message is under way already.
+    pub async fn run(&self, line: &mut Line, flight: Option<Flight>) -> Ended {
+        let mut flight = flight;
+        let why = match self.exchange(line, &mut flight).await {
+            Ok(why) => why,
+            Err(end) => Some(end.to_string()),
+        };
+        Ended { why, flight }
+    }
+
+    async fn exchange(
+        &self,
+        line: &mut Line,
+        flight: &mut Option<Flight>,
+    ) -> Result<Option<String>, LineEnd> {
+        let node = self.node;
+        let ready = node.queue.ready(&self.hop());
+        let mut idle_since = Instant::now();
+        let (mut asked, mut wanted, mut leaving) = (false, false, None);
+        loop {
+            let standing = line.association().is_idle();
+            let turn = line.association().has_turn();
+            if flight.is_none() && turn && standing && leaving.is_none() {
+                *flight = self.start(line).await;
+            }
+            if flight.is_some() {
+                idle_since = Instant::now();
+            } else if turn && standing && self.two_way && (self.role == Role::Called || wanted) {
+                wanted = false;
+                // The turn is this side's and nothing is under way.
+                let _ = line.association().give_turn();
+            } else if !turn && self.two_way && !asked && (leaving.is_some() || self.waits()) {
+                asked = line.association().request_turn(0).is_ok();
+            }
+            let rest = self.settings.retry.lifetime.saturating_sub(idle_since.elapsed());
+            let done = node.is_stopping() || rest.is_zero() || self.role == Role::Further;
+            if self.role != Role::Called && flight.is_none() && done && leaving.is_none() {
+                line.association().release();
+                leaving = Some(Instant::now() + self.settings.retry.disconnect);
+            }
+            let until = flight.as_ref().map(|flight| flight.until).or(leaving);
+            let patience = match until {
+                Some(until) => until.saturating_duration_since(Instant::now()),
+                None => rest.clamp(Duration::from_millis(10), LOOK),
+            };
+            let output = tokio::select! {
+                output = line.next_output() => output?,
+                () = ready.notified(), if self.may_send() && flight.is_none() => continue,
+                () = node.stopped(), if !node.is_stopping() => continue,
+                () = tokio::time::sleep(patience) => match until {
+                    Some(until) if until <= Instant::now() => {
+                        let peer = self.settings.name.clone();
+                        return Err(LineEnd::Silent { peer, waited: patience });
+                    }
+                    _ => continue,
+                },
+            };
+            match output {
+                Output::Received(apdu) => {
+                    idle_since = Instant::now();
+                    self.receive(line, apdu).await?;
+                }
+                Output::Sent => {
+                    if let Some(Flight { work, .. }) = flight.take() {
+                        node.x400.settled(work.id);
+                        node.x400_table().update(self.index, |row| row.messages += 1);
+                        self.complete(&work, &Outcome::Done);
+                    }
+                }
+                Output::NotSent(error) => {
+                    if let Some(Flight { work, .. }) = flight.take() {
+                        self.complete(&work, &self.refused(work.id, error));
+                    }
+                }
+                Output::Turn => asked = false,
+                Output::TurnWanted(_) => wanted = true,
+                Output::Ended(why) => return Ok(why),
+                _ => {}
+            }
+        }
+    }
+
+    fn waits(&self) -> bool {
+        let hop = self.hop();
+        self.node.queue.view(|queue, now| {
+            queue.hops(now).iter().any(|view| view.next_hop == hop && view.messages > 0)
+        })
+    }
+
+    async fn receive(&self, line: &mut Line, apdu: Vec<u8>) -> Result<(), LineEnd> {
+        let peer = &self.settings.name;
+        let answered = match inbound::take(self.node, peer, apdu).await {
+            Ok(()) => line.association().confirm(),
+            Err(error) => {
+                eprintln!("transfer from {peer} refused: {}", chain(&error));
+                line.association().refuse()
+            }
+        };
+        answered
+            .map_err(|error| LineEnd::Protocol { peer: peer.clone(), detail: chain(&error) })?;
+        self.node.x400_table().update(self.index, |row| row.messages += 1);
+        Ok(())
+    }
+
+    /// Begins to hand over the next message of the queue.
+    async fn start(&self, line: &mut Line) -> Option<Flight> {
+        while !self.node.is_stopping()
+            && let Some(work) = self.node.queue.take(&self.hop())
+        {
+            let begun = match outbound::apdu(self.node, &work).await {
+                Ok(apdu) if self.old => match mta::downgrade(&apdu) {
+                    Ok(apdu) => Ok(apdu),
+                    Err(OutboundError::Downgrade(error)) => {
+                        self.complete(&work, &cannot_downgrade(&error));
+                        continue;
+                    }
+                    Err(error) => Err(chain(&error)),
+                },
+                other => other,
+            };
+            let begun = match begun {
+                Ok(apdu) => {
+                    let until = Instant::now() + self.patience(&work, apdu.len());
+                    line.association().send(apdu).map(|()| until).map_err(|error| chain(&error))
+                }
+                Err(error) => Err(error),
+            };
+            match begun {
+                Ok(until) => return Some(Flight { work, until }),
+                Err(error) => self.complete(&work, &Outcome::Retry { error }),
+            }
+        }
+        None
+    }
+
+    /// Gives a message back that was under way when the association ended.
+    pub fn give_back(&self, flight: Flight, error: &str) {
+        self.complete(&flight.work, &Outcome::Retry { error: error.to_owned() });
+    }
+
+    fn complete(&self, work: &Work, outcome: &Outcome) {
+        let all = work.recipients.iter().map(|number| (*number, outcome.clone())).collect();
+        self.node.queue.complete(work.id, all);
+    }
+
+    /// A message that the other MTA would not have: tried again as often as the connector says.
+    fn refused(&self, id: MessageId, error: String) -> Outcome {
+        if self.node.x400.refused(id) <= self.settings.retry.transfer_retries {
+            return Outcome::Retry { error };
+        }
+        self.node.x400.settled(id);
+        Outcome::Fail {
+            reason: ReasonCode::TRANSFER_FAILURE.0,
+            diagnostic: Some(DiagnosticCode::TRANSFER_ATTEMPTS_LIMIT_REACHED.0),
+            error,
+        }
+    }
+
+    /// How long a transfer may take: so many seconds for each kibibyte, by priority.
+    fn patience(&self, work: &Work, octets: usize) -> Duration {
+        let record = self.node.queue.view(|queue, _| queue.record(work.id));
+        let transfer = &self.settings.transfer;
+        let each = match record.map(|record| record.head.priority) {
+            Some(Priority::Urgent) => transfer.timeout_urgent,
+            Some(Priority::NonUrgent) => transfer.timeout_non_urgent,
+            _ => transfer.timeout_normal,
+        };
+        each.saturating_mul(u32::try_from(octets / 1024 + 1).unwrap_or(u32::MAX))
+    }
+}
+
+/// Non-delivery 2/47 (X.419 Annex B).
+fn cannot_downgrade(error: &DowngradeError) -> Outcome {
+    Outcome::Fail {
+        reason: ReasonCode::CONVERSION_NOT_PERFORMED.0,
+        diagnostic: Some(DiagnosticCode::UNABLE_TO_DOWNGRADE.0),
+        error: error.to_string(),
+    }
+}
