@@ -99,6 +99,11 @@ impl Session {
         self.reply()
     }
 
+    /// Sends octets as they are, and reads nothing.
+    pub fn write_raw(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(octets)
+    }
+
     /// Sends a content after 354, with its dots doubled (RFC 5321 4.5.2).
     pub fn data(&mut self, content: &[u8]) -> io::Result<Reply> {
         let mut out = Vec::with_capacity(content.len() + 64);

@@ -213,6 +213,11 @@ fn fill_up(reserve: &str) -> Result<()> {
         ledger.hand_in(&organisation, Side::West, 200_000);
         ensure!(begin.elapsed() < Duration::from_secs(60), "the disk does not fill");
     }
+    // The doctor, who learns nothing of it but what any user could see.
+    let config = organisation.config(Side::East).to_string_lossy().into_owned();
+    let told = organisation.program.run(["doctor", "--json", "-c", &config])?;
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout)?;
+    ensure!(told["diagnoses"][0]["cause"] == "disk-space-low", "{told}");
     let codes: Vec<u16> = ledger.refused.values().copied().collect();
     ensure!(codes.contains(&452), "refused with {codes:?}");
     ensure!(ledger.taken.len() > 20, "only {} were taken", ledger.taken.len());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe};
 
-use crate::causes::{Case, Clue, Kind, RULES, Rule};
+use crate::causes::{Case, Clue, Kind, RULES, Rule, store};
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
 use crate::snapshot::Snapshot;
@@ -30,9 +30,12 @@ pub fn diagnose(snapshot: &Snapshot) -> Answer {
         obstacles.iter().map(|obstacle| judge(Case { view, obstacle })).collect();
     // The clearest case leads; the names decide between equals.
     judged.sort_by(|a, b| b.best().total_cmp(&a.best()));
-    let undecided = judged.first().is_some_and(Judged::is_undecided);
+    let own = store::diagnoses(snapshot);
+    let undecided = own.is_empty() && judged.first().is_some_and(Judged::is_undecided);
     let next_probe = judged.iter().find(|one| one.is_undecided()).and_then(Judged::next_probe);
-    Answer { undecided, diagnoses: rank(&judged), next_probe, checks: snapshot.checks.clone() }
+    // What a server says of its own disk needs no weighing, and stops its mail with everybody.
+    let diagnoses = own.into_iter().chain(rank(&judged)).collect();
+    Answer { undecided, diagnoses, next_probe, checks: snapshot.checks.clone() }
 }
 
 /// One cause, weighed against one obstacle.

@@ -28,5 +28,5 @@ pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::quote;
 pub use snapshot::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
-    ProbeResult, QueueFacts, Role, ServerFacts, Snapshot,
+    ProbeResult, QueueFacts, Role, ServerFacts, Snapshot, StoreTrouble,
 };

@@ -84,6 +84,17 @@ pub struct ServerFacts {
     pub queues: Vec<QueueFacts>,
     /// Its locality table.
     pub ltab: Vec<LtabFacts>,
+    /// What keeps its store from taking mail, if anything does.
+    pub store_trouble: Option<StoreTrouble>,
+}
+
+/// What keeps a store from taking mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreTrouble {
+    /// `disk-full`, `read-only`, `file-descriptors`, `io-error` or `damaged`.
+    pub cause: String,
+    /// What failed, in words.
+    pub text: String,
 }
 
 /// What a server knows of one of its peers.

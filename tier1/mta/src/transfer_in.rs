@@ -54,7 +54,7 @@ pub fn from_submission(
     let mut submission = submission;
     drop_repeated(&mut submission);
     let mail = &submission.content[submission.added..];
-    let priority = mixer::priority_from_header(mail);
+    let priority = priority_of(submission.originator.mt_priority, mail);
     let mut envelope = mixer::build_message(&NewMail {
         originator: &submission.originator,
         recipients: &submission.recipients,
@@ -93,6 +93,16 @@ pub fn from_submission(
         content: Arc::from(submission.content),
         seen: Vec::new(),
     })
+}
+
+/// The priority that was asked for with the envelope (RFC 6710), else in the header.
+fn priority_of(mt_priority: Option<i8>, mail: &[u8]) -> x400::Priority {
+    match mt_priority {
+        Some(1..) => x400::Priority::Urgent,
+        Some(0) => x400::Priority::Normal,
+        Some(_) => x400::Priority::NonUrgent,
+        None => mixer::priority_from_header(mail),
+    }
 }
 
 /// A recipient that is named again is the same recipient, and gets one copy (RFC 5321 4.1.1.3: what is done with

@@ -245,7 +245,8 @@ fn q_14_latest_delivery_ends_the_life_of_a_message() {
     envelope.extensions.push(ExtensionField::standard(standard::LATEST_DELIVERY_TIME, |encoder| {
         encoder.text(Tag::UTC_TIME, &at);
     }));
-    assert_eq!(arrived(&message(envelope)).unwrap().expires, later(60));
+    let entry = arrived(&message(envelope)).unwrap();
+    assert_eq!(entry.wishes.latest_delivery, Some(later(60)));
 }
 
 #[test]

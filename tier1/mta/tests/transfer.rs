@@ -323,3 +323,49 @@ fn a_recipient_that_is_named_again_gets_one_copy() {
     assert_eq!(numbers, [1, 2, 3]);
     assert_eq!(envelope(&entry).recipients.len(), 3);
 }
+
+#[test]
+fn the_priority_of_the_envelope_goes_before_that_of_the_header() {
+    let routes = routes("east", "west");
+    for (asked, priority) in [
+        (None, Priority::Urgent),
+        (Some(0), Priority::Normal),
+        (Some(-4), Priority::NonUrgent),
+        (Some(4), Priority::Urgent),
+    ] {
+        let submission = Submission {
+            originator: SmtpOriginator {
+                reverse_path: "a@east.test".to_owned(),
+                mt_priority: asked,
+                ..SmtpOriginator::default()
+            },
+            recipients: vec![recipient("bert@west.test", None)],
+            content: MAIL.to_vec(),
+            added: 0,
+            submitted: now(),
+            routes: Router::new(&routes, &AllOpen),
+        };
+        let id = MessageId::from_number(7);
+        let entry = mta::from_submission(&site("EAST"), id, submission, |_| later(60)).unwrap();
+        assert_eq!(entry.priority, priority, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_mail_may_ask_for_its_time_of_delivery() {
+    let routes = routes("east", "west");
+    let mail = b"Deferred-Delivery: Mon, 23 Nov 2026 12:00:00 +0000\r\n\
+        Latest-Delivery-Time: Tue, 24 Nov 2026 13:00:00 +0100\r\n\r\nbody\r\n";
+    let submission = Submission {
+        originator: SmtpOriginator::default(),
+        recipients: vec![recipient("bert@west.test", None)],
+        content: mail.to_vec(),
+        added: 0,
+        submitted: now(),
+        routes: Router::new(&routes, &AllOpen),
+    };
+    let id = MessageId::from_number(7);
+    let entry = mta::from_submission(&site("EAST"), id, submission, |_| later(60)).unwrap();
+    assert_eq!(entry.wishes.deferred_until, Some(later(86_400)));
+    assert_eq!(entry.wishes.latest_delivery, Some(later(2 * 86_400)));
+}

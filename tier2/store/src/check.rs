@@ -5,12 +5,13 @@
 //! - A repair loses nothing that can be read: what it takes out it puts into the directory aside first.
 //! - A repair is idempotent: after it a check finds nothing.
 
-use crate::copy::Copied;
+use crate::copy::{self, Copied};
 use crate::disk::{self, DiskMessage, DiskRecipient};
 use crate::error::StoreError;
 use crate::group::Group;
 use crate::journal;
 use crate::open::Engine;
+use crate::recover;
 use crate::spaces::Space;
 use fjall::PersistMode;
 use identity::Account;
@@ -182,6 +183,8 @@ impl Check<'_> {
             self.copy_without(&whole, &BTreeSet::from([part.clone()]))?;
             if let Some(engine) = open_quietly(self.dir) {
                 self.note_salvaged(part, &said);
+                let engine = self.renew(engine)?;
+                self.replay(&whole, &engine)?;
                 return Ok(Some(engine));
             }
         }
@@ -192,13 +195,54 @@ impl Check<'_> {
                 for part in &bad {
                     self.note_salvaged(part, &said);
                 }
+                let engine = self.renew(engine)?;
+                self.replay(&whole, &engine)?;
                 return Ok(Some(engine));
             }
         }
         std::fs::remove_dir_all(self.dir).map_err(|error| self.failed(error))?;
-        let all = "everything that was in the store; its files are kept aside";
+        let all = "what stood in no journal any more; the files are kept aside";
         self.fault("store".to_owned(), said, all);
-        Engine::open(self.dir).map(Some)
+        let engine = Engine::open(self.dir)?;
+        self.replay(&whole, &engine)?;
+        Ok(Some(engine))
+    }
+
+    /// Puts what the journals of the damaged store hold over what its tables gave.
+    fn replay(&self, whole: &Path, engine: &Engine) -> Result<(), StoreError> {
+        let mut failed = None;
+        let replayed = journal::replay(whole, |change| {
+            // The last one to have the store open has it no more.
+            let space = Space::numbered(change.keyspace);
+            let Some(space) = space.filter(|_| change.key != disk::META_OPEN) else { return };
+            let space = engine.spaces.of(space);
+            let done = match change.value {
+                Some(value) => space.insert(change.key, value),
+                None => space.remove(change.key),
+            };
+            failed = failed.take().or(done.err());
+        });
+        replayed.map_err(|error| self.failed(error))?;
+        match failed {
+            Some(error) => Err(engine.error("writing what the journals hold", error)),
+            None => engine.sync(),
+        }
+    }
+
+    /// Copies what opens, row by row, into a store that was never damaged: in one with parts left out the engine's own
+    /// numbers do not fit any more. Rows that cannot be read are left to the next step.
+    fn renew(&self, engine: Engine) -> Result<Engine, StoreError> {
+        let fresh = self.dir.with_extension("renewed");
+        if fresh.exists() {
+            std::fs::remove_dir_all(&fresh).map_err(|error| self.failed(error))?;
+        }
+        if copy::backup(&engine, &fresh).is_err() {
+            return Ok(engine);
+        }
+        drop(engine);
+        std::fs::remove_dir_all(self.dir).map_err(|error| self.failed(error))?;
+        std::fs::rename(&fresh, self.dir).map_err(|error| self.failed(error))?;
+        Engine::open(self.dir)
     }
 
     fn note_salvaged(&mut self, part: &Path, said: &str) {
@@ -206,7 +250,8 @@ impl Check<'_> {
         let (object, loses) = if object.is_empty() {
             ("store".to_owned(), "nothing: a copy of its files opens".to_owned())
         } else {
-            let loses = format!("what stands in {object}; the file is kept aside");
+            let loses =
+                format!("what stood in {object} and in no journal any more; it is kept aside");
             (object, loses)
         };
         self.fault(object, said, loses);
@@ -291,6 +336,9 @@ impl Check<'_> {
         self.decode_all::<serde_json::Value>(engine, Space::Peers, |key| {
             disk::read_peer_key(key).is_some()
         })?;
+        self.decode_all::<serde_json::Value>(engine, Space::Rows, |key| {
+            key.get(1..).is_some_and(|name| std::str::from_utf8(name).is_ok())
+        })?;
         self.track(engine)?;
         self.meta(engine)?;
         let ids = |keys: &BTreeSet<Vec<u8>>| -> BTreeSet<MessageId> {
@@ -341,6 +389,7 @@ impl Check<'_> {
                 Space::Messages => "what the queue knows of the message; mail and recipients stay",
                 Space::Recipients => "the delivery to this recipient",
                 Space::Accounts => "an account: add it again",
+                Space::Rows => "a row of the accounts, the directory or its records",
                 _ => "a row that no mail needs",
             };
             self.take_out(engine, space, &key, &what, loses)?;
@@ -419,9 +468,9 @@ impl Check<'_> {
             for space in [Space::Messages, Space::Contents] {
                 self.set_aside(engine, space, &key)?;
             }
-            for key in keys_of(engine, Space::Recipients)? {
-                if key.starts_with(&key[..8]) && key[..8] == disk::message_key(id) {
-                    self.set_aside(engine, Space::Recipients, &key)?;
+            for recipient in keys_of(engine, Space::Recipients)? {
+                if recipient.starts_with(&key) {
+                    self.set_aside(engine, Space::Recipients, &recipient)?;
                 }
             }
         } else if !content {
@@ -490,7 +539,7 @@ fn copy_tree(
         if entry.file_type()?.is_dir() {
             copy_tree(from, &path, &target, without)?;
         } else {
-            std::fs::copy(entry.path(), target)?;
+            recover::copy_sparse(&entry.path(), &target)?;
         }
     }
     Ok(())

@@ -102,6 +102,7 @@ pub(crate) fn cut_out(damaged: &Damaged) -> std::io::Result<()> {
 
 /// Reads a journal. What follows the last whole batch is a torn end or room that was set aside, and no damage.
 pub(crate) fn scan(octets: &[u8]) -> Scan {
+    let octets = octets.get(..written(octets)).unwrap_or_default();
     let mut scan = Scan::default();
     let mut at = 0;
     let mut lost_at = None;
@@ -122,6 +123,20 @@ pub(crate) fn scan(octets: &[u8]) -> Scan {
     scan
 }
 
+/// Up to where there is anything but zeros, to the next few thousand octets: most of a journal is room set aside.
+pub(crate) fn written(octets: &[u8]) -> usize {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let mut blocks = octets.chunks(ZEROS.len());
+    let mut unwritten = 0;
+    while let Some(block) = blocks.next_back() {
+        if block != &ZEROS[..block.len()] {
+            break;
+        }
+        unwritten += block.len();
+    }
+    octets.len() - unwritten
+}
+
 /// Numbers grow from batch to batch. One that does not fit its neighbours is replaced by one that does, so that the
 /// order of the batches stays that of the journal.
 fn renumber(octets: &[u8], scan: &mut Scan) {
@@ -139,6 +154,63 @@ fn renumber(octets: &[u8], scan: &mut Scan) {
         }
         last = Some(if fits { number } else { least });
     }
+}
+
+/// One change of a key.
+pub(crate) struct Change {
+    /// The engine's number of the keyspace.
+    pub(crate) keyspace: u64,
+    pub(crate) key: Vec<u8>,
+    /// Nothing where it was removed.
+    pub(crate) value: Option<Vec<u8>>,
+}
+
+/// Hands every change of the whole batches of a directory's journals to `each`, in order: for a store whose engine does
+/// not open any more. Journals hold the newest changes, so that they go over whatever tables say.
+pub(crate) fn replay(dir: &Path, mut each: impl FnMut(Change)) -> std::io::Result<()> {
+    let mut journals = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "jnl") {
+            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+            journals.push((number, path));
+        }
+    }
+    journals.sort();
+    for (_, path) in journals {
+        let octets = std::fs::read(path)?;
+        for batch in scan(&octets).batches {
+            changes(&octets, batch.start, &mut each);
+        }
+    }
+    Ok(())
+}
+
+/// The changes of a whole batch.
+fn changes(octets: &[u8], at: usize, each: &mut impl FnMut(Change)) -> Option<()> {
+    let mut reader = Reader { octets, at: at + 1 };
+    let count = reader.number::<4>()?;
+    reader.skip(8)?;
+    for _ in 0..count {
+        if reader.number::<1>()? == u64::from(CLEAR) {
+            reader.skip(8)?;
+            continue;
+        }
+        let (kind, packed) = (reader.number::<1>()?, reader.number::<1>()? == 1);
+        let keyspace = reader.number::<8>()?;
+        let key = reader.length::<2>()?;
+        let length = reader.length::<4>()?;
+        let stored = reader.length::<4>()?;
+        let key = reader.take(key)?.to_vec();
+        let value = reader.take(stored)?;
+        let value = match kind {
+            0 if packed => Some(lz4_flex::decompress(value, length).ok()?),
+            0 => Some(value.to_vec()),
+            _ => None,
+        };
+        each(Change { keyspace, key, value });
+    }
+    Some(())
 }
 
 /// The end of the whole batch that begins here.
@@ -190,6 +262,12 @@ impl Reader<'_> {
 
     fn length<const N: usize>(&mut self) -> Option<usize> {
         usize::try_from(self.number::<N>()?).ok()
+    }
+
+    fn take(&mut self, octets: usize) -> Option<&[u8]> {
+        let begin = self.at;
+        self.skip(octets)?;
+        self.octets.get(begin..self.at)
     }
 
     fn skip(&mut self, octets: usize) -> Option<()> {

@@ -17,6 +17,8 @@
 //! Left out on purpose: a second node on the same store.
 
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod committer;
 mod copy;
 mod disk;

@@ -43,9 +43,15 @@ pub(crate) fn renew_journals(dir: &Path) -> Result<(), StoreError> {
 
 fn renew(path: &Path) -> io::Result<()> {
     let fresh = path.with_extension("renewed");
-    let mut from = File::open(path)?;
-    let mut to = OpenOptions::new().write(true).create(true).truncate(true).open(&fresh)?;
-    let mut block = vec![0; BLOCK];
+    copy_sparse(path, &fresh)?;
+    std::fs::rename(&fresh, path)
+}
+
+/// Copies a file and syncs the copy; room that was set aside stays a hole.
+pub(crate) fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = File::open(from)?;
+    let mut to = OpenOptions::new().write(true).create(true).truncate(true).open(to)?;
+    let (mut block, zeros) = (vec![0; BLOCK], vec![0; BLOCK]);
     let mut length = 0_u64;
     loop {
         let read = from.read(&mut block)?;
@@ -54,15 +60,14 @@ fn renew(path: &Path) -> io::Result<()> {
         }
         let octets = &block[..read];
         length += u64::try_from(read).unwrap_or(0);
-        if octets.iter().all(|octet| *octet == 0) {
+        if octets == &zeros[..read] {
             to.seek(SeekFrom::Start(length))?;
         } else {
             to.write_all(octets)?;
         }
     }
     to.set_len(length)?;
-    to.sync_all()?;
-    std::fs::rename(&fresh, path)
+    to.sync_all()
 }
 
 #[cfg(test)]

@@ -30,6 +30,16 @@ pub enum Table {
 }
 
 impl Table {
+    /// Every table.
+    pub const ALL: [Self; 6] = [
+        Self::Accounts,
+        Self::Directory,
+        Self::SiteDirectory,
+        Self::State,
+        Self::Audit,
+        Self::Secrets,
+    ];
+
     const fn letter(self) -> u8 {
         match self {
             Self::Accounts => b'a',

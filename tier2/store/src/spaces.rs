@@ -41,6 +41,12 @@ impl Space {
         Self::Rows,
     ];
 
+    /// The keyspace of the engine's number: they are numbered as they are opened, from 1 on.
+    pub(crate) fn numbered(number: u64) -> Option<Self> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        Self::ALL.get(index).copied()
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Meta => "meta",

@@ -16,11 +16,11 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use tempfile::TempDir;
 
-fn id(number: u64) -> MessageId {
+pub(crate) fn id(number: u64) -> MessageId {
     MessageId::from_number(number)
 }
 
-fn recipient(number: u32) -> RecipientRecord {
+pub(crate) fn recipient(number: u32) -> RecipientRecord {
     RecipientRecord {
         number,
         address: format!("user{number}@west.test"),
@@ -31,7 +31,7 @@ fn recipient(number: u32) -> RecipientRecord {
     }
 }
 
-fn record(number: u64, recipients: u32) -> MessageRecord {
+pub(crate) fn record(number: u64, recipients: u32) -> MessageRecord {
     let head = MessageHead {
         id: id(number),
         kind: Kind::Message,
@@ -48,7 +48,7 @@ fn record(number: u64, recipients: u32) -> MessageRecord {
     MessageRecord { head, recipients: (0..recipients).map(recipient).collect() }
 }
 
-fn put(number: u64, recipients: u32, content: &[u8]) -> Write {
+pub(crate) fn put(number: u64, recipients: u32, content: &[u8]) -> Write {
     Write::PutMessage(Box::new(StoredMessage {
         record: record(number, recipients),
         envelope: format!("envelope {number}").into_bytes(),
@@ -56,7 +56,7 @@ fn put(number: u64, recipients: u32, content: &[u8]) -> Write {
     }))
 }
 
-fn open(dir: &TempDir) -> Store {
+pub(crate) fn open(dir: &TempDir) -> Store {
     Store::open(dir.path()).unwrap()
 }
 

@@ -6,7 +6,7 @@ use admin::api::EventQuery;
 use config::Config;
 use diagnosis::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts,
-    Role, ServerFacts,
+    Role, ServerFacts, StoreTrouble,
 };
 use event::Event;
 use jiff::Timestamp;
@@ -205,6 +205,13 @@ pub fn of_queues(queue: &MailQueue) -> Vec<QueueFacts> {
         last_error: row.last_error,
     });
     facts.collect()
+}
+
+/// What keeps the store from taking mail.
+#[must_use]
+pub fn of_store(store: &Store) -> Option<StoreTrouble> {
+    let trouble = store.trouble()?;
+    Some(StoreTrouble { cause: trouble.cause.to_owned(), text: net::chain(&trouble.error) })
 }
 
 /// One row of the locality table.

@@ -156,16 +156,13 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
     }
     let path = store_folder(&config.server.data_dir);
     let failed = |source| ServeError::Store { path: path.clone(), source };
-    let keep = usize::try_from(config.events.keep).unwrap_or(usize::MAX);
-    let limits = store::EventLimits { keep };
-    let (store, check) = open_store(config, &path, limits).map_err(failed)?;
+    let (stored, check) = open_store(config, &path).map_err(failed)?;
+    let Stored { histories, queue, orders } = stored;
+    let store = queue.store().clone();
     let accounts = AccountTable::open(store.clone(), config)?;
     let directory = DirectoryTable::open(store.clone(), config, &accounts)?;
-    let events = EventLog::open(&config.server.name, &config.events, store.clone())
+    let events = EventLog::open(&config.server.name, &config.events, store)
         .map_err(ServeError::EventFile)?;
-    let histories = PeerHistories::open(store.clone()).map_err(failed)?;
-    store.set_reserve(config.queue.disk_reserve_mib.saturating_mul(1024 * 1024));
-    let (queue, orders) = MailQueue::open(store, settings::queue_config(config)).map_err(failed)?;
     let (processing, suspects) = Processing::open(&config.server.data_dir.join("processing"));
     let node =
         Node::new(config.clone(), (accounts, directory), events, queue, histories, processing)?;
@@ -177,25 +174,35 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
     Ok((node, orders))
 }
 
-/// Opens the store. One that is damaged, as after a stop that was not in order, asks for a check: it is repaired first.
-fn open_store(
-    config: &Config,
-    path: &Path,
-    limits: store::EventLimits,
-) -> Result<(Store, Option<StoreCheck>), StoreError> {
-    let open = || -> Result<Store, StoreError> {
-        let store = Store::open_with(path, limits)?;
-        // A row that cannot be read would stop the start as well.
-        store.load_messages()?;
-        Ok(store)
+/// What is read from the store at the start.
+struct Stored {
+    histories: PeerHistories,
+    queue: MailQueue,
+    orders: Orders,
+}
+
+/// Opens the store and reads it. One that is damaged, as after a stop that was not in order, asks for a check: it is
+/// repaired first.
+fn open_store(config: &Config, path: &Path) -> Result<(Stored, Option<StoreCheck>), StoreError> {
+    let keep = usize::try_from(config.events.keep).unwrap_or(usize::MAX);
+    let open = || -> Result<Stored, StoreError> {
+        let store = Store::open_with(path, store::EventLimits { keep })?;
+        store.set_reserve(config.queue.disk_reserve_mib.saturating_mul(1024 * 1024));
+        // What others read of it later has to be readable, too.
+        for table in store::Table::ALL {
+            store.rows(table)?;
+        }
+        let histories = PeerHistories::open(store.clone())?;
+        let (queue, orders) = MailQueue::open(store, settings::queue_config(config))?;
+        Ok(Stored { histories, queue, orders })
     };
     match open() {
         Err(error) if error.cause() == "damaged" => {
             eprintln!("the store is damaged and is repaired: {}", net::chain(&error));
             let check = check_store(&config.server.data_dir, true)?;
-            open().map(|store| (store, Some(check)))
+            open().map(|stored| (stored, Some(check)))
         }
-        opened => opened.map(|store| (store, None)),
+        opened => opened.map(|stored| (stored, None)),
     }
 }
 

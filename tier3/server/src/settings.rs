@@ -31,8 +31,16 @@ pub fn queue_config(config: &Config) -> QueueConfig {
         },
         warn_after_s: Some(seconds(queue.warn_after)).filter(|seconds| *seconds > 0),
         max_messages: queue.max_messages,
+        seen_s: seen_s(queue),
         ..QueueConfig::default()
     }
+}
+
+/// A message that lives so long may be sent again for so long, and a little longer by a peer whose clock differs.
+fn seen_s(queue: &config::Queue) -> u32 {
+    const SLACK: Duration = Duration::from_secs(4 * 24 * 3600);
+    let longest = queue.life_urgent.max(queue.life_normal).max(queue.life_non_urgent);
+    seconds(longest.saturating_add(SLACK))
 }
 
 /// Who this MTA is.

@@ -7,6 +7,7 @@ mod doctor;
 mod fixture;
 mod limits;
 mod link;
+mod poison;
 mod queue;
 mod rpc;
 mod silence;

@@ -6,6 +6,7 @@ mod known;
 mod name;
 mod network;
 mod rule;
+pub(crate) mod store;
 mod x400;
 
 pub(crate) use known::RULES;

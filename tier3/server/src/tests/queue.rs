@@ -22,12 +22,12 @@ fn open(folder: &TempDir) -> (MailQueue, Orders) {
     MailQueue::open(store, QueueConfig::default()).unwrap()
 }
 
-fn west() -> NextHop {
+pub(super) fn west() -> NextHop {
     NextHop::Peer("WEST".to_owned())
 }
 
 /// A message for one recipient at WEST, which lives for `life` and has these dedupe keys.
-fn message(queue: &MailQueue, life: SignedDuration, keys: &[&str]) -> NewMessage {
+pub(super) fn message(queue: &MailQueue, life: SignedDuration, keys: &[&str]) -> NewMessage {
     let (id, now) = (queue.next_id(), Timestamp::now());
     NewMessage {
         id,
@@ -52,7 +52,7 @@ fn message(queue: &MailQueue, life: SignedDuration, keys: &[&str]) -> NewMessage
     }
 }
 
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 #[tokio::test]
 async fn what_is_accepted_is_in_the_store_and_comes_back() {
