@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`.
 
+mod bench;
 mod docs;
 mod scan;
 mod score;
@@ -11,9 +12,6 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-/// Exit code for wrong usage.
-const USAGE: u8 = 2;
 
 /// The project's chores.
 #[derive(Parser)]
@@ -34,10 +32,7 @@ enum Command {
     /// Score the offline doctor on cases whose answers are known.
     Score(score::Options),
     /// Run a benchmark.
-    Bench {
-        /// Which one.
-        name: String,
-    },
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -46,10 +41,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Docs => docs::write(),
         Command::Score(options) => score::run(&options),
-        Command::Bench { name } => {
-            eprintln!("there is no benchmark {name:?}: none has been written yet");
-            Ok(ExitCode::from(USAGE))
-        }
+        Command::Bench(options) => bench::run(&options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -116,8 +116,10 @@ async fn deliver(
 
 fn dispose(node: &Node, parcel: &Parcel, record: &MessageRecord, address: &str) -> Disposition {
     let site = settings::site(&node.config());
+    let came_by = parcel.envelope.as_ref().and_then(mta::came_by);
     let request = Request {
         address,
+        came_by: came_by.as_deref(),
         sender: Some(&record.head.originator),
         size: Some(record.head.size),
         recipients: parcel.envelope.as_ref().map(|envelope| envelope.recipients.len()),
