@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use conformance::{Postfix, Session};
 use serde_json::{Value, json};
 
@@ -27,6 +27,7 @@ const DEAD_DOMAINS: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, clap::Args)]
+#[group(id = "queue")]
 pub struct Options {
     /// Which parts of the queue's benchmark
     #[arg(long, value_delimiter = ',', default_value = "a,b,c")]
@@ -56,11 +57,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if has("a") {
         result["enqueue"] = enqueue(folder.path(), options.seconds)?;
     }
+    let sink = Sink::listen(&[SocketAddr::from((SINK, PORT))])?;
     if has("b") {
-        result["through"] = through(folder.path(), options)?;
+        result["through"] = through(folder.path(), options, &sink)?;
     }
     if has("c") {
-        result["long_queue"] = long_queue(folder.path(), options.queued)?;
+        result["long_queue"] = long_queue(folder.path(), options.queued, &sink)?;
     }
     println!("{result}");
     Ok(ExitCode::SUCCESS)
@@ -116,8 +118,7 @@ fn flushes(tool: &Path, folder: &Path) -> Result<Value> {
 }
 
 /// (b): generator, server, sink.
-fn through(folder: &Path, options: &Options) -> Result<Value> {
-    let sink = Sink::listen(&[SocketAddr::from((SINK, PORT))])?;
+fn through(folder: &Path, options: &Options, sink: &Sink) -> Result<Value> {
     let mut rows = Vec::new();
     let hub = format!(
         "[[connector]]\nname = 'hub'\nkind = 'smtp'\nhosts = ['{}']\nmax_associations = 20\n[[connector.address_space]]\npattern = '*'\n",
@@ -135,7 +136,7 @@ fn through(folder: &Path, options: &Options) -> Result<Value> {
             };
             let ours = {
                 let server = Server::start(&folder.join("through"), &hub, "")?;
-                measure(&load(SocketAddr::from((SERVER, PORT))), &sink, server.id())?
+                measure(&load(SocketAddr::from((SERVER, PORT))), sink, server.id())?
             };
             let mut row = json!({ "size": size, "sessions": sessions, "bindback": ours });
             if let Some(reason) = Postfix::why_not() {
@@ -146,7 +147,7 @@ fn through(folder: &Path, options: &Options) -> Result<Value> {
                     SocketAddr::from((POSTFIX, PORT)),
                     &[("relayhost", relay.clone()), ("default_process_limit", "120".to_owned())],
                 )?;
-                let theirs = measure(&load(postfix.address()), &sink, postfix.master()?)?;
+                let theirs = measure(&load(postfix.address()), sink, postfix.master()?)?;
                 let rate = |row: &Value| row["per_s"].as_f64().unwrap_or(0.0);
                 row["times"] = rounded(rate(&row["bindback"]) / rate(&theirs).max(1.0)).into();
                 row["postfix"] = theirs;
@@ -175,7 +176,7 @@ fn measure(load: &Load, sink: &Sink, pid: u32) -> Result<Value> {
 }
 
 /// (c): many messages for domains that nobody answers for.
-fn long_queue(folder: &Path, queued: usize) -> Result<Value> {
+fn long_queue(folder: &Path, queued: usize, sink: &Sink) -> Result<Value> {
     let folder = folder.join("long");
     let dead = SocketAddr::from((DEAD, PORT));
     let mut hosts = format!("'live.bench.test' = '{}'\n", SocketAddr::from((SINK, PORT)).ip());
@@ -185,13 +186,9 @@ fn long_queue(folder: &Path, queued: usize) -> Result<Value> {
     let connector = format!(
         "[[connector]]\nname = 'internet'\nkind = 'smtp'\nport = {PORT}\nconnect_timeout_s = 5\n[[connector.address_space]]\npattern = '*'\n"
     );
-    let sink = Sink::listen(&[SocketAddr::from((SINK, PORT))]).or_else(|_| {
-        // Part (b) has the address already, and its sink goes on.
-        bail!("run (c) alone: --parts c")
-    })?;
     let server = Server::start(&folder, &connector, &hosts)?;
     let target = SocketAddr::from((SERVER, PORT));
-    let live_before = latency(target, &sink)?;
+    let live_before = latency(target, sink)?;
     let empty = host::resident(server.id())?;
     let load = Load {
         target,
@@ -203,7 +200,7 @@ fn long_queue(folder: &Path, queued: usize) -> Result<Value> {
     let filled = load.run()?;
     let many = f64::from(u32::try_from(queued)?);
     let full = host::resident(server.id())?;
-    let live_full = latency(target, &sink)?;
+    let live_full = latency(target, sink)?;
     let begin = Instant::now();
     server.command(&["queue", "list", "--json"])?;
     let list = begin.elapsed();
@@ -211,9 +208,9 @@ fn long_queue(folder: &Path, queued: usize) -> Result<Value> {
     let begin = Instant::now();
     let server = server.start_again()?;
     let started = begin.elapsed();
-    let live_first = latency_of(target, &sink, 1)?;
+    let live_first = latency_of(target, sink, 1)?;
     let first_delivery = started + live_first[0];
-    let drained = drain(&server, &sink, queued)?;
+    let drained = drain(&server, queued)?;
     let memory = full.saturating_sub(empty);
     Ok(json!({
         "queued": queued,
@@ -228,12 +225,11 @@ fn long_queue(folder: &Path, queued: usize) -> Result<Value> {
 }
 
 /// The dead ones live again: how long until all is gone.
-fn drain(server: &Server, sink: &Sink, queued: usize) -> Result<Duration> {
+fn drain(server: &Server, queued: usize) -> Result<Duration> {
     let revived = Sink::listen(&[SocketAddr::from((DEAD, PORT))])?;
     let begin = Instant::now();
     server.command(&["queue", "retry", "--all", "--json"])?;
     revived.until(u64::try_from(queued)?, PATIENCE)?;
-    let _ = sink;
     Ok(begin.elapsed())
 }
 
@@ -296,8 +292,7 @@ impl Server {
         );
         std::fs::write(folder.join("bindback.toml"), text)?;
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
-        let program = workspace()?.join("target/release/bindback");
-        ensure!(program.exists(), "build it first: cargo build --release -p bindback");
+        let program = conformance::binary()?;
         Self { program, folder: folder.to_owned(), child: None }.start_again()
     }
 
