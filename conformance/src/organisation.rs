@@ -102,6 +102,8 @@ pub struct Plan {
     pub through_relays: bool,
     /// Keys beyond the usual ones, or in their place: server (or both), section, key, value as in the file.
     pub set: Vec<(Option<Side>, &'static str, &'static str, String)>,
+    /// Text at the end of a server's file.
+    pub more: Vec<(Side, String)>,
 }
 
 impl Plan {
@@ -109,6 +111,13 @@ impl Plan {
     #[must_use]
     pub fn with(mut self, section: &'static str, key: &'static str, value: &str) -> Self {
         self.set.push((None, section, key, value.to_owned()));
+        self
+    }
+
+    /// With more tables for one server.
+    #[must_use]
+    pub fn with_more(mut self, side: Side, text: String) -> Self {
+        self.more.push((side, text));
         self
     }
 
@@ -343,6 +352,7 @@ impl Organisation {
                 named.bind_back()
             );
         }
+        plan.more.iter().filter(|(whose, _)| *whose == side).for_each(|(_, text)| out += text);
         out
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Absolute figures move with the machine and its neighbours; ratios within one run are what is promised.
 
+mod host;
+mod load;
+mod queue;
 mod rpc;
 
 use std::process::ExitCode;
@@ -12,24 +15,27 @@ use anyhow::Result;
 const USAGE: u8 = 2;
 
 /// What to measure.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Which one: rpc.
+    /// Which one: queue, rpc.
     name: String,
-    /// Seconds of each figure.
+    /// Seconds of each figure of rpc.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
-    /// Write the figures into docs/performance.md, in place of those there.
+    /// Write the figures of rpc into docs/performance.md, in place of those there.
     #[arg(long)]
     write: bool,
+    #[command(flatten)]
+    queue: queue::Options,
 }
 
 /// Runs one; the last line is JSON.
 pub fn run(options: &Options) -> Result<ExitCode> {
     match options.name.as_str() {
+        "queue" => queue::run(&options.queue),
         "rpc" => rpc::run(options.seconds, options.write),
         name => {
-            eprintln!("there is no benchmark {name:?}; there is: rpc");
+            eprintln!("there is no benchmark {name:?}; there are: queue, rpc");
             Ok(ExitCode::from(USAGE))
         }
     }

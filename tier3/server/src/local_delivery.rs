@@ -131,8 +131,10 @@ fn dispose(
     recipient: &RecipientRecord,
 ) -> Disposition {
     let site = settings::site(&node.config());
+    let came_by = parcel.envelope.as_ref().and_then(mta::came_by);
     let request = Request {
         address: &recipient.address,
+        came_by: came_by.as_deref(),
         sender: Some(&record.head.originator),
         size: Some(record.head.size),
         recipients: parcel.envelope.as_ref().map(|envelope| envelope.recipients.len()),

@@ -51,6 +51,9 @@ pub enum Refusal {
     Sick,
 }
 
+/// By message: recipient, way, and how often it was tried.
+type Tries = HashMap<MessageId, Vec<(u32, String, u32)>>;
+
 /// The running queue; clones share it.
 #[derive(Clone)]
 pub struct MailQueue {
@@ -70,7 +73,7 @@ struct Shared {
     outgoing: mpsc::UnboundedSender<NextHop>,
     outgoing_orders: Mutex<Option<mpsc::UnboundedReceiver<NextHop>>>,
     /// How often each way was tried for a recipient that may go another; lost at a restart, which tries all anew.
-    tries: Mutex<HashMap<MessageId, Vec<(u32, String, u32)>>>,
+    tries: Mutex<Tries>,
 }
 
 struct Engine {
@@ -360,7 +363,7 @@ impl MailQueue {
         own.map(|(_, name, count)| (name.clone(), *count)).collect()
     }
 
-    fn tries(&self) -> MutexGuard<'_, HashMap<MessageId, Vec<(u32, String, u32)>>> {
+    fn tries(&self) -> MutexGuard<'_, Tries> {
         self.shared.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -123,6 +123,14 @@ fn each_step_decides_where_those_before_are_even() {
     // 6: cost.
     assert_eq!(names(&two(9, 1), &request, &even), "B");
     assert_eq!(names(&two(1, 9), &request, &even), "A");
+    // 6 comes before 7: a cheaper one behind a peer wins.
+    let behind = with(vec![
+        link("A", Outlet::Connector, &[("*", 6)]),
+        link("B", Outlet::Peer("WEST".to_owned()), &[("*", 5)]),
+    ]);
+    assert_eq!(names(&behind, &request, &even), "B");
+    let why = Router::new(&two(9, 1), &even).choose(&request).why;
+    assert_eq!(why, "B (smtp:*, cost 1): lowest cost");
     // 7: a connector here, though the other stands first.
     let remote = with(vec![
         link("A", Outlet::Peer("WEST".to_owned()), &[("*", 5)]),

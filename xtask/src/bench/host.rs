@@ -1,0 +1,65 @@
+//! What a process costs, as the kernel counts it.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result};
+
+/// Ticks of the kernel's CPU clock a second (`getconf CLK_TCK`), on every Linux that is in use.
+const TICKS: f64 = 100.0;
+
+/// Seconds of CPU that a process and all its descendants have used, those that ended and were waited for included.
+pub fn cpu_seconds(pid: u32) -> Result<f64> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    let mut own: BTreeMap<u32, f64> = BTreeMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else { continue };
+        // The name in brackets may hold anything.
+        let Some((_, rest)) = stat.rsplit_once(')') else { continue };
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let number = |at: usize| fields.get(at).and_then(|text| text.parse::<u32>().ok());
+        if let Some(parent) = number(1) {
+            children.entry(parent).or_default().push(process);
+        }
+        // proc(5): utime, stime, cutime, cstime are fields 14 to 17 of the line.
+        let ticks: u32 = (11..15).filter_map(number).sum();
+        own.insert(process, f64::from(ticks) / TICKS);
+    }
+    let mut total = 0.0;
+    let mut left = vec![pid];
+    while let Some(process) = left.pop() {
+        total += own.get(&process).copied().unwrap_or(0.0);
+        left.extend(children.remove(&process).unwrap_or_default());
+    }
+    Ok(total)
+}
+
+/// Octets of memory that a process has resident.
+pub fn resident(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+    Ok(kib * 1024)
+}
+
+/// The machine in one line.
+pub fn machine() -> String {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("unknown CPU", |line| line.trim_start_matches(['\t', ' ', ':']));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = memory.lines().next().unwrap_or_default().replace("MemTotal:", "");
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default().to_owned();
+    format!(
+        "{model}, {cores} cores, {} memory, Linux {}, load {load} at the start",
+        memory.trim(),
+        kernel.trim()
+    )
+}
