@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, MessageQuery, MessageRow,
-    QueueRow, Reloaded,
+    QueueRow, Reloaded, RouteAnswer, RouteQuery, RouteTable,
 };
 use admin::{Client, ClientError, Operations};
 use anyhow::Context as _;
@@ -87,6 +87,8 @@ operations! {
     messages(query: MessageQuery) -> Vec<MessageRow>;
     delete(id: String) -> ();
     events(query: EventQuery) -> Vec<Event>;
+    route(query: RouteQuery) -> RouteAnswer;
+    route_table() -> RouteTable;
     accounts() -> Vec<AccountRow>;
     account_add(account: AccountAdd) -> AccountRow;
     account_set_password(change: AccountPassword) -> AccountRow;

@@ -46,10 +46,14 @@ enum Command {
     /// Show the locality table: one row for each RPC association
     #[command(after_help = "Example:\n  bindback ltab -c east.toml")]
     Ltab,
+    /// Explain which way an address goes, or show the routing table
+    Route(commands::route::Arguments),
     /// Show events, or follow them
     Events(commands::events::Arguments),
     /// Show and change the accounts that this server accepts
     Account(commands::account::Arguments),
+    /// Show and change the directory: objects, and who may what
+    Directory(commands::directory::Arguments),
     /// Show and change this server's own table of host names
     Hosts(commands::hosts::Arguments),
     /// Show and change the networks that may connect
@@ -113,8 +117,10 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Send(arguments) => commands::send::run(arguments, &setting).await,
             Command::Queue(arguments) => commands::queue::run(arguments, &setting).await,
             Command::Ltab => commands::ltab::run(&setting).await,
+            Command::Route(arguments) => commands::route::run(arguments, &setting).await,
             Command::Events(arguments) => commands::events::run(arguments, &setting).await,
             Command::Account(arguments) => commands::account::run(arguments, &setting).await,
+            Command::Directory(arguments) => commands::directory::run(arguments, &setting).await,
             Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
@@ -169,6 +175,8 @@ mod tests {
             "x400 decode exchange.pcapng --json --passwords",
             "doctor --case case.json --note a --note b --json",
             "doctor --events east.csv --events west.txt",
+            "route x@far.test --from anna@east.demo.test --size 1000 --came-by WEST --json",
+            "route --table --json",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {
@@ -188,6 +196,9 @@ mod tests {
             "queue retry",
             "queue retry 7 --all",
             "queue delete",
+            "route",
+            "route x@far.test --table",
+            "route --table --size 1",
             "demo --carrier pigeon",
             "doctor --explain no-such-cause",
             "doctor --case a.json --list-checks",

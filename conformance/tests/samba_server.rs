@@ -11,6 +11,7 @@ const NAME: &str = "samba_server";
 /// lsarpc, which Samba serves on a TCP port of its own.
 const LSARPC: &str = "12345778-1234-abcd-ef00-0123456789ab:0.0";
 
+/// Claims: 33.
 #[test]
 fn samba_server_takes_our_calls_and_refuses_a_wrong_password() -> Result<()> {
     let address = Block::take()?.address(0);

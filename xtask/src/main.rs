@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`, `fuzz`.
 
 mod bench;
+mod coverage;
 mod docs;
 mod fuzz;
 mod scan;

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod demo;
+pub mod directory;
 pub mod doctor;
 pub mod events;
 pub mod hosts;
@@ -10,6 +11,7 @@ pub mod ltab;
 pub mod network;
 pub mod queue;
 mod reload;
+pub mod route;
 pub mod rpc;
 pub mod send;
 pub mod serve;

@@ -3,6 +3,8 @@
 //! A constructor takes everything that the event can say and gives a [`Draft`]; whoever logs it stamps it with time and
 //! server. Values come from peers too: control characters are replaced and every value is cut at [`MAX_VALUE`].
 
+mod x400;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -10,6 +12,12 @@ use crate::catalogue::{Definition, definition, id};
 use crate::record::{Event, Params};
 use crate::template;
 use crate::words::Layer;
+
+pub use x400::{
+    AssociationRefused, CredentialsRefused, UnknownMta, accept_failed, connect_failed,
+    credentials_refused, in_refused, out_refused, suspended_caller, unknown_address, unknown_mta,
+    wrong_dialogue, wrong_t_selector,
+};
 
 /// A parameter is cut at this many characters: longer than any name or address that a standard allows.
 pub const MAX_VALUE: usize = 1024;

@@ -71,6 +71,14 @@ pub fn definition(id: u32) -> Option<&'static Definition> {
 
 /// The numbers of the catalogue by name.
 pub mod id {
+    /// An MTA called while its connector is suspended.
+    pub const SUSPENDED_CALLER: u32 = 37;
+    /// Credentials of another MTA were refused.
+    pub const CREDENTIALS_REFUSED: u32 = 48;
+    /// An MTA bound that no connector knows.
+    pub const UNKNOWN_MTA: u32 = 51;
+    /// A caller wants another dialogue mode.
+    pub const WRONG_DIALOGUE: u32 = 55;
     /// An association limit was reached.
     pub const ASSOCIATION_LIMIT: u32 = 57;
     /// The life time of a message ended.
@@ -81,8 +89,18 @@ pub mod id {
     pub const NON_DELIVERY: u32 = 290;
     /// The retry timer was started.
     pub const RETRY_TIMER: u32 = 301;
+    /// An association opened from here was refused.
+    pub const OUT_REFUSED: u32 = 1290;
+    /// An association opened by another MTA was refused here.
+    pub const IN_REFUSED: u32 = 1293;
     /// An association ended abnormally.
     pub const ASSOCIATION_ENDED: u32 = 1294;
+    /// A caller called another transport selector.
+    pub const WRONG_T_SELECTOR: u32 = 4293;
+    /// A connection of a caller could not be used.
+    pub const ACCEPT_FAILED: u32 = 9202;
+    /// A TCP connection could not be opened.
+    pub const CONNECT_FAILED: u32 = 9215;
     /// A call was cancelled.
     pub const CALL_CANCELLED: u32 = 9277;
     /// The locality table is full.
@@ -93,6 +111,8 @@ pub mod id {
     pub const STARTED: u32 = 9298;
     /// The service is down.
     pub const STOPPED: u32 = 9299;
+    /// No connector has the address that a call came from.
+    pub const UNKNOWN_ADDRESS: u32 = 9301;
     /// A connection broke before data was sent.
     pub const NO_DATA_SENT: u32 = 9316;
     /// The RPC bind failed.
@@ -135,11 +155,60 @@ const fn row(
     }
 }
 
-use Category::{Interface, Resource, Security, X400Service};
+use Category::{
+    Configuration, FieldEngineering, Interface, OperatingSystem, Resource, Security, X400Service,
+};
 use EventType::{Information, Warning};
 
 /// Every event that this MTA logs, by number.
 pub const CATALOGUE: &[Definition] = &[
+    row(
+        id::SUSPENDED_CALLER,
+        Warning,
+        Security,
+        14,
+        "The {entity} entity attempted to open an association while suspended. [MTA XFER-IN 19 26] (14)",
+        &[text("entity"), text("address")],
+    ),
+    row(
+        id::CREDENTIALS_REFUSED,
+        Warning,
+        Security,
+        14,
+        "An error occurred authenticating credentials from the remote entity {entity}. [MTA XFER-IN 19 27] (14)",
+        &[
+            text("entity"),
+            text("presented_name"),
+            text("expected_name"),
+            text("differs"),
+            text("role"),
+            text("address"),
+        ],
+    ),
+    row(
+        id::UNKNOWN_MTA,
+        Warning,
+        Security,
+        14,
+        "An unknown MTA has attempted to bind. The MTA name in bind is {presented_name}. The MTA presentation address \
+         is {presentation_address}, Association index: {association_index}. [MTA XFER-IN 19 28] (14)",
+        &[
+            text("presented_name"),
+            text("presentation_address"),
+            number("association_index"),
+            text("expected_name"),
+            text("differs"),
+        ],
+    ),
+    row(
+        id::WRONG_DIALOGUE,
+        Warning,
+        Security,
+        14,
+        "The incorrect link option mode was specified by the binding remote entity {entity}, association index: \
+         {association_index}. [MTA XFER-IN 19 29] (14)",
+        &[text("entity"), number("association_index"), text("presented"), text("expected")],
+    ),
     row(
         id::ASSOCIATION_LIMIT,
         Warning,
@@ -195,12 +264,71 @@ pub const CATALOGUE: &[Definition] = &[
         &[text("entity"), number("control_block"), number("seconds")],
     ),
     row(
+        id::OUT_REFUSED,
+        Warning,
+        X400Service,
+        12,
+        "A locally initiated association to {entity} was refused. The failure reason provider was {provider} and the \
+         reason was {reason}. Control block index {control_block}. Type {control_block_type}. [MTA XFER-OUT 20 30] (12)",
+        &[
+            text("entity"),
+            number("provider"),
+            number("reason"),
+            number("control_block"),
+            number("control_block_type"),
+            text("detail"),
+        ],
+    ),
+    row(
+        id::IN_REFUSED,
+        Warning,
+        X400Service,
+        12,
+        "A remotely-initiated association from {entity} was refused. The failure reason provider is {provider} and the \
+         reason is {reason}. Control block index {control_block}. Type {control_block_type}. [MTA XFER-IN 19 31] (12)",
+        &[
+            text("entity"),
+            number("provider"),
+            number("reason"),
+            number("control_block"),
+            number("control_block_type"),
+            text("detail"),
+        ],
+    ),
+    row(
         id::ASSOCIATION_ENDED,
         Warning,
         X400Service,
         10,
         "An association with entity {entity} ended abnormally. [1 1 0 0 PLATFORM KERNEL 22 130] (10)",
         &[text("entity"), number("code"), text("detail")],
+    ),
+    row(
+        id::WRONG_T_SELECTOR,
+        Warning,
+        FieldEngineering,
+        0,
+        "(POP4 POP4 UP(7) PROC 39) Incoming Connection rejected due to an incorrect T-selector. Called T-Selector is: \
+         {called}",
+        &[text("called"), text("expected"), text("address")],
+    ),
+    row(
+        id::ACCEPT_FAILED,
+        Warning,
+        OperatingSystem,
+        12,
+        "A sockets error {code} on an accept() call was detected. The MTA will attempt to recover the sockets \
+         connection. Control block index: {control_block}. [BASE IL TCPIP DRVR 8 254] (12)",
+        &[number("code"), number("control_block"), text("address"), text("detail")],
+    ),
+    row(
+        id::CONNECT_FAILED,
+        Warning,
+        OperatingSystem,
+        12,
+        "A sockets error {code} on a connect() call was detected. The MTA will attempt to recover the sockets \
+         connection. Control block index: {control_block}. [BASE IL TCPIP DRVR 8 256] (12)",
+        &[number("code"), number("control_block"), text("address"), text("detail")],
     ),
     row(
         id::CALL_CANCELLED,
@@ -259,6 +387,15 @@ pub const CATALOGUE: &[Definition] = &[
         16,
         "Service closedown complete, version {version} (build {build}). [BASE IL MAIN BASE 46 490] (16)",
         &[text("version"), text("build")],
+    ),
+    row(
+        id::UNKNOWN_ADDRESS,
+        Information,
+        Configuration,
+        10,
+        "The message transfer gateway that uses the network address {network_address} and the transport stack {stack} \
+         could not be found. Check the configuration of the mail gateway. [BASE IL TCPIP DRVR 8 257] (10)",
+        &[text("network_address"), text("stack"), text("address")],
     ),
     row(
         id::NO_DATA_SENT,

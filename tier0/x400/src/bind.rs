@@ -71,8 +71,16 @@ impl Secret {
         Self(octets.into())
     }
 
-    /// True when both are the same but for ASCII case, which peers do not keep; the time it
-    /// takes does not tell where they differ.
+    /// True when both are the same, octet for octet; the time it takes does not tell where they
+    /// differ.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        let differing = self.0.iter().zip(&other.0).fold(0, |seen, (a, b)| seen | (a ^ b));
+        differing == 0 && self.0.len() == other.0.len()
+    }
+
+    /// True when both are the same but for ASCII case; the time it takes does not tell where
+    /// they differ.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         let differing = self
@@ -306,6 +314,9 @@ mod tests {
     #[test]
     fn passwords_and_errors() {
         assert!(Secret::new("Secret").matches(&Secret::new("sEcret")));
+        assert!(Secret::new("Secret").is(&Secret::new("Secret")));
+        assert!(!Secret::new("Secret").is(&Secret::new("sEcret")));
+        assert!(!Secret::new("Secret").is(&Secret::new("Secret1")));
         assert!(!Secret::new("secret").matches(&Secret::new("secret1")));
         assert!(!Secret::new("secret").matches(&Secret::new("secreu")));
         let error = MtaBindError::decode(&[2, 1, 2]).unwrap();

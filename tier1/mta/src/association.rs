@@ -1,13 +1,17 @@
 //! One association between two MTAs: the X.400 stack over pieces, with the P1 bind on top.
 //!
-//! X.411 12.1 (MTA-bind), X.419 8 (mts-transfer). Pure: pieces in, pieces and outputs out.
-//! Who the RPC layer authenticated is given; the MTA name in the P1 bind must be the same.
+//! X.411 12.1 (MTA-bind), X.419 8 (mts-transfer). Pure: units or pieces in and out.
+//! Over the RPC carrier the account proves the MTA, and its name in the P1 bind must be the same;
+//! elsewhere the bind proves it, and who answers decides after [`Output::BindRequested`].
 
 use ber::{Encoder, Tag};
-use osi::{Abstract, OpenParameters, RespondParameters, Stack, StackError, StackEvent};
+use osi::{
+    Abstract, Layer, OpenParameters, RefuseReason, RespondParameters, Stack, StackError, StackEvent,
+};
 use wire::DecodeError;
 use x400::{MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity};
 
+use crate::credentials::{Expected, Mismatch, Presented};
 use crate::pieces::{Joiner, PieceError, Splitter};
 use crate::rpc_interface::Piece;
 
@@ -35,9 +39,65 @@ pub struct Terms {
     pub window: u16,
 }
 
+/// Session and presentation selectors; empty ones are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selectors {
+    pub session: Vec<u8>,
+    pub presentation: Vec<u8>,
+}
+
+/// How a connector calls.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub local: Presented,
+    pub remote: Expected,
+    pub terms: Terms,
+    pub calling: Selectors,
+    pub called: Selectors,
+    /// Names the session connection.
+    pub reference: String,
+    pub utc_time: String,
+}
+
+/// A peer's bind, for whoever answers to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindRequest {
+    /// `None`: without authentication.
+    pub identity: Option<MtaIdentity>,
+}
+
+/// Whose word a refusal is; the number stands in events 1290 and 1293.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalProvider {
+    Transport,
+    Session,
+    Presentation,
+    Acse,
+    Rtse,
+    /// The MTA bind.
+    Mta,
+}
+
+/// An association was not opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub provider: RefusalProvider,
+    /// The number on the wire, as far as there is one.
+    pub reason: i64,
+    pub text: String,
+    /// This side refuses the peer's answer for this.
+    pub mismatch: Option<Mismatch>,
+    /// The MTA name that the peer presented, where it is what this side refuses.
+    pub presented: Option<String>,
+}
+
 /// What an association has to say.
 #[derive(Debug)]
 pub enum Output {
+    /// A peer binds: [`Association::accept_bind`] or [`Association::refuse_bind`].
+    BindRequested(BindRequest),
+    /// The association was not opened; nothing follows.
+    Refused(Refusal),
     /// The P1 bind stands: messages may flow.
     Opened,
     /// An APDU came: make it durable, then [`Association::confirm`] it.
@@ -61,10 +121,23 @@ pub enum AssociationError {
     Bind(#[from] DecodeError),
 }
 
+/// How the P1 bind is made and judged.
+enum Bind {
+    /// The RPC layer has proved the peer: only its name is compared.
+    Proved(AssociationNames),
+    /// The peer's answer has to fit this.
+    Calling(Expected),
+    /// The user of this association decides.
+    Called {
+        /// The peer bound without authentication, and is answered so.
+        unauthenticated: bool,
+    },
+}
+
 /// One association.
 pub struct Association {
     stack: Stack,
-    names: AssociationNames,
+    bind: Bind,
     splitter: Splitter,
     joiner: Joiner,
     outputs: std::collections::VecDeque<Output>,
@@ -81,7 +154,7 @@ fn syntaxes() -> Abstract {
 }
 
 /// Who this MTA is. The password is empty: over the RPC carrier the account proves the MTA.
-fn identity(name: &str) -> MtaIdentity {
+fn identity_of(name: &str) -> MtaIdentity {
     MtaIdentity::with_password(name, "")
 }
 
@@ -106,7 +179,7 @@ impl Association {
         reference: &str,
         utc_time: &str,
     ) -> Self {
-        let argument = MtaBindArgument::Authenticated(identity(&names.local_mta));
+        let argument = MtaBindArgument::Authenticated(identity_of(&names.local_mta));
         let stack = Stack::initiator(OpenParameters {
             checkpoint_kib: terms.checkpoint_kib,
             window: terms.window,
@@ -114,7 +187,7 @@ impl Association {
             common_reference: utc_time.to_owned(),
             ..OpenParameters::new(syntaxes(), wrap(BIND_ARGUMENT, &argument.encode()))
         });
-        Self::new(stack, names, max_piece)
+        Self::new(stack, Bind::Proved(names), max_piece)
     }
 
     /// Waits for the caller's open.
@@ -125,13 +198,42 @@ impl Association {
             window: terms.window,
             ..RespondParameters::new(syntaxes())
         });
-        Self::new(stack, names, max_piece)
+        Self::new(stack, Bind::Proved(names), max_piece)
     }
 
-    fn new(stack: Stack, names: AssociationNames, max_piece: usize) -> Self {
+    /// Opens an association as a connector says; units of any size.
+    #[must_use]
+    pub fn call(call: Call) -> Self {
+        let argument = MtaBindArgument::Authenticated(call.local.identity());
+        let stack = Stack::initiator(OpenParameters {
+            checkpoint_kib: call.terms.checkpoint_kib,
+            window: call.terms.window,
+            calling_reference: call.reference.into_bytes(),
+            common_reference: call.utc_time,
+            calling_psel: call.calling.presentation,
+            called_psel: call.called.presentation,
+            calling_ssel: call.calling.session,
+            called_ssel: call.called.session,
+            ..OpenParameters::new(syntaxes(), wrap(BIND_ARGUMENT, &argument.encode()))
+        });
+        Self::new(stack, Bind::Calling(call.remote), usize::MAX)
+    }
+
+    /// Waits for a caller of whom nothing is known yet; the bind is told and judged elsewhere.
+    #[must_use]
+    pub fn answer(terms: Terms) -> Self {
+        let stack = Stack::responder(RespondParameters {
+            checkpoint_kib: terms.checkpoint_kib,
+            window: terms.window,
+            ..RespondParameters::new(syntaxes())
+        });
+        Self::new(stack, Bind::Called { unauthenticated: false }, usize::MAX)
+    }
+
+    fn new(stack: Stack, bind: Bind, max_piece: usize) -> Self {
         Self {
             stack,
-            names,
+            bind,
             splitter: Splitter::new(max_piece),
             joiner: Joiner::default(),
             outputs: std::collections::VecDeque::new(),
@@ -143,12 +245,55 @@ impl Association {
     /// # Errors
     /// The peer broke a protocol; pieces that are still to be sent can be polled.
     pub fn handle_piece(&mut self, piece: &Piece) -> Result<(), AssociationError> {
-        if let Some(unit) = self.joiner.take(piece)? {
-            let taken = self.stack.handle_tsdu(&unit);
-            self.take_events()?;
-            taken?;
+        match self.joiner.take(piece)? {
+            Some(unit) => self.handle_unit(&unit),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Takes a transport service data unit.
+    ///
+    /// # Errors
+    /// The peer broke a protocol; units that are still to be sent can be polled.
+    pub fn handle_unit(&mut self, unit: &[u8]) -> Result<(), AssociationError> {
+        let taken = self.stack.handle_tsdu(unit);
+        self.take_events()?;
+        Ok(taken?)
+    }
+
+    /// The next transport service data unit for the carrier.
+    pub fn poll_unit(&mut self) -> Option<Vec<u8>> {
+        self.stack.poll_transmit()
+    }
+
+    /// The carrier is gone.
+    pub fn handle_lost(&mut self) {
+        self.stack.handle_channel_lost();
+        // Nothing is left that could be malformed.
+        let _ = self.take_events();
+    }
+
+    /// True once nothing more will come; what waits in `poll_unit` is still to be sent.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.stack.is_closed()
+    }
+
+    /// Accepts the bind that was requested, and presents this MTA.
+    pub fn accept_bind(&mut self, local: &Presented) {
+        let Bind::Called { unauthenticated } = self.bind else { return };
+        let result = if unauthenticated {
+            MtaBindResult::Unauthenticated
+        } else {
+            MtaBindResult::Authenticated(local.identity())
+        };
+        self.stack.accept_open(wrap(BIND_RESULT, &result.encode()));
+        self.outputs.push_back(Output::Opened);
+    }
+
+    /// Refuses the bind that was requested.
+    pub fn refuse_bind(&mut self, error: MtaBindError) {
+        self.stack.refuse_open(Some(wrap(BIND_ERROR, &error.encode())));
     }
 
     /// The next piece for this side's channel.
@@ -188,6 +333,12 @@ impl Association {
         Ok(self.stack.refuse_transfer(osi::ExceptionReason::LocalUserError)?)
     }
 
+    /// True when APDUs can pass and none is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.stack.is_idle()
+    }
+
     /// Ends the association in order; the caller only.
     pub fn release(&mut self) {
         self.stack.release();
@@ -206,14 +357,11 @@ impl Association {
                 }
                 StackEvent::OpenConfirmed { bind_result } => self.check_result(&bind_result)?,
                 StackEvent::OpenRefused { bind_error, reason } => {
-                    let error = bind_error.and_then(|octets| {
-                        MtaBindError::decode(unwrap(BIND_ERROR, &octets).ok()?).ok()
+                    let refusal = refusal(bind_error.as_deref(), reason);
+                    self.outputs.push_back(match self.bind {
+                        Bind::Proved(_) => Output::Ended(Some(refusal.text)),
+                        Bind::Calling(_) | Bind::Called { .. } => Output::Refused(refusal),
                     });
-                    let text = match error {
-                        Some(error) => format!("the peer refused the MTA bind: {}", error.name()),
-                        None => format!("the peer refused the association: {reason}"),
-                    };
-                    self.outputs.push_back(Output::Ended(Some(text)));
                 }
                 StackEvent::TransferIndication { apdu } => {
                     self.outputs.push_back(Output::Received(apdu));
@@ -237,41 +385,116 @@ impl Association {
     }
 
     fn answer_open(&mut self, argument: &[u8]) -> Result<(), AssociationError> {
-        let presented = match MtaBindArgument::decode(unwrap(BIND_ARGUMENT, argument)?)? {
-            MtaBindArgument::Authenticated(identity) => identity.name,
-            MtaBindArgument::Unauthenticated => String::new(),
+        let identity = match MtaBindArgument::decode(unwrap(BIND_ARGUMENT, argument)?)? {
+            MtaBindArgument::Authenticated(identity) => Some(identity),
+            MtaBindArgument::Unauthenticated => None,
         };
-        if presented == self.names.remote_mta {
-            let result = MtaBindResult::Authenticated(identity(&self.names.local_mta));
+        let names = match &mut self.bind {
+            Bind::Proved(names) => names,
+            Bind::Calling(_) => return Ok(()),
+            Bind::Called { unauthenticated } => {
+                *unauthenticated = identity.is_none();
+                self.outputs.push_back(Output::BindRequested(BindRequest { identity }));
+                return Ok(());
+            }
+        };
+        let presented = identity.map(|identity| identity.name).unwrap_or_default();
+        if presented == names.remote_mta {
+            let result = MtaBindResult::Authenticated(identity_of(&names.local_mta));
             self.stack.accept_open(wrap(BIND_RESULT, &result.encode()));
             self.outputs.push_back(Output::Opened);
         } else {
             let error = MtaBindError::AUTHENTICATION_ERROR.encode();
-            self.stack.refuse_open(Some(wrap(BIND_ERROR, &error)));
             let text = format!(
                 "the P1 bind presented the MTA name {presented:?} where {:?} was expected",
-                self.names.remote_mta
+                names.remote_mta
             );
+            self.stack.refuse_open(Some(wrap(BIND_ERROR, &error)));
             self.outputs.push_back(Output::Ended(Some(text)));
         }
         Ok(())
     }
 
     fn check_result(&mut self, result: &[u8]) -> Result<(), AssociationError> {
-        let presented = match MtaBindResult::decode(unwrap(BIND_RESULT, result)?)? {
-            MtaBindResult::Authenticated(identity) => identity.name,
-            MtaBindResult::Unauthenticated => String::new(),
+        let identity = match MtaBindResult::decode(unwrap(BIND_RESULT, result)?)? {
+            MtaBindResult::Authenticated(identity) => Some(identity),
+            MtaBindResult::Unauthenticated => None,
         };
-        if presented == self.names.remote_mta {
+        let presented = identity.as_ref().map(|identity| identity.name.clone()).unwrap_or_default();
+        let (known, expected) = match &self.bind {
+            Bind::Proved(names) => {
+                let fits = presented == names.remote_mta;
+                (if fits { Ok(()) } else { Err(Mismatch::Name) }, &names.remote_mta)
+            }
+            Bind::Calling(expected) => (expected.check(identity.as_ref()), &expected.name),
+            Bind::Called { .. } => return Ok(()),
+        };
+        let Err(mismatch) = known else {
             self.outputs.push_back(Output::Opened);
-        } else {
-            self.stack.abort();
-            let text = format!(
-                "the P1 bind was answered by the MTA {presented:?} where {:?} was called",
-                self.names.remote_mta
-            );
-            self.outputs.push_back(Output::Ended(Some(text)));
-        }
+            return Ok(());
+        };
+        let text = match (mismatch, &self.bind) {
+            (Mismatch::Name, Bind::Proved(_)) => {
+                format!(
+                    "the P1 bind was answered by the MTA {presented:?} where {expected:?} was called"
+                )
+            }
+            _ => format!(
+                "the answer of the MTA {presented:?} to the P1 bind is refused where {expected:?} was called: {mismatch}"
+            ),
+        };
+        self.stack.abort();
+        // What the abort tells is what is told here better.
+        while self.stack.poll_event().is_some() {}
+        self.outputs.push_back(match self.bind {
+            Bind::Proved(_) => Output::Ended(Some(text)),
+            Bind::Calling(_) | Bind::Called { .. } => Output::Refused(Refusal {
+                provider: RefusalProvider::Mta,
+                reason: MtaBindError::AUTHENTICATION_ERROR.0,
+                text,
+                mismatch: Some(mismatch),
+                presented: Some(presented),
+            }),
+        });
         Ok(())
+    }
+}
+
+/// What a refused open says.
+fn refusal(bind_error: Option<&[u8]>, reason: RefuseReason) -> Refusal {
+    let error =
+        bind_error.and_then(|octets| MtaBindError::decode(unwrap(BIND_ERROR, octets).ok()?).ok());
+    let (provider, number, text) = match error {
+        Some(error) => {
+            let text = format!("the peer refused the MTA bind: {}", error.name());
+            (RefusalProvider::Mta, error.0, text)
+        }
+        None => {
+            let provider = match reason.layer() {
+                Layer::Transport => RefusalProvider::Transport,
+                Layer::Session => RefusalProvider::Session,
+                Layer::Presentation => RefusalProvider::Presentation,
+                Layer::Acse => RefusalProvider::Acse,
+                Layer::Rtse => RefusalProvider::Rtse,
+            };
+            let text = format!("the peer refused the association: {reason}");
+            (provider, reason.number(), text)
+        }
+    };
+    Refusal { provider, reason: number, text, mismatch: None, presented: None }
+}
+
+impl RefusalProvider {
+    /// The number in events 1290 and 1293.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Transport => 1,
+            Self::Session => 2,
+            Self::Presentation => 3,
+            Self::Acse => 4,
+            Self::Rtse => 5,
+            Self::Mta => 6,
+        }
     }
 }

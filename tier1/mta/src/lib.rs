@@ -5,20 +5,29 @@
 //! queue entries, APDUs and pieces come out. Left out so far: probes, redirection and distribution lists.
 
 mod association;
+mod credentials;
 mod disposition;
 mod ltab;
 mod pieces;
 mod report;
+mod rfc1006;
 pub mod rpc_interface;
 mod site;
 mod transfer_in;
 mod transfer_out;
 
-pub use association::{Association, AssociationError, AssociationNames, Output, Terms};
+pub use association::{
+    Association, AssociationError, AssociationNames, BindRequest, Call, Output, Refusal,
+    RefusalProvider, Selectors, Terms,
+};
+pub use credentials::{Expected, Mismatch, Presented};
 pub use disposition::{Disposition, dispose};
 pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
 pub use pieces::{Joiner, PieceError, Splitter};
 pub use report::{delivery, non_delivery};
+pub use rfc1006::{
+    CallError, Called, DisconnectReason, Rfc1006, TransportError, TransportParameters,
+};
 pub use site::Site;
 pub use transfer_in::{
     Submission, TransferError, from_apdu, from_submission, report_entry, smtp_originator,

@@ -110,6 +110,8 @@ pub struct LtabFull {
 #[derive(Debug)]
 pub struct Ltab {
     limit: usize,
+    /// The lowest index.
+    first: u32,
     rows: BTreeMap<u32, Row>,
 }
 
@@ -117,7 +119,13 @@ impl Ltab {
     /// A table of at most `limit` rows; the classic one held 240.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), rows: BTreeMap::new() }
+        Self::numbered_from(1, limit)
+    }
+
+    /// A table whose rows are numbered from `first` on, to be told from those of another.
+    #[must_use]
+    pub fn numbered_from(first: u32, limit: usize) -> Self {
+        Self { limit: limit.max(1), first, rows: BTreeMap::new() }
     }
 
     /// Opens a row for an association that begins; a row that the same peer and direction left
@@ -176,7 +184,9 @@ impl Ltab {
         }
         if self.rows.len() < self.limit {
             // The lowest number that is free; the table is small.
-            return Ok((1..).find(|index| !self.rows.contains_key(index)).unwrap_or(u32::MAX));
+            return Ok((self.first..)
+                .find(|index| !self.rows.contains_key(index))
+                .unwrap_or(u32::MAX));
         }
         let oldest = self.rows.values().filter(idle).min_by_key(|row| row.since);
         oldest.map(|row| row.index).ok_or(LtabFull { limit: self.limit })

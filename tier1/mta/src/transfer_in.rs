@@ -7,7 +7,7 @@ use mixer::{
     Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient,
 };
 use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority};
-use routing::{Route, Table};
+use routing::{Request, Route, Router};
 use wire::DecodeError;
 use x400::{
     Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Report, SuppliedInformation,
@@ -39,7 +39,7 @@ pub struct Submission<'a> {
     /// Octets in front of `content` that this server added.
     pub added: usize,
     pub submitted: Timestamp,
-    pub routes: &'a Table,
+    pub routes: Router<'a>,
 }
 
 /// Makes a queue entry of a submitted mail.
@@ -63,10 +63,16 @@ pub fn from_submission(
         submitted: submission.submitted,
     })?;
     stamp(site, &mut envelope, submission.submitted)?;
+    let request = Request {
+        sender: Some(&submission.originator.reverse_path),
+        size: Some(octets(&submission.content)),
+        recipients: Some(submission.recipients.len()),
+        ..Request::default()
+    };
     let recipients = (1..).zip(&submission.recipients).map(|(number, recipient)| NewRecipient {
         number,
         address: recipient.address.clone(),
-        next_hop: next_hop(submission.routes, &recipient.address),
+        next_hop: next_hop(submission.routes, &request, &recipient.address),
         report_wanted: wants_non_delivery(recipient.notify),
     });
     let priority = queue_priority(priority);
@@ -79,7 +85,7 @@ pub fn from_submission(
         priority,
         submitted: submission.submitted,
         expires: life(priority),
-        size: u64::try_from(submission.content.len()).unwrap_or(u64::MAX),
+        size: octets(&submission.content),
         recipients: recipients.collect(),
         envelope: envelope.encode(),
         content: Arc::from(submission.content),
@@ -96,7 +102,7 @@ pub fn from_apdu(
     id: MessageId,
     apdu: &[u8],
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     match MtsApdu::decode(apdu)? {
@@ -111,7 +117,7 @@ fn from_message(
     id: MessageId,
     message: Message,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let Message { mut envelope, content } = message;
@@ -119,6 +125,12 @@ fn from_message(
     // The life of a message counts from its submission, wherever it is.
     let submitted = envelope.trace.first().map_or(now, |first| first.supplied.arrival);
     let mts_id = envelope.mts_identifier.to_string();
+    let request = Request {
+        sender: Some(&view.originator.reverse_path),
+        size: Some(octets(&content)),
+        recipients: Some(view.recipients.len()),
+        ..Request::default()
+    };
     let mut recipients = Vec::new();
     let mut seen = Vec::new();
     for viewed in view.recipients.iter().filter(|viewed| viewed.responsibility) {
@@ -126,7 +138,7 @@ fn from_message(
         seen.push(format!("{mts_id}#{}", viewed.number));
         recipients.push(NewRecipient {
             number: viewed.number,
-            next_hop: next_hop(routes, &address),
+            next_hop: next_hop(routes, &request, &address),
             address,
             report_wanted: wants_report(&envelope.recipients, viewed.number),
         });
@@ -151,7 +163,7 @@ fn from_message(
         priority,
         submitted,
         expires: life(priority, submitted),
-        size: u64::try_from(content.len()).unwrap_or(u64::MAX),
+        size: octets(&content),
         recipients,
         envelope: envelope.encode(),
         content: Arc::from(content),
@@ -164,7 +176,7 @@ fn from_report(
     id: MessageId,
     mut report: Report,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     append_trace(
@@ -187,14 +199,15 @@ pub fn report_entry(
     id: MessageId,
     report: &Report,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let address = mixer::to_rfc822(&report.envelope.destination)?;
     let envelope = report.encode();
+    let request = Request { is_system: true, ..Request::default() };
     let recipient = NewRecipient {
         number: 1,
-        next_hop: next_hop(routes, &address),
+        next_hop: next_hop(routes, &request, &address),
         address,
         report_wanted: false,
     };
@@ -207,7 +220,7 @@ pub fn report_entry(
         priority: Priority::Urgent,
         submitted: now,
         expires: life(Priority::Urgent, now),
-        size: u64::try_from(envelope.len()).unwrap_or(u64::MAX),
+        size: octets(&envelope),
         recipients: vec![recipient],
         envelope,
         content: Arc::from(Vec::new()),
@@ -256,13 +269,27 @@ fn stamp(
     append_trace(envelope, &site.domain, &site.mta_name, SuppliedInformation::relayed(now))
 }
 
-/// Peers by their name; everything else is decided by local disposition, which also finds
-/// that there is no such mailbox or no route.
-fn next_hop(routes: &Table, address: &str) -> NextHop {
-    match routes.choose(address).route {
-        Route::Peer { name } => NextHop::Peer(name),
-        Route::Local { .. } | Route::UnknownMailbox | Route::NoRoute => NextHop::Local,
+/// What the routes say; what they have no way for goes to local disposition, which finds that there
+/// is no such mailbox or no route, and says so.
+fn next_hop(routes: Router<'_>, request: &Request<'_>, address: &str) -> NextHop {
+    hop(routes.choose(&Request { address, ..*request }).route).unwrap_or(NextHop::Local)
+}
+
+/// The queue's name of a route; `None` where there is none.
+pub(crate) fn hop(route: Route) -> Option<NextHop> {
+    match route {
+        Route::Local { .. } => Some(NextHop::Local),
+        Route::Peer { name } => Some(NextHop::Peer(name)),
+        Route::Connector { name, domain: None } => Some(NextHop::Connector(name)),
+        Route::Connector { name: connector, domain: Some(domain) } => {
+            Some(NextHop::Domain { connector, domain })
+        }
+        Route::UnknownMailbox | Route::NoRoute | Route::Closed(_) => None,
     }
+}
+
+fn octets(content: &[u8]) -> u64 {
+    u64::try_from(content.len()).unwrap_or(u64::MAX)
 }
 
 fn wants_non_delivery(notify: Option<Notify>) -> bool {

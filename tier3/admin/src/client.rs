@@ -23,7 +23,7 @@ use crate::api::{
     AccountAdd, AccountChanged, AccountNamed, AccountPassword, AccountRemoved, AccountRole,
     AccountRow, Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, LtabEntry, MessageNamed,
     MessageQuery, MessageRow, Messages, ProbeOrder, Probes, QueueRow, Queues, Reloaded, Retried,
-    RetrySelector, SendOrder, Sent,
+    RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder, Sent,
 };
 use crate::envelope::{Shape, WrongSchema, opened};
 use crate::operations::OperationError;
@@ -122,6 +122,21 @@ impl Client {
         let limit = query.limit.map(|limit| limit.to_string());
         let parameters = [("id", query.id), ("next_hop", query.next_hop), ("limit", limit)];
         Ok(self.get::<Messages>(&with_query("/v1/messages", &parameters)).await?.messages)
+    }
+
+    pub async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, ClientError> {
+        let size = query.size.map(|size| size.to_string());
+        let parameters = [
+            ("address", Some(query.address)),
+            ("from", query.from),
+            ("size", size),
+            ("came_by", query.came_by),
+        ];
+        self.get(&with_query("/v1/route", &parameters)).await
+    }
+
+    pub async fn route_table(&self) -> Result<RouteTable, ClientError> {
+        self.get("/v1/route/table").await
     }
 
     pub async fn retry(&self, selector: RetrySelector) -> Result<Retried, ClientError> {

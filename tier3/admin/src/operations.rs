@@ -9,7 +9,8 @@ use tokio::sync::broadcast;
 
 use crate::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
+    RouteTable, SendOrder,
 };
 
 /// Why an operation was not done. The text is for a person: what, why, and the way out; it never holds a secret.
@@ -109,6 +110,15 @@ pub trait Operations: Send + Sync + 'static {
         &self,
         order: ProbeOrder,
     ) -> impl Future<Output = Result<Vec<ProbeFact>, OperationError>> + Send;
+
+    /// The way of a recipient as the table and the queue stand now.
+    fn route(
+        &self,
+        query: RouteQuery,
+    ) -> impl Future<Output = Result<RouteAnswer, OperationError>> + Send;
+
+    /// The routing table in force.
+    fn route_table(&self) -> impl Future<Output = Result<RouteTable, OperationError>> + Send;
 
     /// Accepts a message; returns its identifier once it is on disk.
     fn send(&self, order: SendOrder)

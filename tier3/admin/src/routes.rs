@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::api::{
     AccountAdd, AccountChanged, AccountNamed, AccountPassword, AccountRemoved, AccountRole,
     Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, MessageNamed, MessageQuery,
-    Messages, ProbeOrder, Probes, Queues, RetrySelector, SendOrder, Sent,
+    Messages, ProbeOrder, Probes, Queues, RetrySelector, RouteQuery, SendOrder, Sent,
 };
 use crate::follow;
 use crate::operations::{OperationError, Operations};
@@ -58,6 +58,8 @@ pub(crate) fn all<O: Operations>(shared: Shared<O>) -> Router {
         .route("/v1/accounts/remove", post(account_remove::<O>))
         .route("/v1/facts", get(facts::<O>))
         .route("/v1/probe", post(probe::<O>))
+        .route("/v1/route", get(route::<O>))
+        .route("/v1/route/table", get(route_table::<O>))
         .route("/v1/send", post(send::<O>))
         .route("/v1/reload", post(reload::<O>))
         .route("/metrics", get(metrics::<O>))
@@ -171,6 +173,15 @@ pub(crate) async fn facts<O: Operations>(State(shared): State<Shared<O>>) -> Res
 pub(crate) async fn probe<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
     let asked: ProbeOrder = order(request).await?;
     Ok(reply(shared.operations.probe(asked).await.map(|checks| Probes { checks })))
+}
+
+async fn route<O: Operations>(State(shared): State<Shared<O>>, uri: Uri) -> Answer {
+    let asked: RouteQuery = query(&uri).map_err(refuse)?;
+    Ok(reply(shared.operations.route(asked).await))
+}
+
+async fn route_table<O: Operations>(State(shared): State<Shared<O>>) -> Response {
+    reply(shared.operations.route_table().await)
 }
 
 async fn send<O: Operations>(State(shared): State<Shared<O>>, uri: Uri, request: Body) -> Answer {

@@ -80,20 +80,28 @@ impl Source {
 
     /// The `[[peer]]` tables.
     pub(crate) fn peers(&self) -> Vec<TableReader<'_>> {
-        let Some(tables) =
-            self.document.get(Section::Peer.name()).and_then(Item::as_array_of_tables)
-        else {
-            return Vec::new();
+        self.tables(Section::Peer, self.document.get(Section::Peer.name()))
+    }
+
+    /// The `[[connector]]` tables.
+    pub(crate) fn connectors(&self) -> Vec<TableReader<'_>> {
+        self.tables(Section::Connector, self.document.get(Section::Connector.name()))
+    }
+
+    /// The `[[x400]]` tables.
+    pub(crate) fn x400(&self) -> Vec<TableReader<'_>> {
+        self.tables(Section::X400, self.document.get(Section::X400.name()))
+    }
+
+    fn tables<'a>(&'a self, section: Section, item: Option<&'a Item>) -> Vec<TableReader<'a>> {
+        let Some(tables) = item.and_then(Item::as_array_of_tables) else { return Vec::new() };
+        let reader = |table: &'a toml_edit::Table| TableReader {
+            source: self,
+            section,
+            table: Some(table),
+            at: start(table.span()),
         };
-        tables
-            .iter()
-            .map(|table| TableReader {
-                source: self,
-                section: Section::Peer,
-                table: Some(table),
-                at: start(table.span()),
-            })
-            .collect()
+        tables.iter().map(reader).collect()
     }
 
     /// Checks that every table and key is one that is known.
@@ -105,13 +113,14 @@ impl Source {
                 return Err(self.unknown_at_top(name, item, at));
             };
             match (section, item.as_array_of_tables()) {
-                (Section::Peer, Some(tables)) => {
+                (list, Some(tables)) if list.is_list() => {
                     for table in tables {
                         self.check_table(section, table)?;
                     }
                 }
                 (Section::Hosts, None) if item.is_table_like() => {}
-                (Section::Peer, None) | (_, Some(_)) => {
+                (_, Some(_)) => return Err(self.wrong_shape(section, item, at)),
+                (_, None) if section.is_list() => {
                     return Err(self.wrong_shape(section, item, at));
                 }
                 (_, None) => match item.as_table_like() {
@@ -124,8 +133,18 @@ impl Source {
     }
 
     fn check_table(&self, section: Section, table: &dyn TableLike) -> Checked<()> {
-        for (name, _) in table.iter() {
+        for (name, item) in table.iter() {
             if Key::find(section, name).is_some() {
+                continue;
+            }
+            if section == Section::Connector && name == ADDRESS_SPACE {
+                let at = table.key(name).map_or(0, |key| start(key.span()));
+                let Some(spaces) = item.as_array_of_tables() else {
+                    return Err(self.wrong_shape(Section::AddressSpace, item, at));
+                };
+                for space in spaces {
+                    self.check_table(Section::AddressSpace, space)?;
+                }
                 continue;
             }
             let at = table.key(name).map_or(0, |key| start(key.span()));
@@ -189,8 +208,11 @@ impl Source {
 }
 
 fn shape(section: Section) -> &'static str {
-    if section == Section::Peer { "a list of tables" } else { "one table" }
+    if section.is_list() { "a list of tables" } else { "one table" }
 }
+
+/// The name of the tables within `[[connector]]`.
+const ADDRESS_SPACE: &str = "address_space";
 
 /// One table of the file.
 #[derive(Clone, Copy)]
@@ -206,6 +228,16 @@ impl<'a> TableReader<'a> {
     pub(crate) fn at_key(&self, name: &str) -> usize {
         let found = self.table.and_then(|table| table.get_key_value(name));
         found.map_or(self.at, |(key, item)| start(item.span().or_else(|| key.span())))
+    }
+
+    /// The `[[connector.address_space]]` tables of a connector.
+    pub(crate) fn address_spaces(&self) -> Vec<TableReader<'a>> {
+        let item = self.table.and_then(|table| table.get(ADDRESS_SPACE));
+        self.source.tables(Section::AddressSpace, item)
+    }
+
+    pub(crate) fn section(&self) -> Section {
+        self.section
     }
 
     /// The entries, for a table of free names.

@@ -1,6 +1,8 @@
 //! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a
 //! default.
 
+mod ways;
+
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
 use Kind::{
@@ -35,6 +37,10 @@ pub enum Kind {
     Real { min: f64, max: f64 },
     /// An IP address.
     Address,
+    /// A list of IP addresses.
+    Addresses,
+    /// A selector: text, or octets in hexadecimal after `0x`.
+    Selector { max: usize },
     /// An IP address and a port.
     Socket,
     /// A list of addresses with ports.
@@ -45,6 +51,10 @@ pub enum Kind {
     Domain,
     /// A host name, or an IP address.
     Host,
+    /// A list of host names or addresses, each with a port if need be.
+    Hosts,
+    /// A list of mail addresses or domains; `*` stands for any characters.
+    Patterns,
     /// A list of mail domains, at least one, each once.
     Domains,
     /// A list of local parts, or `"*"` alone for any.
@@ -71,11 +81,17 @@ impl Kind {
             Self::Integer { min, max } => format!("{min} to {max}"),
             Self::Real { min, max } => format!("{min:.1} to {max:.1}"),
             Self::Address => "an IP address".to_owned(),
+            Self::Addresses => "a list of IP addresses".to_owned(),
+            Self::Selector { max } => {
+                format!("up to {max} characters, or 0x and hexadecimal octets")
+            }
             Self::Socket => "an IP address and a port".to_owned(),
             Self::Sockets => "a list of IP addresses with ports".to_owned(),
             Self::Networks => "a list of networks".to_owned(),
             Self::Domain => "a host name".to_owned(),
             Self::Host => "a host name or an IP address".to_owned(),
+            Self::Hosts => "a list of HOST or HOST:PORT".to_owned(),
+            Self::Patterns => "a list of addresses or domains, * for any characters".to_owned(),
             Self::Domains => "a list of domain names, at least one".to_owned(),
             Self::Mailboxes => "a list of local parts, or \"*\" alone".to_owned(),
             Self::Account => "DOMAIN\\name".to_owned(),
@@ -142,8 +158,22 @@ const TIMER_MAX: i64 = 2_592_000;
 /// Seconds that a message may live at most: one year.
 const LIFE_MAX: i64 = 31_536_000;
 
-/// Every key that the file may have, except the free names of `[hosts]`.
-pub const KEYS: &[Key] = &[
+/// Every key that the file may have, except the free names of `[hosts]`; the order counts within a section only.
+pub const KEYS: &[Key] =
+    &joined::<{ SERVER_KEYS.len() + ways::KEYS.len() }>(SERVER_KEYS, ways::KEYS);
+
+const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
+    let mut all = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// What the server itself is told.
+const SERVER_KEYS: &[Key] = &[
     key(
         Server,
         "name",
@@ -223,6 +253,14 @@ pub const KEYS: &[Key] = &[
         LOOPBACK,
         "[\"127.0.0.0/8\", \"::1/128\"]",
         "Networks that may hand in mail over SMTP.",
+    ),
+    key(
+        Smtp,
+        "relay",
+        Networks,
+        Value("[]"),
+        "[\"192.0.2.0/24\"]",
+        "Networks that may also send out of the organisation, by a connector. Everybody else gets 550.",
     ),
     counted(
         Smtp,

@@ -16,14 +16,17 @@
 
 mod address;
 mod check;
+mod connector;
 mod document;
 pub mod edit;
 mod fault;
 mod init;
 mod keys;
 mod load;
+mod load_x400;
 mod locate;
 mod model;
+mod model_x400;
 mod names;
 mod nearest;
 mod reference;
@@ -40,10 +43,14 @@ pub use init::{Initialised, RANDOM_BYTES, init};
 pub use keys::{Fallback, KEYS, Key, Kind};
 pub use locate::locate;
 pub use model::{
-    Admin, Association, Config, DEFAULT_FILE, Events, GlobalDomain, Mail, Mailboxes, NeighbourApi,
-    OverrideAccount, Peer, Queue, Rpc, SYSTEM_FILE, Server, Smtp, StderrLevel,
+    Admin, Association, Config, Connector, ConnectorKind, DEFAULT_FILE, Events, GlobalDomain,
+    HostPort, Mail, Mailboxes, NeighbourApi, OverrideAccount, Peer, Queue, Rpc, SYSTEM_FILE,
+    Server, Smtp, SmtpConnector, StderrLevel,
+};
+pub use model_x400::{
+    ConnectorRetry, Rfc1006, Schedule, Selectors, TransferMode, TransferTerms, X400,
 };
 pub use reference::reference_page;
-pub use secret::{SecretError, read_secret};
+pub use secret::{SecretError, read_secret, replace_secret};
 pub use section::Section;
-pub use template::{InitAnswers, PeerAnswers, template};
+pub use template::{InitAnswers, PeerAnswers, X400Answers, template};

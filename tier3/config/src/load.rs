@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Item, Value};
 
 use crate::check;
+use crate::connector::connector;
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
     Admin, Association, Config, Events, GlobalDomain, Mail, NeighbourApi, OverrideAccount, Peer,
     Queue, Rpc, Server, Smtp,
 };
-use crate::names;
 use crate::section::Section;
+use crate::{load_x400, names};
 
 /// Octets of a configuration file: no real one comes near, and a wrong path (a device, a log) is refused before it
 /// fills the memory.
@@ -65,6 +66,17 @@ fn assemble(source: &Source) -> Checked<Config> {
         mail: mail(&source.section(Section::Mail))?,
         rpc: rpc(&source.section(Section::Rpc), &server.host_name)?,
         peers: source.peers().iter().map(|table| peer(table, source)).collect::<Checked<_>>()?,
+        connectors: source
+            .connectors()
+            .iter()
+            .map(|table| connector(table, source, &server.host_name))
+            .collect::<Checked<_>>()?,
+        rfc1006: load_x400::rfc1006(&source.section(Section::Rfc1006))?,
+        x400: source
+            .x400()
+            .iter()
+            .map(|table| load_x400::x400(table, source, &server.name))
+            .collect::<Checked<_>>()?,
         hosts: hosts(source)?,
         queue: queue(&source.section(Section::Queue))?,
         association: association(&source.section(Section::Association))?,
@@ -106,6 +118,7 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
     Ok(Smtp {
         listen: table.value("listen")?.sockets()?,
         allow: table.value("allow")?.networks()?,
+        relay: table.value("relay")?.networks()?,
         max_message_size: table.value("max_message_size")?.integer()?,
         max_recipients: table.value("max_recipients")?.integer()?,
     })
@@ -178,7 +191,7 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
 }
 
 /// Two keys of which each is of no use without the other.
-fn both<A, B>(
+pub(crate) fn both<A, B>(
     table: &TableReader<'_>,
     source: &Source,
     first: &str,
@@ -192,7 +205,7 @@ fn both<A, B>(
         (Some(_), None) => (first, second),
         (None, Some(_)) => (second, first),
     };
-    let what = format!("peer.{present} has no {absent} beside it");
+    let what = format!("{}.{present} has no {absent} beside it", table.section().name());
     let way_out = format!("add {absent}, or remove {present}");
     Err(source.fault(table.at_key(present), FaultKind::Missing, what, way_out))
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use identity::AccountName;
 use ipnet::IpNet;
+use routing::{AddressSpace, Restrictions};
+
+use crate::model_x400::{Rfc1006, X400};
 
 /// The file that a command reads when it is given none.
 pub const DEFAULT_FILE: &str = "bindback.toml";
@@ -25,6 +28,11 @@ pub struct Config {
     pub rpc: Rpc,
     /// In the order of the file; names are unique without regard to case.
     pub peers: Vec<Peer>,
+    /// In the order of the file; names are unique without regard to case, also among the peers.
+    pub connectors: Vec<Connector>,
+    pub rfc1006: Rfc1006,
+    /// In the order of the file; names are unique among them and the peers.
+    pub x400: Vec<X400>,
     /// Lower-case host name to addresses, asked before the system's resolver.
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
     pub queue: Queue,
@@ -37,6 +45,16 @@ impl Config {
     /// The peer of that MTA name, without regard to case.
     pub fn peer(&self, name: &str) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The connector of that name, without regard to case.
+    pub fn connector(&self, name: &str) -> Option<&Connector> {
+        self.connectors.iter().find(|connector| connector.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The X.400 connector to the MTA of that name, without regard to case.
+    pub fn x400(&self, name: &str) -> Option<&X400> {
+        self.x400.iter().find(|connector| connector.name.eq_ignore_ascii_case(name))
     }
 
     /// The peer that mail for this domain goes to, without regard to case.
@@ -74,6 +92,8 @@ pub struct GlobalDomain {
 pub struct Smtp {
     pub listen: Vec<SocketAddr>,
     pub allow: Vec<IpNet>,
+    /// Who may also send out of the organisation.
+    pub relay: Vec<IpNet>,
     /// In octets.
     pub max_message_size: u64,
     pub max_recipients: usize,
@@ -152,6 +172,49 @@ pub struct Peer {
     pub admin: Option<NeighbourApi>,
     /// The peer's own configuration file, where it is at hand.
     pub configuration: Option<PathBuf>,
+}
+
+/// `[[connector]]`: a way out of this server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connector {
+    pub name: String,
+    pub kind: ConnectorKind,
+    pub address_spaces: Vec<AddressSpace>,
+    pub restrictions: Restrictions,
+    /// Failed tries after which a message goes another way; `None` without end.
+    pub open_retries: Option<u32>,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectorKind {
+    Smtp(SmtpConnector),
+    /// Through the peer of this name.
+    Site {
+        peer: String,
+    },
+}
+
+/// What a connector of kind smtp has beside the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmtpConnector {
+    /// Smart hosts in the order to try them; empty where MX is looked up.
+    pub hosts: Vec<HostPort>,
+    /// The port of hosts that are found by MX.
+    pub port: u16,
+    pub helo: String,
+    pub max_associations: usize,
+    pub messages_per_dialogue: u32,
+    pub idle: Duration,
+    pub connect_timeout: Duration,
+}
+
+/// A host with its port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// A name in lower case, or an IP address.
+    pub host: String,
+    pub port: u16,
 }
 
 /// An account for one connector only.

@@ -1,8 +1,8 @@
 //! Secrets in files: a password or a token, alone on its line.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use identity::Password;
@@ -18,6 +18,12 @@ const SECRET_MAX: u64 = 1026;
 pub enum SecretError {
     #[error("cannot read the secret in {}; make sure that the file exists and belongs to the user of the server", path.display())]
     Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot write the secret into {}; make sure that its folder exists and belongs to the user of the server", path.display())]
+    Write {
         path: PathBuf,
         #[source]
         source: io::Error,
@@ -62,12 +68,43 @@ pub fn read_secret(path: &Path) -> Result<Password, SecretError> {
     Ok(Password::new(text))
 }
 
+/// Puts another secret into a file, in one step; nobody else may read it. The file is made if it
+/// is not there.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn replace_secret(path: &Path, secret: &Password) -> Result<(), SecretError> {
+    let failed = |source| SecretError::Write { path: path.to_owned(), source };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let beside = path.with_file_name(name);
+    let _ = std::fs::remove_file(&beside);
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        file.write_all(secret.expose().as_bytes())?;
+        file.write_all(b"\n")?;
+        if let Ok(old) = std::fs::metadata(path) {
+            let made = file.metadata()?;
+            if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+                std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()))?;
+            }
+        }
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    })();
+    if written.is_err() {
+        // Best effort: the error that counts is the one above.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written.map_err(failed)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{SecretError, read_secret};
+    use super::{SecretError, read_secret, replace_secret};
 
     fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -87,6 +124,20 @@ mod tests {
         }
         let (_folder, path) = file(b"read-only", 0o400);
         assert_eq!(read_secret(&path).unwrap().expose(), "read-only");
+    }
+
+    #[test]
+    fn a_secret_is_replaced_and_stays_secret() {
+        let (folder, path) = file(b"old\n", 0o600);
+        replace_secret(&path, &identity::Password::from("new one")).unwrap();
+        assert_eq!(read_secret(&path).unwrap().expose(), "new one");
+        let other = folder.path().join("made");
+        replace_secret(&other, &identity::Password::from("made")).unwrap();
+        assert_eq!(read_secret(&other).unwrap().expose(), "made");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        let nowhere = folder.path().join("no/such");
+        let error = replace_secret(&nowhere, &identity::Password::from("x")).unwrap_err();
+        assert!(matches!(error, SecretError::Write { .. }));
     }
 
     #[test]

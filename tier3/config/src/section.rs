@@ -8,6 +8,10 @@ pub enum Section {
     Mail,
     Rpc,
     Peer,
+    Connector,
+    AddressSpace,
+    Rfc1006,
+    X400,
     Hosts,
     Queue,
     Association,
@@ -17,12 +21,16 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
         Self::Rpc,
         Self::Peer,
+        Self::Connector,
+        Self::AddressSpace,
+        Self::Rfc1006,
+        Self::X400,
         Self::Hosts,
         Self::Queue,
         Self::Association,
@@ -38,6 +46,10 @@ impl Section {
             Self::Mail => "mail",
             Self::Rpc => "rpc",
             Self::Peer => "peer",
+            Self::Connector => "connector",
+            Self::AddressSpace => "connector.address_space",
+            Self::Rfc1006 => "rfc1006",
+            Self::X400 => "x400",
             Self::Hosts => "hosts",
             Self::Queue => "queue",
             Self::Association => "association",
@@ -46,10 +58,15 @@ impl Section {
         }
     }
 
+    /// Stands as often as there is something to say.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Self::Peer | Self::Connector | Self::AddressSpace | Self::X400)
+    }
+
     /// The header as it is written in the file.
     pub fn header(self) -> String {
         match self {
-            Self::Peer => "[[peer]]".to_owned(),
+            list if list.is_list() => format!("[[{}]]", list.name()),
             other => format!("[{}]", other.name()),
         }
     }
@@ -67,6 +84,18 @@ impl Section {
             }
             Self::Peer => {
                 "A server that mail is exchanged with. One table for each peer, as many as there are."
+            }
+            Self::Connector => {
+                "A way out of this server for mail that no server of the organisation holds: over SMTP, or through a peer. docs/routing.md tells how the choice falls."
+            }
+            Self::AddressSpace => {
+                "Addresses that the connector above serves, and at what cost. One table for each address space."
+            }
+            Self::Rfc1006 => {
+                "X.400 over TCP (RFC 1006): where this server listens for other MTAs, and what they call it by. The other MTAs stand in [[x400]]."
+            }
+            Self::X400 => {
+                "An X.400 MTA that mail is exchanged with by P1 over TCP. One table for each, as many as there are. The defaults are the classic ones."
             }
             Self::Hosts => {
                 "Host names and their addresses, asked before the system's resolver. A name in quotes on the left; one address or a list of addresses on the right."

@@ -34,6 +34,7 @@ pub struct InitAnswers {
     pub bind_back_name: Option<String>,
     pub account: AccountName,
     pub peers: Vec<PeerAnswers>,
+    pub x400: Vec<X400Answers>,
     pub hosts: Vec<(String, Vec<IpAddr>)>,
     /// With an address the file also names the token file that `init` writes.
     pub admin_listen: Option<SocketAddr>,
@@ -55,6 +56,12 @@ pub struct PeerAnswers {
     pub admin: Option<(String, String)>,
     /// The peer's own configuration file.
     pub configuration: Option<String>,
+}
+
+/// One `[[x400]]` of a new configuration: its keys, their values spelt as in the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct X400Answers {
+    pub set: Vec<(&'static str, String)>,
 }
 
 impl Default for InitAnswers {
@@ -81,6 +88,7 @@ impl Default for InitAnswers {
             bind_back_name: None,
             account: "DEMO\\svc-east".parse().expect("an account name"),
             peers: Vec::new(),
+            x400: Vec::new(),
             hosts: vec![("east.demo.test".to_owned(), vec![IpAddr::from(Ipv4Addr::LOCALHOST)])],
             admin_listen: None,
             set: Vec::new(),
@@ -154,6 +162,11 @@ pub fn template(answers: &InitAnswers) -> String {
         comment(&mut out, section.doc());
         match section {
             Section::Peer => peers(&mut out, answers),
+            Section::X400 => connectors(&mut out, answers),
+            list if list.is_list() => {
+                out.push_str(&format!("# {}\n", list.header()));
+                keys(&mut out, list, true, |_| None);
+            }
             Section::Hosts => hosts(&mut out, answers),
             _ => {
                 out.push_str(&format!("{}\n", section.header()));
@@ -182,6 +195,23 @@ fn peers(out: &mut String, answers: &InitAnswers) {
         }
         out.push_str("[[peer]]\n");
         keys(out, Section::Peer, index == 0, |key| peer.value(key));
+    }
+}
+
+fn connectors(out: &mut String, answers: &InitAnswers) {
+    if answers.x400.is_empty() {
+        out.push_str("# [[x400]]\n");
+        keys(out, Section::X400, true, |_| None);
+    }
+    for (index, connector) in answers.x400.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        out.push_str("[[x400]]\n");
+        keys(out, Section::X400, index == 0, |key| {
+            let set = connector.set.iter().rev().find(|(name, _)| *name == key.name);
+            set.map(|(_, value)| value.clone())
+        });
     }
 }
 

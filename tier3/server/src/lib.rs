@@ -25,6 +25,7 @@ mod settings;
 mod smtp_listener;
 #[cfg(test)]
 mod tests;
+mod x400_link;
 
 pub use facts::known_facts;
 pub use operations::Offline;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use delivery::{DeliveryKey, Maildir, mailbox_folder};
 use jiff::Timestamp;
 use mta::Disposition;
-use queue::{Kind, NextHop, Outcome, Work};
+use queue::{Kind, MessageRecord, NextHop, Outcome, Work};
+use routing::Request;
 use x400::MessageTransferEnvelope;
 
 use crate::blocking::blocking;
@@ -31,8 +32,8 @@ pub async fn run(node: Arc<Node>) {
             let failed = |(_, outcome): &(u32, Outcome)| matches!(outcome, Outcome::Retry { .. });
             let pause = delivered.moved.is_empty() && delivered.results.iter().any(failed);
             node.queue.complete(work.id, delivered.results);
-            for (number, peer) in delivered.moved {
-                node.queue.reroute(work.id, number, NextHop::Peer(peer));
+            for (number, hop) in delivered.moved {
+                node.queue.reroute(work.id, number, hop);
             }
             if pause {
                 tokio::select! {
@@ -59,8 +60,8 @@ struct Parcel {
 #[derive(Default)]
 struct Delivered {
     results: Vec<(u32, Outcome)>,
-    /// Recipients whose mailbox is on another server now, and which one.
-    moved: Vec<(u32, String)>,
+    /// Recipients that go another way now.
+    moved: Vec<(u32, NextHop)>,
 }
 
 async fn deliver(
@@ -86,7 +87,7 @@ async fn deliver(
     let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
         let (number, address) = (recipient.number, &recipient.address);
-        let delivered = match dispose(node, &parcel, address) {
+        let delivered = match dispose(node, &parcel, &record, address) {
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
                     message: record.head.mts_id.clone(),
@@ -97,10 +98,9 @@ async fn deliver(
             Disposition::Fail { reason, diagnostic, text } => {
                 Outcome::Fail { reason: reason.0, diagnostic: Some(diagnostic.0), error: text }
             }
-            Disposition::Move { peer } => {
-                let error = format!("{address} is held by {peer} now");
-                done.moved.push((number, peer));
-                Outcome::Retry { error }
+            Disposition::Move { hop, text } => {
+                done.moved.push((number, hop));
+                Outcome::Retry { error: text }
             }
         };
         let waited = Timestamp::now().duration_since(record.head.submitted);
@@ -114,9 +114,17 @@ async fn deliver(
     done
 }
 
-fn dispose(node: &Node, parcel: &Parcel, address: &str) -> Disposition {
+fn dispose(node: &Node, parcel: &Parcel, record: &MessageRecord, address: &str) -> Disposition {
     let site = settings::site(&node.config());
-    mta::dispose(&site, &node.routes(), parcel.envelope.as_ref(), address)
+    let request = Request {
+        address,
+        sender: Some(&record.head.originator),
+        size: Some(record.head.size),
+        recipients: parcel.envelope.as_ref().map(|envelope| envelope.recipients.len()),
+        is_system: record.head.kind == Kind::Report,
+        ..Request::default()
+    };
+    mta::dispose(&site, node.router(&node.routes()), parcel.envelope.as_ref(), &request)
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {

@@ -27,6 +27,11 @@ use crate::route_table;
 /// without end.
 pub const MAX_BIND_BACKS: usize = 4;
 
+/// The first row of the associations over TCP: far above those of the locality table.
+const X400_FIRST: u32 = 100_001;
+/// Rows of the associations over TCP; the listener lets in fewer.
+const X400_ROWS: usize = 10_000;
+
 /// A bind that this server made and whose bind-back it waits for.
 pub struct ExpectedBindBack {
     pub peer: String,
@@ -44,6 +49,7 @@ pub struct Node {
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     ltab: Mutex<Ltab>,
+    x400_table: Mutex<Ltab>,
     expected: Mutex<HashMap<AssociationToken, ExpectedBindBack>>,
     greetings: Mutex<HashMap<String, Arc<Notify>>>,
     bind_backs: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -62,11 +68,12 @@ impl Node {
         events: EventLog,
         queue: MailQueue,
         histories: PeerHistories,
-    ) -> Result<Self, routing::DomainError> {
+    ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
         Ok(Self {
             resolver: Resolver::new(&config.hosts),
             ltab: Mutex::new(Ltab::new(config.rpc.ltab_limit)),
+            x400_table: Mutex::new(Ltab::numbered_from(X400_FIRST, X400_ROWS)),
             config: RwLock::new(Arc::new(config)),
             routes: RwLock::new(Arc::new(routes)),
             accounts,
@@ -94,11 +101,16 @@ impl Node {
         Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The table with what is known of its ways.
+    pub fn router<'a>(&'a self, table: &'a routing::Table) -> routing::Router<'a> {
+        routing::Router::new(table, &self.queue)
+    }
+
     /// Puts a changed configuration in force: names, networks, peers, routes, queue rules.
     ///
     /// # Errors
     /// The new one's domains contradict each other; the old one stays.
-    pub fn replace_config(&self, config: Config) -> Result<(), routing::DomainError> {
+    pub fn replace_config(&self, config: Config) -> Result<(), routing::TableError> {
         let routes = route_table::build(&config)?;
         self.resolver.replace_hosts(&config.hosts);
         self.queue.set_config(crate::settings::queue_config(&config));
@@ -115,6 +127,11 @@ impl Node {
     /// The locality table.
     pub fn ltab(&self) -> MutexGuard<'_, Ltab> {
         self.ltab.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The table of associations over TCP, which do not count in the locality table.
+    pub fn x400_table(&self) -> MutexGuard<'_, Ltab> {
+        self.x400_table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The binds of this server that wait for their bind-back.
@@ -206,8 +223,12 @@ impl Node {
 
     /// Tries every peer at once.
     pub fn wake_all_peers(&self) {
-        for peer in &self.config().peers {
+        let config = self.config();
+        for peer in &config.peers {
             self.wake_peer(&peer.name);
+        }
+        for connector in &config.x400 {
+            self.wake_peer(&connector.name);
         }
     }
 

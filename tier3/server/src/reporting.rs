@@ -64,7 +64,7 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
     let report = mta::non_delivery(&site, identifier, &subject, &content, &order.failures, now);
     let Some(report) = report else { return Ok(None) };
     let life = |priority, submitted| node.queue.expires(priority, submitted);
-    let entry = mta::report_entry(id, &report, now, &node.routes(), life);
+    let entry = mta::report_entry(id, &report, now, node.router(&node.routes()), life);
     entry.map(Some).map_err(|error| error.to_string())
 }
 
@@ -77,7 +77,7 @@ pub async fn report_delivery(node: &Node, subject: Option<&MessageTransferEnvelo
         return;
     };
     let life = |priority, submitted| node.queue.expires(priority, submitted);
-    match mta::report_entry(id, &report, now, &node.routes(), life) {
+    match mta::report_entry(id, &report, now, node.router(&node.routes()), life) {
         Ok(mut entry) => {
             // A delivery that is repeated after a crash is not reported again.
             entry.seen = vec![format!("{}#{number}#delivered", subject.mts_identifier)];

@@ -22,7 +22,7 @@ use crate::mail_queue::{MailQueue, ReportOrder};
 use crate::node::Node;
 use crate::operations::{Running, store_folder};
 use crate::peer_state::PeerHistories;
-use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener};
+use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener, x400_link};
 
 /// How long tasks may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -60,8 +60,8 @@ pub enum ServeError {
     Metrics(#[from] admin::ExporterError),
     #[error("events.json_file cannot be opened")]
     EventFile(#[source] io::Error),
-    #[error("the domains contradict each other")]
-    Domains(#[from] routing::DomainError),
+    #[error("the routes contradict each other")]
+    Domains(#[from] routing::TableError),
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
 }
@@ -70,6 +70,7 @@ struct Listeners {
     smtp: Vec<TcpListener>,
     mapper: TcpListener,
     mta: TcpListener,
+    rfc1006: Vec<TcpListener>,
     admin: Option<(TcpListener, identity::Password)>,
     socket: UnixSocket,
 }
@@ -169,6 +170,11 @@ fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
         .map_err(placed)?;
     let mta =
         listen("the MTA's RPC interface", "rpc.port", rpc(config.rpc.port)).map_err(placed)?;
+    let mut rfc1006 = Vec::new();
+    for address in &config.rfc1006.listen {
+        let address = SocketAddr::new(*address, config.rfc1006.port);
+        rfc1006.push(listen("X.400 over TCP", "rfc1006.port", address).map_err(placed)?);
+    }
     let admin = match (&config.admin.listen, &config.admin.token_file) {
         (Some(address), Some(file)) => {
             let token = config::read_secret(file)?;
@@ -179,7 +185,7 @@ fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
         _ => None,
     };
     let socket = UnixSocket::bind(&config.admin.socket)?;
-    Ok(Listeners { smtp, mapper, mta, admin, socket })
+    Ok(Listeners { smtp, mapper, mta, rfc1006, admin, socket })
 }
 
 fn start(
@@ -199,6 +205,9 @@ fn start(
     tasks.spawn(rpc_listener::run(Arc::clone(node), listeners.mapper, mapper, false));
     let mta = ServiceFactory::mta(Arc::clone(node));
     tasks.spawn(rpc_listener::run(Arc::clone(node), listeners.mta, mta, true));
+    for listener in listeners.rfc1006 {
+        tasks.spawn(x400_link::listen(Arc::clone(node), listener));
+    }
     if let Some((listener, token)) = listeners.admin {
         tasks.spawn(admin::serve_tcp(listener, token, Arc::clone(running), stop_of(node)));
     }
@@ -214,6 +223,9 @@ fn start(
     });
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));
+    }
+    for connector in &node.config().x400 {
+        tasks.spawn(x400_link::run_connector(Arc::clone(node), connector.name.clone()));
     }
 }
 

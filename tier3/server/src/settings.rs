@@ -51,6 +51,18 @@ pub fn terms(config: &Config) -> Terms {
     }
 }
 
+/// What a connector offers to RTSE; the defaults of a caller whom no connector fits.
+#[must_use]
+pub fn connector_terms(connector: Option<&config::X400>) -> Terms {
+    match connector {
+        Some(connector) => Terms {
+            checkpoint_kib: connector.transfer.checkpoint_kib,
+            window: connector.transfer.window,
+        },
+        None => Terms { checkpoint_kib: 0, window: 1 },
+    }
+}
+
 /// The configuration's range keeps the factor within 1 and 10, so that nothing is cut off.
 #[expect(clippy::as_conversions, reason = "there is no other way from f64, and `as` saturates")]
 fn thousandths(factor: f64) -> u32 {

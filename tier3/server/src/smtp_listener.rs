@@ -88,7 +88,7 @@ async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, busy: bool
     let mut pump = Pump::new(Receiving(dialogue), stream);
     while !pump.machine.0.is_closed() {
         if let Some(request) = pump.machine.0.poll_request() {
-            answer(node, &mut pump.machine.0, request).await;
+            answer(node, peer.ip(), &mut pump.machine.0, request).await;
             continue;
         }
         tokio::select! {
@@ -106,9 +106,9 @@ async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, busy: bool
     let _ = tokio::time::timeout(LAST_WORDS, pump.flush()).await;
 }
 
-async fn answer(node: &Arc<Node>, dialogue: &mut Dialogue, request: Request) {
+async fn answer(node: &Arc<Node>, client: IpAddr, dialogue: &mut Dialogue, request: Request) {
     match request {
-        Request::Recipient(request) => dialogue.answer_recipient(verdict(node, &request)),
+        Request::Recipient(request) => dialogue.answer_recipient(verdict(node, client, &request)),
         Request::Message(submission) => {
             let outcome = accept(node, submission).await;
             dialogue.answer_message(outcome);
@@ -116,11 +116,18 @@ async fn answer(node: &Arc<Node>, dialogue: &mut Dialogue, request: Request) {
     }
 }
 
-fn verdict(node: &Node, request: &RecipientRequest) -> Verdict {
-    match node.routes().choose(&request.address).route {
-        Route::Local { .. } | Route::Peer { .. } => Verdict::Accept,
+/// Never an open relay: what leads out of the organisation is only for networks that may relay.
+fn verdict(node: &Node, client: IpAddr, request: &RecipientRequest) -> Verdict {
+    let choice = node.routes().choose(&request.address);
+    let outside = choice.outside || matches!(choice.route, Route::Closed(_));
+    match choice.route {
         Route::UnknownMailbox => Verdict::UnknownMailbox,
         Route::NoRoute => Verdict::NotLocal,
+        _ if outside && !allowed(&node.config().smtp.relay, client) => Verdict::NotLocal,
+        // Restrictions look at the whole message: what they close is reported, or refused at its end.
+        Route::Local { .. } | Route::Peer { .. } | Route::Connector { .. } | Route::Closed(_) => {
+            Verdict::Accept
+        }
     }
 }
 
@@ -131,13 +138,14 @@ async fn accept(node: &Arc<Node>, submission: Submission) -> Outcome {
     let date = rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default();
     let id_text = id.to_string();
     let received = smtp::received_header(&submission, &config.server.host_name, &id_text, &date);
+    let table = node.routes();
     let submission = mta::Submission {
         originator: mta::smtp_originator(&submission.reverse_path, &submission.parameters),
         recipients: submission.recipients.iter().map(mta::smtp_recipient).collect(),
         added: received.len(),
         content: [received.as_bytes(), &submission.content].concat(),
         submitted: now,
-        routes: &node.routes(),
+        routes: node.router(&table),
     };
     metrics::counter!("bindback_submitted_total").increment(1);
     let site = settings::site(&config);

@@ -8,3 +8,4 @@ mod limits;
 mod link;
 mod queue;
 mod smtp;
+mod x400;

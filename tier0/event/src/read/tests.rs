@@ -85,7 +85,40 @@ fn drafts() -> Vec<Draft> {
             ..BindBackFailed::default()
         }),
         build::unbind_back_failed(&channel()),
+        build::suspended_caller("WEST", "192.0.2.2"),
+        build::credentials_refused(&build::CredentialsRefused {
+            entity: "WEST".into(),
+            presented_name: "West".into(),
+            expected_name: "WEST".into(),
+            differs: "name-case".into(),
+            role: "caller".into(),
+            address: "192.0.2.2".into(),
+        }),
+        build::unknown_mta(&build::UnknownMta {
+            presented_name: "NORTH".into(),
+            presentation_address: "/t:0x4d5441 /n:0xc0000202".into(),
+            association_index: 3,
+            ..build::UnknownMta::default()
+        }),
+        build::wrong_dialogue("WEST", 4, "two-way-alternate", "monologue"),
+        build::out_refused(&refused()),
+        build::in_refused(&refused()),
+        build::wrong_t_selector("0x4d5442", "0x4d5441", "192.0.2.2"),
+        build::accept_failed(10022, "192.0.2.2", "no connector has this address"),
+        build::connect_failed("WEST", 10061, "192.0.2.2:102", "connection refused"),
+        build::unknown_address("0xc0000202", "192.0.2.2"),
     ]
+}
+
+fn refused() -> build::AssociationRefused {
+    build::AssociationRefused {
+        entity: "WEST".into(),
+        peer: Some("WEST".into()),
+        provider: 6,
+        reason: 2,
+        control_block: 1,
+        detail: "authentication-error".into(),
+    }
 }
 
 fn stamped(draft: Draft) -> Event {
@@ -154,17 +187,27 @@ fn json_has_the_published_shape() {
 #[test]
 fn definitions_are_those_of_the_field() {
     let expected = [
+        (37, EventType::Warning, Category::Security, 14),
+        (48, EventType::Warning, Category::Security, 14),
+        (51, EventType::Warning, Category::Security, 14),
+        (55, EventType::Warning, Category::Security, 14),
         (57, EventType::Warning, Category::X400Service, 14),
         (208, EventType::Warning, Category::Security, 14),
         (289, EventType::Warning, Category::X400Service, 12),
         (290, EventType::Warning, Category::X400Service, 12),
         (301, EventType::Information, Category::X400Service, 0),
+        (1290, EventType::Warning, Category::X400Service, 12),
+        (1293, EventType::Warning, Category::X400Service, 12),
         (1294, EventType::Warning, Category::X400Service, 10),
+        (4293, EventType::Warning, Category::FieldEngineering, 0),
+        (9202, EventType::Warning, Category::OperatingSystem, 12),
+        (9215, EventType::Warning, Category::OperatingSystem, 12),
         (9277, EventType::Warning, Category::Interface, 14),
         (9280, EventType::Warning, Category::Resource, 0),
         (9297, EventType::Warning, Category::Security, 14),
         (9298, EventType::Information, Category::X400Service, 14),
         (9299, EventType::Information, Category::X400Service, 16),
+        (9301, EventType::Information, Category::Configuration, 10),
         (9316, EventType::Warning, Category::Interface, 12),
         (9318, EventType::Warning, Category::Interface, 14),
         (9321, EventType::Warning, Category::Interface, 14),

@@ -8,7 +8,7 @@ use crate::acse::{self, AssociateResult, Diagnostic};
 use crate::presentation::{ContextResult, ContextVerdict, RefusePpdu, UserData};
 use crate::rtse::OpenReject;
 use crate::session::{Prefix, Reference, Refuse, RefuseCode, Spdu};
-use crate::{External, StackError};
+use crate::{External, Layer, StackError};
 
 use super::parameters::Link;
 
@@ -95,6 +95,39 @@ impl RefuseReason {
             Self::DialogueMode | Self::Recovery | Self::Window | Self::Unspecified => {
                 association(permanent, Diagnostic::NO_REASON, false)
             }
+        }
+    }
+
+    /// The layer that refuses.
+    #[must_use]
+    pub fn layer(self) -> Layer {
+        match self {
+            Self::Congestion
+            | Self::SessionVersion
+            | Self::SessionSelector
+            | Self::FunctionalUnits
+            | Self::Tokens
+            | Self::Overflow
+            | Self::SessionRestriction => Layer::Session,
+            Self::X410Mode
+            | Self::AbstractSyntax
+            | Self::TransferSyntax
+            | Self::PresentationProvider(_) => Layer::Presentation,
+            Self::ApplicationContext | Self::AcseVersion => Layer::Acse,
+            Self::User | Self::DialogueMode | Self::Recovery | Self::Window | Self::Unspecified => {
+                Layer::Rtse
+            }
+        }
+    }
+
+    /// The number on the wire that says most: of the layer that refuses.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        let wire = self.wire();
+        match (wire.provider_reason, wire.response) {
+            (Some(reason), _) => reason,
+            (None, Some((_, Diagnostic::User(number) | Diagnostic::Provider(number)))) => number,
+            (None, None) => i64::from(wire.code.0),
         }
     }
 

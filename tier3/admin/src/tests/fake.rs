@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use crate::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
     MessageQuery, MessageRow, ProbeOrder, QueueRow, RecipientRow, Reloaded, Retried, RetrySelector,
-    SendOrder,
+    RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use crate::operations::{OperationError, Operations};
 
@@ -107,6 +107,15 @@ impl Operations for Fake {
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         self.note(format!("delete {id}"));
         Ok(())
+    }
+
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        self.note(format!("route {query:?}"));
+        Ok(RouteAnswer { address: query.address, ..RouteAnswer::default() })
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(RouteTable::default())
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{
     Config, ConfigError, Fallback, InitAnswers, KEYS, Mailboxes, PeerAnswers, RANDOM_BYTES,
-    Section, StderrLevel, init, read_secret, template,
+    Schedule, Section, StderrLevel, TransferMode, init, read_secret, template,
 };
 
 /// A file that says only what has to be said.
@@ -36,6 +36,7 @@ prmd = ""
 [smtp]
 listen = ["127.0.0.1:2525", "[::1]:2525"]
 allow = ["10.0.0.0/8", "192.168.1.1"]
+relay = ["10.1.0.0/16"]
 max_message_size = 1_000_000
 max_recipients = 100
 [mail]
@@ -73,6 +74,71 @@ override_password_file = "north.pw"
 admin = "http://10.1.1.1:9100/"
 admin_token_file = "/etc/north.token"
 configuration = "/etc/north.toml"
+[[connector]]
+name = "internet"
+kind = "smtp"
+hosts = ["relay.demo.test:587"]
+port = 2525
+helo = "mail.demo.test"
+max_message_size = 1000000
+max_recipients = 10
+allow_senders = ["*@demo.test"]
+refuse_senders = ["guest@demo.test"]
+open_retries = 5
+max_associations = 2
+messages_per_dialogue = 3
+idle_s = 1
+connect_timeout_s = 4
+[[connector.address_space]]
+type = "smtp"
+pattern = "*"
+cost = 10
+max_message_size = 1000
+[[connector]]
+name = "to-north"
+kind = "site"
+peer = "NORTH"
+[rfc1006]
+listen = ["192.0.2.1", "2001:db8::1"]
+port = 1102
+allow = ["192.0.2.0/24"]
+tpdu = 2048
+t_selector = "MTA"
+s_selector = "0x0001"
+p_selector = "P1"
+[[x400]]
+name = "South"
+name_case = "ignore"
+host = "south.test"
+port = 2102
+domains = ["south.test"]
+remote_password_file = "south-remote"
+local_name = "EAST-X400"
+local_password_file = "south-local"
+mode = "x410"
+dialogue = "two-way-alternate"
+t_selector = "0xff"
+s_selector = "s"
+p_selector = "p"
+checkpoint_kib = 0
+window = 1
+recovery_timeout_s = 1
+open_retries = 2
+open_interval_s = 3
+transfer_retries = 4
+transfer_interval_s = 5
+lifetime_s = 6
+disconnect_s = 7
+threshold = 8
+max_associations = 9
+transfer_timeout_urgent_s = 10
+transfer_timeout_normal_s = 11
+transfer_timeout_non_urgent_s = 12
+schedule = "selected"
+hours = "08:00-12:00"
+admin = "http://10.1.1.2:9100"
+admin_token_file = "/etc/south.token"
+configuration = "/etc/south.toml"
 [hosts]
 "West.demo.test" = "127.0.0.1"
 east = ["127.0.0.1", "::1"]
@@ -133,6 +199,13 @@ fn a_full_file_sets_everything() {
     assert_eq!(north.override_account.as_ref().unwrap().password_file, Path::new("/srv/north.pw"));
     assert_eq!(config.hosts["west.demo.test"], [IpAddr::from(Ipv4Addr::LOCALHOST)]);
     assert_eq!(config.hosts["east"].len(), 2);
+    assert_eq!(config.rfc1006.own.session, [0, 1]);
+    assert_eq!((config.rfc1006.port, config.rfc1006.tpdu), (1102, 2048));
+    let south = config.x400("SOUTH").unwrap();
+    assert_eq!((south.called.transport.as_slice(), south.port), (&[0xff][..], 2102));
+    assert_eq!(south.schedule, Schedule::Selected(vec![(480, 720)]));
+    assert_eq!((south.mode, south.two_way), (TransferMode::X410, true));
+    assert_eq!(south.local_name, "EAST-X400");
     assert!((config.queue.retry_factor - 3.0).abs() < f64::EPSILON);
     assert_eq!(config.association.idle, Duration::from_secs(8));
     for (full, default) in [
@@ -144,6 +217,58 @@ fn a_full_file_sets_everything() {
     ] {
         assert_ne!(full, default);
     }
+}
+
+/// The defaults are those of the classic connector.
+#[test]
+fn an_x400_connector_has_the_classic_defaults() {
+    let text = format!(
+        "{SMALLEST}[[x400]]\nname = \"WEST\"\nhost = \"west.test\"\ndomains = [\"west.test\"]\n"
+    );
+    let config = Config::parse(Path::new("/b.toml"), &text).unwrap();
+    let west = config.x400("WEST").unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!((west.port, config.rfc1006.port, west.local_name.as_str()), (102, 102, "EAST"));
+    assert_eq!((west.mode, west.two_way), (TransferMode::Normal, false));
+    let (transfer, retry) = (&west.transfer, &west.retry);
+    assert_eq!((transfer.checkpoint_kib, transfer.window), (30, 5));
+    assert_eq!(transfer.recovery_timeout, seconds(60));
+    let timeouts = [transfer.timeout_urgent, transfer.timeout_normal, transfer.timeout_non_urgent];
+    assert_eq!(timeouts, [1000, 2000, 3000].map(seconds));
+    assert_eq!((retry.open_retries, retry.open_interval), (144, seconds(600)));
+    assert_eq!((retry.transfer_retries, retry.transfer_interval), (2, seconds(120)));
+    assert_eq!((retry.lifetime, retry.disconnect), (seconds(300), seconds(120)));
+    assert_eq!((retry.threshold, retry.max_associations), (50, 10));
+    assert_eq!(west.schedule, Schedule::Always);
+}
+
+#[test]
+fn connectors_that_contradict_themselves_are_told() {
+    let parse = |more: &str| {
+        let text = format!(
+            "{SMALLEST}[[x400]]\nname = \"WEST\"\nhost = \"west.test\"\ndomains = [\"west.test\"]\n{more}"
+        );
+        Config::parse(Path::new("/b.toml"), &text).map_err(|error| error.to_string())
+    };
+    for (more, part) in [
+        ("schedule = \"selected\"\n", "has no hours"),
+        ("hours = \"08:00-09:00\"\n", "schedule \"selected\" only"),
+        ("schedule = \"remote-initiated\"\n", "two-way-alternate"),
+        ("schedule = \"selected\"\nhours = \"nine to five\"\n", "list of ranges"),
+        ("t_selector = \"0xabc\"\n", "hexadecimal"),
+        ("s_selector = \"seventeen letters\"\n", "has 17 octets"),
+        ("admin = \"http://a.test:1\"\n", "x400.admin has no admin_token_file"),
+        ("[[x400]]\nname = \"west\"\nhost = \"b\"\ndomains = [\"b.test\"]\n", "another MTA"),
+        ("[[x400]]\nname = \"EAST\"\nhost = \"b\"\ndomains = [\"b.test\"]\n", "this server"),
+        (
+            "[[x400]]\nname = \"NORTH\"\nhost = \"b\"\ndomains = [\"west.test\"]\n",
+            "belongs to WEST already",
+        ),
+    ] {
+        let error = parse(more).unwrap_err();
+        assert!(error.contains(part), "{more}: {error}");
+    }
+    parse("schedule = \"remote-initiated\"\ndialogue = \"two-way-alternate\"\n").unwrap();
 }
 
 #[test]
@@ -204,7 +329,7 @@ fn the_comments_of_the_template_are_true() {
         section = Section::ALL.into_iter().find(|section| section.header() == bare).or(section);
         let is_default = KEYS.iter().any(|key| {
             Some(key.section) == section
-                && key.section != Section::Peer
+                && !key.section.is_list()
                 && matches!(key.fallback, Fallback::Value(default) if bare == format!("{} = {default}", key.name))
         });
         live.push_str(if is_default { bare } else { line });

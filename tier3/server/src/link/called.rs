@@ -369,7 +369,7 @@ async fn receive(
     loop {
         match channel.next_output(association).await? {
             Output::Received(apdu) => {
-                let kept = inbound::take(node, apdu).await;
+                let kept = inbound::take(node, peer, apdu).await;
                 let answered = match kept {
                     Ok(()) => association.confirm(),
                     Err(error) => {
@@ -383,7 +383,8 @@ async fn receive(
                 records::still_well(node, peer);
             }
             Output::Ended(why) => return Ok(why),
-            Output::Opened | Output::Sent | Output::NotSent(_) => {}
+            // The RPC layer has proved the peer: the bind is never asked about.
+            _ => {}
         }
     }
 }

@@ -365,9 +365,7 @@ async fn transfer(
             node.queue.complete(work.id, all(&Outcome::Retry { error: error.clone() }));
             return Err(ChannelEnd::Ended { peer: "the peer".to_owned(), why: error });
         }
-        Output::Opened | Output::Received(_) => {
-            Outcome::Retry { error: "the peer is out of step".to_owned() }
-        }
+        _ => Outcome::Retry { error: "the peer is out of step".to_owned() },
     };
     let sent = outcome == Outcome::Done;
     node.queue.complete(work.id, all(&outcome));

@@ -1,6 +1,7 @@
 //! What an administrator can ask of a server: the running one, or its store while it rests.
 
 mod offline;
+mod route;
 mod running;
 mod shared;
 

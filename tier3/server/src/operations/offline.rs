@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
+    RouteTable, SendOrder,
 };
 use admin::{OperationError, Operations};
 use config::Config;
@@ -43,6 +44,13 @@ impl Offline {
     }
 }
 
+impl Offline {
+    fn table(&self) -> Result<routing::Table, OperationError> {
+        crate::route_table::build(&self.config)
+            .map_err(|error| OperationError::Invalid(error.to_string()))
+    }
+}
+
 /// Where the store lies inside the data folder.
 #[must_use]
 pub fn store_folder(data_dir: &Path) -> std::path::PathBuf {
@@ -73,6 +81,15 @@ impl Operations for Offline {
         // The removal is on its way to the disk; the next one in line is behind it.
         let waited = self.store.commit_wait(Vec::new());
         waited.map_err(|error| OperationError::Internal(error.to_string()))
+    }
+
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        let table = self.table()?;
+        Ok(super::route::route(routing::Router::new(&table, &self.queue), &query))
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(super::route::table(&self.table()?))
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
-    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
+    RouteQuery, RouteTable, SendOrder,
 };
 use admin::{Exporter, OperationError, Operations};
 use config::Config;
@@ -15,7 +16,7 @@ use mixer::{Body, SmtpOriginator, SmtpRecipient};
 use mta::rpc_interface::INTERFACE;
 use mta::{Row, State};
 use probe::{Road, check_road};
-use routing::Route;
+use routing::{Choice, Route};
 use tokio::sync::broadcast;
 
 use super::shared;
@@ -67,6 +68,14 @@ impl Operations for Running {
         shared::messages(&self.node.queue, &query)
     }
 
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        Ok(super::route::route(self.node.router(&self.node.routes()), &query))
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(super::route::table(&self.node.routes()))
+    }
+
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
         shared::retry(&self.node.queue, &selector)
     }
@@ -76,7 +85,8 @@ impl Operations for Running {
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {
-        Ok(self.node.ltab().rows().map(ltab_entry).collect())
+        let rpc: Vec<_> = self.node.ltab().rows().map(ltab_entry).collect();
+        Ok(rpc.into_iter().chain(self.node.x400_table().rows().map(ltab_entry)).collect())
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
@@ -155,10 +165,11 @@ impl Operations for Running {
     async fn send(&self, order: SendOrder) -> Result<String, OperationError> {
         let node = &self.node;
         let config = node.config();
-        let routes = node.routes();
+        let table = node.routes();
+        let routes = node.router(&table);
         for address in &order.to {
-            if matches!(routes.choose(address).route, Route::NoRoute | Route::UnknownMailbox) {
-                let why = routes.choose(address).why;
+            let Choice { route, why, .. } = table.choose(address);
+            if matches!(route, Route::NoRoute | Route::UnknownMailbox) {
                 return Err(OperationError::Invalid(format!("{address}: {why}")));
             }
         }
@@ -182,7 +193,7 @@ impl Operations for Running {
             content: order.content,
             added: 0,
             submitted: now,
-            routes: &routes,
+            routes,
         };
         let life = |priority| node.queue.expires(priority, now);
         let entry = mta::from_submission(&settings::site(&config), id, submission, life)
@@ -231,15 +242,21 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     };
     note(old.hosts != fresh.hosts, "hosts", true);
     note(old.peers != fresh.peers && same_names(old, fresh), "peer", true);
+    note(old.x400 != fresh.x400 && same_names(old, fresh), "x400", true);
     note(old.queue != fresh.queue, "queue", true);
     note(old.mail != fresh.mail, "mail", true);
     note(old.association != fresh.association, "association", true);
+    note(old.connectors != fresh.connectors, "connector", true);
     note(old.smtp.allow != fresh.smtp.allow, "smtp.allow", true);
+    note(old.smtp.relay != fresh.smtp.relay, "smtp.relay", true);
     note(old.rpc.allow != fresh.rpc.allow, "rpc.allow", true);
     note(old.rpc.account != fresh.rpc.account, "rpc.account", true);
     note(old.smtp.listen != fresh.smtp.listen, "smtp.listen", false);
     let ports = |config: &Config| (config.rpc.listen, config.rpc.port, config.rpc.mapper_port);
     note(ports(old) != ports(fresh), "rpc.listen", false);
+    let x400_ports = |config: &Config| (config.rfc1006.listen.clone(), config.rfc1006.port);
+    note(x400_ports(old) != x400_ports(fresh), "rfc1006.listen", false);
+    note(old.rfc1006 != fresh.rfc1006 && x400_ports(old) == x400_ports(fresh), "rfc1006", true);
     note(old.server != fresh.server, "server", false);
     note(old.admin != fresh.admin, "admin", false);
     note(old.events != fresh.events, "events", false);
@@ -249,7 +266,9 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
 
 fn same_names(old: &Config, fresh: &Config) -> bool {
     let names = |config: &Config| -> Vec<String> {
-        config.peers.iter().map(|peer| peer.name.to_uppercase()).collect()
+        let peers = config.peers.iter().map(|peer| &peer.name);
+        let connectors = config.x400.iter().map(|connector| &connector.name);
+        peers.chain(connectors).map(|name| name.to_uppercase()).collect()
     };
     names(old) == names(fresh)
 }

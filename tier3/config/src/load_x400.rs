@@ -1,0 +1,115 @@
+//! From `[rfc1006]` and `[[x400]]` to their types.
+
+use crate::document::{Checked, Source, TableReader};
+use crate::fault::FaultKind;
+use crate::load::both;
+use crate::model::NeighbourApi;
+use crate::model_x400::{
+    ConnectorRetry, Rfc1006, Schedule, Selectors, TransferMode, TransferTerms, X400,
+};
+
+pub(crate) fn rfc1006(table: &TableReader<'_>) -> Checked<Rfc1006> {
+    Ok(Rfc1006 {
+        listen: table.value("listen")?.addresses()?,
+        port: table.value("port")?.integer()?,
+        allow: table.value("allow")?.networks()?,
+        tpdu: table.value("tpdu")?.integer()?,
+        own: selectors(table)?,
+    })
+}
+
+pub(crate) fn x400(table: &TableReader<'_>, source: &Source, server_name: &str) -> Checked<X400> {
+    let url = table.optional("admin")?.map(|found| found.url()).transpose()?;
+    let token_file = table.optional("admin_token_file")?.map(|found| found.path()).transpose()?;
+    let admin = both(table, source, "admin", url, "admin_token_file", token_file)?
+        .map(|((url, authority), token_file)| NeighbourApi { url, authority, token_file });
+    let path = |name| table.optional(name)?.map(|found| found.path()).transpose();
+    let local_name = table.optional("local_name")?.map(|found| found.text()).transpose()?;
+    let two_way = table.value("dialogue")?.choice()? == 1;
+    Ok(X400 {
+        name: table.value("name")?.text()?,
+        ignore_case: table.value("name_case")?.choice()? == 1,
+        host: table.value("host")?.host()?,
+        port: table.value("port")?.integer()?,
+        domains: table.value("domains")?.domains()?,
+        remote_password_file: path("remote_password_file")?,
+        local_name: local_name.unwrap_or_else(|| server_name.to_owned()),
+        local_password_file: path("local_password_file")?,
+        mode: match table.value("mode")?.choice()? {
+            0 => TransferMode::Normal,
+            1 => TransferMode::X410,
+            _ => TransferMode::X1984,
+        },
+        two_way,
+        called: selectors(table)?,
+        transfer: TransferTerms {
+            checkpoint_kib: table.value("checkpoint_kib")?.integer()?,
+            window: table.value("window")?.integer()?,
+            recovery_timeout: table.value("recovery_timeout_s")?.seconds()?,
+            timeout_urgent: table.value("transfer_timeout_urgent_s")?.seconds()?,
+            timeout_normal: table.value("transfer_timeout_normal_s")?.seconds()?,
+            timeout_non_urgent: table.value("transfer_timeout_non_urgent_s")?.seconds()?,
+        },
+        retry: ConnectorRetry {
+            open_retries: table.value("open_retries")?.integer()?,
+            open_interval: table.value("open_interval_s")?.seconds()?,
+            transfer_retries: table.value("transfer_retries")?.integer()?,
+            transfer_interval: table.value("transfer_interval_s")?.seconds()?,
+            lifetime: table.value("lifetime_s")?.seconds()?,
+            disconnect: table.value("disconnect_s")?.seconds()?,
+            threshold: table.value("threshold")?.integer()?,
+            max_associations: table.value("max_associations")?.integer()?,
+        },
+        schedule: schedule(table, source, two_way)?,
+        admin,
+        configuration: path("configuration")?,
+    })
+}
+
+fn selectors(table: &TableReader<'_>) -> Checked<Selectors> {
+    let selector = |name| -> Checked<Vec<u8>> {
+        let found = table.optional(name)?.map(|found| found.selector()).transpose()?;
+        Ok(found.unwrap_or_default())
+    };
+    Ok(Selectors {
+        transport: selector("t_selector")?,
+        session: selector("s_selector")?,
+        presentation: selector("p_selector")?,
+    })
+}
+
+fn schedule(table: &TableReader<'_>, source: &Source, two_way: bool) -> Checked<Schedule> {
+    let hours = table.optional("hours")?;
+    let choice = table.value("schedule")?.choice()?;
+    let fault = |what: &str, way_out: &str| {
+        let at = table.at_key("schedule");
+        Err(source.fault(at, FaultKind::Conflict, what.to_owned(), way_out.to_owned()))
+    };
+    match (choice, hours) {
+        (1, Some(found)) => {
+            let text = found.text()?;
+            match Schedule::hours(&text) {
+                Some(ranges) => Ok(Schedule::Selected(ranges)),
+                None => Err(found.bad_value(
+                    found.at,
+                    "is not a list of ranges such as 08:00-12:00 with blanks between them",
+                )),
+            }
+        }
+        (1, None) => fault(
+            "x400.schedule: \"selected\" has no hours beside it",
+            "add hours, as in `hours = \"08:00-18:00\"`",
+        ),
+        (_, Some(_)) => fault(
+            "x400.hours is of use with schedule \"selected\" only",
+            "write `schedule = \"selected\"`, or remove hours",
+        ),
+        (0, None) => Ok(Schedule::Always),
+        (2, None) => Ok(Schedule::Never),
+        _ if !two_way => fault(
+            "x400.schedule: \"remote-initiated\" needs both ends to send on one association",
+            "write `dialogue = \"two-way-alternate\"` beside it",
+        ),
+        _ => Ok(Schedule::RemoteInitiated),
+    }
+}
