@@ -9,6 +9,7 @@ const PASSWORD: &str = "Letters.And.1";
 /// lsarpc, on the port that the mapper names.
 const LSARPC: &str = "12345778-1234-abcd-ef00-0123456789ab:0.0";
 
+/// Claims: 33.
 #[test]
 fn a_samba_domain_controller_takes_our_calls_and_refuses_a_wrong_password() -> Result<()> {
     if let Some(reason) = SambaDc::missing() {

@@ -71,6 +71,8 @@ fn accept(mut acceptor: Box<dyn Acceptor>, octets: &[u8]) {
                 }
                 return;
             }
+            // Nobody is there to be asked.
+            Ok(security::Step::Ask(_)) => return,
             Err(_) => {
                 // A refused identity stays refused.
                 assert!(acceptor.into_context().is_err());
@@ -91,6 +93,7 @@ fn initiate(mut initiator: Box<dyn Initiator>, octets: &[u8]) {
                 let _ = initiator.into_context();
                 return;
             }
+            Ok(security::Step::Ask(_)) => return,
             Err(_) => {
                 assert!(initiator.into_context().is_err());
                 return;

@@ -6,7 +6,6 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 
-
 use dcerpc::epm::MapRequest;
 use dcerpc::pdu::Pdu;
 use dcerpc::{ByteOrder, ClientAssociation, ServerAssociation, ServerEvent, echo};
@@ -129,6 +128,7 @@ fn logons(corpus: &Corpus<'_>) -> Result<()> {
             let token = match initiator.step(back.as_deref())? {
                 Step::Continue(token) => Some(token),
                 Step::Done { token } => token,
+                Step::Ask(_) => None,
             };
             let Some(token) = token else { break };
             corpus.add(messages, &token)?;
@@ -136,6 +136,7 @@ fn logons(corpus: &Corpus<'_>) -> Result<()> {
             back = match acceptor.step(&token)? {
                 Step::Continue(token) => Some(token),
                 Step::Done { token } => token,
+                Step::Ask(_) => None,
             };
             let Some(token) = &back else { break };
             corpus.add(messages, token)?;
@@ -159,7 +160,9 @@ fn vectors(corpus: &Corpus<'_>) -> Result<()> {
     let mut exchange = Vec::new();
     for file in ["osi/src/vectors.rs", "osi/src/stack/tests/sample.rs"] {
         for octets in constants(&std::fs::read_to_string(tier0.join(file))?) {
-            for target in ["osi_session", "osi_transport", "osi_presentation", "osi_acse_rtse", "ber"] {
+            for target in
+                ["osi_session", "osi_transport", "osi_presentation", "osi_acse_rtse", "ber"]
+            {
                 corpus.add(target, &octets)?;
             }
             exchange.push(octets);
@@ -256,7 +259,9 @@ fn texts(corpus: &Corpus<'_>) -> Result<()> {
     }
     of(
         "diagnosis_case",
-        &[r#"{"events":[{"id":9318,"source":"MSExchangeMTA","text":"Comms error 1722, Bind error 0","codes":{"win32":5}}],"notes":["the firewall was changed"]}"#],
+        &[
+            r#"{"events":[{"id":9318,"source":"MSExchangeMTA","text":"Comms error 1722, Bind error 0","codes":{"win32":5}}],"notes":["the firewall was changed"]}"#,
+        ],
     )?;
     of("identity_names", &["EAST\\svc", "svc@east.test", "0123456789abcdef0123456789abcdef"])?;
     of("queue_names", &["peer:WEST", "local", "0123456789abcdef0123456789abcdef"])?;
@@ -267,7 +272,9 @@ fn texts(corpus: &Corpus<'_>) -> Result<()> {
     }
     of(
         "config_file",
-        &["[server]\nname = 'EAST'\norganisation = 'x'\nsite = 'HQ'\nhost_name = 'e.test'\nprmd = 'P'\n[smtp]\nlisten = ['127.0.0.1:25']\n[[peer]]\nname = 'W'\n[hosts]\n'w.test' = '127.0.0.2'\n"],
+        &[
+            "[server]\nname = 'EAST'\norganisation = 'x'\nsite = 'HQ'\nhost_name = 'e.test'\nprmd = 'P'\n[smtp]\nlisten = ['127.0.0.1:25']\n[[peer]]\nname = 'W'\n[hosts]\n'w.test' = '127.0.0.2'\n",
+        ],
     )?;
     Ok(())
 }

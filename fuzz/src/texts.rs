@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use identity::{AccountName, NtHash};
+use identity::{AccountName, Guid, NtHash, SecurityDescriptor, Sid};
 
 use crate::text;
 
@@ -59,4 +59,41 @@ pub fn configuration(octets: &[u8]) {
     if let Err(error) = config::Config::parse(Path::new("/etc/bindback/fuzz.toml"), text) {
         let _ = error.to_string();
     }
+}
+
+pub fn descriptors(octets: &[u8]) {
+    if let Ok(descriptor) = SecurityDescriptor::from_bytes(octets) {
+        if let Ok(written) = descriptor.to_bytes() {
+            let again = SecurityDescriptor::from_bytes(&written).expect("a descriptor");
+            assert_eq!(again.to_bytes().expect("the same again"), written);
+        }
+        let _ = descriptor.to_sddl(None);
+    }
+    if let Ok(sid) = Sid::from_bytes(octets) {
+        assert_eq!(Sid::from_bytes(&sid.to_bytes()).ok().as_ref(), Some(&sid));
+        assert_eq!(sid.to_string().parse::<Sid>().ok(), Some(sid));
+    }
+    let Some(text) = text(octets) else { return };
+    let _ = text.parse::<Guid>();
+    let _ = text.parse::<Sid>();
+    if let Ok(descriptor) = SecurityDescriptor::from_sddl(text, None) {
+        let _ = descriptor.to_bytes();
+    }
+}
+
+pub fn directory(octets: &[u8]) {
+    let Some(text) = text(octets) else { return };
+    if let Ok(name) = directory::Name::parse(text, "DC=east,DC=test") {
+        let shown = name.to_string();
+        let again: directory::Name =
+            shown.parse().unwrap_or_else(|error| panic!("{shown:?}: {error}"));
+        assert_eq!(again.to_string(), shown);
+    }
+    let _ = text.parse::<directory::Role>();
+    let _ = directory::import(&directory::Directory::default(), text, "DC=east,DC=test", 0);
+}
+
+pub fn addresses(octets: &[u8]) {
+    let Some(text) = text(octets) else { return };
+    let _ = routing::Address::parse(text).address_type();
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dcerpc::{RpcError, ServerAssociation};
 use identity::AccountName;
-use security::SecurityError;
+use security::{LogonQuestion, LogonVerdict, SecurityError};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -157,6 +157,14 @@ impl<S: RpcService> RpcService for Watched<S> {
             self.pass.prove();
         }
         self.service.call(request)
+    }
+
+    fn judge(&self, question: LogonQuestion) -> impl Future<Output = LogonVerdict> + Send {
+        self.service.judge(question)
+    }
+
+    fn let_go(&self) -> impl Future<Output = ()> + Send {
+        self.service.let_go()
     }
 
     fn authentication_failed(&self, claimed: Option<AccountName>, why: &SecurityError) {

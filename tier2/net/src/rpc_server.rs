@@ -1,8 +1,9 @@
 //! One RPC connection as its server serves it.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use dcerpc::status::NCA_FAULT_CANCEL;
@@ -149,7 +150,7 @@ impl<S: RpcService> Connection<S> {
                     return Ok(());
                 }
             }
-            self.handle_events();
+            self.handle_events().await;
             if let Some(error) = ended {
                 return Err(error);
             }
@@ -175,7 +176,7 @@ impl<S: RpcService> Connection<S> {
         }
     }
 
-    fn handle_events(&mut self) {
+    async fn handle_events(&mut self) {
         while let Some(event) = self.pump.machine.poll_event() {
             match event {
                 ServerEvent::Request {
@@ -194,11 +195,21 @@ impl<S: RpcService> Connection<S> {
                     let request =
                         RpcRequest { interface, opnum, stub, object, order, principal, level };
                     let service = Arc::clone(&self.service);
-                    let task = self.work.spawn(async move {
+                    let mut work = Box::pin(async move {
                         let answer = service.call(request).await;
                         Work::Answered(call, answer)
                     });
-                    self.running.insert(call, task);
+                    // Most calls are answered at once: a task for each would cost more than the call.
+                    match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+                        Poll::Ready(done) => {
+                            // Only a judgement can be refused.
+                            let _ = self.take(done);
+                        }
+                        Poll::Pending => {
+                            let task = self.work.spawn(work);
+                            self.running.insert(call, task);
+                        }
+                    }
                 }
                 ServerEvent::LogonAsked { question } => {
                     let service = Arc::clone(&self.service);

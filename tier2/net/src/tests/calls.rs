@@ -135,7 +135,9 @@ async fn somebody_else_is_asked_about_an_account_of_another_domain() {
         let (near, far) = connection().await;
         let service = std::sync::Arc::new(TestService::default());
         let serving = std::sync::Arc::clone(&service);
-        tokio::spawn(serve_rpc(far, association(INTERFACE), serving, PATIENCE));
+        // As a listener does it, so that a question finds its way through the gate.
+        let pass = crate::Gate::new(1).admit().await.unwrap();
+        tokio::spawn(crate::serve_admitted(far, association(INTERFACE), serving, PATIENCE, pass));
         let who: identity::AccountName = "FAR\\ann".parse().unwrap();
         let initiator = Some(initiator_of(who.clone(), password));
         let config = dcerpc::ClientConfig { initiator, ..client_config("", AuthLevel::Privacy) };
