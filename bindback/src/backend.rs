@@ -6,8 +6,9 @@ use std::os::unix::net::UnixStream;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, MessageQuery, MessageRow,
-    QueueRow, Reloaded,
+    QueueRow, Reloaded, RouteAnswer, RouteQuery, RouteTable,
 };
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Client, ClientError, Operations};
 use anyhow::Context as _;
 use config::Config;
@@ -86,7 +87,10 @@ operations! {
     queues() -> Vec<QueueRow>;
     messages(query: MessageQuery) -> Vec<MessageRow>;
     delete(id: String) -> ();
+    queue_order(order: QueueOrder) -> QueueAnswer;
     events(query: EventQuery) -> Vec<Event>;
+    route(query: RouteQuery) -> RouteAnswer;
+    route_table() -> RouteTable;
     accounts() -> Vec<AccountRow>;
     account_add(account: AccountAdd) -> AccountRow;
     account_set_password(change: AccountPassword) -> AccountRow;

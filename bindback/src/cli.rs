@@ -43,13 +43,23 @@ enum Command {
     Send(commands::send::Arguments),
     /// Show and change what waits
     Queue(commands::queue::Arguments),
+    /// Show what became of a message
+    Track(commands::track::Arguments),
+    /// Check the store of a server that does not run, and repair it
+    Check(commands::check::Arguments),
+    /// Copy the store of a server
+    Store(commands::store::Arguments),
     /// Show the locality table: one row for each RPC association
     #[command(after_help = "Example:\n  bindback ltab -c east.toml")]
     Ltab,
+    /// Explain which way an address goes, or show the routing table
+    Route(commands::route::Arguments),
     /// Show events, or follow them
     Events(commands::events::Arguments),
     /// Show and change the accounts that this server accepts
     Account(commands::account::Arguments),
+    /// Show and change the directory: objects, and who may what
+    Directory(commands::directory::Arguments),
     /// Show and change this server's own table of host names
     Hosts(commands::hosts::Arguments),
     /// Show and change the networks that may connect
@@ -112,9 +122,14 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Serve => commands::serve::run(&setting).await,
             Command::Send(arguments) => commands::send::run(arguments, &setting).await,
             Command::Queue(arguments) => commands::queue::run(arguments, &setting).await,
+            Command::Track(arguments) => commands::track::run(arguments, &setting).await,
+            Command::Check(arguments) => commands::check::run(&arguments, &setting),
+            Command::Store(arguments) => commands::store::run(arguments, &setting).await,
             Command::Ltab => commands::ltab::run(&setting).await,
+            Command::Route(arguments) => commands::route::run(arguments, &setting).await,
             Command::Events(arguments) => commands::events::run(arguments, &setting).await,
             Command::Account(arguments) => commands::account::run(arguments, &setting).await,
+            Command::Directory(arguments) => commands::directory::run(arguments, &setting).await,
             Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
@@ -164,12 +179,22 @@ mod tests {
             "serve -c /srv/east.toml",
             "events --id 9297 -c /srv/east.toml",
             "queue retry --all --json",
+            "queue hold WEST",
+            "queue release WEST",
+            "queue release 19a0c4f2b8e00001",
+            "queue export /tmp/queue",
+            "store backup /tmp/store",
+            "track anna@east.test --since 2h --json",
+            "track --export /tmp/track.jsonl",
+            "check --repair --report check.json --json",
             "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
             "doctor -v --json",
             "x400 set-password WEST --remote --password-file /srv/west.password -c /srv/east.toml",
             "x400 decode exchange.pcapng --json --passwords",
             "doctor --case case.json --note a --note b --json",
             "doctor --events east.csv --events west.txt",
+            "route x@far.test --from anna@east.demo.test --size 1000 --came-by WEST --json",
+            "route --table --json",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {
@@ -189,6 +214,13 @@ mod tests {
             "queue retry",
             "queue retry 7 --all",
             "queue delete",
+            "route",
+            "route x@far.test --table",
+            "route --table --size 1",
+            "queue hold",
+            "track",
+            "track a --export b",
+            "store backup",
             "demo --carrier pigeon",
             "doctor --explain no-such-cause",
             "doctor --case a.json --list-checks",

@@ -10,22 +10,28 @@
 
 mod address;
 mod capture;
+mod cpu;
 mod maildir;
 mod organisation;
 mod process;
 mod program;
 mod relay;
+mod samba_dc;
+mod samba_server;
 mod smtp;
 mod tool;
 mod wait;
 
 pub use address::Block;
 pub use capture::{Capture, Conversation, Direction, tpkt};
+pub use cpu::cpu_time;
 pub use maildir::{Delivered, Maildir, is_only_trace};
 pub use organisation::{ADMIN, MAPPER, Organisation, Plan, RPC, SMTP, Side};
 pub use process::{End, Process};
 pub use program::{Program, binary, one_object};
 pub use relay::Relay;
+pub use samba_dc::SambaDc;
+pub use samba_server::SambaServer;
 pub use smtp::{HandInError, Letter, Reply, Session};
 pub use tool::{Tshark, skip};
 pub use wait::{Random, until};

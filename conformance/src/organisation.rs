@@ -207,6 +207,15 @@ impl Organisation {
         Ok(queues.iter().filter_map(|queue| queue["messages"].as_u64()).sum())
     }
 
+    /// Waits until nothing waits at EAST, which may be the only one that runs.
+    pub fn until_empty_east(&self, limit: Duration) -> Result<()> {
+        until(
+            limit,
+            "an empty queue at EAST",
+            || Ok((self.waiting(Side::East)? == 0).then_some(())),
+        )
+    }
+
     /// Waits until nothing waits on either server.
     pub fn until_empty(&self, limit: Duration) -> Result<()> {
         let empty = until(limit, "empty queues on both servers", || {

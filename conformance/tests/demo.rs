@@ -68,6 +68,7 @@ fn ended(report: &serde_json::Value) -> Result<()> {
     Ok(())
 }
 
+/// Claims: 3, 7, 37.
 #[test]
 fn the_default_fault() -> Result<()> {
     demo(None)

@@ -97,6 +97,7 @@ fn a_delivery_is_reported_once_to_who_asked_for_it() -> Result<()> {
     Ok(())
 }
 
+/// Claims: 4.
 #[test]
 fn mail_that_outlives_its_time_is_reported_once_with_the_last_error() -> Result<()> {
     let plan = Plan::default().with("queue", "life_normal_s", "4");

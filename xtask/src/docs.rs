@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::coverage::{self, COVERAGE};
 use crate::tidy::Golden;
 use crate::workspace::{self, Metadata};
 
@@ -42,8 +43,12 @@ pub fn stale(root: &Path) -> Result<Vec<&'static str>> {
     Ok(generated(root)?.into_iter().filter(|page| !fresh(page)).map(|(name, _)| name).collect())
 }
 
-fn generated(root: &Path) -> Result<[(&'static str, String); 2]> {
-    Ok([(CONFIGURATION, config::reference_page()), (ARCHITECTURE, architecture(root)?)])
+fn generated(root: &Path) -> Result<[(&'static str, String); 3]> {
+    Ok([
+        (CONFIGURATION, config::reference_page()),
+        (ARCHITECTURE, architecture(root)?),
+        (COVERAGE, coverage::page(root)?),
+    ])
 }
 
 /// The map with its table of rooms made anew.

@@ -1,6 +1,9 @@
-//! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`.
+//! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`, `fuzz`.
 
+mod bench;
+mod coverage;
 mod docs;
+mod fuzz;
 mod scan;
 mod score;
 mod summary;
@@ -11,9 +14,6 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-/// Exit code for wrong usage.
-const USAGE: u8 = 2;
 
 /// The project's chores.
 #[derive(Parser)]
@@ -33,11 +33,10 @@ enum Command {
     Docs,
     /// Score the offline doctor on cases whose answers are known.
     Score(score::Options),
-    /// Run a benchmark.
-    Bench {
-        /// Which one.
-        name: String,
-    },
+    /// Give every decoder hostile input.
+    Fuzz(fuzz::Options),
+    /// Measure what the program costs, beside what others cost.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -46,10 +45,8 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Docs => docs::write(),
         Command::Score(options) => score::run(&options),
-        Command::Bench { name } => {
-            eprintln!("there is no benchmark {name:?}: none has been written yet");
-            Ok(ExitCode::from(USAGE))
-        }
+        Command::Fuzz(options) => fuzz::run(&options),
+        Command::Bench(options) => bench::run(&options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

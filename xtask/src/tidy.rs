@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the house as a test. Each violation says file, line, and what to do.
 
 mod architecture;
+mod fuzz;
 mod pages;
 mod source;
 
@@ -45,6 +46,7 @@ pub fn run() -> Result<ExitCode> {
     let (files, found) = source::check(&root, &metadata)?;
     violations.extend(found);
     violations.extend(pages::check(&root, &golden)?);
+    violations.extend(fuzz::check(&root, &golden, &metadata)?);
     violations.sort();
     for violation in &violations {
         println!("{violation}");

@@ -1,7 +1,9 @@
 //! The commands, one module each.
 
 pub mod account;
+pub mod check;
 pub mod demo;
+pub mod directory;
 pub mod doctor;
 pub mod events;
 pub mod hosts;
@@ -10,7 +12,10 @@ pub mod ltab;
 pub mod network;
 pub mod queue;
 pub(crate) mod reload;
+pub mod route;
 pub mod rpc;
 pub mod send;
 pub mod serve;
+pub mod store;
+pub mod track;
 pub mod x400;

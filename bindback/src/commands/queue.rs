@@ -1,8 +1,11 @@
 //! `bindback queue`: what waits.
 
+use std::path::PathBuf;
+
 use admin::api::{
     Deleted, MessageQuery, MessageRow, Messages, QueueRow, Queues, Retried, RetrySelector,
 };
+use admin::queue_api::QueueOrder;
 use clap::{Args, Subcommand};
 
 use crate::backend::{self, Backend};
@@ -46,6 +49,19 @@ enum Action {
     /// Take a message out; nobody gets a report
     #[command(after_help = "Example:\n  bindback queue delete 19a0c4f2b8e00001")]
     Delete { id: String },
+    /// Stop sending to a server; what waits for it stays, also over a restart
+    #[command(after_help = "Example:\n  bindback queue hold WEST")]
+    Hold { next_hop: String },
+    /// Send to a server again, or let a message go on that was set aside
+    #[command(
+        after_help = "Examples:\n  bindback queue release WEST\n  bindback queue release 19a0c4f2b8e00001"
+    )]
+    Release { what: String },
+    /// Write every message into a new folder, while the server goes on
+    #[command(
+        after_help = "Example:\n  bindback queue export /var/tmp/queue\n\nThe folder holds messages.jsonl, and the envelope and content of each message as they are."
+    )]
+    Export { dir: PathBuf },
 }
 
 #[derive(Debug, Args)]
@@ -87,12 +103,38 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             let retried = backend::running(&config).retry(what.selector()).await?;
             setting.output.answer(&retried, retry)?;
         }
+        Action::Hold { next_hop } => {
+            order(config, setting, QueueOrder::Hold { next_hop }).await?;
+        }
+        Action::Release { what } => {
+            // A message's number is 16 hexadecimal digits.
+            let is_message = what.len() == 16 && what.bytes().all(|b| b.is_ascii_hexdigit());
+            let release = if is_message {
+                QueueOrder::ReleaseMessage { id: what }
+            } else {
+                QueueOrder::Release { next_hop: what }
+            };
+            order(config, setting, release).await?;
+        }
+        Action::Export { dir } => {
+            let to = std::path::absolute(dir)?;
+            order(config, setting, QueueOrder::Export { to }).await?;
+        }
         Action::Delete { id } => {
             Backend::find(config)?.delete(id.clone()).await?;
             setting.output.answer(&Deleted { id }, |gone| format!("{} is deleted", gone.id))?;
         }
     }
     Ok(Found::Nothing)
+}
+
+async fn order(
+    config: config::Config,
+    setting: &Setting<'_>,
+    order: QueueOrder,
+) -> anyhow::Result<()> {
+    let answer = Backend::find(config)?.queue_order(order).await?;
+    setting.output.answer(&answer, |answer| answer.done.clone().unwrap_or_default())
 }
 
 fn list(queues: &[QueueRow]) -> String {

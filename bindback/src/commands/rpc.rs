@@ -1,5 +1,6 @@
 //! `bindback rpc`: RPC without mail.
 
+mod bench;
 mod echo_server;
 mod endpoints;
 mod ping;
@@ -17,6 +18,8 @@ pub enum Command {
     Ping(ping::Arguments),
     /// List what the endpoint mapper of a server knows
     Endpoints(endpoints::Arguments),
+    /// Measure calls a second, octets a second and latencies
+    Bench(bench::Arguments),
     /// Run a server to try RPC clients against: endpoint mapper, mgmt and echo
     EchoServer(echo_server::Arguments),
 }
@@ -32,6 +35,7 @@ pub async fn run(command: Command, output: &Output) -> anyhow::Result<Found> {
     match command {
         Command::Ping(arguments) => ping::run(arguments, output).await,
         Command::Endpoints(arguments) => endpoints::run(arguments, output).await,
+        Command::Bench(arguments) => bench::run(arguments, output).await,
         Command::EchoServer(arguments) => echo_server::run(arguments, output).await,
     }
 }

@@ -35,6 +35,15 @@ impl Channel {
         self.level > AuthLevel::Connect
     }
 
+    /// The number that the client chose for it.
+    pub(crate) fn context_id(&self) -> u32 {
+        self.trailer.context_id
+    }
+
+    pub(crate) fn level(&self) -> AuthLevel {
+        self.level
+    }
+
     /// Octets that protection adds to a fragment besides the padding.
     pub(crate) fn overhead(&self) -> usize {
         SecTrailer::LEN + self.context.signature_len()

@@ -1,32 +1,78 @@
-//! The client side of an association with one presentation context, C706 12.3 and 12.5,
-//! MS-RPCE 3.3.2.
+//! The client side of an association, C706 12.3 and 12.5, MS-RPCE 3.3.2.
+//!
+//! It begins with one presentation context and at most one identity; more of both are added to the
+//! same connection by alter_context ([`ClientAssociation::add_interface`],
+//! [`ClientAssociation::add_identity`]), one after the other, while calls go on.
 //!
 //! Legs of the security exchange: the first token rides on the bind, the next comes in the
 //! bind_ack; a last token without an answer goes into an auth3, one that wants an answer into an
 //! alter_context (MS-RPCE 3.3.1.5.2.1). After an auth3 the association counts as bound; a server
 //! that refuses the identity says so by a fault on the first call.
 
-use std::collections::{BTreeSet, VecDeque};
+mod bind;
+mod call;
+mod more;
 
-use security::{AuthLevel, Initiator, SecurityError, Step};
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::channel::{self, Channel, MAX_LEGS};
+use security::{AuthLevel, Initiator, SecurityError};
+
+use crate::channel::{self, Channel};
 use crate::error::{CallId, RpcError};
-use crate::fragment::{self, FrameBuffer, Limits, MIN_FRAGMENT, Outgoing, Reassembler};
+use crate::fragment::{FrameBuffer, Limits, MIN_FRAGMENT, Reassembler};
 use crate::ndr::ByteOrder;
-use crate::pdu::{
-    AuthVerifier, Bind, BindAck, Body, ContextElement, Frame, Header, NakReason, NegotiationResult,
-    Pdu, PduFlags, PduType, ProviderReason, SecTrailer,
-};
+use crate::pdu::{Body, NakReason, NegotiationResult, Pdu, PduType, ProviderReason, SecTrailer};
 use crate::status::{self, SEC_PKG_ERROR, Status};
-use crate::uuid::SyntaxId;
+use crate::uuid::{SyntaxId, Uuid};
+
+use more::{Altering, Wanted};
 
 /// The `call_id` of the bind and of all legs that follow it.
 const BIND_CALL: u32 = 1;
-/// The one presentation context.
-const CONTEXT: u16 = 0;
-/// The one security context. Some servers do not take zero for "none".
+/// The feature that a connection outlives a call that was given up.
+const FEATURE_KEEP_ON_ORPHAN: u16 = 0x02;
+/// All that this side has.
+const FEATURES: u16 = 0x01 | FEATURE_KEEP_ON_ORPHAN;
+/// The presentation context in which bind-time features are offered; it carries no calls.
+const FEATURE_CONTEXT: u16 = 1;
+/// The first security context; others count up from it. Some servers do not take zero for "none".
 const AUTH_CONTEXT: u32 = 1;
+
+/// A presentation context of an association.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContextNumber(u16);
+
+impl ContextNumber {
+    /// The one that was bound.
+    pub const FIRST: Self = Self(0);
+}
+
+/// An identity of an association: one of its security contexts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdentityNumber(usize);
+
+impl IdentityNumber {
+    /// The one that came with the bind; nobody where there was none.
+    pub const FIRST: Self = Self(0);
+}
+
+/// What a call is made with, besides its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallTarget {
+    /// The interface.
+    pub context: ContextNumber,
+    /// As whom.
+    pub identity: IdentityNumber,
+    /// The object that it is for, C706 2.1.1.4.
+    pub object: Option<Uuid>,
+}
+
+impl Default for CallTarget {
+    /// What was bound, as who bound it, for no object.
+    fn default() -> Self {
+        Self { context: ContextNumber::FIRST, identity: IdentityNumber::FIRST, object: None }
+    }
+}
 
 /// What a client association is made from.
 pub struct ClientConfig {
@@ -63,6 +109,14 @@ pub enum ClientEvent {
     },
     /// The server, or this side, refused the binding; the association is over.
     Refused(BindRefusal),
+    /// An interface that was added can be called.
+    InterfaceAdded(ContextNumber),
+    /// An interface that was to be added is refused; the rest goes on.
+    InterfaceRefused(ContextNumber, BindRefusal),
+    /// An identity that was added can call.
+    IdentityAdded(IdentityNumber),
+    /// An identity that was to be added is refused; most servers end the association with it.
+    IdentityRefused(IdentityNumber, BindRefusal),
 }
 
 /// Why a binding was refused.
@@ -113,21 +167,39 @@ impl BindRefusal {
 
 /// The client side of one connection.
 pub struct ClientAssociation {
-    interface: SyntaxId,
     level: AuthLevel,
     max_fragment: u16,
     max_receive: u16,
+    group: u32,
     limits: Limits,
     phase: Phase,
+    /// By number; the one of the features is never used.
+    contexts: BTreeMap<u16, PresentationContext>,
+    /// By number; none for nobody, and while an exchange goes on.
+    identities: Vec<Option<Channel>>,
+    altering: Option<Altering>,
+    wanted: VecDeque<Wanted>,
     input: FrameBuffer,
     output: VecDeque<Vec<u8>>,
     events: VecDeque<ClientEvent>,
     next_call: u32,
     waiting: VecDeque<Waiting>,
-    outstanding: BTreeSet<u32>,
+    outstanding: BTreeMap<u32, CallTarget>,
+    /// Calls that were given up and may still be answered.
+    orphans: BTreeMap<u32, CallTarget>,
     replies: Reassembler,
     multiplex: bool,
+    /// What both sides agreed on, MS-RPCE 2.2.2.14; zero when the server knows no features.
+    features: u16,
+    /// Offered in the bind, and agreed by its answer.
+    header_signing: (bool, bool),
     asked_to_close: bool,
+}
+
+struct PresentationContext {
+    interface: SyntaxId,
+    /// The server answered a call in it, so that nobody changed the bind on the way.
+    proved: bool,
 }
 
 enum Phase {
@@ -136,16 +208,16 @@ enum Phase {
         exchange: Option<Exchange>,
         altering: bool,
     },
-    Bound {
-        channel: Option<Channel>,
-        max_xmit: u16,
-    },
+    Bound,
     Closed,
 }
 
 struct Exchange {
     initiator: Box<dyn Initiator>,
     trailer: SecTrailer,
+    level: AuthLevel,
+    identity: usize,
+    call: u32,
     legs: usize,
     done: bool,
 }
@@ -153,6 +225,7 @@ struct Exchange {
 /// A call that could not go out yet.
 struct Waiting {
     call: u32,
+    target: CallTarget,
     opnum: u16,
     stub: Vec<u8>,
 }
@@ -167,25 +240,36 @@ impl ClientAssociation {
     /// An association whose bind is ready to be sent.
     #[must_use]
     pub fn with_limits(config: ClientConfig, limits: Limits) -> Self {
+        Self::in_group(config, limits, 0)
+    }
+
+    /// An association that joins a group of the server's, C706 12.6.3.5, whose context handles it
+    /// shares then; 0 asks for a new one.
+    #[must_use]
+    pub fn in_group(config: ClientConfig, limits: Limits, group: u32) -> Self {
+        let first = PresentationContext { interface: config.interface, proved: false };
         let mut association = Self {
-            interface: config.interface,
-            // MS-RPCE 2.2.1.1.8: on connections the level of datagrams is sent as the next one.
-            level: match config.level {
-                AuthLevel::Call => AuthLevel::Packet,
-                level => level,
-            },
+            level: connected(config.level),
             max_fragment: config.max_fragment.max(MIN_FRAGMENT),
             max_receive: config.max_fragment.max(MIN_FRAGMENT),
+            group,
             limits,
             phase: Phase::Closed,
+            contexts: BTreeMap::from([(ContextNumber::FIRST.0, first)]),
+            identities: vec![None],
+            altering: None,
+            wanted: VecDeque::new(),
             input: FrameBuffer::default(),
             output: VecDeque::new(),
             events: VecDeque::new(),
             next_call: BIND_CALL + 1,
             waiting: VecDeque::new(),
-            outstanding: BTreeSet::new(),
+            outstanding: BTreeMap::new(),
+            orphans: BTreeMap::new(),
             replies: Reassembler::new(limits),
             multiplex: false,
+            features: 0,
+            header_signing: (false, false),
             asked_to_close: false,
         };
         if let Err(refusal) = association.send_bind(config.initiator) {
@@ -221,12 +305,26 @@ impl ClientAssociation {
         self.events.pop_front()
     }
 
+    /// Calls an operation of the interface that was bound, as who bound it.
+    ///
+    /// # Errors
+    /// As [`Self::call_with`].
+    pub fn call(&mut self, opnum: u16, stub: &[u8]) -> Result<CallId, RpcError> {
+        self.call_with(CallTarget::default(), opnum, stub)
+    }
+
     /// Calls an operation. The call goes out at once, or as soon as the association is bound and,
     /// where the server takes only one call at a time, those before it have ended.
     ///
     /// # Errors
-    /// The association is over, the stub is too long, or too many calls are outstanding.
-    pub fn call(&mut self, opnum: u16, stub: &[u8]) -> Result<CallId, RpcError> {
+    /// The association is over, the stub is too long, too many calls are outstanding, or the target
+    /// was not added yet.
+    pub fn call_with(
+        &mut self,
+        target: CallTarget,
+        opnum: u16,
+        stub: &[u8],
+    ) -> Result<CallId, RpcError> {
         if matches!(self.phase, Phase::Closed) {
             return Err(RpcError::Closed);
         }
@@ -236,40 +334,89 @@ impl ClientAssociation {
         if self.outstanding.len() + self.waiting.len() >= self.limits.calls {
             return Err(RpcError::Limit { what: "outstanding calls", limit: self.limits.calls });
         }
+        self.check_target(&target)?;
         let call = self.fresh_call();
         if self.may_send() {
-            self.send_call(call, opnum, stub)?;
+            self.send_call(call, target, opnum, stub)?;
         } else {
-            self.waiting.push_back(Waiting { call, opnum, stub: stub.to_vec() });
+            self.waiting.push_back(Waiting { call, target, opnum, stub: stub.to_vec() });
         }
         Ok(CallId(call))
     }
 
-    /// Asks the server to end a call early, C706 12.6.4.8 co_cancel; the call still ends with its
+    /// Asks the server to end a call early, C706 12.6.4.2 co_cancel; the call still ends with its
     /// reply or fault. One that has not gone out yet ends at once with a fault.
     ///
     /// # Errors
     /// The call is not outstanding.
     pub fn cancel(&mut self, call: CallId) -> Result<(), RpcError> {
-        if let Some(index) = self.waiting.iter().position(|waiting| waiting.call == call.0) {
-            self.waiting.remove(index);
+        if self.take_waiting(call) {
             self.events.push_back(ClientEvent::Fault { call, status: status::NCA_FAULT_CANCEL });
             return Ok(());
         }
-        match &mut self.phase {
-            Phase::Bound { channel, .. } if self.outstanding.contains(&call.0) => {
-                let pdu = Pdu::new(call.0, Body::CoCancel);
-                self.output.push_back(channel::encode(channel.as_mut(), &pdu)?);
-                Ok(())
-            }
-            _ => Err(RpcError::UnknownCall(call)),
+        let target = *self.outstanding.get(&call.0).ok_or(RpcError::UnknownCall(call))?;
+        self.send_about(call, target, Body::CoCancel)
+    }
+
+    /// Gives a call up, C706 12.6.4.8 orphaned: it has no event any more. False when the server did
+    /// not agree to keep the connection after that (MS-RPCE 2.2.2.14): then it had better be closed.
+    ///
+    /// # Errors
+    /// The call is not outstanding.
+    pub fn orphan(&mut self, call: CallId) -> Result<bool, RpcError> {
+        if self.take_waiting(call) {
+            return Ok(true);
         }
+        let target = *self.outstanding.get(&call.0).ok_or(RpcError::UnknownCall(call))?;
+        self.send_about(call, target, Body::Orphaned)?;
+        self.outstanding.remove(&call.0);
+        self.replies.remove(call.0);
+        self.orphans.insert(call.0, target);
+        // What was on its way when a call was given up comes soon, or never: the oldest can be forgotten.
+        if self.orphans.len() > self.limits.calls {
+            self.orphans.pop_first();
+        }
+        self.send_waiting()?;
+        Ok(self.features & FEATURE_KEEP_ON_ORPHAN != 0)
+    }
+
+    fn take_waiting(&mut self, call: CallId) -> bool {
+        let index = self.waiting.iter().position(|waiting| waiting.call == call.0);
+        index.and_then(|index| self.waiting.remove(index)).is_some()
+    }
+
+    fn send_about(&mut self, call: CallId, target: CallTarget, body: Body) -> Result<(), RpcError> {
+        if !self.is_bound() {
+            return Err(RpcError::UnknownCall(call));
+        }
+        let channel = self.identities.get_mut(target.identity.0).and_then(Option::as_mut);
+        self.output.push_back(channel::encode(channel, &Pdu::new(call.0, body))?);
+        Ok(())
+    }
+
+    /// The bind-time features that both sides have, MS-RPCE 2.2.2.14: 1 for several identities on
+    /// one connection, 2 for a connection that outlives a call given up.
+    #[must_use]
+    pub fn features(&self) -> u16 {
+        self.features
+    }
+
+    /// True when both sides sign headers too, MS-RPCE 3.3.1.5.2.2.
+    #[must_use]
+    pub fn signs_headers(&self) -> bool {
+        self.header_signing.1
+    }
+
+    /// The association group that the server gave; 0 before the bind stands.
+    #[must_use]
+    pub fn group(&self) -> u32 {
+        self.group
     }
 
     /// True when calls go out at once.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        matches!(self.phase, Phase::Bound { .. })
+        matches!(self.phase, Phase::Bound)
     }
 
     /// True when the connection is to be closed once everything was sent: the association is over,
@@ -291,7 +438,10 @@ impl ClientAssociation {
         self.input.clear();
         self.replies.clear();
         self.waiting.clear();
+        self.wanted.clear();
+        self.altering = None;
         self.outstanding.clear();
+        self.orphans.clear();
     }
 
     fn refuse(&mut self, refusal: BindRefusal) {
@@ -303,8 +453,10 @@ impl ClientAssociation {
         loop {
             let call = self.next_call;
             self.next_call = self.next_call.wrapping_add(1);
-            // Ends: at most `limits.calls` of the 2^32 numbers are in use.
-            let used = self.outstanding.contains(&call)
+            // Ends: at most twice `limits.calls` of the 2^32 numbers are in use.
+            let used = self.outstanding.contains_key(&call)
+                || self.orphans.contains_key(&call)
+                || self.altering.as_ref().is_some_and(|one| one.call() == call)
                 || self.waiting.iter().any(|waiting| waiting.call == call);
             if call != BIND_CALL && call != 0 && !used {
                 return call;
@@ -313,279 +465,11 @@ impl ClientAssociation {
     }
 }
 
-/// The bind.
-impl ClientAssociation {
-    fn send_bind(&mut self, initiator: Option<Box<dyn Initiator>>) -> Result<(), BindRefusal> {
-        let mut flags = PduFlags::WHOLE.with(PduFlags::CONC_MPX);
-        let (exchange, auth) = match (self.level, initiator) {
-            (AuthLevel::None, _) => (None, None),
-            (_, None) => return Err(BindRefusal::NoCredentials),
-            (level, Some(mut initiator)) => {
-                flags = flags.with(PduFlags::SUPPORT_HEADER_SIGN);
-                let (token, done) = match initiator.step(None).map_err(BindRefusal::Security)? {
-                    Step::Continue(token) => (Some(token), false),
-                    Step::Done { token } => (token, true),
-                };
-                let auth_type = initiator.auth_type();
-                let trailer = SecTrailer {
-                    auth_type,
-                    level: level.into(),
-                    pad_length: 0,
-                    context_id: AUTH_CONTEXT,
-                };
-                let auth = token.map(|value| AuthVerifier { trailer, value });
-                (Some(Exchange { initiator, trailer, legs: 1, done }), auth)
-            }
-        };
-        let pdu = Pdu { flags, auth, ..Pdu::new(BIND_CALL, Body::Bind(self.offer())) };
-        let Ok(bytes) = pdu.encode() else {
-            let expected = "a first token that fits one PDU";
-            return Err(BindRefusal::Security(SecurityError::OutOfTurn { expected }));
-        };
-        self.output.push_back(bytes);
-        self.phase = Phase::Binding { exchange, altering: false };
-        Ok(())
-    }
-
-    fn offer(&self) -> Bind {
-        Bind {
-            max_xmit_frag: self.max_fragment,
-            max_recv_frag: self.max_fragment,
-            assoc_group_id: 0,
-            contexts: vec![ContextElement {
-                id: CONTEXT,
-                abstract_syntax: self.interface,
-                transfer_syntaxes: vec![SyntaxId::NDR],
-            }],
-        }
-    }
-
-    /// bind_ack or alter_context_resp.
-    fn handle_ack(
-        &mut self,
-        pdu_flags: PduFlags,
-        ack: &BindAck,
-        auth: Option<AuthVerifier>,
-    ) -> Result<(), RpcError> {
-        let Phase::Binding { exchange, altering } = &mut self.phase else {
-            return Err(unexpected("a response", PduType::BindAck, "bound"));
-        };
-        let (exchange, altering) = (exchange.take(), *altering);
-        // The offer of the alter_context is the same again, so both answers are read alike.
-        let Some(result) = ack.results.first() else {
-            return Err(RpcError::Protocol { detail: "a bind_ack without a result" });
-        };
-        if result.result != NegotiationResult::Acceptance {
-            let (result, reason) = (result.result, result.reason);
-            self.refuse(BindRefusal::Context { result, reason });
-            return Ok(());
-        }
-        if result.transfer_syntax != SyntaxId::NDR {
-            return Err(RpcError::Protocol { detail: "a transfer syntax that was not offered" });
-        }
-        if !altering {
-            // Sizes and multiplexing are agreed once, by the bind.
-            if ack.max_recv_frag < MIN_FRAGMENT {
-                return Err(RpcError::Protocol { detail: "a fragment size under 1432" });
-            }
-            self.max_fragment = self.max_fragment.min(ack.max_recv_frag);
-            self.multiplex = pdu_flags.has(PduFlags::CONC_MPX);
-        }
-        match exchange {
-            None => self.bound(None),
-            Some(exchange) => self.next_leg(exchange, auth),
-        }
-    }
-
-    fn next_leg(
-        &mut self,
-        mut exchange: Exchange,
-        auth: Option<AuthVerifier>,
-    ) -> Result<(), RpcError> {
-        if exchange.done {
-            return self.establish(exchange);
-        }
-        exchange.legs += 1;
-        if exchange.legs > MAX_LEGS {
-            return Err(RpcError::Limit { what: "legs of a security exchange", limit: MAX_LEGS });
-        }
-        let Some(auth) = auth else {
-            return Err(RpcError::Protocol {
-                detail: "the server did not answer the authentication",
-            });
-        };
-        let trailer = exchange.trailer;
-        if auth.trailer.auth_type != trailer.auth_type
-            || auth.trailer.context_id != trailer.context_id
-        {
-            return Err(RpcError::Protocol { detail: "a trailer of another security context" });
-        }
-        let step = exchange.initiator.step(Some(&auth.value)).map_err(RpcError::Security)?;
-        match step {
-            Step::Continue(value) => {
-                let auth = Some(AuthVerifier { trailer, value });
-                let flags = PduFlags::WHOLE.with(PduFlags::SUPPORT_HEADER_SIGN);
-                let body = Body::AlterContext(self.offer());
-                let pdu = Pdu { flags, auth, ..Pdu::new(BIND_CALL, body) };
-                self.output.push_back(pdu.encode()?);
-                self.phase = Phase::Binding { exchange: Some(exchange), altering: true };
-                Ok(())
-            }
-            Step::Done { token } => {
-                if let Some(value) = token {
-                    let auth = Some(AuthVerifier { trailer, value });
-                    let pdu = Pdu { auth, ..Pdu::new(BIND_CALL, Body::Auth3) };
-                    self.output.push_back(pdu.encode()?);
-                }
-                self.establish(exchange)
-            }
-        }
-    }
-
-    fn establish(&mut self, exchange: Exchange) -> Result<(), RpcError> {
-        let context = exchange.initiator.into_context().map_err(RpcError::Security)?;
-        self.bound(Some(Channel::new(context, exchange.trailer, self.level)))
-    }
-
-    fn bound(&mut self, channel: Option<Channel>) -> Result<(), RpcError> {
-        self.phase = Phase::Bound { channel, max_xmit: self.max_fragment };
-        self.events.push_back(ClientEvent::Bound);
-        self.send_waiting()
-    }
-}
-
-/// Calls.
-impl ClientAssociation {
-    fn may_send(&self) -> bool {
-        self.is_bound() && (self.multiplex || self.outstanding.is_empty())
-    }
-
-    fn send_waiting(&mut self) -> Result<(), RpcError> {
-        while self.may_send()
-            && let Some(Waiting { call, opnum, stub }) = self.waiting.pop_front()
-        {
-            self.send_call(call, opnum, &stub)?;
-        }
-        Ok(())
-    }
-
-    fn send_call(&mut self, call: u32, opnum: u16, stub: &[u8]) -> Result<(), RpcError> {
-        let Phase::Bound { channel, max_xmit } = &mut self.phase else {
-            return Err(RpcError::Closed);
-        };
-        let outgoing = Outgoing::Request { context_id: CONTEXT, opnum };
-        fragment::send(&mut self.output, channel.as_mut(), *max_xmit, call, outgoing, stub)?;
-        self.outstanding.insert(call);
-        Ok(())
-    }
-
-    fn handle_frames(&mut self) -> Result<(), RpcError> {
-        while !matches!(self.phase, Phase::Closed)
-            && let Some(header) = self.input.header()?
-        {
-            self.check_header(&header)?;
-            let Some(frame) = self.input.frame(&header)? else {
-                break;
-            };
-            self.handle_frame(frame)?;
-        }
-        Ok(())
-    }
-
-    /// Refuses what is never going to be right before its body is waited for.
-    fn check_header(&self, header: &Header) -> Result<(), RpcError> {
-        let bound = self.is_bound();
-        let (allowed, expected, state) = match header.kind {
-            PduType::Fault | PduType::Shutdown => (true, "", ""),
-            PduType::Response => (bound, "a bind_ack or bind_nak", "binding"),
-            PduType::BindAck | PduType::AlterContextResponse | PduType::BindNak => {
-                let altering = matches!(self.phase, Phase::Binding { altering: true, .. });
-                let fits = altering == (header.kind == PduType::AlterContextResponse);
-                (
-                    !bound && fits,
-                    "the answer to what was sent",
-                    if bound { "bound" } else { "binding" },
-                )
-            }
-            _ => (false, "a PDU that servers send", if bound { "bound" } else { "binding" }),
-        };
-        if !allowed {
-            return Err(unexpected(expected, header.kind, state));
-        }
-        if header.kind != PduType::Response && !header.flags.has(PduFlags::WHOLE) {
-            return Err(RpcError::Protocol { detail: "a fragment of a PDU that has none" });
-        }
-        // What was announced in the bind, not what the server sends: some lower only the latter.
-        if header.kind == PduType::Response && header.frag_length > self.max_receive {
-            let limit = self.max_receive.into();
-            return Err(RpcError::Limit { what: "octets of a fragment", limit });
-        }
-        Ok(())
-    }
-
-    fn handle_frame(&mut self, mut frame: Frame) -> Result<(), RpcError> {
-        let kind = frame.header().kind;
-        if let Phase::Bound { channel: Some(channel), .. } = &mut self.phase
-            && channel.protects()
-        {
-            // A fault may come without a signature: servers refuse so what they could not verify.
-            let optional = matches!(kind, PduType::Fault | PduType::Shutdown);
-            if !optional || frame.trailer().is_some() {
-                channel.open(&mut frame)?;
-            }
-        }
-        let Pdu { flags, order, call_id, body, auth } = frame.decode()?;
-        match body {
-            Body::BindAck(ack) | Body::AlterContextResponse(ack) => {
-                self.handle_ack(flags, &ack, auth)
-            }
-            Body::BindNak(nak) => {
-                self.refuse(BindRefusal::Nak { reason: nak.reason, versions: nak.versions });
-                Ok(())
-            }
-            Body::Response(response) => self.handle_response(call_id, flags, order, &response.stub),
-            Body::Fault(fault) => self.handle_fault(call_id, fault.status),
-            Body::Shutdown => {
-                self.asked_to_close = true;
-                Ok(())
-            }
-            other => Err(unexpected("a PDU that servers send", other.kind(), "bound")),
-        }
-    }
-
-    fn handle_response(
-        &mut self,
-        call: u32,
-        flags: PduFlags,
-        order: ByteOrder,
-        stub: &[u8],
-    ) -> Result<(), RpcError> {
-        if !self.outstanding.contains(&call) {
-            return Err(RpcError::Protocol { detail: "a response to no call" });
-        }
-        if flags.has(PduFlags::FIRST) {
-            self.replies.begin(call, order)?;
-        }
-        let Some(whole) = self.replies.add(call, stub, flags)? else {
-            return Ok(());
-        };
-        self.outstanding.remove(&call);
-        let (stub, order) = (whole.stub, whole.order);
-        self.events.push_back(ClientEvent::Reply { call: CallId(call), stub, order });
-        self.send_waiting()
-    }
-
-    fn handle_fault(&mut self, call: u32, status: u32) -> Result<(), RpcError> {
-        if !self.is_bound() {
-            self.refuse(BindRefusal::Fault { status });
-            return Ok(());
-        }
-        self.replies.remove(call);
-        if !self.outstanding.remove(&call) {
-            return Err(RpcError::Protocol { detail: "a fault to no call" });
-        }
-        self.events.push_back(ClientEvent::Fault { call: CallId(call), status });
-        self.send_waiting()
+/// MS-RPCE 2.2.1.1.8: on connections the level of datagrams is sent as the next one.
+fn connected(level: AuthLevel) -> AuthLevel {
+    match level {
+        AuthLevel::Call => AuthLevel::Packet,
+        level => level,
     }
 }
 

@@ -48,7 +48,10 @@ fn execute(opnum: u16, stub: &[u8], order: ByteOrder) -> Result<Option<Vec<u8>>,
             if length > MAX_DATA {
                 return Err(reader.invalid("len", "more octets than one answer may have"));
             }
-            let data: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+            // Whole blocks: octet by octet, four octets of a request would cost a server milliseconds.
+            let block: Vec<u8> = (0..=u8::MAX).collect();
+            let mut data = block.repeat(length.div_ceil(block.len()));
+            data.truncate(length);
             writer.conformant_octets(&data);
         }
         _ => return Ok(None),
@@ -78,6 +81,8 @@ mod tests {
         assert_eq!(ask(OP_SINK_DATA, &request).unwrap(), b"");
         assert_eq!(ask(OP_SOURCE_DATA, &[2, 0, 0, 0]).unwrap(), *b"\x02\0\0\0\0\x01");
         assert_eq!(ask(OP_SOURCE_DATA, &[255; 4]), Err(status::BAD_STUB_DATA));
+        let long = ask(OP_SOURCE_DATA, &[0, 3, 0, 0]).unwrap();
+        assert_eq!((long.len(), long[4 + 767], long[4 + 256]), (4 + 768, 255, 0));
         assert_eq!(ask(9, &[]), Err(status::NCA_OP_RNG_ERROR));
         for end in 0..request.len() {
             assert_eq!(ask(OP_ECHO_DATA, &request[..end]), Err(status::BAD_STUB_DATA));

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::channel::{self, Channel};
 use crate::error::RpcError;
 use crate::ndr::ByteOrder;
-use crate::pdu::{Body, Frame, Header, Pdu, PduFlags, Request, Response};
+use crate::pdu::{Body, Frame, Header, OBJECT_LEN, Pdu, PduFlags, Request, Response};
+use crate::uuid::Uuid;
 
 /// The fragment size that everybody on TCP negotiates: four segments of an Ethernet.
 pub const DEFAULT_FRAGMENT: u16 = 5840;
@@ -185,7 +186,7 @@ impl Reassembler {
 /// The fixed fields of the call that is to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Outgoing {
-    Request { context_id: u16, opnum: u16 },
+    Request { context_id: u16, opnum: u16, object: Option<Uuid> },
     Response { context_id: u16 },
 }
 
@@ -193,8 +194,8 @@ impl Outgoing {
     fn body(self, alloc_hint: u32, stub: &[u8]) -> Body {
         let stub = stub.to_vec();
         match self {
-            Self::Request { context_id, opnum } => {
-                Body::Request(Request { alloc_hint, context_id, opnum, object: None, stub })
+            Self::Request { context_id, opnum, object } => {
+                Body::Request(Request { alloc_hint, context_id, opnum, object, stub })
             }
             Self::Response { context_id } => {
                 // Windows and Samba give back the low octet alone; their tests ask for it.
@@ -215,7 +216,11 @@ pub(crate) fn send(
     stub: &[u8],
 ) -> Result<(), RpcError> {
     let mut channel = channel.filter(|channel| channel.protects());
-    let room = stub_room(max_fragment, channel.as_deref());
+    let object = match outgoing {
+        Outgoing::Request { object: Some(_), .. } => OBJECT_LEN,
+        _ => 0,
+    };
+    let room = stub_room(max_fragment, channel.as_deref(), object);
     let mut rest = stub;
     let mut flags = PduFlags::FIRST;
     loop {
@@ -236,12 +241,12 @@ pub(crate) fn send(
 
 /// Octets of stub in one fragment. C706 12.6.3.1: all but the last hold a multiple of eight;
 /// protected ones a multiple of what they are padded to, so that only the last is padded.
-fn stub_room(max_fragment: u16, channel: Option<&Channel>) -> usize {
+fn stub_room(max_fragment: u16, channel: Option<&Channel>, object: usize) -> usize {
     let max_fragment = usize::from(max_fragment.max(MIN_FRAGMENT));
     let (overhead, multiple) = match channel {
         Some(channel) => (channel.overhead(), usize::from(channel::PADDING)),
         None => (0, 8),
     };
-    let room = max_fragment.saturating_sub(CALL_HEADER + overhead);
+    let room = max_fragment.saturating_sub(CALL_HEADER + object + overhead);
     (room / multiple).max(1) * multiple
 }

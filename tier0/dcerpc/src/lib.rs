@@ -19,6 +19,7 @@ pub mod epm;
 mod error;
 mod fragment;
 mod groups;
+mod handles;
 pub mod mgmt;
 pub mod ndr;
 pub mod pdu;
@@ -26,15 +27,20 @@ mod server;
 pub mod status;
 mod string_binding;
 mod uuid;
+mod verification;
 pub mod well_known;
 
 #[cfg(test)]
 mod tests;
 
-pub use client::{BindRefusal, ClientAssociation, ClientConfig, ClientEvent};
+pub use client::{
+    BindRefusal, CallTarget, ClientAssociation, ClientConfig, ClientEvent, ContextNumber,
+    IdentityNumber,
+};
 pub use error::{CallId, RpcError};
 pub use fragment::{DEFAULT_FRAGMENT, Limits};
 pub use groups::AssociationGroups;
+pub use handles::ContextHandles;
 pub use ndr::{ByteOrder, ContextHandle, NdrReader, NdrWriter};
 pub use security::AuthLevel;
 pub use server::{InterfaceRules, ServerAssociation, ServerConfig, ServerEvent};

@@ -14,5 +14,6 @@ pub use bind::{
     ProviderReason,
 };
 pub use body::{Body, Fault, Request, Response};
+pub(crate) use frame::OBJECT_LEN;
 pub use frame::{AuthVerifier, Encoded, Frame, Pdu};
 pub use header::{Header, PduFlags, PduType, SecTrailer};

@@ -16,7 +16,7 @@ mod identity;
 use std::collections::{BTreeMap, VecDeque};
 
 use ::identity::AccountName;
-use security::{Acceptor, AuthLevel, SecurityError};
+use security::{Acceptor, AuthLevel, LogonQuestion, LogonVerdict, SecurityError};
 
 use crate::error::{CallId, RpcError};
 use crate::fragment::{self, FrameBuffer, Limits, MIN_FRAGMENT, Outgoing};
@@ -24,11 +24,11 @@ use crate::groups::{AssociationGroups, Membership};
 use crate::ndr::ByteOrder;
 use crate::pdu::{BindNak, Body, Fault, Header, NakReason, Pdu, PduFlags, PduType};
 use crate::status;
-use crate::uuid::SyntaxId;
+use crate::uuid::{SyntaxId, Uuid};
 
 use call::Receiving;
 use fatal::{Answer, Fatal};
-use identity::Identities;
+use identity::{Asked, Identities};
 
 /// One interface and what its callers must bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,11 @@ pub enum ServerEvent {
         interface: usize,
         /// The operation; not checked against the interface.
         opnum: u16,
-        /// The stub. A verification trailer (MS-RPCE 2.2.2.13) may stand behind the parameters.
+        /// The stub. Up to three octets of padding may stand behind the parameters, where a
+        /// verification trailer was.
         stub: Vec<u8>,
+        /// The object that the call is for, C706 2.1.1.4.
+        object: Option<Uuid>,
         /// The byte order of the stub.
         order: ByteOrder,
         /// Who calls; none at level [`AuthLevel::None`].
@@ -83,6 +86,12 @@ pub enum ServerEvent {
         account: Option<AccountName>,
         /// The exact reason.
         failure: SecurityError,
+    },
+    /// Somebody else knows the password of who logs on: to be answered with `judge`. What the client sends is not looked
+    /// at meanwhile.
+    LogonAsked {
+        /// What is to be judged.
+        question: Box<LogonQuestion>,
     },
     /// The client would like the call to end early, or gave it up. It still is to be answered;
     /// the answer to a call that was given up is not sent.
@@ -107,11 +116,15 @@ pub struct ServerAssociation {
     input: FrameBuffer,
     output: VecDeque<Vec<u8>>,
     events: VecDeque<ServerEvent>,
-    /// Interface index by presentation context.
-    contexts: BTreeMap<u16, usize>,
+    /// What each presentation context stands for.
+    contexts: BTreeMap<u16, Context>,
     /// The one call whose fragments come in.
     receiving: Option<Receiving>,
+    /// The client said in its bind that it supports header signing.
+    header_signing: bool,
     outstanding: BTreeMap<u32, Outstanding>,
+    /// A logon that somebody else is to judge.
+    asked: Option<Asked>,
 }
 
 enum Phase {
@@ -124,6 +137,14 @@ enum Phase {
         group: Membership,
     },
     Closed,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Context {
+    /// Index into the interfaces served.
+    interface: usize,
+    /// The interface as the client asked for it: its minor version may be a smaller one.
+    asked: SyntaxId,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +178,9 @@ impl ServerAssociation {
             events: VecDeque::new(),
             contexts: BTreeMap::new(),
             receiving: None,
+            header_signing: false,
             outstanding: BTreeMap::new(),
+            asked: None,
         }
     }
 
@@ -177,7 +200,30 @@ impl ServerAssociation {
             return Err(RpcError::Closed);
         }
         self.input.push(bytes);
-        self.handle_frames().map_err(|Fatal { error, answer }| {
+        let outcome = self.handle_frames();
+        self.end_by(outcome)
+    }
+
+    /// Answers [`ServerEvent::LogonAsked`], and goes on with what came meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::handle_bytes`].
+    pub fn judge(&mut self, verdict: LogonVerdict) -> Result<(), RpcError> {
+        if self.should_close() {
+            return Err(RpcError::Closed);
+        }
+        let outcome = self.judge_logon(verdict).and_then(|()| self.handle_frames());
+        self.end_by(outcome)
+    }
+
+    /// True while octets had better wait in the connection, so that what is held here stays bounded.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    fn end_by(&mut self, outcome: Result<(), Fatal>) -> Result<(), RpcError> {
+        outcome.map_err(|Fatal { error, answer }| {
             // An answer that cannot be encoded is no answer; the connection ends anyway.
             let _ = self.send_last(answer);
             self.close();
@@ -232,6 +278,19 @@ impl ServerAssociation {
         self.send_fault(call.0, context_id, status, flags)
     }
 
+    /// Asks the client to let go, C706 12.6.4.12 shutdown: it ends the connection once it has its
+    /// answers. What it still asks is answered.
+    ///
+    /// # Errors
+    /// The association is not bound.
+    pub fn ask_to_let_go(&mut self) -> Result<(), RpcError> {
+        if !self.is_bound() {
+            return Err(RpcError::Closed);
+        }
+        self.output.push_back(Pdu::new(0, Body::Shutdown).encode()?);
+        Ok(())
+    }
+
     /// True when the connection is to be closed once everything was sent.
     #[must_use]
     pub fn should_close(&self) -> bool {
@@ -258,6 +317,7 @@ impl ServerAssociation {
         self.phase = Phase::Closed;
         self.input.clear();
         self.receiving = None;
+        self.asked = None;
         let calls = std::mem::take(&mut self.outstanding).into_keys().map(CallId).collect();
         self.events.push_back(ServerEvent::Broken { calls });
     }
@@ -298,6 +358,7 @@ impl ServerAssociation {
 impl ServerAssociation {
     fn handle_frames(&mut self) -> Result<(), Fatal> {
         while !self.should_close()
+            && self.asked.is_none()
             && let Some(header) = self.next_header()?
         {
             self.check_header(&header)?;

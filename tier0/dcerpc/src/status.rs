@@ -1,7 +1,14 @@
 //! Status codes of remote calls: number, name and words.
 //!
 //! Fault PDUs carry codes of two families: those of the architecture (C706 appendix E, `nca_*`
-//! and the `ept_*` ones of appendix O) and Win32 ones (MS-ERREF 2.2), which Windows also puts there.
+//! and the `ept_*` ones of appendix O) and Win32 ones (MS-ERREF 2.2), which Windows also puts there. Results of calls and
+//! of logons bring NTSTATUS and the codes of security packages. This is the one table that names them all; one that is
+//! not in it is shown in hex.
+
+mod architecture;
+mod nt;
+mod security;
+mod win32;
 
 use std::fmt;
 
@@ -33,6 +40,10 @@ pub const NCA_FAULT_CONTEXT_MISMATCH: u32 = 0x1c00_001a;
 pub const NCA_FAULT_REMOTE_NO_MEMORY: u32 = 0x1c00_001b;
 /// The call failed for a reason that has no code.
 pub const NCA_FAULT_UNSPEC: u32 = 0x1c00_0012;
+/// An entry that the endpoint map cannot hold: C706 appendix O `ept_s_invalid_entry`.
+pub const EPT_INVALID_ENTRY: u32 = 0x16c9_a0d3;
+/// The endpoint map could not be changed: C706 appendix O `ept_s_update_failed`.
+pub const EPT_UPDATE_FAILED: u32 = 0x16c9_a0d4;
 /// No, or no more, entries in the endpoint map: C706 appendix O `ept_s_not_registered`.
 pub const EPT_NOT_REGISTERED: u32 = 0x16c9_a0d6;
 
@@ -48,114 +59,12 @@ const fn row(code: u32, name: &'static str, words: &'static str, win32: u32) -> 
     Row { code, name, words, win32 }
 }
 
-/// Sorted by code. The last column is the Win32 code of the same condition as a Windows client
-/// shows it (MS-RPCE 3.3.3.5, MS-ERREF 2.2).
-static TABLE: &[Row] = &[
-    row(0, "ERROR_SUCCESS", "no error", 0),
-    row(5, "ERROR_ACCESS_DENIED", "access denied", 5),
-    row(14, "ERROR_OUTOFMEMORY", "out of memory", 14),
-    row(53, "ERROR_BAD_NETPATH", "the network path was not found", 53),
-    row(87, "ERROR_INVALID_PARAMETER", "a parameter is not valid", 87),
-    row(121, "ERROR_SEM_TIMEOUT", "the time allowed for an answer is over", 121),
-    row(1311, "ERROR_NO_LOGON_SERVERS", "no logon server is available", 1311),
-    row(1317, "ERROR_NO_SUCH_USER", "the account does not exist", 1317),
-    row(1326, "ERROR_LOGON_FAILURE", "unknown account or wrong password", 1326),
-    row(1330, "ERROR_PASSWORD_EXPIRED", "the password has expired", 1330),
-    row(1331, "ERROR_ACCOUNT_DISABLED", "the account is disabled", 1331),
-    row(
-        1385,
-        "ERROR_LOGON_TYPE_NOT_GRANTED",
-        "the account has not been granted this kind of logon",
-        1385,
-    ),
-    row(1398, "ERROR_TIME_SKEW", "the clocks of client and server differ", 1398),
-    row(1460, "ERROR_TIMEOUT", "the operation timed out", 1460),
-    row(1702, "RPC_S_INVALID_BINDING", "the binding handle is not valid", 1702),
-    row(1703, "RPC_S_PROTSEQ_NOT_SUPPORTED", "the protocol sequence is not supported", 1703),
-    row(1706, "RPC_S_INVALID_ENDPOINT_FORMAT", "the endpoint format is not valid", 1706),
-    row(1707, "RPC_S_INVALID_NET_ADDR", "the network address is not valid", 1707),
-    row(1715, "RPC_S_NOT_LISTENING", "the server is not listening for calls", 1715),
-    row(1717, "RPC_S_UNKNOWN_IF", "the interface is unknown", 1717),
-    row(1722, "RPC_S_SERVER_UNAVAILABLE", "the RPC server is unavailable", 1722),
-    row(1723, "RPC_S_SERVER_TOO_BUSY", "the RPC server is too busy", 1723),
-    row(1725, "RPC_S_NO_CALL_ACTIVE", "no call is active", 1725),
-    row(1726, "RPC_S_CALL_FAILED", "the remote procedure call failed", 1726),
-    row(
-        1727,
-        "RPC_S_CALL_FAILED_DNE",
-        "the remote procedure call failed and did not execute",
-        1727,
-    ),
-    row(
-        1728,
-        "RPC_S_PROTOCOL_ERROR",
-        "a protocol error occurred in the remote procedure call",
-        1728,
-    ),
-    row(
-        1730,
-        "RPC_S_UNSUPPORTED_TRANS_SYN",
-        "the transfer syntax is not supported by the server",
-        1730,
-    ),
-    row(1745, "RPC_S_PROCNUM_OUT_OF_RANGE", "the procedure number is out of range", 1745),
-    row(1747, "RPC_S_UNKNOWN_AUTHN_SERVICE", "the authentication service is unknown", 1747),
-    row(1748, "RPC_S_UNKNOWN_AUTHN_LEVEL", "the authentication level is unknown", 1748),
-    row(
-        1753,
-        "EPT_S_NOT_REGISTERED",
-        "no more endpoints are available from the endpoint mapper",
-        1753,
-    ),
-    row(1766, "RPC_S_COMM_FAILURE", "a communications failure occurred during the call", 1766),
-    row(1775, "RPC_X_SS_IN_NULL_CONTEXT", "a null context handle was passed", 1775),
-    row(1783, "RPC_X_BAD_STUB_DATA", "the stub received bad data", 1783),
-    row(1792, "ERROR_NETLOGON_NOT_STARTED", "the network logon service was not started", 1792),
-    row(1818, "RPC_S_CALL_CANCELLED", "the remote procedure call was cancelled", 1818),
-    row(1825, "RPC_S_SEC_PKG_ERROR", "a security package error occurred", 1825),
-    row(1909, "ERROR_ACCOUNT_LOCKED_OUT", "the account is locked out", 1909),
-    row(11001, "WSAHOST_NOT_FOUND", "no such host is known", 11001),
-    row(
-        EPT_CANT_PERFORM_OP,
-        "ept_s_cant_perform_op",
-        "the endpoint mapper cannot perform the operation",
-        1752,
-    ),
-    row(EPT_NOT_REGISTERED, "ept_s_not_registered", "no endpoint is registered", 1753),
-    row(0x1c00_0001, "nca_s_fault_int_div_by_zero", "the server divided by zero", 1767),
-    row(0x1c00_0002, "nca_s_fault_addr_error", "the server met an addressing error", 1768),
-    row(0x1c00_000d, "nca_s_fault_cancel", "the call was cancelled", 1818),
-    row(0x1c00_000e, "nca_s_fault_ill_inst", "the server met an illegal instruction", 1726),
-    row(0x1c00_0012, "nca_s_fault_unspec", "the call failed for an unspecified reason", 1726),
-    row(
-        0x1c00_0013,
-        "nca_s_fault_remote_comm_failure",
-        "the server could not reach its own partner",
-        1726,
-    ),
-    row(
-        0x1c00_0018,
-        "nca_s_fault_user_defined",
-        "the call failed for a reason of the application",
-        1726,
-    ),
-    row(0x1c00_001a, "nca_s_fault_context_mismatch", "the context handle is not valid", 6),
-    row(0x1c00_001b, "nca_s_fault_remote_no_memory", "the server has no memory for the call", 1726),
-    row(0x1c01_0001, "nca_s_comm_failure", "the server cannot be reached", 1722),
-    row(0x1c01_0002, "nca_s_op_rng_error", "the operation number is out of range", 1745),
-    row(0x1c01_0003, "nca_s_unk_if", "the interface is unknown", 1717),
-    row(0x1c01_0006, "nca_s_wrong_boot_time", "the server was started again", 1727),
-    row(
-        0x1c01_0009,
-        "nca_s_you_crashed",
-        "the server believes that the client was started again",
-        1726,
-    ),
-    row(0x1c01_000b, "nca_s_proto_error", "a protocol error", 1728),
-    row(0x1c01_0013, "nca_s_out_args_too_big", "the results are too big", 1726),
-    row(0x1c01_0014, "nca_s_server_too_busy", "the server is too busy", 1723),
-    row(0x1c01_0017, "nca_s_unsupported_type", "the object type is not supported", 1732),
-];
+const fn win32(code: u32, name: &'static str, words: &'static str) -> Row {
+    row(code, name, words, code)
+}
+
+/// No two of them have a code in common: the families have ranges of their own.
+static TABLES: [&[Row]; 4] = [win32::TABLE, architecture::TABLE, security::TABLE, nt::TABLE];
 
 /// C706 appendix O: the mapper cannot do this.
 pub const EPT_CANT_PERFORM_OP: u32 = 0x16c9_a0cd;
@@ -208,13 +117,16 @@ impl fmt::Display for Status {
                 write!(f, "{} ({}, {})", row.words, row.name, row.code)
             }
             Some(row) => write!(f, "{} ({}, {:#010x})", row.words, row.name, row.code),
+            None if self.0 <= 0xffff => write!(f, "status {:#010x} ({})", self.0, self.0),
             None => write!(f, "status {:#010x}", self.0),
         }
     }
 }
 
 fn find(code: u32) -> Option<&'static Row> {
-    TABLE.binary_search_by_key(&code, |row| row.code).ok().map(|index| &TABLE[index])
+    TABLES.iter().find_map(|table| {
+        table.binary_search_by_key(&code, |row| row.code).ok().map(|index| &table[index])
+    })
 }
 
 #[cfg(test)]
@@ -223,7 +135,19 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_so_that_it_can_be_searched() {
-        assert!(TABLE.is_sorted_by(|a, b| a.code < b.code));
+        let mut all = Vec::new();
+        for table in TABLES {
+            assert!(table.is_sorted_by(|a, b| a.code < b.code));
+            all.extend(table.iter().map(|row| row.code));
+        }
+        assert!(all.len() > 500, "{}", all.len());
+        all.sort_unstable();
+        assert!(all.is_sorted_by(|a, b| a < b), "a code stands in two tables");
+        // Every condition has a Win32 code that is itself in the table, so that it has words too.
+        for row in TABLES.into_iter().flatten() {
+            assert!(find(row.win32).is_some_and(|found| found.win32 == found.code), "{}", row.name);
+            assert!(!row.words.is_empty() && !row.words.ends_with('.'), "{}", row.name);
+        }
     }
 
     #[test]
@@ -235,6 +159,18 @@ mod tests {
         );
         assert_eq!(Status(0xdead_beef).to_string(), "status 0xdeadbeef");
         assert_eq!(Status(0xdead_beef).name(), None);
+        assert_eq!(Status(4321).to_string(), "status 0x000010e1 (4321)");
+        for (code, name, win32) in [
+            (0xc000_006d, "STATUS_LOGON_FAILURE", 1326),
+            (0xc002_001b, "STATUS_RPC_CALL_FAILED", 1726),
+            (0x8009_030c, "SEC_E_LOGON_DENIED", 1326),
+            (0x1c00_0018, "nca_s_fault_pipe_comm_error", 1820),
+            (1766, "RPC_S_INTERNAL_ERROR", 1766),
+            (1820, "RPC_S_COMM_FAILURE", 1820),
+            (11_001, "WSAHOST_NOT_FOUND", 11_001),
+        ] {
+            assert_eq!((Status(code).name(), Status(code).win32()), (Some(name), win32));
+        }
         assert_eq!(Status(BAD_STUB_DATA).words(), Some("the stub received bad data"));
     }
 

@@ -140,6 +140,14 @@ impl SyntaxId {
         Some(u64::from_le_bytes(*mask.first_chunk::<8>()?))
     }
 
+    /// The offer of bind-time features, MS-RPCE 2.2.2.14.
+    #[must_use]
+    pub fn features(mask: u64) -> Self {
+        let mut octets = [0x6c, 0xb7, 0x1c, 0x2c, 0x98, 0x12, 0x45, 0x40, 0, 0, 0, 0, 0, 0, 0, 0];
+        octets[8..].copy_from_slice(&mask.to_le_bytes());
+        Self::new(Uuid(octets), 1, 0)
+    }
+
     /// True when a server of this interface version may serve a client that asks for
     /// `wanted`, C706 6.1.2: equal major version, at least the wanted minor version.
     #[must_use]
@@ -223,6 +231,7 @@ mod tests {
     fn features_are_read_from_the_identifier() {
         let offered: Uuid = "6cb71c2c-9812-4540-0300-000000000000".parse().unwrap();
         assert_eq!(SyntaxId::new(offered, 1, 0).bind_time_features(), Some(3));
+        assert_eq!(SyntaxId::features(3), SyntaxId::new(offered, 1, 0));
         assert_eq!(SyntaxId::NDR.bind_time_features(), None);
     }
 }

@@ -58,7 +58,7 @@ impl Draft {
         }
     }
 
-    fn new(number: u32) -> Self {
+    pub(crate) fn new(number: u32) -> Self {
         #[expect(
             clippy::expect_used,
             reason = "called with the numbers of the catalogue only; a test builds every one"
@@ -67,12 +67,12 @@ impl Draft {
         Self { definition, params: Params::new(), layer: None, peer: None }
     }
 
-    fn number(mut self, name: &str, value: impl Into<u64>) -> Self {
+    pub(crate) fn number(mut self, name: &str, value: impl Into<u64>) -> Self {
         self.params.insert(name.to_owned(), Value::from(value.into()));
         self
     }
 
-    fn text(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
         let value = one_line(value);
         if !value.is_empty() {
             self.params.insert(name.to_owned(), Value::from(value));
@@ -80,7 +80,7 @@ impl Draft {
         self
     }
 
-    fn maybe(self, name: &str, value: Option<&str>) -> Self {
+    pub(crate) fn maybe(self, name: &str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.text(name, value),
             None => self,

@@ -66,7 +66,12 @@ impl Definition {
 /// The definition of an event of the catalogue.
 #[must_use]
 pub fn definition(id: u32) -> Option<&'static Definition> {
-    CATALOGUE.iter().find(|definition| definition.id == id)
+    all().find(|definition| definition.id == id)
+}
+
+/// Every event: those of the field, and those of [`crate::own`].
+pub(crate) fn all() -> impl Iterator<Item = &'static Definition> {
+    CATALOGUE.iter().chain(crate::own::OWN)
 }
 
 /// The numbers of the catalogue by name.
@@ -125,11 +130,11 @@ pub mod id {
     pub const UNBIND_BACK_FAILED: u32 = 9323;
 }
 
-const fn number(name: &'static str) -> Parameter {
+pub(crate) const fn number(name: &'static str) -> Parameter {
     Parameter { name, kind: Kind::Number }
 }
 
-const fn text(name: &'static str) -> Parameter {
+pub(crate) const fn text(name: &'static str) -> Parameter {
     Parameter { name, kind: Kind::Text }
 }
 

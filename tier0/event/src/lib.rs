@@ -7,6 +7,7 @@
 pub mod build;
 mod catalogue;
 mod journal;
+pub mod own;
 mod record;
 mod template;
 mod words;

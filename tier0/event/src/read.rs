@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use crate::catalogue::{CATALOGUE, Definition, Kind, definition, id};
+use crate::catalogue::{Definition, Kind, all, definition, id};
 use crate::record::Params;
 use crate::template::{self, find};
 
@@ -93,7 +93,7 @@ const PHRASES: &[(&str, u32)] = &[
 ];
 
 fn recognise(text: &str) -> Option<&'static Definition> {
-    let exact = CATALOGUE.iter().find(|definition| template::matches(definition, text).is_some());
+    let exact = all().find(|definition| template::matches(definition, text).is_some());
     exact.or_else(|| {
         let (_, number) = PHRASES.iter().find(|(phrase, _)| find(text, phrase).is_some())?;
         definition(*number)

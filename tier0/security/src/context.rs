@@ -4,6 +4,7 @@ use std::{fmt, ops::Range};
 
 use identity::{AccountName, NtHash};
 use wire::DecodeError;
+use zeroize::Zeroizing;
 
 use crate::LogonFailure;
 
@@ -137,7 +138,55 @@ pub enum Step {
         /// The last token.
         token: Option<Vec<u8>>,
     },
+    /// Only from an [`Acceptor`]: somebody else knows the password and is to be asked; go on with [`Acceptor::resolve`].
+    Ask(Box<LogonQuestion>),
 }
+
+/// A logon whose password somebody else knows: a domain, as a joined machine's winbind asks it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LogonQuestion {
+    /// Who it says it is, with this server's domain where it named none.
+    pub account: AccountName,
+    /// The user as it was sent: the response is over it.
+    pub user: String,
+    /// The domain as it was sent.
+    pub domain: String,
+    /// The machine that it says it comes from.
+    pub workstation: String,
+    /// The challenge that the response answers.
+    pub challenge: [u8; 8],
+    /// Empty but for version 1.
+    pub lm_response: Vec<u8>,
+    /// The proof of the password.
+    pub nt_response: Vec<u8>,
+}
+
+impl fmt::Debug for LogonQuestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The response can be attacked offline.
+        f.debug_struct("LogonQuestion").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// The key that follows from a password that was proved (MS-NLMP 3.3, `SessionBaseKey`).
+pub struct LogonKey(pub(crate) Zeroizing<[u8; 16]>);
+
+impl LogonKey {
+    /// The key as the authority gives it.
+    #[must_use]
+    pub fn new(key: [u8; 16]) -> Self {
+        Self(Zeroizing::new(key))
+    }
+}
+
+impl fmt::Debug for LogonKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogonKey")
+    }
+}
+
+/// The answer to a [`LogonQuestion`].
+pub type LogonVerdict = Result<LogonKey, LogonFailure>;
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -147,6 +196,7 @@ impl fmt::Debug for Step {
             Self::Done { token } => {
                 write!(f, "Done({} octets)", token.as_ref().map_or(0, Vec::len))
             }
+            Self::Ask(question) => write!(f, "Ask({})", question.account),
         }
     }
 }
@@ -186,6 +236,15 @@ pub trait Acceptor: Send {
     /// [`SecurityError`]; the acceptor is of no further use but for [`Self::principal`].
     fn step(&mut self, token: &[u8]) -> Result<Step, SecurityError>;
 
+    /// Takes the answer to [`Step::Ask`].
+    ///
+    /// # Errors
+    /// The answer is no, what the peer promised does not hold, or nobody asked.
+    fn resolve(&mut self, verdict: LogonVerdict) -> Result<Step, SecurityError> {
+        drop(verdict);
+        Err(SecurityError::OutOfTurn { expected: "no verdict that nobody asked for" })
+    }
+
     /// Who logged on; after a refusal, who was claimed.
     fn principal(&self) -> Option<&AccountName>;
 
@@ -203,6 +262,12 @@ pub trait Accounts: Send + Sync {
     /// # Errors
     /// [`LogonFailure::UnknownAccount`], [`LogonFailure::Disabled`] or [`LogonFailure::LockedOut`].
     fn nt_hash(&self, account: &AccountName) -> Result<NtHash, LogonFailure>;
+
+    /// True for an account whose password somebody else knows and is to be asked about.
+    fn elsewhere(&self, account: &AccountName) -> bool {
+        let _ = account;
+        false
+    }
 }
 
 /// Why a security context was not established.

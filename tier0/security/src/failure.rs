@@ -17,8 +17,18 @@ pub enum LogonFailure {
     LockedOut,
     /// The peer wants to log on as nobody.
     Anonymous,
-    /// The peer answered with LM or NTLM version 1.
+    /// The peer answered with NTLM version 1.
     LmOrNtlmV1Refused,
+    /// The peer answered with LM alone, which no setting takes.
+    LmRefused,
+    /// Whoever knows the password could not be asked.
+    NobodyToAsk,
+    /// The password has expired.
+    PasswordExpired,
+    /// The account has expired.
+    AccountExpired,
+    /// The account may not log on like this, here or now.
+    Restricted,
     /// The peer does not offer, or took back, a protection that is required here.
     WeakSessionSecurity {
         /// The protection that is missing.
@@ -41,6 +51,24 @@ impl LogonFailure {
     #[must_use]
     pub const fn win32(self) -> u32 {
         self.row().0
+    }
+
+    /// The reason that another authority gave, by its NTSTATUS; none for a status that is no refusal of a logon.
+    #[must_use]
+    pub const fn from_ntstatus(status: u32) -> Option<Self> {
+        Some(match status {
+            0xC000_0064 => Self::UnknownAccount,
+            // "Logon failure" is what an authority says that does not tell the two apart.
+            0xC000_006A | 0xC000_006D => Self::WrongPassword,
+            0xC000_0072 => Self::Disabled,
+            0xC000_0234 => Self::LockedOut,
+            0xC000_0071 | 0xC000_0224 => Self::PasswordExpired,
+            0xC000_0193 => Self::AccountExpired,
+            0xC000_006E | 0xC000_006F | 0xC000_0070 | 0xC000_015B => Self::Restricted,
+            0xC000_005E | 0xC000_00DC | 0xC000_018A | 0xC000_018B | 0xC000_018C | 0xC000_018D
+            | 0xC000_0233 | 0xC000_00B5 | 0xC000_00BE => Self::NobodyToAsk,
+            _ => return None,
+        })
     }
 
     /// The NTSTATUS (MS-ERREF 2.3.1).
@@ -70,8 +98,19 @@ impl LogonFailure {
             Self::LmOrNtlmV1Refused => (
                 5,
                 0xC000_0022,
-                "the peer answered with LM or NTLM version 1, NTLM version 2 is required",
+                "the peer answered with NTLM version 1, NTLM version 2 is required",
             ),
+            Self::LmRefused => {
+                (5, 0xC000_0022, "the peer answered with LM alone, NTLM version 2 is required")
+            }
+            Self::NobodyToAsk => {
+                (1311, 0xC000_005E, "no logon server could be asked whether the password is right")
+            }
+            Self::PasswordExpired => (1330, 0xC000_0071, "the password has expired"),
+            Self::AccountExpired => (1793, 0xC000_0193, "the account has expired"),
+            Self::Restricted => {
+                (1327, 0xC000_006E, "a restriction of the account forbids the logon")
+            }
             Self::WeakSessionSecurity { .. } => {
                 (5, 0xC000_0022, "session security is too weak, the peer does not offer ")
             }

@@ -11,8 +11,8 @@ pub mod ntlm;
 pub mod spnego;
 
 pub use context::{
-    Acceptor, Accounts, AuthLevel, Initiator, SecurityContext, SecurityError, SignatureError, Step,
-    UnknownAuthLevel,
+    Acceptor, Accounts, AuthLevel, Initiator, LogonKey, LogonQuestion, LogonVerdict,
+    SecurityContext, SecurityError, SignatureError, Step, UnknownAuthLevel,
 };
 pub use failure::LogonFailure;
 pub use filetime::FileTime;

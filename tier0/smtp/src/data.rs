@@ -59,6 +59,10 @@ impl DataReceiver {
         self.content.is_endless()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.content.len()
+    }
+
     pub(crate) fn into_content(self) -> Content {
         self.content
     }
@@ -117,6 +121,11 @@ impl Content {
         self.discarded =
             self.discarded.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.octets = Vec::new();
+    }
+
+    /// Octets that are held.
+    pub(crate) fn len(&self) -> usize {
+        self.octets.len()
     }
 
     pub(crate) fn is_too_large(&self) -> bool {

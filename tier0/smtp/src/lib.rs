@@ -1,7 +1,7 @@
 //! The SMTP dialogue as a protocol machine (RFC 5321), receiving and sending.
 //!
 //! [`Dialogue`] is the receiving side: octets in, replies and [`Request`]s out; the owner answers each request with a
-//! [`Verdict`] or an [`Outcome`]. [`SendDialogue`] carries one transaction to another server.
+//! [`Verdict`] or an [`Outcome`]. [`SendSession`] carries transactions to another server, [`SendDialogue`] a single one.
 //!
 //! Invariants:
 //! - Only CRLF.CRLF ends the data, and no content with a bare CR or a bare LF is taken unless `BODY=BINARYMIME` declared
@@ -28,7 +28,10 @@ mod reply;
 mod submission;
 
 pub use address::{AddressError, mailbox_parts};
-pub use client::{SendDialogue, SendRequest, SendResult};
+pub use client::{
+    Awaiting, MAX_RECIPIENTS, SendDialogue, SendRequest, SendResult, SendSession, Settled,
+    Transaction,
+};
 pub use dialogue::{ClosingReason, Dialogue, DialogueConfig};
 pub use parameters::{Body, MailParameters, Notify, ParameterError, RecipientParameters, Return};
 pub use policy::{AllowedNetworks, PolicyError};

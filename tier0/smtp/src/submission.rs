@@ -36,6 +36,8 @@ pub enum Verdict {
     UnknownMailbox,
     /// 451 4.3.0: nobody could tell at this moment.
     TemporaryFailure,
+    /// 452 4.3.1: there is no room for mail at this moment.
+    InsufficientStorage,
 }
 
 /// The answer to a [`Submission`].

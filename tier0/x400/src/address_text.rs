@@ -305,7 +305,8 @@ impl Builder {
         {
             return Err(AddressError::Missing("S"));
         }
-        Ok(address)
+        // Keys without values, as in `C=`, say nothing.
+        if address == OrAddress::default() { Err(AddressError::Empty) } else { Ok(address) }
     }
 }
 
@@ -407,6 +408,7 @@ mod tests {
         let cases = [
             ("", Empty),
             ("/", Empty),
+            ("C=", Empty),
             ("/C=US/C=GB/", Duplicate("C".into())),
             ("/C=US/x/", NoValue("x".into())),
             ("/C=US/Z=1/", UnknownKey("Z".into())),

@@ -98,3 +98,22 @@ fn name_and_time(element: &Element<'_>) -> Result<(OrName, Timestamp), DecodeErr
     })?;
     Ok((mandatory(name, "name", element)?, mandatory(at, "time", element)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use ber::Tag;
+
+    use super::*;
+    use crate::codec::put_time;
+
+    #[test]
+    fn the_latest_delivery_time_is_found_and_garbage_is_an_error() {
+        let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let number = standard::LATEST_DELIVERY_TIME;
+        let good = ExtensionField::standard(number, |encoder| put_time(encoder, Tag::UTC_TIME, at));
+        assert_eq!(latest_delivery_time(&[good]).unwrap(), Some(at));
+        let bad = ExtensionField::standard(number, |encoder| encoder.null(Tag::NULL));
+        assert!(latest_delivery_time(&[bad]).is_err());
+        assert_eq!(latest_delivery_time(&[]).unwrap(), None);
+    }
+}

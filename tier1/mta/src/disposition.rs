@@ -1,6 +1,7 @@
 //! What is to be done here with a recipient whose next hop is this server.
 
-use routing::{Route, Table};
+use queue::NextHop;
+use routing::{Closed, Request, Restriction, Route, Router};
 use x400::{
     DiagnosticCode, MessageTransferEnvelope, OtherActions, ReasonCode, RoutingAction,
     internal_trace,
@@ -8,6 +9,7 @@ use x400::{
 
 use crate::criticality::unsupported;
 use crate::site::Site;
+use crate::transfer_in::hop;
 
 /// Deliver or fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +22,11 @@ pub enum Disposition {
         diagnostic: DiagnosticCode,
         text: String,
     },
-    /// The mailbox moved to another server since the message was queued.
+    /// The mailbox moved, or a way opened, since the message was queued.
     Move {
-        peer: String,
+        hop: NextHop,
+        /// What changed.
+        text: String,
     },
 }
 
@@ -31,9 +35,9 @@ pub enum Disposition {
 #[must_use]
 pub fn dispose(
     site: &Site,
-    routes: &Table,
+    routes: Router<'_>,
     subject: Option<(&MessageTransferEnvelope, u32)>,
-    address: &str,
+    request: &Request<'_>,
 ) -> Disposition {
     if subject.is_some_and(|(envelope, _)| has_looped(site, envelope)) {
         return Disposition::Fail {
@@ -42,7 +46,7 @@ pub fn dispose(
             text: format!("the message was at {} before", site.mta_name),
         };
     }
-    let choice = routes.choose(address);
+    let choice = routes.choose(request);
     let delivers = matches!(choice.route, Route::Local { .. });
     if let Some((envelope, number)) = subject {
         if let Some(field) = unsupported(envelope, number, |criticality| {
@@ -62,15 +66,37 @@ pub fn dispose(
             };
         }
     }
-    match choice.route {
-        Route::Local { mailbox } => Disposition::Deliver { mailbox },
-        Route::Peer { name } => Disposition::Move { peer: name },
-        Route::UnknownMailbox | Route::NoRoute => Disposition::Fail {
+    if let Route::Local { mailbox } = choice.route {
+        return Disposition::Deliver { mailbox };
+    }
+    if let Some((reason, diagnostic)) = refusal(&choice.route) {
+        return Disposition::Fail { reason, diagnostic, text: choice.why };
+    }
+    match hop(choice.route) {
+        Some(hop) => Disposition::Move { hop, text: choice.why },
+        // Every route without a hop has a refusal.
+        None => Disposition::Fail {
             reason: ReasonCode::UNABLE_TO_TRANSFER,
             diagnostic: DiagnosticCode::UNRECOGNISED_OR_NAME,
             text: choice.why,
         },
     }
+}
+
+/// Reason and diagnostic of a non-delivery for want of a way, X.411 8.3.1.2.1.10 and 11.
+fn refusal(route: &Route) -> Option<(ReasonCode, DiagnosticCode)> {
+    let diagnostic = match route {
+        Route::Local { .. } | Route::Peer { .. } | Route::Connector { .. } => return None,
+        Route::UnknownMailbox | Route::NoRoute => DiagnosticCode::UNRECOGNISED_OR_NAME,
+        Route::Closed(Closed::CameFromThere) => DiagnosticCode::LOOP_DETECTED,
+        Route::Closed(Closed::RetriesExhausted) => DiagnosticCode::MAXIMUM_TIME_EXPIRED,
+        Route::Closed(Closed::Restricted(restriction)) => match restriction {
+            Restriction::TooLarge { .. } => DiagnosticCode::CONTENT_TOO_LONG,
+            Restriction::TooManyRecipients { .. } => DiagnosticCode::TOO_MANY_RECIPIENTS,
+            Restriction::Sender { .. } => DiagnosticCode::NO_BILATERAL_AGREEMENT,
+        },
+    };
+    Some((ReasonCode::UNABLE_TO_TRANSFER, diagnostic))
 }
 
 /// The last element of the internal trace is this server's own, stamped on arrival. An

@@ -32,7 +32,7 @@ pub fn non_delivery(
             diagnostic: failure.diagnostic.map(DiagnosticCode),
         };
         let mut recipient = recipient(subject, fields, outcome, now);
-        recipient.supplementary_information = SupplementaryInformation::new(&failure.error);
+        recipient.supplementary_information = SupplementaryInformation::new(&failure.words());
         wants_non_delivery(subject, fields).then_some(recipient)
     });
     let recipients = outcomes.collect();

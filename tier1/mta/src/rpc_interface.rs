@@ -91,8 +91,12 @@ pub struct Unbind {
     pub channel: ContextHandle,
 }
 
+/// A stub may end with the padding that stood before a verification trailer (MS-RPCE 2.2.2.13).
 fn end(reader: &NdrReader<'_>) -> Result<(), DecodeError> {
-    if reader.rest().is_empty() { Ok(()) } else { Err(reader.invalid("end", "octets are left")) }
+    match reader.rest() {
+        [] | [0] | [0, 0] | [0, 0, 0] => Ok(()),
+        _ => Err(reader.invalid("end", "octets are left")),
+    }
 }
 
 fn read_token(reader: &mut NdrReader<'_>) -> Result<AssociationToken, DecodeError> {

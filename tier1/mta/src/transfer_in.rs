@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use mixer::{
     Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient,
 };
-use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority};
-use routing::{Route, Table};
+use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority, Wishes};
+use routing::{Request, Route, Router};
 use wire::DecodeError;
 use x400::{
     Criticality, Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Probe, Report,
@@ -38,7 +38,7 @@ pub struct Submission<'a> {
     /// Octets in front of `content` that this server added.
     pub added: usize,
     pub submitted: Timestamp,
-    pub routes: &'a Table,
+    pub routes: Router<'a>,
 }
 
 /// Makes a queue entry of a submitted mail.
@@ -51,6 +51,8 @@ pub fn from_submission(
     submission: Submission<'_>,
     life: impl FnOnce(Priority) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
+    let mut submission = submission;
+    drop_repeated(&mut submission);
     let mail = &submission.content[submission.added..];
     let priority = mixer::priority_from_header(mail);
     let mut envelope = mixer::build_message(&NewMail {
@@ -62,10 +64,16 @@ pub fn from_submission(
         submitted: submission.submitted,
     })?;
     stamp(site, &mut envelope, submission.submitted)?;
+    let request = Request {
+        sender: Some(&submission.originator.reverse_path),
+        size: Some(octets(&submission.content)),
+        recipients: Some(submission.recipients.len()),
+        ..Request::default()
+    };
     let recipients = (1..).zip(&submission.recipients).map(|(number, recipient)| NewRecipient {
         number,
         address: recipient.address.clone(),
-        next_hop: next_hop(submission.routes, &recipient.address),
+        next_hop: next_hop(submission.routes, &request, &recipient.address),
         report_wanted: wants_non_delivery(recipient.notify),
     });
     let priority = queue_priority(priority);
@@ -78,12 +86,30 @@ pub fn from_submission(
         priority,
         submitted: submission.submitted,
         expires: life(priority),
-        size: u64::try_from(submission.content.len()).unwrap_or(u64::MAX),
+        wishes: wishes_of_mail(mail),
+        size: octets(&submission.content),
         recipients: recipients.collect(),
         envelope: envelope.encode(),
         content: Arc::from(submission.content),
         seen: Vec::new(),
     })
+}
+
+/// A recipient that is named again is the same recipient, and gets one copy (RFC 5321 4.1.1.3: what is done with
+/// repeated recipients is left to the server).
+fn drop_repeated(submission: &mut Submission<'_>) {
+    let mut seen = std::collections::BTreeSet::new();
+    let routes = submission.routes;
+    submission.recipients.retain(|recipient| {
+        let address = routing::canonical(&recipient.address);
+        // Only who holds a mailbox knows that the case of its name means nothing.
+        let request = Request { address: &address, ..Request::default() };
+        let key = match routes.choose(&request).route {
+            Route::Local { mailbox } => mailbox + address.rsplit_once('@').map_or("", |(_, at)| at),
+            _ => address,
+        };
+        seen.insert(key)
+    });
 }
 
 /// Makes a queue entry of an APDU that another MTA hands over.
@@ -95,7 +121,7 @@ pub fn from_apdu(
     id: MessageId,
     apdu: &[u8],
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     match MtsApdu::decode(apdu)? {
@@ -110,13 +136,13 @@ fn from_message(
     id: MessageId,
     message: Message,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let Message { mut envelope, content } = message;
-    let mut entry = entry(site, id, &mut envelope, now, routes, life)?;
+    let size = octets(&content);
+    let mut entry = entry(site, id, &mut envelope, size, now, routes, life)?;
     entry.message_id_header = mixer::header_value(&content, "Message-ID");
-    entry.size = u64::try_from(content.len()).unwrap_or(u64::MAX);
     entry.envelope = envelope.encode();
     entry.content = Arc::from(content);
     Ok(entry)
@@ -129,12 +155,12 @@ fn from_probe(
     id: MessageId,
     mut probe: Probe,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
-    let mut entry = entry(site, id, &mut probe.envelope, now, routes, life)?;
+    let mut entry = entry(site, id, &mut probe.envelope, 0, now, routes, life)?;
     entry.envelope = probe.encode();
-    entry.size = u64::try_from(entry.envelope.len()).unwrap_or(u64::MAX);
+    entry.size = octets(&entry.envelope);
     Ok(entry)
 }
 
@@ -143,14 +169,21 @@ fn entry(
     site: &Site,
     id: MessageId,
     envelope: &mut MessageTransferEnvelope,
+    size: u64,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let view = mixer::smtp_view(envelope)?;
     // The life of a message counts from its submission, wherever it is.
     let submitted = envelope.trace.first().map_or(now, |first| first.supplied.arrival);
     let mts_id = envelope.mts_identifier.to_string();
+    let request = Request {
+        sender: Some(&view.originator.reverse_path),
+        size: Some(size),
+        recipients: Some(view.recipients.len()),
+        ..Request::default()
+    };
     let mut recipients = Vec::new();
     let mut seen = Vec::new();
     for viewed in view.recipients.iter().filter(|viewed| viewed.responsibility) {
@@ -158,7 +191,7 @@ fn entry(
         seen.push(format!("{mts_id}#{}", viewed.number));
         recipients.push(NewRecipient {
             number: viewed.number,
-            next_hop: next_hop(routes, &address),
+            next_hop: next_hop(routes, &request, &address),
             address,
             report_wanted: wants_report(&envelope.recipients, viewed.number),
         });
@@ -176,10 +209,6 @@ fn entry(
     }
     stamp(site, envelope, now)?;
     let priority = queue_priority(envelope.priority);
-    let mut expires = life(priority, submitted);
-    if let Ok(Some(latest)) = x400::latest_delivery_time(&envelope.extensions) {
-        expires = expires.min(latest.max(now));
-    }
     Ok(NewMessage {
         id,
         kind: Kind::Message,
@@ -188,8 +217,9 @@ fn entry(
         originator: view.originator.reverse_path,
         priority,
         submitted,
-        expires,
-        size: 0,
+        expires: life(priority, submitted),
+        wishes: wishes(envelope),
+        size,
         recipients,
         envelope: Vec::new(),
         content: Arc::from(Vec::new()),
@@ -202,7 +232,7 @@ fn from_report(
     id: MessageId,
     mut report: Report,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     append_trace(
@@ -225,14 +255,15 @@ pub fn report_entry(
     id: MessageId,
     report: &Report,
     now: Timestamp,
-    routes: &Table,
+    routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let address = mixer::to_rfc822(&report.envelope.destination)?;
     let envelope = report.encode();
+    let request = Request { is_system: true, ..Request::default() };
     let recipient = NewRecipient {
         number: 1,
-        next_hop: next_hop(routes, &address),
+        next_hop: next_hop(routes, &request, &address),
         address,
         report_wanted: false,
     };
@@ -245,7 +276,8 @@ pub fn report_entry(
         priority: Priority::Urgent,
         submitted: now,
         expires: life(Priority::Urgent, now),
-        size: u64::try_from(envelope.len()).unwrap_or(u64::MAX),
+        wishes: Wishes::default(),
+        size: octets(&envelope),
         recipients: vec![recipient],
         envelope,
         content: Arc::from(Vec::new()),
@@ -294,13 +326,27 @@ fn stamp(
     append_trace(envelope, &site.domain, &site.mta_name, SuppliedInformation::relayed(now))
 }
 
-/// Peers by their name; everything else is decided by local disposition, which also finds
-/// that there is no such mailbox or no route.
-fn next_hop(routes: &Table, address: &str) -> NextHop {
-    match routes.choose(address).route {
-        Route::Peer { name } => NextHop::Peer(name),
-        Route::Local { .. } | Route::UnknownMailbox | Route::NoRoute => NextHop::Local,
+/// What the routes say; what they have no way for goes to local disposition, which finds that there
+/// is no such mailbox or no route, and says so.
+fn next_hop(routes: Router<'_>, request: &Request<'_>, address: &str) -> NextHop {
+    hop(routes.choose(&Request { address, ..*request }).route).unwrap_or(NextHop::Local)
+}
+
+/// The queue's name of a route; `None` where there is none.
+pub(crate) fn hop(route: Route) -> Option<NextHop> {
+    match route {
+        Route::Local { .. } => Some(NextHop::Local),
+        Route::Peer { name } => Some(NextHop::Peer(name)),
+        Route::Connector { name, domain: None } => Some(NextHop::Connector(name)),
+        Route::Connector { name: connector, domain: Some(domain) } => {
+            Some(NextHop::Domain { connector, domain })
+        }
+        Route::UnknownMailbox | Route::NoRoute | Route::Closed(_) => None,
     }
+}
+
+fn octets(content: &[u8]) -> u64 {
+    u64::try_from(content.len()).unwrap_or(u64::MAX)
 }
 
 fn wants_non_delivery(notify: Option<Notify>) -> bool {
@@ -316,6 +362,28 @@ fn wants_report(recipients: &[PerRecipientFields], number: u32) -> bool {
         let indicators = fields.indicators;
         indicators.originator_report || indicators.originator_non_delivery_report
     })
+}
+
+/// The same, by the header fields that RFC 2156 2.3.1.2 has for it.
+fn wishes_of_mail(mail: &[u8]) -> Wishes {
+    let time = |field| {
+        let value = mixer::header_value(mail, field)?;
+        Some(jiff::fmt::rfc2822::parse(&value).ok()?.timestamp())
+    };
+    Wishes {
+        deferred_until: time("Deferred-Delivery"),
+        latest_delivery: time("Latest-Delivery-Time"),
+    }
+}
+
+/// What the originator asked of the time of delivery. An MTA that has let a deferred message go leaves the field as it
+/// is: by then the time is past, and nothing waits.
+fn wishes(envelope: &MessageTransferEnvelope) -> Wishes {
+    Wishes {
+        deferred_until: envelope.deferred_delivery,
+        // One that cannot be read counts as none: a message must not be lost for a wish.
+        latest_delivery: x400::latest_delivery_time(&envelope.extensions).ok().flatten(),
+    }
 }
 
 fn queue_priority(priority: x400::Priority) -> Priority {

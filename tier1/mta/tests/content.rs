@@ -7,7 +7,7 @@ use ber::{BitString, Encoder, Oid, Tag};
 use jiff::Timestamp;
 use mta::{Disposition, OutboundError, Site, TransferError};
 use queue::{Failure, MessageId, NewMessage, NextHop};
-use routing::{Domains, Table};
+use routing::{AllOpen, Domains, Request, Router, Table};
 use x400::{
     ContentType, Criticality, DeliveryOutcome, DiagnosticCode, DowngradeError, ExtensionField,
     ExtensionKind, GlobalDomainIdentifier, Message, MessageTransferEnvelope, MtsApdu, OrName,
@@ -33,6 +33,10 @@ fn domain(prmd: &str) -> GlobalDomainIdentifier {
 
 fn site() -> Site {
     Site { mta_name: "WEST".to_owned(), domain: domain("DEMO"), organization: "Demo".to_owned() }
+}
+
+fn router(routes: &Table) -> Router<'_> {
+    Router::new(routes, &AllOpen)
 }
 
 fn routes() -> Table {
@@ -89,7 +93,14 @@ const OTHER: &str = "/C=XX/ADMD=GOLD 400/PRMD=OTHER/O=Firm/S=Roe/";
 
 fn arrived(apdu: &MtsApdu) -> Result<NewMessage, TransferError> {
     let life = |_, _| later(3600);
-    mta::from_apdu(&site(), MessageId::from_number(9), &apdu.encode(), later(1), &routes(), life)
+    mta::from_apdu(
+        &site(),
+        MessageId::from_number(9),
+        &apdu.encode(),
+        later(1),
+        router(&routes()),
+        life,
+    )
 }
 
 fn message(envelope: MessageTransferEnvelope) -> MtsApdu {
@@ -99,7 +110,8 @@ fn message(envelope: MessageTransferEnvelope) -> MtsApdu {
 fn judged(entry: &NewMessage, number: u32) -> Disposition {
     let (envelope, _) = mta::subject(&entry.envelope).unwrap();
     let found = entry.recipients.iter().find(|one| one.number == number).unwrap();
-    mta::dispose(&site(), &routes(), Some((&envelope, number)), &found.address)
+    let request = Request { address: &found.address, ..Request::default() };
+    mta::dispose(&site(), router(&routes()), Some((&envelope, number)), &request)
 }
 
 fn private(critical: Criticality) -> ExtensionField {
@@ -114,7 +126,7 @@ fn failure(reason: ReasonCode, diagnostic: DiagnosticCode) -> Failure {
         reason: reason.0,
         diagnostic: Some(diagnostic.0),
         error: "no".to_owned(),
-        expired: false,
+        ended: None,
     }
 }
 
@@ -281,7 +293,8 @@ fn q_19_addresses_without_mail_in_them_are_carried() {
     let report = mta::non_delivery(&site(), id, &subject, b"", &failures, later(2)).unwrap();
     let life = |_, _| later(60);
     let home =
-        mta::report_entry(MessageId::from_number(12), &report, later(2), &routes(), life).unwrap();
+        mta::report_entry(MessageId::from_number(12), &report, later(2), router(&routes()), life)
+            .unwrap();
     assert_eq!(home.recipients[0].next_hop, NextHop::Peer("MTA".to_owned()));
 }
 
@@ -371,6 +384,7 @@ fn q169860_bounds_hold_for_what_begins_here() {
     let long = "/C=XX/ADMD=ABCDEFGHIJKLMNOPQRST/PRMD=OTHER/O=Firm/S=Roe/";
     let entry = arrived(&message(foreign(vec![recipient(1, long)]))).unwrap();
     let address = entry.recipients[0].address.clone();
+    let routes = routes();
     let submission = mta::Submission {
         originator: mixer::SmtpOriginator {
             reverse_path: "bert@west.test".to_owned(),
@@ -380,7 +394,7 @@ fn q169860_bounds_hold_for_what_begins_here() {
         content: b"Subject: x\r\n\r\n".to_vec(),
         added: 0,
         submitted: now(),
-        routes: &routes(),
+        routes: router(&routes),
     };
     let refused = mta::from_submission(&site(), MessageId::from_number(3), submission, |_| now());
     let error = refused.unwrap_err();

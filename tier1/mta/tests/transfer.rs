@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use mixer::{Notify, SmtpOriginator, SmtpRecipient};
 use mta::{Disposition, Site, Submission, TransferError};
 use queue::{Failure, Kind, MessageId, NewMessage, NextHop, Priority};
-use routing::{Domains, Table};
+use routing::{
+    AddressSpace, AddressType, AllOpen, Domains, Link, Outlet, Request, Restrictions, Router, Table,
+};
 use x400::{
     DeliveryOutcome, DiagnosticCode, GlobalDomainIdentifier, MessageTransferEnvelope, MtsApdu,
     ReasonCode, internal_trace,
@@ -55,7 +57,7 @@ fn submitted(from: &str, recipients: Vec<SmtpRecipient>) -> NewMessage {
         content: [b"Received: from x\r\n", MAIL].concat(),
         added: b"Received: from x\r\n".len(),
         submitted: now(),
-        routes: &routes,
+        routes: Router::new(&routes, &AllOpen),
     };
     mta::from_submission(&site("EAST"), MessageId::from_number(7), submission, |_| later(60))
         .unwrap()
@@ -63,9 +65,14 @@ fn submitted(from: &str, recipients: Vec<SmtpRecipient>) -> NewMessage {
 
 fn arrived(apdu: &[u8]) -> Result<NewMessage, TransferError> {
     let routes = routes("west", "east");
-    mta::from_apdu(&site("WEST"), MessageId::from_number(9), apdu, later(1), &routes, |_, _| {
-        later(60)
-    })
+    mta::from_apdu(
+        &site("WEST"),
+        MessageId::from_number(9),
+        apdu,
+        later(1),
+        Router::new(&routes, &AllOpen),
+        |_, _| later(60),
+    )
 }
 
 fn envelope(message: &NewMessage) -> MessageTransferEnvelope {
@@ -115,7 +122,9 @@ fn a_message_that_comes_back_is_a_loop() {
     assert_eq!(again.recipients[0].next_hop, NextHop::Local);
     let routes = routes("west", "east");
     let judge = |message: &NewMessage| {
-        mta::dispose(&site("WEST"), &routes, Some((&envelope(message), 1)), "bert@west.test")
+        let router = Router::new(&routes, &AllOpen);
+        let subject = envelope(message);
+        mta::dispose(&site("WEST"), router, Some((&subject, 1)), &to("bert@west.test"))
     };
     assert_eq!(judge(&there), Disposition::Deliver { mailbox: "bert".to_owned() });
     let Disposition::Fail { reason, diagnostic, text } = judge(&again) else { panic!() };
@@ -129,20 +138,76 @@ fn a_message_that_comes_back_is_a_loop() {
 #[test]
 fn an_unknown_mailbox_and_a_missing_route_fail_in_words() {
     let routes = routes("west", "east");
+    let router = Router::new(&routes, &AllOpen);
     for (address, says) in [
         ("nobody@west.test", "west.test is held here and has no mailbox nobody"),
         ("x@elsewhere.test", "no server of the organisation holds elsewhere.test"),
     ] {
         let Disposition::Fail { diagnostic, text, .. } =
-            mta::dispose(&site("WEST"), &routes, None, address)
+            mta::dispose(&site("WEST"), router, None, &to(address))
         else {
             panic!("{address}")
         };
         assert_eq!(diagnostic, DiagnosticCode::UNRECOGNISED_OR_NAME);
         assert_eq!(text, says);
     }
-    let moved = mta::dispose(&site("WEST"), &routes, None, "anna@east.test");
-    assert_eq!(moved, Disposition::Move { peer: "EAST".to_owned() });
+    let moved = mta::dispose(&site("WEST"), router, None, &to("anna@east.test"));
+    let text = "east.test is held by EAST".to_owned();
+    assert_eq!(moved, Disposition::Move { hop: NextHop::Peer("EAST".to_owned()), text });
+}
+
+/// A message for addresses of the world outside, by a connector that takes little.
+#[test]
+fn a_closed_way_fails_with_its_own_diagnostic() {
+    let mut table = routes("west", "east");
+    let space = AddressSpace::new(AddressType::Smtp, "*", 1).unwrap();
+    table
+        .add_link(Link {
+            name: "OUT".to_owned(),
+            outlet: Outlet::Domains,
+            spaces: vec![space],
+            restrictions: Restrictions {
+                max_message_size: Some(1000),
+                max_recipients: Some(2),
+                refuse_senders: vec!["guest@west.test".to_owned()],
+                ..Restrictions::default()
+            },
+            max_open_retries: Some(2),
+            inside: false,
+        })
+        .unwrap();
+    let judge = |request: &Request<'_>, came_by: &str| {
+        let router = Router::new(&table, &AllOpen).came_by(came_by);
+        match mta::dispose(&site("WEST"), router, None, request) {
+            Disposition::Fail { diagnostic, .. } => Some(diagnostic),
+            Disposition::Move { hop, .. } => {
+                let domain = "far.test".to_owned();
+                assert_eq!(hop, NextHop::Domain { connector: "OUT".to_owned(), domain });
+                None
+            }
+            Disposition::Deliver { mailbox } => panic!("delivered to {mailbox}"),
+        }
+    };
+    let far = Request { sender: Some("bert@west.test"), ..to("x@Far.Test") };
+    assert_eq!(judge(&far, "EAST"), None);
+    let tries = [("OUT".to_owned(), 2)];
+    for (request, came_by, diagnostic) in [
+        (Request { size: Some(1001), ..far }, "EAST", DiagnosticCode::CONTENT_TOO_LONG),
+        (Request { recipients: Some(3), ..far }, "EAST", DiagnosticCode::TOO_MANY_RECIPIENTS),
+        (
+            Request { sender: Some("guest@west.test"), ..far },
+            "EAST",
+            DiagnosticCode::NO_BILATERAL_AGREEMENT,
+        ),
+        (Request { tries: &tries, ..far }, "EAST", DiagnosticCode::MAXIMUM_TIME_EXPIRED),
+        (far, "out", DiagnosticCode::LOOP_DETECTED),
+    ] {
+        assert_eq!(judge(&request, came_by), Some(diagnostic), "{request:?}");
+    }
+}
+
+fn to(address: &str) -> Request<'_> {
+    Request { address, ..Request::default() }
 }
 
 fn failure() -> Failure {
@@ -150,7 +215,7 @@ fn failure() -> Failure {
         reason: ReasonCode::UNABLE_TO_TRANSFER.0,
         diagnostic: Some(DiagnosticCode::MAXIMUM_TIME_EXPIRED.0),
         error: "EAST denied access".to_owned(),
-        expired: true,
+        ended: Some(queue::Clock::Life),
     }
 }
 
@@ -176,11 +241,14 @@ fn one_report_tells_of_all_that_failed_and_goes_home() {
     assert_eq!(numbers, [1, 3], "NOTIFY=NEVER is kept");
 
     let routes_west = routes("west", "east");
-    let entry =
-        mta::report_entry(MessageId::from_number(11), &report, later(5), &routes_west, |_, _| {
-            later(60)
-        })
-        .unwrap();
+    let entry = mta::report_entry(
+        MessageId::from_number(11),
+        &report,
+        later(5),
+        Router::new(&routes_west, &AllOpen),
+        |_, _| later(60),
+    )
+    .unwrap();
     assert_eq!(entry.kind, Kind::Report);
     assert_eq!(entry.recipients[0].next_hop, NextHop::Peer("EAST".to_owned()));
     assert!(!entry.recipients[0].report_wanted, "a report is never reported on");
@@ -190,7 +258,7 @@ fn one_report_tells_of_all_that_failed_and_goes_home() {
         MessageId::from_number(12),
         &to_west(&entry, &[1]),
         later(6),
-        &routes("east", "west"),
+        Router::new(&routes("east", "west"), &AllOpen),
         |_, _| later(60),
     )
     .unwrap();
@@ -200,7 +268,10 @@ fn one_report_tells_of_all_that_failed_and_goes_home() {
     let told = mixer::report_recipients(&read).unwrap();
     let addresses: Vec<_> = told.iter().map(|r| r.address.as_str()).collect();
     assert_eq!(addresses, ["bert@west.test", "dora@west.test"]);
-    assert_eq!(told[0].supplementary.as_deref(), Some("EAST denied access"));
+    assert_eq!(
+        told[0].supplementary.as_deref(),
+        Some("the life of the message ended before it could be delivered, EAST denied access")
+    );
 }
 
 #[test]
@@ -232,4 +303,23 @@ fn what_gives_this_mta_nothing_to_do_is_refused() {
     let apdu = to_west(&here, &[]);
     assert!(arrived(&apdu).is_err(), "no recipient is ours");
     assert!(matches!(arrived(b"\x30\x00"), Err(TransferError::Malformed(_))));
+}
+
+#[test]
+fn a_recipient_that_is_named_again_gets_one_copy() {
+    let twice = [
+        "Anna@east.test",
+        "\"anna\"@EAST.test",
+        "anna@east.test",
+        "Bert@west.test",
+        "bert@west.test",
+        "Bert@West.test",
+    ];
+    let entry = submitted("x@y.test", twice.map(|address| recipient(address, None)).to_vec());
+    let addresses: Vec<&str> = entry.recipients.iter().map(|one| one.address.as_str()).collect();
+    // The case of a local part means something to whoever holds the mailbox.
+    assert_eq!(addresses, ["Anna@east.test", "Bert@west.test", "bert@west.test"]);
+    let numbers: Vec<u32> = entry.recipients.iter().map(|one| one.number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!(envelope(&entry).recipients.len(), 3);
 }

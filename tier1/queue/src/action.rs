@@ -1,7 +1,8 @@
 //! What the engine asks of its caller, and what the caller hands in beside messages.
 
-use crate::message::{RecipientRecord, StoredMessage};
+use crate::message::{Clock, MessageHead, RecipientRecord, StoredMessage};
 use crate::name::{BatchId, MessageId, NextHop, Ticket};
+use crate::steps::Step;
 use jiff::Timestamp;
 
 /// What the caller has to do next.
@@ -13,6 +14,8 @@ pub enum Action {
         batch: BatchId,
         /// In this order.
         writes: Vec<Write>,
+        /// What becomes of messages by it, for tracking; written with it.
+        steps: Vec<Step>,
     },
     /// The message of this ticket is on disk: the sender may be told.
     Accepted {
@@ -46,6 +49,27 @@ pub enum Action {
         /// Recipient numbers and why each failed.
         failures: Vec<(u32, Failure)>,
     },
+    /// The attempts to open a link are used up: send each of these another way with `set_next_hop`, or `fail` it.
+    RetriesUsedUp {
+        /// The hop that could not be reached.
+        hop: NextHop,
+        /// All that waits for it.
+        work: Vec<Work>,
+    },
+    /// These recipients wait longer than the originator was promised: warn the originator. Comes once a message.
+    Delayed {
+        /// The message.
+        id: MessageId,
+        /// Recipient numbers.
+        recipients: Vec<u32>,
+    },
+    /// The message crashed or stalled processing too often and is not processed any more.
+    SetAside {
+        /// The message.
+        id: MessageId,
+        /// What was seen.
+        evidence: String,
+    },
     /// Nothing of this message is left, neither here nor on disk.
     Finished {
         /// The message.
@@ -54,10 +78,19 @@ pub enum Action {
 }
 
 /// One change of the durable state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Write {
     /// A whole message with its recipients.
     PutMessage(Box<StoredMessage>),
+    /// What is true of a message as a whole, in place of what stood there.
+    PutHead(Box<MessageHead>),
+    /// An operator stopped a hop, or let it go on.
+    PutHold {
+        /// The hop.
+        hop: NextHop,
+        /// Whether it is stopped.
+        held: bool,
+    },
     /// The durable part of one recipient, in place of what stood there.
     PutRecipient {
         /// The message.
@@ -130,8 +163,19 @@ pub struct Failure {
     pub diagnostic: Option<i64>,
     /// Why, for people: the last error when time ran out.
     pub error: String,
-    /// Whether time ran out.
-    pub expired: bool,
+    /// Which clock ended first, if time ran out.
+    pub ended: Option<Clock>,
+}
+
+impl Failure {
+    /// What a report tells its reader: which clock ended first, and the last error.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.ended {
+            Some(clock) => format!("{}; {}", clock.words(), self.error),
+            None => self.error.clone(),
+        }
+    }
 }
 
 /// A call that the engine cannot follow.

@@ -3,12 +3,14 @@
 //! An operation is kept until its answer comes, not its writes: those are made anew for every attempt from the state
 //! at that time, so that a late second attempt never brings back what was removed in between.
 
-use crate::action::{Action, QueueError, Write};
+use crate::action::{Action, Failure, QueueError, Write};
 use crate::config::after;
-use crate::engine::{Entry, Queue, Timer};
-use crate::message::{NewMessage, StoredMessage};
+use crate::engine::{Entry, Queue, Recipient, Timer};
+use crate::hop::HopIndex;
+use crate::message::{MessageRecord, NewMessage, StoredMessage};
 use crate::name::{BatchId, MessageId, Ticket};
-use crate::state::{Input, State};
+use crate::state::{Input, Phase, State, Turn};
+use crate::steps::{Step, StepKind};
 use jiff::{SignedDuration, Timestamp};
 
 /// A step that has to become durable.
@@ -16,8 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 pub(crate) enum Op {
     /// A message comes in.
     Accept { id: MessageId, ticket: Ticket, seen: Vec<String> },
-    /// Recipients are done with; `whole` when their commit removes the message too.
-    Remove { id: MessageId, numbers: Vec<u32>, whole: bool },
+    /// Recipients are done with, `why` says how; `whole` when their commit removes the message too.
+    Remove { id: MessageId, numbers: Vec<u32>, why: StepKind, whole: bool },
     /// A report takes the place of failed recipients.
     Report {
         id: MessageId,
@@ -27,7 +29,11 @@ pub(crate) enum Op {
         whole: bool,
     },
     /// Attempts, last error or next hop of recipients changed.
-    Note { id: MessageId, numbers: Vec<u32> },
+    Note { id: MessageId, numbers: Vec<u32>, why: StepKind },
+    /// What is true of the message as a whole changed.
+    Head { id: MessageId, why: Option<StepKind> },
+    /// A hop was stopped, or goes on.
+    Hold { index: HopIndex },
     /// The message has no recipient left.
     Forget { id: MessageId },
 }
@@ -41,19 +47,21 @@ impl Queue {
         }
         let (stored, seen) = message.into_stored();
         let id = stored.record.head.id;
-        self.enter(stored.record.clone(), State::Committing);
+        self.enter(stored.record.clone(), State::Committing, Phase::Arriving);
         for key in &seen {
             self.seen_pending.insert(key.clone());
         }
+        let steps = vec![Step::new(&stored.record, StepKind::Accepted, None, None, now)];
         let mut writes = vec![Write::PutMessage(Box::new(stored))];
         writes.extend(self.seen_writes(&seen, now));
-        self.emit(Op::Accept { id, ticket, seen }, writes);
+        self.emit(Op::Accept { id, ticket, seen }, writes, steps);
     }
 
     /// The answer to [`Action::ReportNeeded`]: the report and the removal of the recipients become durable together.
     ///
     /// `None` when no report is wanted or possible: the recipients just end. A report of a report is not taken, nor one
-    /// for recipients that do not wait for it any more, because they were deleted or their success was heard late.
+    /// that names recipients that do not wait for it any more, because they were deleted or their success was heard
+    /// late: another one is then asked for, about the rest.
     ///
     /// # Errors
     /// The report is no valid message; nothing changed and the call may be repeated.
@@ -68,6 +76,15 @@ impl Queue {
             return Ok(());
         };
         let report = report.filter(|_| entry.is_reportable());
+        if report.is_some()
+            && let Some(failures) = still_failed(entry, recipients)
+        {
+            // One of them was heard to be done meanwhile: a report that says otherwise must not go out.
+            if !failures.is_empty() {
+                self.actions.push_back(Action::ReportNeeded { id, failures });
+            }
+            return Ok(());
+        }
         let input = if let Some(report) = &report {
             self.check_new(report)?;
             Input::Report
@@ -79,11 +96,11 @@ impl Queue {
             return Ok(());
         }
         let Some(report) = report else {
-            self.start_removal(id, numbers, now);
+            self.start_removal(id, numbers, StepKind::Discarded, now);
             return Ok(());
         };
         let (stored, seen) = report.into_stored();
-        self.enter(stored.record.clone(), State::Committing);
+        self.enter(stored.record.clone(), State::Committing, Phase::Arriving);
         let op = Op::Report { id, numbers, report: Box::new(stored), seen, whole: false };
         self.start(op, now);
         Ok(())
@@ -100,12 +117,12 @@ impl Queue {
                 self.actions.push_back(Action::Accepted { ticket });
                 self.queue_committed(id, now);
             }
-            Some(Op::Remove { id, numbers, whole }) => self.gone(id, &numbers, whole, now),
+            Some(Op::Remove { id, numbers, whole, .. }) => self.gone(id, &numbers, whole, now),
             Some(Op::Report { id, numbers, report, whole, .. }) => {
                 self.gone(id, &numbers, whole, now);
                 self.queue_committed(report.record.head.id, now);
             }
-            Some(Op::Note { .. }) => {}
+            Some(Op::Note { .. } | Op::Head { .. } | Op::Hold { .. }) => {}
             Some(Op::Forget { id }) => self.drop_entry(id),
         }
     }
@@ -118,7 +135,7 @@ impl Queue {
                 for key in &seen {
                     self.seen_pending.remove(key);
                 }
-                self.step_all(id, Input::Refused);
+                self.step_all(id, Input::Refused, Turn::Refused);
                 self.forget_entry(id);
                 self.actions.push_back(Action::Refused { ticket, error });
             }
@@ -144,40 +161,110 @@ impl Queue {
     }
 
     /// Removes recipients that the table already moved.
-    pub(crate) fn start_removal(&mut self, id: MessageId, numbers: Vec<u32>, now: Timestamp) {
+    pub(crate) fn start_removal(
+        &mut self,
+        id: MessageId,
+        numbers: Vec<u32>,
+        why: StepKind,
+        now: Timestamp,
+    ) {
         let whole = false;
-        self.start(Op::Remove { id, numbers, whole }, now);
+        self.start(Op::Remove { id, numbers, why, whole }, now);
     }
 
     /// Emits the commit of an operation, or drops it when nothing is left to write.
     pub(crate) fn start(&mut self, mut op: Op, now: Timestamp) {
+        let mut steps = Vec::new();
         let writes = match &mut op {
             // Its content is with the store only; a failed acceptance is refused and never started again.
             Op::Accept { .. } => return,
-            Op::Remove { id, numbers, whole } => {
+            Op::Remove { id, numbers, why, whole } => {
                 *whole = self.is_last(*id, numbers);
+                steps.extend(self.step_of(*id, *why, Some(numbers), now));
                 removal(*id, numbers, *whole)
             }
             Op::Report { id, numbers, report, seen, whole } => {
                 *whole = self.is_last(*id, numbers);
+                steps.extend(self.step_of(*id, StepKind::Reported, Some(numbers), now));
+                for step in &mut steps {
+                    step.detail = Some(format!("report {}", report.record.head.id));
+                }
+                let subject = Some(format!("reports message {id}"));
+                steps.push(Step::new(&report.record, StepKind::Accepted, None, subject, now));
                 let mut writes = vec![Write::PutMessage(report.clone())];
                 writes.extend(self.seen_writes(seen, now));
                 writes.extend(removal(*id, numbers, *whole));
                 writes
             }
-            Op::Note { id, numbers } => self.notes(*id, numbers),
+            Op::Note { id, numbers, why } => {
+                let writes = self.notes(*id, numbers);
+                if !writes.is_empty() {
+                    steps.extend(self.step_of(*id, *why, Some(numbers), now));
+                }
+                writes
+            }
+            Op::Head { id, why } => {
+                if let Some(why) = *why {
+                    steps.extend(self.step_of(*id, why, None, now));
+                }
+                // A message that is being removed must not come back.
+                let standing =
+                    |entry: &&Entry| matches!(entry.phase, Phase::Standing | Phase::Aside);
+                let entry = self.messages.get(id).filter(standing);
+                entry
+                    .map(|entry| Write::PutHead(Box::new(entry.head.clone())))
+                    .into_iter()
+                    .collect()
+            }
+            Op::Hold { index } => {
+                let hop = self.hops.at(*index);
+                vec![Write::PutHold { hop: hop.name.clone(), held: hop.held }]
+            }
             Op::Forget { id } => vec![Write::RemoveMessage { id: *id }],
         };
+        if let Op::Remove { id, whole: true, .. }
+        | Op::Report { id, whole: true, .. }
+        | Op::Forget { id } = &op
+            && let Some(entry) = self.messages.get_mut(id)
+        {
+            entry.turn(Turn::Emptied);
+        }
         if !writes.is_empty() {
-            self.emit(op, writes);
+            self.emit(op, writes, steps);
         }
     }
 
-    fn emit(&mut self, op: Op, writes: Vec<Write>) {
+    fn emit(&mut self, op: Op, writes: Vec<Write>, steps: Vec<Step>) {
         self.last_batch += 1;
         let batch = BatchId(self.last_batch);
         self.batches.insert(batch, op);
-        self.actions.push_back(Action::Commit { batch, writes });
+        self.actions.push_back(Action::Commit { batch, writes, steps });
+    }
+
+    /// A step of a message in memory; its detail is the last error of the first recipient that has one.
+    fn step_of(
+        &self,
+        id: MessageId,
+        kind: StepKind,
+        numbers: Option<&[u32]>,
+        now: Timestamp,
+    ) -> Option<Step> {
+        let entry = self.messages.get(&id)?;
+        let concerned = |r: &&Recipient| numbers.is_none_or(|numbers| numbers.contains(&r.number));
+        let recipients: Vec<_> = entry
+            .recipients
+            .iter()
+            .filter(concerned)
+            .map(|recipient| self.recipient_record(recipient))
+            .collect();
+        let detail = match kind {
+            StepKind::Retried | StepKind::Reported | StepKind::Discarded | StepKind::SetAside => {
+                recipients.iter().find_map(|recipient| recipient.last_error.clone())
+            }
+            _ => None,
+        };
+        let record = MessageRecord { head: entry.head.clone(), recipients };
+        Some(Step::new(&record, kind, None, detail, now))
     }
 
     /// Whether nobody else is left in the message.
@@ -242,7 +329,8 @@ impl Queue {
 
     /// A message became durable: its recipients are work, or fail at once if that was said in the meantime.
     fn queue_committed(&mut self, id: MessageId, now: Timestamp) {
-        self.step_all(id, Input::Durable);
+        self.step_all(id, Input::Durable, Turn::Durable);
+        self.defer_if_asked(id, now);
         let early =
             self.messages.get_mut(&id).map(|entry| std::mem::take(&mut entry.early_failures));
         self.reindex(id);
@@ -294,8 +382,9 @@ impl Queue {
         moved
     }
 
-    fn step_all(&mut self, id: MessageId, input: Input) {
+    fn step_all(&mut self, id: MessageId, input: Input, turn: Turn) {
         if let Some(entry) = self.messages.get_mut(&id) {
+            entry.turn(turn);
             for recipient in &mut entry.recipients {
                 if let Some(next) = recipient.state.next(input) {
                     recipient.state = next;
@@ -305,6 +394,9 @@ impl Queue {
     }
 
     fn drop_entry(&mut self, id: MessageId) {
+        if let Some(entry) = self.messages.get_mut(&id) {
+            entry.turn(Turn::Durable);
+        }
         if self.forget_entry(id) {
             self.actions.push_back(Action::Finished { id });
         }
@@ -315,6 +407,18 @@ impl Entry {
     fn is_empty(&self) -> bool {
         self.recipients.iter().all(|recipient| recipient.state == State::Gone)
     }
+}
+
+/// Those of the named recipients that still wait for their report, if not all of them do.
+fn still_failed(entry: &Entry, named: &[u32]) -> Option<Vec<(u32, Failure)>> {
+    let waiting = entry
+        .recipients
+        .iter()
+        .filter(|recipient| recipient.state == State::Failed && named.contains(&recipient.number));
+    let failures: Vec<(u32, Failure)> = waiting
+        .filter_map(|recipient| Some((recipient.number, recipient.failure.as_deref()?.clone())))
+        .collect();
+    (failures.len() != named.len()).then_some(failures)
 }
 
 fn removal(id: MessageId, numbers: &[u32], whole: bool) -> Vec<Write> {

@@ -1,7 +1,9 @@
 //! Delays and lives.
 
 use crate::message::Priority;
+use crate::name::NextHop;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 /// The rules of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,94 @@ pub struct QueueConfig {
     pub seen_s: u32,
     /// How many messages the queue holds before it refuses more; bounds memory, about 1 KiB each.
     pub max_messages: usize,
+    /// How delays run.
+    pub profile: Profile,
+    /// The rules of every link that has none of its own.
+    pub link: Link,
+    /// The rules of single links.
+    pub links: BTreeMap<NextHop, Link>,
+    /// After how many seconds the originator of a message that still waits is warned, if at all.
+    pub warn_after_s: Option<u32>,
+}
+
+impl QueueConfig {
+    /// The rules of a link.
+    #[must_use]
+    pub fn link(&self, hop: &NextHop) -> &Link {
+        self.links.get(hop).unwrap_or(&self.link)
+    }
+
+    /// How long a hop waits after so many failures in a row.
+    pub(crate) fn open_delay(&self, hop: &NextHop, failures: u32, salt: u64) -> SignedDuration {
+        match self.profile {
+            Profile::Growth => self.retry.delay(failures, salt),
+            Profile::Classic => {
+                SignedDuration::from_secs(i64::from(self.link(hop).open_interval_s))
+            }
+        }
+    }
+
+    /// How long a recipient waits after so many attempts.
+    pub(crate) fn transfer_delay(&self, hop: &NextHop, attempts: u32, salt: u64) -> SignedDuration {
+        match self.profile {
+            Profile::Growth => self.retry.delay(attempts, salt),
+            Profile::Classic => {
+                SignedDuration::from_secs(i64::from(self.link(hop).transfer_interval_s))
+            }
+        }
+    }
+}
+
+/// How delays between attempts run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// They grow, with jitter, by [`Retry`].
+    #[default]
+    Growth,
+    /// They are those of the original: the open interval of the link between attempts to open it, the transfer interval
+    /// between attempts to transfer a message.
+    Classic,
+}
+
+/// The rules of one link. The numbers are the original's, from its Override page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// How often a link that cannot be opened is tried again before what waits for it goes another way or comes back;
+    /// without end where not given, as inside a site. With [`Profile::Growth`] it is the time that so many intervals
+    /// last, however many attempts are made in it.
+    pub open_retries: Option<u32>,
+    /// Seconds between two attempts to open it, in the classic profile.
+    pub open_interval_s: u32,
+    /// Seconds between two attempts to transfer a message, in the classic profile.
+    pub transfer_interval_s: u32,
+    /// Most associations at the same time.
+    pub associations: u32,
+    /// How many of them are kept for urgent mail.
+    pub reserved: u32,
+    /// How many waiting messages are worth a further association.
+    pub threshold: u32,
+}
+
+impl Default for Link {
+    /// Inside a site.
+    fn default() -> Self {
+        Self {
+            open_retries: None,
+            open_interval_s: 600,
+            transfer_interval_s: 120,
+            associations: 10,
+            reserved: 1,
+            threshold: 50,
+        }
+    }
+}
+
+impl Link {
+    /// An X.400 or dial-up connector: 144 attempts, 600 seconds apart.
+    #[must_use]
+    pub fn connector() -> Self {
+        Self { open_retries: Some(144), ..Self::default() }
+    }
 }
 
 impl Default for QueueConfig {
@@ -26,6 +116,10 @@ impl Default for QueueConfig {
             commit_retry_s: 5,
             seen_s: 14 * DAY_S,
             max_messages: 1_000_000,
+            profile: Profile::default(),
+            link: Link::default(),
+            links: BTreeMap::new(),
+            warn_after_s: None,
         }
     }
 }

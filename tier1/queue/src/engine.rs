@@ -1,13 +1,14 @@
 //! The engine's data, its start, its timers and its indexes.
 
 use crate::action::{Action, Failure};
+use crate::aside::CRASHES;
 use crate::commit::Op;
-use crate::config::QueueConfig;
+use crate::config::{QueueConfig, after};
 use crate::hop::{BacklogKey, HopIndex, Hops};
 use crate::message::{Kind, MessageHead, MessageRecord, Priority, RecipientRecord};
 use crate::name::{BatchId, MessageId, NextHop};
-use crate::state::{Input, State};
-use jiff::Timestamp;
+use crate::state::{Input, Phase, State, Turn};
+use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -35,6 +36,9 @@ pub struct Queue {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) head: MessageHead,
+    pub(crate) phase: Phase,
+    /// When the originator is warned, if still to be.
+    pub(crate) warn_at: Option<Timestamp>,
     /// By number.
     pub(crate) recipients: Vec<Recipient>,
     /// When its timer is set.
@@ -56,6 +60,8 @@ pub(crate) struct Recipient {
     /// The hop's `failures_ever` when it joined: later ones count as its attempts too.
     pub(crate) hop_base: u32,
     pub(crate) last_error: Option<String>,
+    /// Why it failed for good, while its report is being made.
+    pub(crate) failure: Option<Box<Failure>>,
 }
 
 /// What a timer is for.
@@ -87,6 +93,14 @@ impl Queue {
         }
     }
 
+    /// Takes over the holds that the store keeps, before [`Queue::restore`].
+    pub fn restore_holds(&mut self, holds: impl IntoIterator<Item = NextHop>) {
+        for hop in holds {
+            let index = self.hop_index(&hop);
+            self.hops.at_mut(index).held = true;
+        }
+    }
+
     /// Takes over what the store holds at start; `last_id` is the highest identifier that was ever stored.
     pub fn restore(
         &mut self,
@@ -99,7 +113,10 @@ impl Queue {
             let id = record.head.id;
             self.last_id = self.last_id.max(id);
             let empty = record.recipients.is_empty();
-            self.enter(record, State::Queued);
+            let phase =
+                if record.head.trouble.aside.is_some() { Phase::Aside } else { Phase::Standing };
+            self.enter(record, State::Queued, phase);
+            self.defer_if_asked(id, now);
             if empty {
                 self.start(Op::Forget { id }, now);
                 continue;
@@ -164,6 +181,17 @@ impl Queue {
         self.messages.len()
     }
 
+    /// Whether it holds as many messages as it may.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.messages.len() >= self.config.max_messages
+    }
+
+    /// The number of every message.
+    pub fn ids(&self) -> impl Iterator<Item = MessageId> {
+        self.messages.keys().copied()
+    }
+
     /// Whether the queue holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -186,8 +214,12 @@ impl Queue {
     }
 
     /// Puts a message into memory with all its recipients in one state.
-    pub(crate) fn enter(&mut self, record: MessageRecord, state: State) {
+    pub(crate) fn enter(&mut self, record: MessageRecord, state: State, phase: Phase) {
         let id = record.head.id;
+        let warn_at = self.config.warn_after_s.filter(|_| !record.head.trouble.warned);
+        let warn_at = warn_at.map(|seconds| {
+            after(record.head.submitted, SignedDuration::from_secs(i64::from(seconds)))
+        });
         let mut recipients: Vec<Recipient> = record
             .recipients
             .into_iter()
@@ -202,12 +234,19 @@ impl Queue {
                     attempts: recipient.attempts,
                     hop_base: self.hops.at(hop).failures_ever,
                     last_error: recipient.last_error,
+                    failure: None,
                 }
             })
             .collect();
         recipients.sort_by_key(|recipient| recipient.number);
-        let entry =
-            Entry { head: record.head, recipients, timer: None, early_failures: Vec::new() };
+        let entry = Entry {
+            head: record.head,
+            phase,
+            warn_at,
+            recipients,
+            timer: None,
+            early_failures: Vec::new(),
+        };
         self.messages.insert(id, entry);
     }
 
@@ -224,17 +263,22 @@ impl Queue {
             return;
         };
         let key = entry.backlog_key();
+        let (end, _) = entry.head.end();
+        let end = entry.warn_at.map_or(end, |warn_at| warn_at.min(end));
+        let (aside, hopeless) = (entry.is_aside(), entry.is_hopeless());
         let mut timer: Option<Timestamp> = None;
         for recipient in &entry.recipients {
             let hop = self.hops.at_mut(recipient.hop);
             let due = match recipient.state {
                 State::Queued => {
-                    hop.ready.insert(key);
-                    entry.head.expires
+                    if !aside {
+                        hop.ready.insert(key);
+                    }
+                    end
                 }
                 State::Waiting { due } => {
                     hop.waiting.insert(id);
-                    due.min(entry.head.expires)
+                    due.min(end)
                 }
                 State::InFlight | State::Doomed => {
                     hop.flying.insert(id);
@@ -244,6 +288,8 @@ impl Queue {
             };
             timer = Some(timer.map_or(due, |earlier| earlier.min(due)));
         }
+        // Whatever is due has no effect on it.
+        let timer = timer.filter(|_| !hopeless);
         entry.timer = timer;
         if let Some(due) = timer {
             self.timers.insert((due, Timer::Message(id)));
@@ -312,7 +358,33 @@ impl Queue {
 
 impl Entry {
     pub(crate) fn backlog_key(&self) -> BacklogKey {
-        (Reverse(self.head.priority), self.head.submitted, self.head.id)
+        // X.411 8.2.1.1.1.7: reports travel as urgent mail does.
+        let priority = match self.head.kind {
+            Kind::Report => Priority::Urgent,
+            Kind::Message => self.head.priority,
+        };
+        (Reverse(priority), self.head.submitted, self.head.id)
+    }
+
+    /// Takes the table's next phase; whether there was one.
+    pub(crate) fn turn(&mut self, turn: Turn) -> bool {
+        match self.phase.next(turn) {
+            Some(next) => {
+                self.phase = next;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether it is not processed any more.
+    pub(crate) fn is_aside(&self) -> bool {
+        self.phase == Phase::Aside
+    }
+
+    /// Whether it crashed even the making of its report: only an operator can do something with it.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.is_aside() && self.head.trouble.crashes > CRASHES
     }
 
     /// Whether failures of this message are reported at all.

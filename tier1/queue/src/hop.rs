@@ -12,6 +12,92 @@ pub(crate) type BacklogKey = (Reverse<Priority>, Timestamp, MessageId);
 /// A hop's number in [`Hops`]; hops are never removed, so it stays valid.
 pub(crate) type HopIndex = usize;
 
+/// How often a class may be passed over for a more urgent one before its oldest message goes: without a limit a steady
+/// flow of urgent mail would starve the rest, and with this one the urgent still get 16 of 17 turns.
+pub(crate) const AGEING: u32 = 16;
+
+/// From the most urgent to the least.
+const CLASSES: [Priority; 3] = [Priority::Urgent, Priority::Normal, Priority::NonUrgent];
+
+/// Messages that are ready for one hop, by class and age.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    order: BTreeSet<BacklogKey>,
+    /// How many there are of each class, in the order of [`CLASSES`].
+    counts: [usize; 3],
+    /// How often each class was passed over since it last had its turn.
+    passed: [u32; 3],
+}
+
+impl Backlog {
+    pub(crate) fn insert(&mut self, key: BacklogKey) {
+        if self.order.insert(key) {
+            self.counts[class(key.0.0)] += 1;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: &BacklogKey) {
+        if self.order.remove(key) {
+            self.counts[class(key.0.0)] -= 1;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// How many are urgent.
+    pub(crate) fn urgent(&self) -> usize {
+        self.counts[0]
+    }
+
+    /// All of them, in the order of urgency and age.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &BacklogKey> {
+        self.order.iter()
+    }
+
+    /// Takes the next one out: the oldest of the most urgent class, unless another class was passed over too often.
+    pub(crate) fn pop(&mut self) -> Option<BacklogKey> {
+        let present = |at: &usize| self.counts[*at] > 0;
+        let first = (0..CLASSES.len()).find(present)?;
+        let starved = (first + 1..CLASSES.len())
+            .find(|at| self.counts[*at] > 0 && self.passed[*at] >= AGEING);
+        let turn = starved.unwrap_or(first);
+        for at in 0..CLASSES.len() {
+            if at == turn || self.counts[at] == 0 {
+                self.passed[at] = 0;
+            } else if at > turn {
+                self.passed[at] += 1;
+            }
+        }
+        self.pop_of(turn)
+    }
+
+    /// Takes the oldest urgent one out.
+    pub(crate) fn pop_urgent(&mut self) -> Option<BacklogKey> {
+        self.pop_of(0)
+    }
+
+    fn pop_of(&mut self, at: usize) -> Option<BacklogKey> {
+        let from = (Reverse(CLASSES[at]), Timestamp::MIN, MessageId::ZERO);
+        let key = *self.order.range(from..).next().filter(|key| class(key.0.0) == at)?;
+        self.remove(&key);
+        Some(key)
+    }
+}
+
+const fn class(priority: Priority) -> usize {
+    match priority {
+        Priority::Urgent => 0,
+        Priority::Normal => 1,
+        Priority::NonUrgent => 2,
+    }
+}
+
 /// The state of one next hop.
 #[derive(Debug)]
 pub(crate) struct Hop {
@@ -24,13 +110,15 @@ pub(crate) struct Hop {
     pub(crate) announced: bool,
     /// Failures in a row; sets the delay.
     pub(crate) failures: u32,
+    /// When the first of them was: open retries count from there.
+    pub(crate) down_since: Option<Timestamp>,
     /// Failures ever; recipients count from where they joined.
     pub(crate) failures_ever: u32,
     /// When it may be tried again after a failure.
     pub(crate) retry_at: Option<Timestamp>,
     pub(crate) last_error: Option<String>,
     /// Messages with a queued recipient for this hop.
-    pub(crate) ready: BTreeSet<BacklogKey>,
+    pub(crate) ready: Backlog,
     /// Messages with a recipient in flight to this hop.
     pub(crate) flying: BTreeSet<MessageId>,
     /// Messages with a recipient for this hop that waits out a delay of its own.
@@ -38,6 +126,23 @@ pub(crate) struct Hop {
 }
 
 impl Hop {
+    fn new(name: &NextHop) -> Self {
+        Self {
+            name: name.clone(),
+            held: false,
+            up: false,
+            announced: false,
+            failures: 0,
+            down_since: None,
+            failures_ever: 0,
+            retry_at: None,
+            last_error: None,
+            ready: Backlog::default(),
+            flying: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+        }
+    }
+
     /// Whether work may be handed out now.
     pub(crate) fn open(&self) -> bool {
         !self.held && self.retry_at.is_none()
@@ -67,19 +172,7 @@ impl Hops {
             return *index;
         }
         let index = self.list.len();
-        self.list.push(Hop {
-            name: name.clone(),
-            held: false,
-            up: false,
-            announced: false,
-            failures: 0,
-            failures_ever: 0,
-            retry_at: None,
-            last_error: None,
-            ready: BTreeSet::new(),
-            flying: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-        });
+        self.list.push(Hop::new(name));
         self.index.insert(name.clone(), index);
         index
     }
@@ -99,8 +192,50 @@ impl Hops {
         &mut self.list[index]
     }
 
+    /// Every hop.
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Hop> {
+        self.list.iter_mut()
+    }
+
     /// All hops by name.
     pub(crate) fn by_name(&self) -> impl Iterator<Item = (HopIndex, &Hop)> {
         self.index.values().map(|index| (*index, &self.list[*index]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(priority: Priority, id: u64) -> BacklogKey {
+        (Reverse(priority), Timestamp::UNIX_EPOCH, MessageId::from_number(id))
+    }
+
+    #[test]
+    fn urgent_mail_without_end_starves_nobody() {
+        let mut backlog = Backlog::default();
+        backlog.insert(key(Priority::NonUrgent, 1));
+        backlog.insert(key(Priority::Normal, 2));
+        let mut turns = BTreeMap::new();
+        for turn in 1..=100_u64 {
+            backlog.insert(key(Priority::Urgent, 1000 + turn));
+            let (_, _, id) = backlog.pop().unwrap();
+            turns.insert(id.number(), turn);
+        }
+        let (normal, low) = (turns[&2], turns[&1]);
+        assert!(normal <= u64::from(AGEING) + 1, "{normal}");
+        assert!(low <= 2 * u64::from(AGEING) + 2, "{low}");
+        assert_eq!(turns.len(), 100);
+    }
+
+    #[test]
+    fn the_reserved_turn_takes_urgent_mail_only() {
+        let mut backlog = Backlog::default();
+        backlog.insert(key(Priority::Normal, 1));
+        assert_eq!(backlog.pop_urgent(), None);
+        backlog.insert(key(Priority::Urgent, 2));
+        assert_eq!(backlog.urgent(), 1);
+        assert_eq!(backlog.pop_urgent(), Some(key(Priority::Urgent, 2)));
+        assert_eq!(backlog.len(), 1);
     }
 }

@@ -14,29 +14,36 @@
 //!   takes the last one); one that a crash or a refusal kept from the disk may be.
 //! - Reports never produce reports.
 //!
-//! The states of a recipient and their transitions are one table, in `state.rs`.
+//! The states of recipients and messages and their transitions are two tables, in `state.rs` and `docs/queue.md`.
 //!
-//! Left out on purpose: contents and envelopes (they go through to the store and are read back from there), routing
-//! (next hops are handed in), and the hold of a hop over a restart.
+//! Left out on purpose: contents and envelopes (they go through to the store and are read back from there) and routing
+//! (next hops are handed in).
 
 mod action;
+mod aside;
+mod clock;
 mod commit;
 mod config;
 mod engine;
 mod hop;
+mod links;
 mod message;
 mod name;
 mod operator;
 mod schedule;
 mod state;
+mod steps;
 mod view;
 
 pub use action::{Action, Failure, Outcome, QueueError, Work, Write};
-pub use config::{Life, QueueConfig, Retry};
+pub use aside::CRASHES;
+pub use config::{Life, Link, Profile, QueueConfig, Retry};
 pub use engine::Queue;
+pub use links::Demand;
 pub use message::{
-    Kind, MessageHead, MessageRecord, NewMessage, NewRecipient, Priority, RecipientRecord,
-    StoredMessage,
+    Clock, Kind, MessageHead, MessageRecord, NewMessage, NewRecipient, Priority, RecipientRecord,
+    StoredMessage, Trouble, Wishes,
 };
 pub use name::{BatchId, MessageId, NextHop, ParseNameError, Ticket};
+pub use steps::{Step, StepKind, StepRecipient};
 pub use view::{HopState, HopView, MessageFilter, MessageView, RecipientView};

@@ -64,6 +64,8 @@ pub struct NewMessage {
     pub submitted: Timestamp,
     /// When it comes back; see [`Queue::expires`](crate::Queue::expires).
     pub expires: Timestamp,
+    /// What the originator asked for beside that.
+    pub wishes: Wishes,
     /// Octets, for people.
     pub size: u64,
     /// At least one.
@@ -74,6 +76,15 @@ pub struct NewMessage {
     pub content: Arc<[u8]>,
     /// Dedupe keys that become durable together with the message.
     pub seen: Vec<String>,
+}
+
+/// What an originator may ask of the time of delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Not to be delivered before (X.411 8.2.1.1.1.12, Deferred-delivery-time).
+    pub deferred_until: Option<Timestamp>,
+    /// Not to be delivered after (X.411 8.2.1.1.1.13, Latest-delivery-time).
+    pub latest_delivery: Option<Timestamp>,
 }
 
 /// What is true of a message as a whole.
@@ -95,8 +106,62 @@ pub struct MessageHead {
     pub submitted: Timestamp,
     /// When it comes back.
     pub expires: Timestamp,
+    /// What the originator asked for beside that.
+    pub wishes: Wishes,
     /// Octets, for people.
     pub size: u64,
+    /// What went wrong while it was processed.
+    pub trouble: Trouble,
+}
+
+/// What went wrong while a message was processed, and whether the originator was warned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// How often the server crashed or stalled while it processed the message.
+    pub crashes: u32,
+    /// Set when it is not processed any more: what was seen.
+    pub aside: Option<String>,
+    /// The originator was told that it is delayed.
+    pub warned: bool,
+}
+
+impl MessageHead {
+    /// Which clock ends first, and when: the message's life or its latest delivery time.
+    ///
+    /// A message that is deferred beyond its end comes back on the deferred date, not before.
+    pub(crate) fn end(&self) -> (Timestamp, Clock) {
+        let (end, clock) = match self.wishes.latest_delivery {
+            Some(latest) if latest < self.expires => (latest, Clock::LatestDelivery),
+            _ => (self.expires, Clock::Life),
+        };
+        (self.wishes.deferred_until.map_or(end, |deferred| end.max(deferred)), clock)
+    }
+}
+
+/// What ended a message's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// The life that its priority gives it.
+    Life,
+    /// The latest delivery time that its originator asked for.
+    LatestDelivery,
+    /// The attempts to open the link that it waited for.
+    OpenRetries,
+}
+
+impl Clock {
+    /// What a report says about it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Life => "the life of the message ended before it could be delivered",
+            Self::LatestDelivery => "its latest delivery time came before it could be delivered",
+            Self::OpenRetries => {
+                "the attempts to reach the next server were used up before the message's life ended"
+            }
+        }
+    }
 }
 
 /// What is durable of one recipient.
@@ -181,7 +246,9 @@ impl NewMessage {
             priority: self.priority,
             submitted: self.submitted,
             expires: self.expires,
+            wishes: self.wishes,
             size: self.size,
+            trouble: Trouble::default(),
         };
         let stored = StoredMessage {
             record: MessageRecord { head, recipients },

@@ -65,6 +65,15 @@ pub enum NextHop {
     Local,
     /// A neighbouring MTA, by its configured name.
     Peer(String),
+    /// A connector that has one way out for all its mail, by its configured name.
+    Connector(String),
+    /// One mail domain behind a connector that finds a way for each; a slow one does not slow the others.
+    Domain {
+        /// The connector's configured name.
+        connector: String,
+        /// In lower case.
+        domain: String,
+    },
 }
 
 impl fmt::Display for NextHop {
@@ -72,6 +81,8 @@ impl fmt::Display for NextHop {
         match self {
             Self::Local => f.write_str("local"),
             Self::Peer(name) => write!(f, "peer:{name}"),
+            Self::Connector(name) => write!(f, "connector:{name}"),
+            Self::Domain { connector, domain } => write!(f, "domain:{domain}/{connector}"),
         }
     }
 }
@@ -80,11 +91,19 @@ impl FromStr for NextHop {
     type Err = ParseNameError;
 
     fn from_str(text: &str) -> Result<Self, ParseNameError> {
-        match text.strip_prefix("peer:") {
-            Some("") => Err(ParseNameError::NextHop),
-            Some(name) => Ok(Self::Peer(name.to_owned())),
+        match text.split_once(':') {
             None if text == "local" => Ok(Self::Local),
-            None => Err(ParseNameError::NextHop),
+            None | Some((_, "")) => Err(ParseNameError::NextHop),
+            Some(("peer", name)) => Ok(Self::Peer(name.to_owned())),
+            Some(("connector", name)) => Ok(Self::Connector(name.to_owned())),
+            // No mail domain has a slash, and the name of a connector may.
+            Some(("domain", rest)) => match rest.split_once('/') {
+                Some((domain, connector)) if !domain.is_empty() && !connector.is_empty() => {
+                    Ok(Self::Domain { connector: connector.to_owned(), domain: domain.to_owned() })
+                }
+                _ => Err(ParseNameError::NextHop),
+            },
+            Some(_) => Err(ParseNameError::NextHop),
         }
     }
 }
@@ -115,8 +134,10 @@ pub enum ParseNameError {
     /// Not 16 hexadecimal digits.
     #[error("a message identifier is 16 hexadecimal digits")]
     MessageId,
-    /// Neither form of a next hop.
-    #[error("a next hop is \"local\" or \"peer:\" and the name of a server")]
+    /// No form of a next hop.
+    #[error(
+        "a next hop is \"local\", \"peer:\" and the name of a server, \"connector:\" and the name of a connector, or \"domain:\" with a mail domain, a slash and the name of a connector"
+    )]
     NextHop,
 }
 
@@ -136,10 +157,16 @@ mod tests {
 
     #[test]
     fn next_hop_reads_back() {
-        for hop in [NextHop::Local, NextHop::Peer("EAST".to_owned())] {
+        let (connector, domain) = ("out/2".to_owned(), "x.example".to_owned());
+        for hop in [
+            NextHop::Local,
+            NextHop::Peer("EAST".to_owned()),
+            NextHop::Connector("internet: out".to_owned()),
+            NextHop::Domain { connector, domain },
+        ] {
             assert_eq!(hop.to_string().parse(), Ok(hop));
         }
-        for bad in ["", "peer:", "EAST", "Local"] {
+        for bad in ["", "peer:", "EAST", "Local", "connector:", "domain:x", "domain:x/", "fax:1"] {
             assert_eq!(bad.parse::<NextHop>(), Err(ParseNameError::NextHop));
         }
     }

@@ -5,21 +5,24 @@ use crate::commit::Op;
 use crate::engine::Queue;
 use crate::name::{MessageId, NextHop};
 use crate::state::{Input, State};
+use crate::steps::StepKind;
 use jiff::Timestamp;
 
 impl Queue {
-    /// Stops handing out work for a hop; what is in flight goes on, lives run on. Does not outlast a restart.
-    pub fn hold(&mut self, hop: &NextHop) {
+    /// Stops handing out work for a hop; what is in flight goes on, lives run on. It outlasts a restart.
+    pub fn hold(&mut self, hop: &NextHop, now: Timestamp) {
         let index = self.hop_index(hop);
         let state = self.hops.at_mut(index);
         state.held = true;
         state.announced = false;
+        self.start(Op::Hold { index }, now);
     }
 
     /// Ends a hold.
-    pub fn release(&mut self, hop: &NextHop) {
+    pub fn release(&mut self, hop: &NextHop, now: Timestamp) {
         let index = self.hop_index(hop);
         self.hops.at_mut(index).held = false;
+        self.start(Op::Hold { index }, now);
         self.announce(index);
     }
 
@@ -55,7 +58,7 @@ impl Queue {
             }
         }
         self.reindex(id);
-        self.settle(id, removed, Vec::new(), now);
+        self.settle(id, removed, StepKind::Deleted, now);
         Ok(())
     }
 
@@ -89,18 +92,13 @@ impl Queue {
             }
         }
         self.reindex(id);
-        self.start_notes(id, noted, now);
+        self.note(id, noted, StepKind::Rerouted, now);
         self.announce_hops_of(id);
         Ok(())
     }
 
-    fn start_notes(&mut self, id: MessageId, mut numbers: Vec<u32>, now: Timestamp) {
-        numbers.sort_unstable();
-        self.start(Op::Note { id, numbers }, now);
-    }
-
     /// A message whose acceptance is not durable yet does not exist for an operator.
-    fn check_accepted(&self, id: MessageId) -> Result<(), QueueError> {
+    pub(crate) fn check_accepted(&self, id: MessageId) -> Result<(), QueueError> {
         self.messages
             .get(&id)
             .filter(|entry| entry.is_accepted())

@@ -4,9 +4,11 @@ use crate::action::{Action, Failure, Outcome, Work};
 use crate::commit::Op;
 use crate::config::after;
 use crate::engine::{Queue, Timer};
-use crate::hop::HopIndex;
+use crate::hop::{Backlog, BacklogKey, HopIndex};
+use crate::message::Clock;
 use crate::name::{MessageId, NextHop};
 use crate::state::{Input, State};
+use crate::steps::StepKind;
 use jiff::Timestamp;
 
 /// X.411 8.3.1.2.1.10 (Non-delivery-reason-code): unable-to-transfer.
@@ -18,14 +20,34 @@ const ERROR_LIMIT: usize = 1024;
 
 impl Queue {
     /// The next message for this hop, urgent ones first, then the oldest; its recipients for the hop are in flight.
+    /// A class that was passed over too often has its turn, so that none starves.
     ///
     /// Nothing comes out while the hop is held or waits out a delay.
     pub fn take(&mut self, hop: &NextHop, now: Timestamp) -> Option<Work> {
         let index = self.hops.find(hop)?;
+        let work = self.take_by(index, Backlog::pop, now);
+        if work.is_none() {
+            self.hops.at_mut(index).announced = false;
+        }
+        work
+    }
+
+    /// The next urgent message for this hop, for an association that is kept for those.
+    pub fn take_urgent(&mut self, hop: &NextHop, now: Timestamp) -> Option<Work> {
+        let index = self.hops.find(hop)?;
+        self.take_by(index, Backlog::pop_urgent, now)
+    }
+
+    fn take_by(
+        &mut self,
+        index: HopIndex,
+        pop: fn(&mut Backlog) -> Option<BacklogKey>,
+        now: Timestamp,
+    ) -> Option<Work> {
         if !self.hops.at(index).open() {
             return None;
         }
-        while let Some((_, _, id)) = self.hops.at_mut(index).ready.pop_first() {
+        while let Some((_, _, id)) = pop(&mut self.hops.at_mut(index).ready) {
             // The timer may be late; what has expired does not go out any more.
             self.expire_if_due(id, now);
             let mut recipients = Vec::new();
@@ -42,7 +64,6 @@ impl Queue {
                 return Some(Work { id, recipients });
             }
         }
-        self.hops.at_mut(index).announced = false;
         None
     }
 
@@ -51,7 +72,7 @@ impl Queue {
         let Some(entry) = self.messages.get_mut(&id) else {
             return;
         };
-        let expires = entry.head.expires;
+        let (end, clock) = entry.head.end();
         let mut removed = Vec::new();
         let mut noted = Vec::new();
         let mut failures = Vec::new();
@@ -68,14 +89,15 @@ impl Queue {
                 Outcome::Fail { reason, diagnostic, error } => {
                     (Input::Fail, Some(permanent(reason, diagnostic, error)))
                 }
-                Outcome::Retry { error } if now >= expires => {
-                    (Input::Fail, Some(expired(Some(&clip(error)))))
+                Outcome::Retry { error } if now >= end => {
+                    (Input::Fail, Some(expired(Some(&clip(error)), clock)))
                 }
                 Outcome::Retry { error } => {
                     recipient.last_error = Some(clip(error));
                     let salt = id.number().rotate_left(32) ^ u64::from(number);
-                    let delay = self.config.retry.delay(recipient.attempts.max(1), salt);
-                    let due = after(now, delay);
+                    let hop = &self.hops.at(recipient.hop).name;
+                    let attempts = recipient.attempts.max(1);
+                    let due = after(now, self.config.transfer_delay(hop, attempts, salt));
                     (Input::Retry { due }, None)
                 }
             };
@@ -92,8 +114,53 @@ impl Queue {
             }
         }
         self.reindex(id);
-        self.settle(id, removed, noted, now);
+        let (local, passed_on): (Vec<u32>, Vec<u32>) =
+            removed.into_iter().partition(|number| self.is_local(id, *number));
+        self.settle(id, local, StepKind::Delivered, now);
+        self.settle(id, passed_on, StepKind::Transferred, now);
+        self.note(id, noted, StepKind::Retried, now);
         self.report_failures(id, failures, now);
+    }
+
+    fn is_local(&self, id: MessageId, number: u32) -> bool {
+        let recipients = self.messages.get(&id).map(|entry| &entry.recipients);
+        recipients.into_iter().flatten().any(|recipient| {
+            recipient.number == number && self.hops.at(recipient.hop).name == NextHop::Local
+        })
+    }
+
+    /// An association broke while it carried this work: the recipients go back to the backlog. The hop itself did not
+    /// fail, others may stand.
+    pub fn work_lost(&mut self, work: &Work, error: &str, now: Timestamp) {
+        let mut removed = Vec::new();
+        if let Some(entry) = self.messages.get_mut(&work.id) {
+            for number in &work.recipients {
+                if let Some(recipient) = entry.recipient_mut(*number)
+                    && recipient.step(Input::Return)
+                {
+                    recipient.last_error = Some(clip(error.to_owned()));
+                    if recipient.state == State::Removing {
+                        removed.push(*number);
+                    }
+                }
+            }
+        }
+        self.reindex(work.id);
+        self.settle(work.id, removed, StepKind::Deleted, now);
+        self.expire_if_due(work.id, now);
+        self.announce_hops_of(work.id);
+    }
+
+    /// A message that is not to be delivered yet waits.
+    pub(crate) fn defer_if_asked(&mut self, id: MessageId, now: Timestamp) {
+        if let Some(entry) = self.messages.get_mut(&id)
+            && let Some(due) = entry.head.wishes.deferred_until
+            && due > now
+        {
+            for recipient in &mut entry.recipients {
+                recipient.step(Input::Defer { due });
+            }
+        }
     }
 
     /// Recipients fail for good without an attempt, as when routing finds nothing for them.
@@ -147,16 +214,21 @@ impl Queue {
         state.announced = false;
         state.failures_ever = state.failures_ever.saturating_add(1);
         state.last_error = Some(clip(error));
+        let mut failed = false;
         // Several attempts at once count as one failure.
         if state.retry_at.is_none() {
             state.failures = state.failures.saturating_add(1);
-            let due = after(now, self.config.retry.delay(state.failures, salt));
+            let due = after(now, self.config.open_delay(&state.name, state.failures, salt));
             state.retry_at = Some(due);
             self.timers.insert((due, Timer::Hop(index)));
+            failed = true;
         }
         let back: Vec<MessageId> = self.hops.at(index).flying.iter().copied().collect();
         for id in back {
             self.give_back(id, index, now);
+        }
+        if failed {
+            self.count_open_retry(index, now);
         }
     }
 
@@ -171,6 +243,7 @@ impl Queue {
     pub(crate) fn reset_delays(&mut self, index: HopIndex, now: Timestamp) {
         let state = self.hops.at_mut(index);
         state.failures = 0;
+        state.down_since = None;
         if let Some(due) = state.retry_at.take() {
             self.timers.remove(&(due, Timer::Hop(index)));
         }
@@ -182,10 +255,14 @@ impl Queue {
         self.announce(index);
     }
 
-    /// Queues the waiting recipients of a message again, those of one hop or all.
+    /// Queues the waiting recipients of a message again, those of one hop or all; a deferral stays.
     pub(crate) fn end_waits(&mut self, id: MessageId, only: Option<HopIndex>) {
         if let Some(entry) = self.messages.get_mut(&id) {
-            for recipient in &mut entry.recipients {
+            let deferral = entry.head.wishes.deferred_until;
+            let mine = entry.recipients.iter_mut().filter(
+                |recipient| !matches!(recipient.state, State::Waiting { due } if Some(due) == deferral),
+            );
+            for recipient in mine {
                 if only.is_none_or(|index| recipient.hop == index) {
                     recipient.step(Input::Due);
                 }
@@ -209,7 +286,30 @@ impl Queue {
         }
         self.reindex(id);
         self.expire_if_due(id, now);
+        self.warn_if_due(id, now);
         self.announce_hops_of(id);
+    }
+
+    /// Asks once for a warning to the originator of what still waits.
+    fn warn_if_due(&mut self, id: MessageId, now: Timestamp) {
+        let Some(entry) = self.messages.get_mut(&id) else {
+            return;
+        };
+        if entry.warn_at.is_none_or(|warn_at| warn_at > now) {
+            return;
+        }
+        entry.warn_at = None;
+        let pending = entry.recipients.iter().filter(|recipient| recipient.is_pending());
+        let recipients: Vec<u32> = pending.map(|recipient| recipient.number).collect();
+        // A deferral is what the originator asked for.
+        let deferred = entry.head.wishes.deferred_until.is_some_and(|due| due > now);
+        let wanted = entry.is_reportable() && !deferred && !recipients.is_empty();
+        entry.head.trouble.warned = true;
+        self.reindex(id);
+        if wanted {
+            self.start(Op::Head { id, why: Some(StepKind::Warned) }, now);
+            self.actions.push_back(Action::Delayed { id, recipients });
+        }
     }
 
     /// At the end of a message's life every recipient that is not in flight fails.
@@ -217,14 +317,15 @@ impl Queue {
         let Some(entry) = self.messages.get_mut(&id) else {
             return;
         };
-        if now < entry.head.expires {
+        let (end, clock) = entry.head.end();
+        if now < end || entry.is_hopeless() {
             return;
         }
         let mut failures = Vec::new();
         for recipient in &mut entry.recipients {
             if recipient.step(Input::Expire) {
                 let hop_error = &self.hops.at(recipient.hop).last_error;
-                let failure = expired(hop_error.as_ref().or(recipient.last_error.as_ref()));
+                let failure = expired(hop_error.as_ref().or(recipient.last_error.as_ref()), clock);
                 failures.push((recipient.number, failure));
             }
         }
@@ -241,6 +342,11 @@ impl Queue {
             return;
         };
         if entry.is_reportable() {
+            for (number, failure) in &failures {
+                if let Some(recipient) = entry.recipient_mut(*number) {
+                    recipient.failure = Some(Box::new(failure.clone()));
+                }
+            }
             self.actions.push_back(Action::ReportNeeded { id, failures });
             return;
         }
@@ -253,24 +359,34 @@ impl Queue {
             }
         }
         self.actions.push_back(Action::ReportDiscarded { id, failures });
-        self.settle(id, numbers, Vec::new(), now);
+        self.settle(id, numbers, StepKind::Discarded, now);
     }
 
-    /// Starts the commits that follow from steps.
+    /// Starts the removal that follows from steps.
     pub(crate) fn settle(
         &mut self,
         id: MessageId,
         mut removed: Vec<u32>,
-        mut noted: Vec<u32>,
+        why: StepKind,
         now: Timestamp,
     ) {
         if !removed.is_empty() {
             removed.sort_unstable();
-            self.start_removal(id, removed, now);
+            self.start_removal(id, removed, why, now);
         }
-        if !noted.is_empty() {
-            noted.sort_unstable();
-            self.start(Op::Note { id, numbers: noted }, now);
+    }
+
+    /// Writes down what changed of recipients that stay.
+    pub(crate) fn note(
+        &mut self,
+        id: MessageId,
+        mut numbers: Vec<u32>,
+        why: StepKind,
+        now: Timestamp,
+    ) {
+        if !numbers.is_empty() {
+            numbers.sort_unstable();
+            self.start(Op::Note { id, numbers, why }, now);
         }
     }
 
@@ -293,23 +409,23 @@ impl Queue {
             }
         }
         self.reindex(id);
-        self.settle(id, removed, Vec::new(), now);
+        self.settle(id, removed, StepKind::Deleted, now);
         self.expire_if_due(id, now);
     }
 }
 
 fn permanent(reason: i64, diagnostic: Option<i64>, error: String) -> Failure {
-    Failure { reason, diagnostic, error: clip(error), expired: false }
+    Failure { reason, diagnostic, error: clip(error), ended: None }
 }
 
-fn expired(last_error: Option<&String>) -> Failure {
+fn expired(last_error: Option<&String>, clock: Clock) -> Failure {
     Failure {
         reason: REASON_UNABLE_TO_TRANSFER,
         diagnostic: Some(DIAGNOSTIC_MAXIMUM_TIME_EXPIRED),
         error: last_error
             .cloned()
             .unwrap_or_else(|| "the time to deliver it has run out".to_owned()),
-        expired: true,
+        ended: Some(clock),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::engine::{Entry, Queue, Recipient};
 use crate::message::{Kind, Priority};
 use crate::name::{MessageId, NextHop};
-use crate::state::State;
+use crate::state::{Phase, State};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -146,6 +146,18 @@ impl Queue {
             .collect()
     }
 
+    /// Whether a delay after a failure keeps this hop from being tried; takes no time.
+    #[must_use]
+    pub fn is_waiting(&self, hop: &NextHop) -> bool {
+        self.hops.find(hop).is_some_and(|index| self.hops.at(index).retry_at.is_some())
+    }
+
+    /// How many messages are ready for this hop; takes no time.
+    #[must_use]
+    pub fn backlog(&self, hop: &NextHop) -> usize {
+        self.hops.find(hop).map_or(0, |index| self.hops.at(index).ready.len())
+    }
+
     /// The messages that the filter lets through, by number.
     #[must_use]
     pub fn messages(&self, filter: &MessageFilter) -> Vec<MessageView> {
@@ -205,8 +217,7 @@ impl Queue {
 impl Entry {
     /// Whether its acceptance is durable.
     pub(crate) fn is_accepted(&self) -> bool {
-        let committing = |recipient: &Recipient| recipient.state == State::Committing;
-        !self.recipients.iter().any(committing)
+        !matches!(self.phase, Phase::Arriving | Phase::Gone)
     }
 
     fn concerns(&self, address: &str) -> bool {

@@ -26,6 +26,7 @@ fn message(id: MessageId, priority: Priority, submitted: i64, hops: &[NextHop]) 
         priority,
         submitted: at(submitted),
         expires: at(submitted + 1000),
+        wishes: queue::Wishes::default(),
         size: 10,
         recipients: (1..)
             .zip(hops)
@@ -51,7 +52,7 @@ fn commit(queue: &mut Queue) -> (BatchId, Vec<Write>) {
     let mut all = actions(queue);
     assert_eq!(all.len(), 1, "{all:?}");
     match all.pop() {
-        Some(Action::Commit { batch, writes }) => (batch, writes),
+        Some(Action::Commit { batch, writes, .. }) => (batch, writes),
         other => panic!("{other:?}"),
     }
 }
@@ -269,7 +270,7 @@ fn a_recipient_waits_alone_and_its_attempts_are_kept() {
     queue.complete(id, vec![(1, busy), (2, Outcome::Done)], at(0));
     let mut writes = Vec::new();
     for action in actions(&mut queue) {
-        if let Action::Commit { batch, writes: more } = action {
+        if let Action::Commit { batch, writes: more, .. } = action {
             writes.extend(more);
             queue.handle_durable(batch, at(0));
         }
@@ -305,7 +306,7 @@ fn time_runs_out_once_with_the_last_error_and_the_report_comes_with_the_removal(
         reason: 1,
         diagnostic: Some(5),
         error: "password refused".to_owned(),
-        expired: true,
+        ended: Some(queue::Clock::Life),
     };
     assert_eq!(failures[..], [(1, failure.clone()), (2, failure)]);
     queue.handle_timeout(at(2000));
@@ -353,7 +354,7 @@ fn what_is_in_flight_at_the_end_of_its_life_may_still_arrive() {
     queue.complete(id, vec![(2, late)], at(1001));
     let told = settle(&mut queue, at(1001));
     assert!(matches!(&told[..], [Action::ReportNeeded { failures, .. }]
-        if failures[0].1.expired && failures[0].1.error == "disk full"));
+        if failures[0].1.ended.is_some() && failures[0].1.error == "disk full"));
 }
 
 #[test]
@@ -424,7 +425,7 @@ fn a_routing_failure_counts_from_acceptance_on() {
     let id = queue.next_id();
     queue.accept(message(id, Priority::Normal, 0, &[west(), west()]), Ticket(1), at(0));
     let failure =
-        Failure { reason: 1, diagnostic: Some(0), error: "no route".to_owned(), expired: false };
+        Failure { reason: 1, diagnostic: Some(0), error: "no route".to_owned(), ended: None };
     queue.fail(id, vec![(2, failure.clone())], at(0));
     let told = settle(&mut queue, at(0));
     assert!(matches!(&told[0], Action::Accepted { .. }));
@@ -437,13 +438,14 @@ fn a_routing_failure_counts_from_acceptance_on() {
 #[test]
 fn a_hold_stops_a_hop_until_its_release() {
     let mut queue = Queue::new(QueueConfig::default());
-    queue.hold(&west());
+    queue.hold(&west(), at(0));
+    settle(&mut queue, at(0));
     let id = accepted(&mut queue, Priority::Normal, 0, &[west()]);
     assert_eq!(queue.take(&west(), at(0)), None);
     queue.wake(&west(), at(0));
     assert!(settle(&mut queue, at(0)).is_empty());
     assert_eq!(queue.hops(at(0))[0].state, HopState::Held);
-    queue.release(&west());
+    queue.release(&west(), at(0));
     assert!(matches!(&settle(&mut queue, at(0))[..], [ready] if is_ready(ready, &west())));
     assert_eq!(queue.take(&west(), at(0)).unwrap().id, id);
 }

@@ -9,8 +9,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use queue::{
-    Action, BatchId, Kind, Life, MessageId, MessageRecord, NewMessage, NewRecipient, NextHop,
-    Outcome, Priority, Queue, QueueConfig, Retry, Ticket, Work, Write,
+    Action, BatchId, Kind, Life, Link, MessageId, MessageRecord, NewMessage, NewRecipient, NextHop,
+    Outcome, Priority, Profile, Queue, QueueConfig, Retry, Ticket, Work, Write,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,22 +21,40 @@ type Key = (MessageId, u32);
 
 #[test]
 fn every_recipient_is_done_or_reported_or_still_there() {
-    let mut totals = Totals::default();
-    for seed in 0..RUNS {
-        let mut run = Run::new(seed);
-        for _ in 0..STEPS {
-            run.step();
-        }
-        run.drain();
-        run.check_promises();
-        totals.add(&run);
+    if let Some(seed) = setting("BINDBACK_SEED") {
+        println!("one run, seed {seed}");
+        simulate(seed);
+        return;
     }
+    let mut totals = Totals::default();
+    for seed in 0..setting("BINDBACK_RUNS").unwrap_or(RUNS).max(RUNS) {
+        totals.add(&simulate(seed));
+    }
+    println!("{totals:?}");
     // The runs really come through all of this.
     assert!(totals.done > 10_000 && totals.reported > 5_000, "{totals:?}");
     assert!(
         totals.crashes > 5_000 && totals.refused > 1_000 && totals.repeated > 100,
         "{totals:?}"
     );
+    assert!(totals.used_up > 50 && totals.set_aside > 100, "{totals:?}");
+    assert!(totals.astray > 1000, "{totals:?}");
+}
+
+/// A number from the environment: `BINDBACK_SEED` repeats one run, `BINDBACK_RUNS` makes more than usual.
+#[expect(clippy::disallowed_methods, reason = "a test may be told what to do; the engine is not")]
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn simulate(seed: u64) -> Run {
+    let mut run = Run::new(seed);
+    for _ in 0..STEPS {
+        run.step();
+    }
+    run.drain();
+    run.check_promises();
+    run
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +64,9 @@ struct Totals {
     refused: u64,
     crashes: u64,
     repeated: u64,
+    used_up: u64,
+    set_aside: u64,
+    astray: u64,
 }
 
 impl Totals {
@@ -55,6 +76,9 @@ impl Totals {
         self.refused += run.refusals;
         self.crashes += run.crashes;
         self.repeated += run.repeated;
+        self.used_up += run.used_up;
+        self.set_aside += run.set_aside;
+        self.astray += run.astray;
     }
 }
 
@@ -64,6 +88,7 @@ struct Run {
     now: Timestamp,
     queue: Queue,
     disk: BTreeMap<MessageId, MessageRecord>,
+    holds: BTreeSet<NextHop>,
     last_id: MessageId,
     /// Commits handed out and not answered, in order.
     pending: Vec<(BatchId, Vec<Write>)>,
@@ -82,6 +107,15 @@ struct Run {
     crashes: u64,
     repeated: u64,
     refusals: u64,
+    /// Messages whose originator was warned since the last crash.
+    warned: BTreeSet<MessageId>,
+    /// Messages that were set aside since the last crash.
+    aside: BTreeSet<MessageId>,
+    used_up: u64,
+    set_aside: u64,
+    /// Answers of associations that were given up, on their way.
+    late: Vec<(MessageId, Vec<(u32, Outcome)>)>,
+    astray: u64,
 }
 
 impl Run {
@@ -92,6 +126,7 @@ impl Run {
             now: Timestamp::UNIX_EPOCH,
             queue: Queue::new(config(seed)),
             disk: BTreeMap::new(),
+            holds: BTreeSet::new(),
             last_id: MessageId::ZERO,
             pending: Vec::new(),
             flying: Vec::new(),
@@ -107,6 +142,12 @@ impl Run {
             crashes: 0,
             repeated: 0,
             refusals: 0,
+            warned: BTreeSet::new(),
+            aside: BTreeSet::new(),
+            used_up: 0,
+            set_aside: 0,
+            late: Vec::new(),
+            astray: 0,
         }
     }
 
@@ -160,6 +201,15 @@ impl Run {
             _ => Priority::NonUrgent,
         };
         let message = self.message(id, Kind::Message, priority, recipients);
+        let mut message = message;
+        if self.draw(8) == 0 {
+            let later = i64::try_from(self.draw(300)).unwrap();
+            message.wishes.deferred_until = Some(self.now + SignedDuration::from_secs(later));
+        }
+        if self.draw(8) == 0 {
+            let latest = i64::try_from(self.draw(300)).unwrap();
+            message.wishes.latest_delivery = Some(self.now + SignedDuration::from_secs(latest));
+        }
         self.queue.accept(message, Ticket(id.number()), self.now);
     }
 
@@ -184,6 +234,7 @@ impl Run {
             priority,
             submitted: self.now,
             expires: self.queue.expires(priority, self.now),
+            wishes: queue::Wishes::default(),
             size: 1,
             recipients,
             envelope: Vec::new(),
@@ -196,7 +247,7 @@ impl Run {
     fn act(&mut self) {
         match self.queue.poll_action() {
             None => {}
-            Some(Action::Commit { batch, writes }) => self.pending.push((batch, writes)),
+            Some(Action::Commit { batch, writes, .. }) => self.pending.push((batch, writes)),
             Some(Action::Accepted { ticket }) => {
                 let keys = self.tickets.remove(&ticket.0).unwrap();
                 let message = keys[0].0;
@@ -225,12 +276,37 @@ impl Run {
                     self.seed
                 );
             }
+            Some(Action::RetriesUsedUp { hop, work }) => self.go_another_way(&hop, work),
+            Some(Action::Delayed { id, .. }) => {
+                assert!(self.warned.insert(id), "seed {}: warned twice {id}", self.seed);
+            }
+            // It may have been released before this was heard.
+            Some(Action::SetAside { id, .. }) if self.is_aside(id) => {
+                self.set_aside += 1;
+                self.aside.insert(id);
+            }
+            Some(Action::SetAside { .. }) => {}
             Some(Action::Finished { id }) => {
                 assert!(!self.disk.contains_key(&id), "seed {}: finished on disk", self.seed);
             }
         }
         if self.draw(3) == 0 {
             self.write_report();
+        }
+    }
+
+    /// The attempts to open a link are used up: half goes another way, half comes back.
+    fn go_another_way(&mut self, hop: &NextHop, work: Vec<Work>) {
+        self.used_up += 1;
+        for work in work {
+            if self.draw(2) == 0 {
+                let other = self.any_hop();
+                drop(self.queue.set_next_hop(work.id, &work.recipients, &other, self.now));
+            } else {
+                let failure = Queue::retries_used_up(Some(&format!("no way to {hop}")));
+                let failures = work.recipients.iter().map(|n| (*n, failure.clone())).collect();
+                self.queue.fail(work.id, failures, self.now);
+            }
         }
     }
 
@@ -287,7 +363,10 @@ impl Run {
                     let record = self.disk.remove(id).unwrap();
                     removed.extend(record.recipients.iter().map(|r| (*id, r.number)));
                 }
-                Write::PutSeen { .. } | Write::RemoveSeen { .. } => {}
+                Write::PutHead(_)
+                | Write::PutHold { .. }
+                | Write::PutSeen { .. }
+                | Write::RemoveSeen { .. } => {}
             }
         }
         for key in reported {
@@ -318,6 +397,7 @@ impl Run {
             }
             assert!(!self.reported.contains(&key), "seed {}: reported, then tried", self.seed);
             assert!(self.disk.contains_key(&work.id), "seed {}: tried before durable", self.seed);
+            assert!(!self.aside.contains(&work.id), "seed {}: tried though aside", self.seed);
         }
         self.flying.push((hop, work));
     }
@@ -327,6 +407,10 @@ impl Run {
             return;
         };
         let (_, work) = self.flying.swap_remove(at);
+        if !always_done && self.draw(8) == 0 {
+            self.answer_astray(work);
+            return;
+        }
         let mut results = Vec::new();
         for number in work.recipients {
             let outcome = match self.draw(10) {
@@ -343,19 +427,86 @@ impl Run {
         self.queue.complete(work.id, results, self.now);
     }
 
+    /// The peer took a message, and its answer is lost, comes late, or comes twice.
+    fn answer_astray(&mut self, work: Work) {
+        let done: Vec<(u32, Outcome)> =
+            work.recipients.iter().map(|number| (*number, Outcome::Done)).collect();
+        let keys: Vec<Key> = work.recipients.iter().map(|number| (work.id, *number)).collect();
+        self.done.extend(keys.iter().copied());
+        self.astray += 1;
+        match self.draw(3) {
+            // Lost with the association: it goes out again, and the peer knows it by its identifier.
+            0 => {
+                self.tainted.extend(keys);
+                self.queue.work_lost(&work, "cut before the answer", self.now);
+            }
+            // Late: the association was given up, and the answer comes after all.
+            1 => {
+                self.tainted.extend(keys);
+                self.queue.work_lost(&work, "cut before the answer", self.now);
+                self.late.push((work.id, done));
+            }
+            // Twice.
+            _ => {
+                self.queue.complete(work.id, done.clone(), self.now);
+                self.queue.complete(work.id, done, self.now);
+            }
+        }
+    }
+
+    /// An answer of an association that was given up arrives.
+    fn hear_late(&mut self) {
+        if let Some(at) = self.pick(self.late.len()) {
+            let (id, done) = self.late.swap_remove(at);
+            // It may be going out again at this moment; what comes of that counts no more.
+            self.queue.complete(id, done, self.now);
+        }
+    }
+
     fn trouble(&mut self) {
         let hop = self.any_hop();
-        match self.draw(8) {
+        match self.draw(13) {
+            11 | 12 => self.hear_late(),
+            8 => self.lose_work(),
+            9 => self.crash_on_work(),
+            10 => {
+                let by = SignedDuration::from_secs(i64::try_from(self.draw(4000)).unwrap() - 2000);
+                self.now += by;
+                self.queue.clock_was_set(by);
+            }
             0..=2 => {
                 self.flying.retain(|(other, _)| *other != hop);
                 self.queue.hop_failed(&hop, "cut".to_owned(), self.now);
             }
             3 => self.queue.hop_up(&hop, self.now),
             4 => self.queue.wake(&hop, self.now),
-            5 => self.queue.hold(&hop),
-            6 => self.queue.release(&hop),
+            5 => self.queue.hold(&hop, self.now),
+            6 => self.queue.release(&hop, self.now),
             _ => self.operate(&hop),
         }
+    }
+
+    /// One of several associations to a hop breaks.
+    fn lose_work(&mut self) {
+        if let Some(at) = self.pick(self.flying.len()) {
+            let (_, work) = self.flying.swap_remove(at);
+            self.queue.work_lost(&work, "cut", self.now);
+        }
+    }
+
+    /// A message stalls whoever processes it.
+    fn crash_on_work(&mut self) {
+        if let Some(at) = self.pick(self.flying.len()) {
+            let (_, work) = self.flying.swap_remove(at);
+            self.flying.retain(|(_, other)| other.id != work.id);
+            for _ in 0..=self.draw(2) {
+                drop(self.queue.crashed(work.id, "stalled", self.now));
+            }
+        }
+    }
+
+    fn is_aside(&self, id: MessageId) -> bool {
+        self.queue.record(id).is_some_and(|record| record.head.trouble.aside.is_some())
     }
 
     fn operate(&mut self, hop: &NextHop) {
@@ -365,7 +516,12 @@ impl Run {
         };
         let id = known[at];
         // The engine may refuse what it does not hold; the promises are checked all the same.
-        match self.draw(4) {
+        match self.draw(5) {
+            4 => {
+                if self.queue.release_message(id, self.now) == Ok(true) {
+                    self.aside.remove(&id);
+                }
+            }
             0 => {
                 if self.queue.delete(id, self.now).is_ok() {
                     self.deleted.insert(id);
@@ -396,6 +552,9 @@ impl Run {
             }
         }
         self.flying.clear();
+        self.late.clear();
+        self.warned.clear();
+        self.aside.clear();
         self.reports_needed.clear();
         // Nobody heard an answer to these.
         self.tickets.clear();
@@ -413,6 +572,7 @@ impl Run {
             }
         }
         self.queue = Queue::new(config(self.seed));
+        self.queue.restore_holds(self.holds.clone());
         let records: Vec<MessageRecord> = self.disk.values().cloned().collect();
         self.queue.restore(records, self.last_id, self.now);
     }
@@ -422,9 +582,14 @@ impl Run {
         let hops =
             [NextHop::Local, NextHop::Peer("EAST".to_owned()), NextHop::Peer("WEST".to_owned())];
         for hop in &hops {
-            self.queue.release(hop);
+            self.queue.release(hop, self.now);
         }
-        for _ in 0..200 {
+        for round in 0..400 {
+            let stuck: Vec<MessageId> = self.disk.keys().copied().collect();
+            for id in stuck {
+                drop(self.queue.release_message(id, self.now));
+                self.aside.remove(&id);
+            }
             for hop in &hops {
                 self.queue.hop_up(hop, self.now);
                 self.take(hop.clone());
@@ -435,10 +600,13 @@ impl Run {
                 self.answer_commit(true);
                 self.finish_work(true);
             }
-            if self.queue.is_empty() && self.disk.is_empty() {
+            // A hold that could not be written is still to be.
+            if self.queue.is_empty() && self.disk.is_empty() && self.queue.next_timeout().is_none()
+            {
                 break;
             }
-            self.now += SignedDuration::from_secs(5);
+            // A clock that was set back in between leaves deferrals far away.
+            self.now += SignedDuration::from_secs(if round < 200 { 5 } else { 500 });
             self.queue.handle_timeout(self.now);
         }
         assert!(self.queue.is_empty() && self.disk.is_empty(), "seed {}: stuck", self.seed);
@@ -467,6 +635,9 @@ fn config(seed: u64) -> QueueConfig {
         retry: Retry { first_s: 3, factor_milli: 2000, max_s: 30, seed },
         life: Life { urgent_s: 60, normal_s: 200, non_urgent_s: 500 },
         commit_retry_s: 2,
+        profile: if seed.is_multiple_of(2) { Profile::Growth } else { Profile::Classic },
+        link: Link { open_retries: Some(1), open_interval_s: 5, ..Link::default() },
+        warn_after_s: seed.is_multiple_of(3).then_some(40),
         ..QueueConfig::default()
     }
 }

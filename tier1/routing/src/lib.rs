@@ -1,9 +1,19 @@
 //! Recipients to next hops.
 //!
-//! For now a recipient is an RFC 5321 mailbox, its domain names the server that holds it,
-//! and a server reaches every other one directly. Address spaces, costs and connectors
-//! come with the queue's own issue; the choice already says why it fell as it did.
+//! A recipient's mail domain names the server that holds it, or an address space of a connector covers its address. The
+//! choice between several ways is the classic MTA's; each answer says why it fell as it did. Pure: what is known of the
+//! ways at the moment (failed, not open yet) and of the message (size, sender, where it came from) is handed in.
+//!
+//! Left out on purpose: the state of links beyond the next server, which nobody here can know, and distribution lists.
 
+mod address;
+mod choose;
+mod link;
+mod space;
 mod table;
 
-pub use table::{Choice, DomainError, Domains, Route, Table};
+pub use address::{Address, AddressType, canonical};
+pub use choose::{AllOpen, Choice, Closed, Considered, LinkStates, Request, Route, Router};
+pub use link::{Activation, Link, Outlet, Restriction, Restrictions};
+pub use space::{AddressSpace, COSTS, SpaceError};
+pub use table::{Domains, Table, TableError, TableRow};

@@ -1,6 +1,8 @@
-//! The table of domains and the choice made from it.
+//! The table: mailboxes of this server, domains of its peers, ways out.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use crate::link::{Link, Outlet};
 
 /// Where the mail of a domain goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,39 +13,36 @@ pub enum Domains {
     Peer { name: String },
 }
 
-/// A next hop for one recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
-    /// A mailbox on this server; the local part as the mailbox list spells it.
-    Local { mailbox: String },
-    /// The server of this MTA name.
-    Peer { name: String },
-    /// The domain is ours but has no such mailbox.
-    UnknownMailbox,
-    /// No entry of the table covers the domain.
-    NoRoute,
-}
-
-/// A route and, in words, why it was chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    pub route: Route,
-    pub why: String,
-}
-
-/// Two entries of the table claim one domain.
+/// An entry of the table contradicts another one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("domain {domain} is claimed twice, by {first} and by {second}")]
-pub struct DomainError {
-    pub domain: String,
-    pub first: String,
-    pub second: String,
+pub enum TableError {
+    #[error("domain {domain} is claimed twice, by {first} and by {second}")]
+    Domain { domain: String, first: String, second: String },
+    #[error("{name} is the name of two ways out")]
+    Link { name: String },
 }
 
-/// Domains and who holds them; domains compare without case.
-#[derive(Debug, Clone, Default)]
+/// Domains and who holds them, and the ways out; names compare without case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
-    domains: BTreeMap<String, Domains>,
+    pub(crate) domains: BTreeMap<String, Domains>,
+    pub(crate) links: Vec<Link>,
+}
+
+/// One line of the table, for people and for comparison.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableRow {
+    /// `smtp`, `x400` or `dn`.
+    pub address_type: String,
+    /// The address space as it was written.
+    pub pattern: String,
+    pub cost: u32,
+    /// The way, `local`, or the peer that holds the domain.
+    pub route: String,
+    /// `local`, `peer`, `connector` or `domains`.
+    pub outlet: &'static str,
+    /// Octets.
+    pub max_message_size: Option<u64>,
 }
 
 impl Table {
@@ -51,63 +50,77 @@ impl Table {
     ///
     /// # Errors
     /// The domain stands in the table already for somebody else.
-    pub fn insert(&mut self, domain: &str, holder: Domains) -> Result<(), DomainError> {
+    pub fn insert(&mut self, domain: &str, holder: Domains) -> Result<(), TableError> {
         let domain = domain.to_lowercase();
         if let Some(first) = self.domains.get(&domain)
             && *first != holder
         {
             let (first, second) = (holder_name(first), holder_name(&holder));
-            return Err(DomainError { domain, first, second });
+            return Err(TableError::Domain { domain, first, second });
         }
         self.domains.insert(domain, holder);
         Ok(())
     }
 
-    /// Chooses the next hop for an address such as `anna@east.example`.
+    /// Enters a way out.
     ///
-    /// An address without a domain (`postmaster`) belongs to this server.
+    /// # Errors
+    /// There is one of this name.
+    pub fn add_link(&mut self, link: Link) -> Result<(), TableError> {
+        if self.links.iter().any(|known| known.name.eq_ignore_ascii_case(&link.name)) {
+            return Err(TableError::Link { name: link.name });
+        }
+        self.links.push(link);
+        Ok(())
+    }
+
+    /// The ways out, in the order in which they were entered.
     #[must_use]
-    pub fn choose(&self, address: &str) -> Choice {
-        let Some((local_part, domain)) = address.rsplit_once('@') else {
-            return self.choose_bare(address);
-        };
-        match self.domains.get(&domain.to_lowercase()) {
-            Some(Domains::Local { mailboxes }) => choose_mailbox(local_part, domain, mailboxes),
-            Some(Domains::Peer { name }) => Choice {
-                route: Route::Peer { name: name.clone() },
-                why: format!("{domain} is held by {name}"),
-            },
-            None => Choice {
-                route: Route::NoRoute,
-                why: format!("no server of the organisation holds {domain}"),
-            },
-        }
+    pub fn links(&self) -> &[Link] {
+        &self.links
     }
 
-    fn choose_bare(&self, local_part: &str) -> Choice {
-        let local = self.domains.iter().find_map(|(domain, holder)| match holder {
-            Domains::Local { mailboxes } => Some((domain, mailboxes)),
-            Domains::Peer { .. } => None,
-        });
-        match local {
-            Some((domain, mailboxes)) => choose_mailbox(local_part, domain, mailboxes),
-            None => Choice {
-                route: Route::NoRoute,
-                why: "this server holds no domain of its own".to_owned(),
-            },
+    /// Every line, in one fixed order whatever the order of the configuration was.
+    #[must_use]
+    pub fn rows(&self) -> Vec<TableRow> {
+        let mut rows = Vec::new();
+        for (domain, holder) in &self.domains {
+            rows.push(TableRow {
+                address_type: "smtp".to_owned(),
+                pattern: domain.clone(),
+                cost: 1,
+                route: match holder {
+                    Domains::Local { .. } => "local".to_owned(),
+                    Domains::Peer { name } => name.clone(),
+                },
+                outlet: match holder {
+                    Domains::Local { .. } => "local",
+                    Domains::Peer { .. } => "peer",
+                },
+                max_message_size: None,
+            });
         }
-    }
-}
-
-fn choose_mailbox(local_part: &str, domain: &str, mailboxes: &Option<BTreeSet<String>>) -> Choice {
-    let folded = local_part.to_lowercase();
-    let known = mailboxes.as_ref().is_none_or(|known| known.contains(&folded));
-    if known {
-        let why = format!("{domain} is held here, mailbox {folded}");
-        Choice { route: Route::Local { mailbox: folded }, why }
-    } else {
-        let why = format!("{domain} is held here and has no mailbox {folded}");
-        Choice { route: Route::UnknownMailbox, why }
+        for link in &self.links {
+            rows.extend(link.spaces.iter().map(|space| {
+                TableRow {
+                    address_type: space.address_type().to_string(),
+                    pattern: space.pattern().to_owned(),
+                    cost: space.cost(),
+                    route: link.name.clone(),
+                    outlet: match link.outlet {
+                        Outlet::Peer(_) => "peer",
+                        Outlet::Connector => "connector",
+                        Outlet::Domains => "domains",
+                    },
+                    max_message_size: [link.restrictions.max_message_size, space.max_message_size]
+                        .into_iter()
+                        .flatten()
+                        .min(),
+                }
+            }));
+        }
+        rows.sort();
+        rows
     }
 }
 
@@ -115,49 +128,5 @@ fn holder_name(holder: &Domains) -> String {
     match holder {
         Domains::Local { .. } => "this server".to_owned(),
         Domains::Peer { name } => name.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table() -> Table {
-        let mut table = Table::default();
-        let mailboxes = Some(BTreeSet::from(["anna".to_owned(), "postmaster".to_owned()]));
-        table.insert("East.Example", Domains::Local { mailboxes }).unwrap();
-        table.insert("west.example", Domains::Peer { name: "WEST".to_owned() }).unwrap();
-        table
-    }
-
-    #[test]
-    fn domains_decide() {
-        let anna = Route::Local { mailbox: "anna".to_owned() };
-        let west = Route::Peer { name: "WEST".to_owned() };
-        for (address, route) in [
-            ("Anna@EAST.example", anna),
-            ("bert@east.example", Route::UnknownMailbox),
-            ("bert@west.example", west.clone()),
-            ("\"odd@quoted\"@West.Example", west),
-            ("x@elsewhere.example", Route::NoRoute),
-            ("Postmaster", Route::Local { mailbox: "postmaster".to_owned() }),
-        ] {
-            assert_eq!(table().choose(address).route, route, "{address}");
-        }
-        assert_eq!(
-            table().choose("x@elsewhere.example").why,
-            "no server of the organisation holds elsewhere.example"
-        );
-    }
-
-    #[test]
-    fn one_domain_has_one_holder() {
-        let mut table = table();
-        let other = Domains::Peer { name: "NORTH".to_owned() };
-        assert_eq!(
-            table.insert("west.example", other).unwrap_err().to_string(),
-            "domain west.example is claimed twice, by WEST and by NORTH"
-        );
-        table.insert("WEST.example", Domains::Peer { name: "WEST".to_owned() }).unwrap();
     }
 }

@@ -7,6 +7,7 @@
 
 mod chain;
 mod connect;
+mod gate;
 mod listen;
 mod pump;
 mod resolve;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use chain::chain;
 pub use connect::{Dialer, FailureLayer, RpcFailure, RpcTarget};
+pub use gate::{Gate, Pass, serve_admitted};
 pub use listen::{ListenError, listen};
 pub use pump::{Machine, Progress, Pump, PumpError};
 pub use resolve::{ResolveError, Resolved, Resolver, Source};

@@ -24,6 +24,11 @@ pub trait Machine {
 
     /// The next octets to send.
     fn poll_transmit(&mut self) -> Option<Vec<u8>>;
+
+    /// False while what the peer sends had better wait in the connection.
+    fn wants_input(&self) -> bool {
+        true
+    }
 }
 
 /// What [`Pump::drive`] brought.
@@ -71,16 +76,20 @@ where
     pub async fn drive(&mut self) -> Result<Progress, PumpError<M::Error>> {
         loop {
             self.collect();
-            let interest = match self.outgoing.len() {
-                0 => Interest::READABLE,
-                length if length > MAX_OUTGOING => Interest::WRITABLE,
-                _ => Interest::READABLE | Interest::WRITABLE,
+            let reads = self.machine.wants_input() && self.outgoing.len() <= MAX_OUTGOING;
+            let interest = match (reads, self.outgoing.is_empty()) {
+                (true, true) => Interest::READABLE,
+                (true, false) => Interest::READABLE | Interest::WRITABLE,
+                (false, false) => Interest::WRITABLE,
+                // Nothing to do until the machine was told something.
+                (false, true) => return std::future::pending().await,
             };
             let ready = self.stream.ready(interest).await.map_err(PumpError::Io)?;
             if ready.is_writable() {
                 self.write().map_err(PumpError::Io)?;
             }
-            if ready.is_readable()
+            if reads
+                && ready.is_readable()
                 && let Some(count) = self.read().map_err(PumpError::Io)?
             {
                 if count == 0 {

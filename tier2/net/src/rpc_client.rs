@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dcerpc::{
@@ -51,12 +52,18 @@ pub enum BindError {
 #[derive(Debug)]
 pub struct RpcClient {
     commands: mpsc::Sender<Command>,
+    given_up: mpsc::UnboundedSender<Ticket>,
+    next_ticket: AtomicU64,
     closed: watch::Receiver<bool>,
     local: SocketAddr,
     remote: SocketAddr,
 }
 
+/// Names a call before it has a number on the wire.
+type Ticket = u64;
+
 struct Command {
+    ticket: Ticket,
     opnum: u16,
     stub: Vec<u8>,
     answer: oneshot::Sender<Result<Reply, CallError>>,
@@ -88,7 +95,7 @@ impl RpcClient {
             match pump.machine.poll_event() {
                 Some(ClientEvent::Bound) => break,
                 Some(ClientEvent::Refused(refusal)) => return Err(BindError::Refused(refusal)),
-                Some(ClientEvent::Reply { .. } | ClientEvent::Fault { .. }) => {}
+                Some(_) => {}
                 None => {
                     if pump.drive().await.map_err(BindError::Connection)? == Progress::Closed {
                         return Err(BindError::Closed);
@@ -97,15 +104,17 @@ impl RpcClient {
             }
         }
         let (commands, waiting) = mpsc::channel(COMMANDS);
+        let (given_up, abandoned) = mpsc::unbounded_channel();
         let (closing, closed) = watch::channel(false);
         tokio::spawn(async move {
-            run(pump, waiting).await;
+            run(pump, waiting, abandoned).await;
             let _ = closing.send(true);
         });
-        Ok(Self { commands, closed, local, remote })
+        Ok(Self { commands, given_up, next_ticket: AtomicU64::new(0), closed, local, remote })
     }
 
-    /// Calls operation `opnum` and waits at most `patience` for its answer.
+    /// Calls operation `opnum` and waits at most `patience` for its answer. A call that is given up,
+    /// by that or by dropping the future, is cancelled at the server and leaves nothing behind.
     ///
     /// # Errors
     /// A fault, silence, or a lost connection.
@@ -116,11 +125,16 @@ impl RpcClient {
         patience: Duration,
     ) -> Result<Reply, CallError> {
         let (answer, answered) = oneshot::channel();
-        let command = Command { opnum, stub, answer };
+        let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
+        let command = Command { ticket, opnum, stub, answer };
+        let mut pending = Pending { given_up: Some(&self.given_up), ticket };
         self.commands.send(command).await.map_err(|_| CallError::Lost)?;
-        match tokio::time::timeout(patience, answered).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(CallError::Lost),
+        let outcome = tokio::time::timeout(patience, answered).await;
+        match outcome {
+            Ok(answered) => {
+                pending.given_up = None;
+                answered.unwrap_or(Err(CallError::Lost))
+            }
             Err(_) => Err(CallError::TimedOut { waited: patience }),
         }
     }
@@ -145,22 +159,63 @@ impl RpcClient {
     }
 }
 
-type Waiting = HashMap<CallId, oneshot::Sender<Result<Reply, CallError>>>;
+/// A call that somebody waits for; dropped before its answer it is given up.
+struct Pending<'a> {
+    given_up: Option<&'a mpsc::UnboundedSender<Ticket>>,
+    ticket: Ticket,
+}
 
-async fn run(mut pump: Pump<ClientAssociation>, mut commands: mpsc::Receiver<Command>) {
-    let mut waiting = Waiting::new();
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(given_up) = self.given_up {
+            // Where the drive task is gone the call is gone too.
+            let _ = given_up.send(self.ticket);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    answers: HashMap<CallId, (Ticket, oneshot::Sender<Result<Reply, CallError>>)>,
+    calls: HashMap<Ticket, CallId>,
+}
+
+impl Waiting {
+    fn take(&mut self, call: CallId) -> Option<oneshot::Sender<Result<Reply, CallError>>> {
+        let (ticket, answer) = self.answers.remove(&call)?;
+        self.calls.remove(&ticket);
+        Some(answer)
+    }
+}
+
+async fn run(
+    mut pump: Pump<ClientAssociation>,
+    mut commands: mpsc::Receiver<Command>,
+    mut given_up: mpsc::UnboundedReceiver<Ticket>,
+) {
+    let mut waiting = Waiting::default();
     loop {
         tokio::select! {
+            // In this order: a call that is given up was begun before.
+            biased;
             command = commands.recv() => {
-                let Some(command) = command else { break };
-                match pump.machine.call(command.opnum, &command.stub) {
-                    Ok(call) => drop(waiting.insert(call, command.answer)),
-                    Err(error) => drop(command.answer.send(Err(CallError::Refused(error)))),
+                let Some(Command { ticket, opnum, stub, answer }) = command else { break };
+                match pump.machine.call(opnum, &stub) {
+                    Ok(call) => {
+                        waiting.answers.insert(call, (ticket, answer));
+                        waiting.calls.insert(ticket, call);
+                    }
+                    Err(error) => drop(answer.send(Err(CallError::Refused(error)))),
+                }
+            }
+            Some(ticket) = given_up.recv() => {
+                if !abandon(&mut pump.machine, &mut waiting, ticket) {
+                    break;
                 }
             }
             progress = pump.drive() => {
                 answer(&mut pump.machine, &mut waiting);
-                if !matches!(progress, Ok(Progress::Received)) {
+                if !matches!(progress, Ok(Progress::Received)) || pump.machine.should_close() {
                     break;
                 }
             }
@@ -170,14 +225,30 @@ async fn run(mut pump: Pump<ClientAssociation>, mut commands: mpsc::Receiver<Com
     let _ = pump.flush().await;
 }
 
+/// Cancels a call and gives it up; false when the connection has to end for it.
+fn abandon(machine: &mut ClientAssociation, waiting: &mut Waiting, ticket: Ticket) -> bool {
+    let Some(call) = waiting.calls.get(&ticket).copied() else {
+        // It was answered meanwhile.
+        return true;
+    };
+    drop(waiting.take(call));
+    // One that has not gone out yet ends with the cancel; its event finds nobody.
+    let _ = machine.cancel(call);
+    match machine.orphan(call) {
+        Ok(kept) => kept,
+        Err(RpcError::UnknownCall(_)) => true,
+        Err(_) => false,
+    }
+}
+
 fn answer(machine: &mut ClientAssociation, waiting: &mut Waiting) {
     while let Some(event) = machine.poll_event() {
         let (call, result) = match event {
             ClientEvent::Reply { call, stub, order } => (call, Ok(Reply { stub, order })),
             ClientEvent::Fault { call, status } => (call, Err(CallError::Fault { status })),
-            ClientEvent::Bound | ClientEvent::Refused(_) => continue,
+            _ => continue,
         };
-        if let Some(answer) = waiting.remove(&call) {
+        if let Some(answer) = waiting.take(call) {
             // The caller may have stopped waiting.
             let _ = answer.send(result);
         }

@@ -5,10 +5,13 @@ use crate::error::StoreError;
 use crate::events::EventLog;
 use crate::group::Group;
 use crate::open::Engine;
+use crate::recover;
+use crate::slot::{Slot, free_space};
 use crate::spaces::Space;
+use crate::track;
 use identity::{Account, AccountName};
-use jiff::Timestamp;
-use queue::Write;
+use jiff::{SignedDuration, Timestamp};
+use queue::{Step, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +26,14 @@ const GROUP_OCTETS: usize = 32 * 1024 * 1024;
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How soon the next batch of them follows, when there are more.
 const PRUNE_STEP_EVERY: Duration = Duration::from_millis(100);
+/// How long the steps of a message are kept after the last of them.
+const TRACK_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How often the free space is looked at.
+const SPACE_EVERY: Duration = Duration::from_millis(500);
+/// How soon a store that failed is tried again; each further time takes twice as long.
+const RECOVER_FIRST: Duration = Duration::from_millis(500);
+/// Longest wait between two of these tries: mail that was refused comes again soon after the disk is well.
+const RECOVER_MAX: Duration = Duration::from_secs(5);
 /// Most dedupe keys removed in one batch, so that commits do not wait for long.
 const PRUNE_STEP: usize = 4096;
 
@@ -62,6 +73,7 @@ impl Drop for Done {
 pub(crate) enum Job {
     Commit {
         writes: Vec<Write>,
+        steps: Vec<Step>,
         done: Done,
     },
     PutAccount {
@@ -89,14 +101,53 @@ pub(crate) enum Job {
 
 /// The state of the thread.
 pub(crate) struct Committer {
-    pub(crate) engine: Engine,
-    pub(crate) jobs: Receiver<Job>,
-    pub(crate) events: EventLog,
+    slot: Arc<Slot>,
+    jobs: Receiver<Job>,
+    events: EventLog,
     /// Jobs that wait and nobody waits for; shared with the handles, which stop taking more.
-    pub(crate) unwatched: Arc<AtomicUsize>,
+    unwatched: Arc<AtomicUsize>,
+    condition: Condition,
+    /// When the free space was last looked at, and what was found.
+    space: Option<(Instant, Option<StoreError>)>,
+}
+
+/// Whether writes are taken.
+enum Condition {
+    Well,
+    /// A write failed.
+    Down {
+        /// The answer to everybody meanwhile.
+        error: StoreError,
+        /// When it is tried again to open the engine.
+        retry_at: Instant,
+        pause: Duration,
+        /// Takes out what callers were told is not there.
+        undo: Vec<Write>,
+    },
+}
+
+/// What was collected for one commit.
+#[derive(Default)]
+struct Collected {
+    group: Group,
+    waiting: Vec<Done>,
+    unwatched: usize,
+    sync: bool,
+    stop: bool,
+    /// Takes out the acceptances of the group, should it fail.
+    undo: Vec<Write>,
 }
 
 impl Committer {
+    pub(crate) fn new(
+        slot: Arc<Slot>,
+        jobs: Receiver<Job>,
+        events: EventLog,
+        unwatched: Arc<AtomicUsize>,
+    ) -> Self {
+        Self { slot, jobs, events, unwatched, condition: Condition::Well, space: None }
+    }
+
     /// Works until it is told to stop or every handle is gone.
     pub(crate) fn run(mut self) {
         let mut prune_at = Instant::now();
@@ -107,76 +158,118 @@ impl Committer {
                 let more = self.prune().unwrap_or(false);
                 prune_at = now + if more { PRUNE_STEP_EVERY } else { PRUNE_EVERY };
             }
-            match self.jobs.recv_timeout(prune_at.saturating_duration_since(now)) {
+            let until = match &self.condition {
+                Condition::Well if self.slot.trouble().is_none() => prune_at,
+                // Space may be there again, and somebody may want to know.
+                Condition::Well => prune_at.min(now + SPACE_EVERY),
+                Condition::Down { retry_at, .. } => prune_at.min(*retry_at),
+            };
+            match self.jobs.recv_timeout(until.saturating_duration_since(now)) {
                 Ok(first) => {
                     if self.work(first) {
                         break;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    self.recover_if_due();
+                    self.look_at_space();
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        // What was refused is taken out, if the disk takes that by now.
+        if let Condition::Down { undo, .. } = &self.condition {
+            let _ = self.reopen(&undo.clone());
+        }
         // A failure here was already the answer to whoever waited for the disk; nobody waits for the rest.
-        let _ = self.engine.sync();
+        if let Ok(engine) = self.slot.engine() {
+            let _ = engine.sync().and_then(|()| engine.note_closed());
+        }
     }
 
     /// One group; whether to stop after it.
     fn work(&mut self, first: Job) -> bool {
-        let mut group = Group::default();
-        let mut waiting = Vec::new();
-        let mut unwatched = 0;
+        self.recover_if_due();
+        if let Condition::Down { error, .. } = &self.condition {
+            let error = error.clone();
+            return self.refuse(first, &error);
+        }
+        let engine = match self.slot.engine() {
+            Ok(engine) => engine,
+            Err(error) => return self.refuse(first, &error),
+        };
+        let mut collected = Collected::default();
+        if let Err(error) = self.collect(&engine, first, &mut collected) {
+            // The engine cannot read its own rows: nothing of the group is safe to write.
+            self.answer(collected.waiting, collected.unwatched, &Err(error));
+            return collected.stop;
+        }
+        let mut result = collected.group.commit(&engine);
+        if collected.sync && result.is_ok() {
+            result = engine.sync();
+        }
+        drop(engine);
+        if let Err(error) = result {
+            result = self.try_once_more(&collected, error);
+        }
+        self.answer(collected.waiting, collected.unwatched, &result);
+        self.drop_old_events();
+        collected.stop
+    }
+
+    /// Puts together what waits, up to the limits of a group.
+    fn collect(
+        &mut self,
+        engine: &Engine,
+        first: Job,
+        into: &mut Collected,
+    ) -> Result<(), StoreError> {
         let (mut jobs, mut octets) = (0, 0);
-        let (mut stop, mut sync) = (false, false);
         let mut next = Some(first);
         while let Some(job) = next.take() {
             jobs += 1;
             octets += job.octets();
-            let (added, done) = match job {
-                Job::Commit { writes, done } => (group.add(&self.engine, writes), Some(done)),
+            match job {
+                Job::Commit { writes, steps, done } => {
+                    let undo = undo_of(&writes);
+                    if undo.is_some()
+                        && let Some(low) = self.look_at_space()
+                    {
+                        done.tell(Err(low));
+                    } else {
+                        into.waiting.push(done);
+                        into.undo.extend(undo.into_iter().flatten());
+                        into.group.add(engine, writes)?;
+                        track::add(&mut into.group, engine, &steps)?;
+                    }
+                }
                 Job::PutAccount { account, done } => {
-                    (group.put_account(&self.engine, &account), Some(done))
+                    into.waiting.push(done);
+                    into.group.put_account(engine, &account)?;
                 }
                 Job::RemoveAccount { name, done } => {
-                    group.remove_account(&name);
-                    (Ok(()), Some(done))
+                    into.waiting.push(done);
+                    into.group.remove_account(&name);
                 }
                 Job::Event { time, event } => {
-                    unwatched += 1;
-                    self.events.append(&mut group, time, event);
-                    (Ok(()), None)
+                    into.unwatched += 1;
+                    self.events.append(&mut into.group, time, event);
                 }
                 Job::PutPeer { key, row } => {
-                    unwatched += 1;
-                    group.put(Space::Peers, key, row);
-                    (Ok(()), None)
+                    into.unwatched += 1;
+                    into.group.put(Space::Peers, key, row);
                 }
                 Job::Sync { done } => {
-                    sync = true;
-                    (Ok(()), Some(done))
+                    into.sync = true;
+                    into.waiting.push(done);
                 }
-                Job::Stop => {
-                    stop = true;
-                    (Ok(()), None)
-                }
-            };
-            waiting.extend(done);
-            if let Err(error) = added {
-                // The engine cannot read its own rows: nothing of the group is safe to write.
-                self.answer(waiting, unwatched, &Err(error));
-                return stop;
+                Job::Stop => into.stop = true,
             }
-            if !stop && jobs < GROUP_JOBS && octets < GROUP_OCTETS {
+            if !into.stop && jobs < GROUP_JOBS && octets < GROUP_OCTETS {
                 next = self.jobs.try_recv().ok();
             }
         }
-        let mut result = group.commit(&self.engine);
-        if sync && result.is_ok() {
-            result = self.engine.sync();
-        }
-        self.answer(waiting, unwatched, &result);
-        self.drop_old_events();
-        stop
+        Ok(())
     }
 
     fn answer(&self, waiting: Vec<Done>, unwatched: usize, result: &Result<(), StoreError>) {
@@ -186,17 +279,140 @@ impl Committer {
         }
     }
 
-    fn drop_old_events(&mut self) {
-        // Events too many are only a little space; the next group tries again.
-        if let Ok(Some(group)) = self.events.overflow(&self.engine) {
-            let _ = group.commit(&self.engine);
+    /// Answers a job that cannot be done; whether it was the last.
+    fn refuse(&self, job: Job, error: &StoreError) -> bool {
+        match job {
+            Job::Commit { done, .. }
+            | Job::PutAccount { done, .. }
+            | Job::RemoveAccount { done, .. }
+            | Job::Sync { done } => done.tell(Err(error.clone())),
+            Job::Event { .. } | Job::PutPeer { .. } => {
+                self.unwatched.fetch_sub(1, Ordering::Relaxed);
+            }
+            Job::Stop => return true,
+        }
+        false
+    }
+
+    /// A group failed: the engine takes no more writes. If it can be opened anew, the whole group is written once more.
+    fn try_once_more(
+        &mut self,
+        collected: &Collected,
+        error: StoreError,
+    ) -> Result<(), StoreError> {
+        let again = self.reopen(&[]).and_then(|engine| {
+            collected.group.commit(&engine)?;
+            if collected.sync { engine.sync() } else { Ok(()) }
+        });
+        let Err(later) = again else { return Ok(()) };
+        // Where the engine only says that it stopped, what it said first or says now is of more use.
+        let error = if matches!(error, StoreError::Stopped { .. }) { later } else { error };
+        self.slot.set_trouble(Some(error.clone()));
+        self.condition = Condition::Down {
+            error: error.clone(),
+            retry_at: Instant::now() + RECOVER_FIRST,
+            pause: RECOVER_FIRST,
+            undo: collected.undo.clone(),
+        };
+        Err(error)
+    }
+
+    fn recover_if_due(&mut self) {
+        let Condition::Down { retry_at, pause, undo, .. } = &self.condition else {
+            return;
+        };
+        if *retry_at > Instant::now() {
+            return;
+        }
+        let (pause, undo) = ((*pause * 2).min(RECOVER_MAX), undo.clone());
+        match self.reopen(&undo) {
+            Ok(_) => {
+                self.condition = Condition::Well;
+                self.slot.set_trouble(None);
+                self.space = None;
+            }
+            Err(error) => {
+                self.slot.set_trouble(Some(error.clone()));
+                self.condition =
+                    Condition::Down { error, retry_at: Instant::now() + pause, pause, undo };
+            }
         }
     }
 
-    /// Removes dedupe keys whose time is over; whether there may be more of them.
-    fn prune(&self) -> Result<bool, StoreError> {
-        prune_seen(&self.engine, Timestamp::now())
+    /// Closes the engine and opens it anew, on journals that are surely on the disk.
+    fn reopen(&self, undo: &[Write]) -> Result<Arc<Engine>, StoreError> {
+        let dir = &self.slot.dir;
+        recover::probe(dir)?;
+        if !self.slot.close_engine() {
+            return Err(StoreError::Stopped { dir: dir.clone() });
+        }
+        recover::renew_journals(dir)?;
+        let engine = Engine::open(dir)?;
+        engine.note_open()?;
+        let mut group = Group::default();
+        group.add(&engine, undo.to_vec())?;
+        group.commit(&engine)?;
+        let engine = Arc::new(engine);
+        self.slot.put(Arc::clone(&engine));
+        Ok(engine)
     }
+
+    /// Whether so little space is left that no mail is taken.
+    fn look_at_space(&mut self) -> Option<StoreError> {
+        if let Some((looked, found)) = &self.space
+            && looked.elapsed() < SPACE_EVERY
+        {
+            return found.clone();
+        }
+        let (dir, reserve) = (&self.slot.dir, self.slot.reserve());
+        let low = match free_space(dir) {
+            Ok(free) if free < reserve => {
+                Some(StoreError::DiskLow { dir: dir.clone(), free, reserve })
+            }
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
+        if matches!(self.condition, Condition::Well) {
+            self.slot.set_trouble(low.clone());
+        }
+        self.space = Some((Instant::now(), low.clone()));
+        low
+    }
+
+    fn drop_old_events(&mut self) {
+        // Events too many are only a little space; the next group tries again.
+        if let Ok(engine) = self.slot.engine()
+            && let Ok(Some(group)) = self.events.overflow(&engine)
+        {
+            let _ = group.commit(&engine);
+        }
+    }
+
+    /// Removes dedupe keys and tracks whose time is over; whether there may be more of them.
+    fn prune(&self) -> Result<bool, StoreError> {
+        let engine = self.slot.engine()?;
+        let now = Timestamp::now();
+        let more = prune_seen(&engine, now)?;
+        let before = now.checked_sub(TRACK_FOR).unwrap_or(Timestamp::MIN);
+        Ok(track::prune(&engine, before, PRUNE_STEP / 4)? || more)
+    }
+}
+
+/// How to take out what these writes add, if adding a message is all they do.
+fn undo_of(writes: &[Write]) -> Option<Vec<Write>> {
+    let mut undo = Vec::new();
+    let mut adds = false;
+    for write in writes {
+        match write {
+            Write::PutMessage(message) => {
+                adds = true;
+                undo.push(Write::RemoveMessage { id: message.record.head.id });
+            }
+            Write::PutSeen { key, .. } => undo.push(Write::RemoveSeen { key: key.clone() }),
+            _ => return None,
+        }
+    }
+    adds.then_some(undo)
 }
 
 /// Removes up to [`PRUNE_STEP`] dedupe keys whose time was over at `now`; whether there may be more of them.

@@ -5,7 +5,10 @@
 //! came.
 
 use jiff::Timestamp;
-use queue::{Kind, MessageHead, MessageId, MessageRecord, NextHop, Priority, RecipientRecord};
+use queue::{
+    Kind, MessageHead, MessageId, MessageRecord, NextHop, Priority, RecipientRecord, Trouble,
+    Wishes,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,10 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) const META_FORMAT: &[u8] = b"format";
 /// Key in `meta`: the highest message identifier ever stored, as eight octets.
 pub(crate) const META_LAST_ID: &[u8] = b"last-id";
+/// Key in `meta`, while the store is open: a store that still has it was not closed in order.
+pub(crate) const META_OPEN: &[u8] = b"open";
+/// Keys in `meta` of hops that an operator stopped.
+pub(crate) const META_HOLD: &[u8] = b"hold/";
 /// The first octet of every structured value.
 const VERSION: u8 = 1;
 /// Octets of a message identifier in a key.
@@ -31,7 +38,70 @@ pub(crate) struct DiskMessage {
     priority: Priority,
     submitted: Timestamp,
     expires: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deferred_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latest_delivery: Option<Timestamp>,
     size: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    crashes: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    warned: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A row that is written again and may hold more than this program knows: what a newer one added is kept.
+pub(crate) trait Rewritten: Serialize {
+    /// Every field that this program knows.
+    const FIELDS: &'static [&'static str];
+}
+
+impl Rewritten for DiskMessage {
+    const FIELDS: &'static [&'static str] = &[
+        "kind",
+        "mts_id",
+        "message_id_header",
+        "originator",
+        "priority",
+        "submitted",
+        "expires",
+        "deferred_until",
+        "latest_delivery",
+        "size",
+        "crashes",
+        "aside",
+        "warned",
+    ];
+}
+
+impl Rewritten for DiskRecipient {
+    const FIELDS: &'static [&'static str] =
+        &["address", "next_hop", "report_wanted", "attempts", "last_error"];
+}
+
+/// A row in place of `old`, with the fields of the old one that this program does not know.
+pub(crate) fn rewrite<T: Rewritten>(
+    value: &T,
+    old: Option<&[u8]>,
+) -> Result<Vec<u8>, serde_json::Error> {
+    type Fields = serde_json::Map<String, serde_json::Value>;
+    let unknown: Option<Fields> = old.and_then(|old| decode::<Fields>(old).ok()).map(|mut old| {
+        old.retain(|field, _| !T::FIELDS.contains(&field.as_str()));
+        old
+    });
+    let Some(unknown) = unknown.filter(|unknown| !unknown.is_empty()) else {
+        return encode(value);
+    };
+    let mut row = serde_json::to_value(value)?;
+    if let Some(row) = row.as_object_mut() {
+        row.extend(unknown);
+    }
+    encode(&row)
 }
 
 /// The row of a recipient.
@@ -55,8 +125,42 @@ impl DiskMessage {
             priority: head.priority,
             submitted: head.submitted,
             expires: head.expires,
+            deferred_until: head.wishes.deferred_until,
+            latest_delivery: head.wishes.latest_delivery,
             size: head.size,
+            crashes: head.trouble.crashes,
+            aside: head.trouble.aside.clone(),
+            warned: head.trouble.warned,
         }
+    }
+
+    /// What is known of a message whose row is gone.
+    pub(crate) fn rebuilt(id: MessageId, size: u64, now: Timestamp) -> Self {
+        let life = jiff::SignedDuration::from_hours(7 * 24);
+        Self {
+            kind: if size == 0 { Kind::Report } else { Kind::Message },
+            mts_id: format!("rebuilt-{id}"),
+            message_id_header: None,
+            originator: String::new(),
+            priority: Priority::Normal,
+            submitted: now,
+            expires: now.checked_add(life).unwrap_or(Timestamp::MAX),
+            deferred_until: None,
+            latest_delivery: None,
+            size,
+            crashes: 0,
+            aside: None,
+            warned: true,
+        }
+    }
+
+    /// Whether there has to be a content beside the envelope: a report has none.
+    pub(crate) fn needs_content(&self) -> bool {
+        self.kind == Kind::Message
+    }
+
+    pub(crate) fn expire_at(&mut self, time: Timestamp) {
+        self.expires = time;
     }
 
     pub(crate) fn into_record(self, id: MessageId) -> MessageRecord {
@@ -69,7 +173,12 @@ impl DiskMessage {
             priority: self.priority,
             submitted: self.submitted,
             expires: self.expires,
+            wishes: Wishes {
+                deferred_until: self.deferred_until,
+                latest_delivery: self.latest_delivery,
+            },
             size: self.size,
+            trouble: Trouble { crashes: self.crashes, aside: self.aside, warned: self.warned },
         };
         MessageRecord { head, recipients: Vec::new() }
     }
@@ -207,6 +316,55 @@ pub(crate) fn account_key(name: &identity::AccountName) -> Vec<u8> {
 mod tests {
     use super::*;
     use jiff::SignedDuration;
+
+    fn fields(row: &impl Serialize) -> Vec<String> {
+        let value = serde_json::to_value(row).unwrap();
+        value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    /// Without this a field that is added here would be taken for one of a newer program and never be changed again.
+    #[test]
+    fn every_field_is_known() {
+        let time = Some(Timestamp::UNIX_EPOCH);
+        let message = DiskMessage {
+            kind: Kind::Message,
+            mts_id: String::new(),
+            message_id_header: Some(String::new()),
+            originator: String::new(),
+            priority: Priority::Normal,
+            submitted: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::UNIX_EPOCH,
+            deferred_until: time,
+            latest_delivery: time,
+            size: 1,
+            crashes: 1,
+            aside: Some(String::new()),
+            warned: true,
+        };
+        let mut known = DiskMessage::FIELDS.map_sorted();
+        assert_eq!(fields(&message), known);
+        let recipient = DiskRecipient {
+            address: String::new(),
+            next_hop: NextHop::Local,
+            report_wanted: true,
+            attempts: 0,
+            last_error: Some(String::new()),
+        };
+        known = DiskRecipient::FIELDS.map_sorted();
+        assert_eq!(fields(&recipient), known);
+    }
+
+    trait MapSorted {
+        fn map_sorted(&self) -> Vec<String>;
+    }
+
+    impl MapSorted for &[&str] {
+        fn map_sorted(&self) -> Vec<String> {
+            let mut all: Vec<String> = self.iter().map(|one| (*one).to_owned()).collect();
+            all.sort();
+            all
+        }
+    }
 
     #[test]
     fn times_sort_and_read_back() {

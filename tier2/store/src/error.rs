@@ -37,8 +37,33 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// No space is left.
-    #[error("no space is left for the store in {} while {doing}; free space, then restart the server", dir.display())]
+    #[error("no space is left for the store in {} while {doing}; free space", dir.display())]
     DiskFull {
+        /// The store's directory.
+        dir: PathBuf,
+        /// What was going on.
+        doing: &'static str,
+        /// The system's answer.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// So little space is left that no mail is taken any more; what is here can still be delivered.
+    #[error(
+        "the disk of the store in {} has {free} octets left, {reserve} are kept free for what was already taken; free \
+         space",
+        dir.display()
+    )]
+    DiskLow {
+        /// The store's directory.
+        dir: PathBuf,
+        /// Octets that are free.
+        free: u64,
+        /// Octets that have to be.
+        reserve: u64,
+    },
+    /// The process may open no more files.
+    #[error("{doing} in {} failed: too many files are open; raise the limit (ulimit -n, LimitNOFILE)", dir.display())]
+    Descriptors {
         /// The store's directory.
         dir: PathBuf,
         /// What was going on.
@@ -85,17 +110,28 @@ pub enum StoreError {
     },
     /// An earlier write failed, so that the engine takes no more.
     #[error(
-        "the store in {} takes no writes since an earlier one failed; free space or mend the disk, then restart the \
-         server",
+        "the store in {} takes no writes since an earlier one failed; free space or mend the disk",
         dir.display()
     )]
     Stopped {
         /// The store's directory.
         dir: PathBuf,
     },
+    /// A journal is damaged in its middle; the engine would cut off what stands behind.
+    #[error(
+        "the journal {} of the store is damaged from octet {at} on, and more was written behind it; run \
+         `bindback check --repair`",
+        path.display()
+    )]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// Where the damage begins.
+        at: usize,
+    },
     /// A value cannot be read.
     #[error(
-        "the value {key} of {space} in the store in {} cannot be read ({detail}); restore the directory from a backup",
+        "the value {key} of {space} in the store in {} cannot be read ({detail}); run `bindback check --repair`",
         dir.display()
     )]
     Corrupt {
@@ -135,6 +171,22 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// One word for what is wrong, the same for every failure of that kind.
+    #[must_use]
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::DiskFull { .. } | Self::DiskLow { .. } => "disk-full",
+            Self::Permission { .. } => "read-only",
+            Self::Descriptors { .. } => "file-descriptors",
+            Self::Corrupt { .. }
+            | Self::Journal { .. }
+            | Self::Engine { .. }
+            | Self::EngineFormat { .. } => "damaged",
+            Self::Locked { .. } => "locked",
+            _ => "io-error",
+        }
+    }
+
     /// Sorts an error of the engine by what has to be done about it.
     pub(crate) fn engine(dir: &Path, doing: &'static str, error: fjall::Error) -> Self {
         let dir = dir.to_owned();
@@ -158,6 +210,10 @@ impl StoreError {
             }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::Permission { dir, doing, source }
+            }
+            // ENFILE and EMFILE have no kind of their own.
+            _ if matches!(source.raw_os_error(), Some(23 | 24)) => {
+                Self::Descriptors { dir, doing, source }
             }
             _ => Self::Io { dir, doing, source },
         }

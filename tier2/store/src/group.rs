@@ -32,8 +32,22 @@ impl Group {
             match write {
                 Write::PutMessage(message) => self.put_message(engine, *message)?,
                 Write::PutRecipient { id, recipient } => {
-                    let row = engine.encode(&DiskRecipient::new(&recipient))?;
-                    self.put(Space::Recipients, recipient_key(id, recipient.number), row);
+                    let key = recipient_key(id, recipient.number);
+                    let row = DiskRecipient::new(&recipient);
+                    self.put_again(engine, Space::Recipients, key, &row)?;
+                }
+                Write::PutHead(head) => {
+                    let row = DiskMessage::new(&head);
+                    let key = message_key(head.id).to_vec();
+                    self.put_again(engine, Space::Messages, key, &row)?;
+                }
+                Write::PutHold { hop, held } => {
+                    let key = [disk::META_HOLD, hop.to_string().as_bytes()].concat();
+                    if held {
+                        self.put(Space::Meta, key, []);
+                    } else {
+                        self.remove(Space::Meta, key);
+                    }
                 }
                 Write::RemoveRecipient { id, number } => {
                     self.remove(Space::Recipients, recipient_key(id, number));
@@ -64,6 +78,23 @@ impl Group {
         self.remove(Space::Accounts, account_key(name));
     }
 
+    /// Puts a row in place of one that may hold more than this program knows.
+    fn put_again<T: disk::Rewritten>(
+        &mut self,
+        engine: &Engine,
+        space: Space,
+        key: Vec<u8>,
+        row: &T,
+    ) -> Result<(), StoreError> {
+        let old = match self.changes.get(&(space, key.clone())) {
+            Some(value) => value.clone(),
+            None => engine.get(space, &key)?,
+        };
+        let row = engine.rewrite(row, old.as_deref())?;
+        self.put(space, key, row);
+        Ok(())
+    }
+
     pub(crate) fn put(&mut self, space: Space, key: Vec<u8>, value: impl Into<UserValue>) {
         self.changes.insert((space, key), Some(value.into()));
     }
@@ -73,14 +104,14 @@ impl Group {
     }
 
     /// Writes the batch, synced to the disk if anybody waits for that.
-    pub(crate) fn commit(self, engine: &Engine) -> Result<(), StoreError> {
+    pub(crate) fn commit(&self, engine: &Engine) -> Result<(), StoreError> {
         let mode = if self.synced { PersistMode::SyncData } else { PersistMode::Buffer };
         let mut batch = engine.db.batch().durability(Some(mode));
-        for ((space, key), value) in self.changes {
-            let space = engine.spaces.of(space);
+        for ((space, key), value) in &self.changes {
+            let space = engine.spaces.of(*space);
             match value {
-                Some(value) => batch.insert(space, key, value),
-                None => batch.remove(space, key),
+                Some(value) => batch.insert(space, key.as_slice(), value.clone()),
+                None => batch.remove(space, key.as_slice()),
             }
         }
         batch.commit().map_err(|error| StoreError::engine(&engine.dir, "committing", error))

@@ -11,18 +11,30 @@
 //! - What stands on disk has a version of its own (`meta/format` for all, a first octet for each structured value) and
 //!   types of its own, apart from those of the queue.
 //!
-//! Left out on purpose: a second node on the same store, and repair.
+//! - After a write that failed the engine is closed and opened again as soon as the disk takes writes; an acceptance
+//!   that was answered with a failure is not there afterwards.
+//!
+//! Left out on purpose: a second node on the same store.
 
+mod check;
 mod committer;
+mod copy;
 mod disk;
 mod error;
 mod events;
 mod group;
+mod journal;
 mod open;
+mod recover;
+mod slot;
 mod spaces;
 mod store;
 #[cfg(test)]
 mod tests;
+mod track;
 
+pub use check::{Checked, Fault, check};
+pub use copy::Copied;
 pub use error::StoreError;
+pub use slot::Trouble;
 pub use store::{EventLimits, Store};

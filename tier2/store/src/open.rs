@@ -2,6 +2,7 @@
 
 use crate::disk::{self, FORMAT, META_FORMAT, META_LAST_ID};
 use crate::error::StoreError;
+use crate::journal;
 use crate::spaces::{Space, Spaces};
 use fjall::{Database, PersistMode, UserValue};
 use queue::MessageId;
@@ -16,7 +17,6 @@ const CACHE_OCTETS: u64 = 32 * 1024 * 1024;
 const WORKERS: usize = 2;
 
 /// The database, its keyspaces and where it lies.
-#[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) db: Database,
     pub(crate) spaces: Spaces,
@@ -32,6 +32,10 @@ impl Engine {
             .mode(0o700)
             .create(dir)
             .map_err(|error| StoreError::io(dir, "making the directory", error))?;
+        if let Some(damaged) = journal::damaged(dir)?.pop() {
+            let at = damaged.scan.places().first().map_or(0, |range| range.start);
+            return Err(StoreError::Journal { path: damaged.path, at });
+        }
         let db = Database::builder(dir)
             .cache_size(CACHE_OCTETS)
             .worker_threads(WORKERS)
@@ -78,6 +82,36 @@ impl Engine {
     /// Everything that was written so far goes to the disk.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         self.db.persist(PersistMode::SyncAll).map_err(|error| self.error("syncing", error))
+    }
+
+    /// Notes that the store is open; whether the last one to open it closed it in order.
+    pub(crate) fn note_open(&self) -> Result<bool, StoreError> {
+        let clean = self.get(Space::Meta, disk::META_OPEN)?.is_none();
+        self.spaces
+            .of(Space::Meta)
+            .insert(disk::META_OPEN, [])
+            .map_err(|error| self.error("writing that it is open", error))?;
+        self.sync()?;
+        Ok(clean)
+    }
+
+    /// Notes that the store is closed in order.
+    pub(crate) fn note_closed(&self) -> Result<(), StoreError> {
+        self.spaces
+            .of(Space::Meta)
+            .remove(disk::META_OPEN)
+            .map_err(|error| self.error("writing that it is closed", error))?;
+        self.sync()
+    }
+
+    /// Encodes a row that takes the place of `old`.
+    pub(crate) fn rewrite<T: disk::Rewritten>(
+        &self,
+        row: &T,
+        old: Option<&[u8]>,
+    ) -> Result<Vec<u8>, StoreError> {
+        disk::rewrite(row, old)
+            .map_err(|error| StoreError::io(&self.dir, "encoding a row", error.into()))
     }
 
     fn check_format(&self) -> Result<(), StoreError> {

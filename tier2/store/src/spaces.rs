@@ -21,9 +21,24 @@ pub(crate) enum Space {
     Accounts,
     Events,
     Peers,
+    Track,
 }
 
 impl Space {
+    /// Every keyspace.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Meta,
+        Self::Messages,
+        Self::Envelopes,
+        Self::Contents,
+        Self::Recipients,
+        Self::Seen,
+        Self::Accounts,
+        Self::Events,
+        Self::Peers,
+        Self::Track,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Meta => "meta",
@@ -35,6 +50,7 @@ impl Space {
             Self::Accounts => "accounts",
             Self::Events => "events",
             Self::Peers => "peers",
+            Self::Track => "track",
         }
     }
 
@@ -62,6 +78,7 @@ pub(crate) struct Spaces {
     accounts: Keyspace,
     events: Keyspace,
     peers: Keyspace,
+    track: Keyspace,
 }
 
 impl Spaces {
@@ -80,6 +97,7 @@ impl Spaces {
             accounts: open(Space::Accounts)?,
             events: open(Space::Events)?,
             peers: open(Space::Peers)?,
+            track: open(Space::Track)?,
         })
     }
 
@@ -94,6 +112,7 @@ impl Spaces {
             Space::Accounts => &self.accounts,
             Space::Events => &self.events,
             Space::Peers => &self.peers,
+            Space::Track => &self.track,
         }
     }
 }

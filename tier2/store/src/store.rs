@@ -1,14 +1,17 @@
 //! The handle that everybody holds.
 
 use crate::committer::{Committer, Done, Job};
+use crate::copy::{self, Copied};
 use crate::disk::{self, DiskMessage, DiskRecipient};
 use crate::error::StoreError;
 use crate::events::{self, EventLog};
 use crate::open::Engine;
+use crate::slot::{Slot, Trouble};
 use crate::spaces::Space;
+use crate::track;
 use identity::{Account, AccountName};
 use jiff::Timestamp;
-use queue::{MessageId, MessageRecord, Write};
+use queue::{MessageId, MessageRecord, NextHop, Step, Write};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +31,9 @@ const PEER_NAME_LIMIT: usize = 256;
 const PEER_LIMIT: usize = 64 * 1024;
 /// Most events and histories that may wait to be written: at a few hundred octets each, some megabytes.
 const UNWATCHED: usize = 10_000;
+
+/// Octets that stay free for what was already taken, unless the caller says otherwise.
+const RESERVE: u64 = 32 * 1024 * 1024;
 
 /// How many events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,16 +69,18 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_with(dir: &Path, limits: EventLimits) -> Result<Self, StoreError> {
         let engine = Engine::open(dir)?;
+        let was_clean = engine.note_open()?;
         let events = EventLog::open(&engine, limits.keep)?;
+        let slot = Arc::new(Slot::new(engine, RESERVE));
         let (sender, jobs) = channel();
         let unwatched = Arc::new(AtomicUsize::new(0));
-        let committer =
-            Committer { engine: engine.clone(), jobs, events, unwatched: Arc::clone(&unwatched) };
+        let committer = Committer::new(Arc::clone(&slot), jobs, events, Arc::clone(&unwatched));
         let thread = std::thread::Builder::new()
             .name("store-commit".to_owned())
             .spawn(move || committer.run())
             .map_err(|error| StoreError::io(dir, "starting the commit thread", error))?;
-        let shared = Shared { engine, sender, unwatched, thread: Mutex::new(Some(thread)) };
+        let thread = Mutex::new(Some(thread));
+        let shared = Shared { slot, sender, unwatched, thread, was_clean };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -83,12 +91,103 @@ impl Store {
         writes: Vec<Write>,
         done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
     ) {
+        self.commit_with(writes, Vec::new(), done);
+    }
+
+    /// [`Store::commit`] with the steps that tell what becomes of messages by these writes.
+    ///
+    /// Writes that only add a message are undone once the store goes on after a failure: whoever handed them in was
+    /// told that they failed, and will do it again.
+    pub fn commit_with(
+        &self,
+        writes: Vec<Write>,
+        steps: Vec<Step>,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) {
         match check(&writes) {
             Ok(()) => {
-                self.send(Job::Commit { writes, done: Done::new(&self.shared.engine.dir, done) })
+                let done = Done::new(&self.shared.slot.dir, done);
+                self.send(Job::Commit { writes, steps, done });
             }
             Err(error) => done(Err(error)),
         }
+    }
+
+    /// What keeps the store from taking mail, if anything does. It goes on by itself once that has passed.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.shared.slot.trouble()
+    }
+
+    /// How many octets must stay free for mail to be taken.
+    pub fn set_reserve(&self, octets: u64) {
+        self.shared.slot.set_reserve(octets);
+    }
+
+    /// Whether the last one to open this store closed it in order.
+    #[must_use]
+    pub fn was_clean(&self) -> bool {
+        self.shared.was_clean
+    }
+
+    /// Writes everything as it is at this moment into a new store in `to`, while this one goes on.
+    ///
+    /// # Errors
+    /// There is something in `to`, or it cannot be written, or this store cannot be read.
+    pub fn backup(&self, to: &Path) -> Result<Copied, StoreError> {
+        copy::backup(&*self.shared.slot.engine()?, to)
+    }
+
+    /// Writes every message of the queue as files into the new directory `to`: `messages.jsonl`, and beside it envelopes
+    /// and contents as they are.
+    ///
+    /// # Errors
+    /// As for [`Store::backup`].
+    pub fn export(&self, to: &Path) -> Result<Copied, StoreError> {
+        copy::export(&*self.shared.slot.engine()?, to)
+    }
+
+    /// The hops that an operator stopped.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn holds(&self) -> Result<Vec<NextHop>, StoreError> {
+        let engine = &*self.shared.slot.engine()?;
+        let mut holds = Vec::new();
+        for row in engine.spaces.of(Space::Meta).prefix(disk::META_HOLD) {
+            let key = row.key().map_err(|error| engine.error("reading holds", error))?;
+            let name = std::str::from_utf8(&key[disk::META_HOLD.len()..]).ok();
+            let hop = name.and_then(|name| name.parse().ok());
+            // A hop of a kind that only a newer program knows is none that this one could serve.
+            holds.extend(hop);
+        }
+        Ok(holds)
+    }
+
+    /// The steps of the messages that are found by a number, an MTS identifier, a `Message-ID` or an address; the
+    /// newest `limit` of them, oldest first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn track(
+        &self,
+        what: &str,
+        since: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<Step>, StoreError> {
+        track::find(&*self.shared.slot.engine()?, what, since, limit)
+    }
+
+    /// Hands every step not older than `since` to `each`, message by message; how many there were.
+    ///
+    /// # Errors
+    /// They cannot be read, or `each` fails.
+    pub fn export_track(
+        &self,
+        since: Option<Timestamp>,
+        each: impl FnMut(&Step) -> std::io::Result<()>,
+    ) -> Result<u64, StoreError> {
+        track::export(&*self.shared.slot.engine()?, since, each)
     }
 
     /// [`Store::commit`] for callers that can wait; not from the commit thread.
@@ -97,7 +196,7 @@ impl Store {
     /// The writes are not on the disk.
     pub fn commit_wait(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         check(&writes)?;
-        self.wait(|done| Job::Commit { writes, done })
+        self.wait(|done| Job::Commit { writes, steps: Vec::new(), done })
     }
 
     /// Every message with the recipients that are still to be served, by identifier.
@@ -105,7 +204,7 @@ impl Store {
     /// # Errors
     /// A row cannot be read.
     pub fn load_messages(&self) -> Result<Vec<MessageRecord>, StoreError> {
-        let engine = &self.shared.engine;
+        let engine = &*self.shared.slot.engine()?;
         let mut records = BTreeMap::new();
         for row in engine.spaces.of(Space::Messages).iter() {
             let (key, value) =
@@ -136,7 +235,7 @@ impl Store {
     /// # Errors
     /// It cannot be read.
     pub fn last_id(&self) -> Result<MessageId, StoreError> {
-        self.shared.engine.last_id()
+        self.shared.slot.engine()?.last_id()
     }
 
     /// The envelope of a message.
@@ -160,7 +259,7 @@ impl Store {
     /// # Errors
     /// It cannot be read.
     pub fn seen(&self, key: &str) -> Result<bool, StoreError> {
-        let row = self.shared.engine.get(Space::Seen, &disk::seen_key(key))?;
+        let row = self.shared.slot.engine()?.get(Space::Seen, &disk::seen_key(key))?;
         Ok(row.is_some())
     }
 
@@ -169,7 +268,7 @@ impl Store {
     /// # Errors
     /// A row cannot be read.
     pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let engine = &self.shared.engine;
+        let engine = &*self.shared.slot.engine()?;
         let mut accounts = Vec::new();
         for row in engine.spaces.of(Space::Accounts).iter() {
             let (key, value) =
@@ -185,7 +284,7 @@ impl Store {
     /// The row cannot be read.
     pub fn account(&self, name: &AccountName) -> Result<Option<Account>, StoreError> {
         let key = disk::account_key(name);
-        match self.shared.engine.get(Space::Accounts, &key)? {
+        match self.shared.slot.engine()?.get(Space::Accounts, &key)? {
             Some(value) => self.account_row(&key, &value).map(Some),
             None => Ok(None),
         }
@@ -205,7 +304,7 @@ impl Store {
     /// The removal is not on the disk.
     pub fn remove_account(&self, name: &AccountName) -> Result<bool, StoreError> {
         let key = disk::account_key(name);
-        let known = self.shared.engine.get(Space::Accounts, &key)?.is_some();
+        let known = self.shared.slot.engine()?.get(Space::Accounts, &key)?.is_some();
         let name = name.clone();
         self.wait(|done| Job::RemoveAccount { name, done })?;
         Ok(known)
@@ -229,7 +328,7 @@ impl Store {
         since: Option<Timestamp>,
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
-        events::read(&self.shared.engine, since, limit)
+        events::read(&*self.shared.slot.engine()?, since, limit)
     }
 
     /// Hands what is remembered of a peer, as JSON, to the commit thread, in place of what was kept under the same name
@@ -248,7 +347,7 @@ impl Store {
     /// # Errors
     /// A row cannot be read.
     pub fn peers(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let engine = &self.shared.engine;
+        let engine = &*self.shared.slot.engine()?;
         let mut peers = Vec::new();
         for row in engine.spaces.of(Space::Peers).iter() {
             let (key, value) =
@@ -277,18 +376,19 @@ impl Store {
     }
 
     #[cfg(test)]
-    pub(crate) fn shared_engine(&self) -> &Engine {
-        &self.shared.engine
+    pub(crate) fn shared_engine(&self) -> Arc<Engine> {
+        self.shared.slot.engine().unwrap()
     }
 
     fn value(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.shared.engine.get(space, key)?;
+        let value = self.shared.slot.engine()?.get(space, key)?;
         Ok(value.map(|value| value.to_vec()))
     }
 
     fn account_row(&self, key: &[u8], value: &[u8]) -> Result<Account, StoreError> {
-        disk::decode(value)
-            .map_err(|detail| self.shared.engine.corrupt(Space::Accounts, key, detail))
+        disk::decode(value).map_err(|detail| {
+            StoreError::corrupt(&self.shared.slot.dir, Space::Accounts.name(), key, detail)
+        })
     }
 
     /// Sends a job whose outcome nobody hears of, unless too many of them wait.
@@ -312,7 +412,7 @@ impl Store {
 
     fn wait(&self, job: impl FnOnce(Done) -> Job) -> Result<(), StoreError> {
         let (sender, answer) = channel();
-        let done = Done::new(&self.shared.engine.dir, move |result| {
+        let done = Done::new(&self.shared.slot.dir, move |result| {
             // Nobody listens only if the waiting thread is gone.
             let _ = sender.send(result);
         });
@@ -321,19 +421,20 @@ impl Store {
     }
 
     fn closed(&self) -> StoreError {
-        StoreError::Closed { dir: self.shared.engine.dir.clone() }
+        StoreError::Closed { dir: self.shared.slot.dir.clone() }
     }
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("dir", &self.shared.engine.dir).finish_non_exhaustive()
+        f.debug_struct("Store").field("dir", &self.shared.slot.dir).finish_non_exhaustive()
     }
 }
 
 /// What the handles share.
 struct Shared {
-    engine: Engine,
+    slot: Arc<Slot>,
+    was_clean: bool,
     sender: Sender<Job>,
     unwatched: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,

@@ -41,7 +41,9 @@ fn record(number: u64, recipients: u32) -> MessageRecord {
         priority: Priority::Urgent,
         submitted: Timestamp::UNIX_EPOCH + SignedDuration::from_nanos(123_456_789),
         expires: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(48),
+        wishes: queue::Wishes::default(),
         size: 7,
+        trouble: queue::Trouble::default(),
     };
     MessageRecord { head, recipients: (0..recipients).map(recipient).collect() }
 }
@@ -290,11 +292,11 @@ fn dedupe_keys_are_kept_until_their_time() {
         ["late#1", "soon#1", "again#1", "gone#1"].map(|key| store.seen(key).unwrap())
     };
     assert_eq!(kept(&store), [true, true, true, false]);
-    assert!(!prune_seen(store.shared_engine(), now).unwrap());
+    assert!(!prune_seen(&store.shared_engine(), now).unwrap());
     assert_eq!(kept(&store), [true, true, true, false]);
-    prune_seen(store.shared_engine(), now + hour * 2).unwrap();
+    prune_seen(&store.shared_engine(), now + hour * 2).unwrap();
     assert_eq!(kept(&store), [true, false, true, false]);
-    prune_seen(store.shared_engine(), now + hour * 4).unwrap();
+    prune_seen(&store.shared_engine(), now + hour * 4).unwrap();
     assert_eq!(store.shared_engine().spaces.of(Space::Seen).len().unwrap(), 0);
 }
 

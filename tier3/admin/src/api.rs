@@ -293,6 +293,79 @@ pub struct SendOrder {
     pub content: Vec<u8>,
 }
 
+/// The recipient whose way is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteQuery {
+    /// An address of any type.
+    pub address: String,
+    /// The sender, for restrictions.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Octets of the message, for restrictions.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// The peer or connector that the message comes from.
+    #[serde(default)]
+    pub came_by: Option<String>,
+}
+
+/// The way of a recipient, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteAnswer {
+    pub address: String,
+    /// What was looked at, in order.
+    pub steps: Vec<String>,
+    /// `None` where there is no way.
+    pub choice: Option<RouteChoice>,
+    pub considered: Vec<RouteNotTaken>,
+    /// Why there is no way.
+    pub refusal: Option<String>,
+}
+
+/// The way that is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteChoice {
+    /// `local`, a peer or a connector.
+    pub route: String,
+    /// The queue in which the mail waits.
+    pub next_hop: String,
+    pub address_space: Option<String>,
+    pub cost: Option<u32>,
+    /// Leads out of the organisation: only networks in `smtp.relay` may use it.
+    pub outside: bool,
+    pub why: String,
+}
+
+/// A way that is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteNotTaken {
+    pub route: String,
+    pub why_not: String,
+}
+
+/// The routing table, in an order that does not depend on the order of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTable {
+    pub rows: Vec<RouteRow>,
+}
+
+/// One line of the routing table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteRow {
+    /// `smtp`, `x400` or `dn`.
+    #[serde(rename = "type")]
+    pub address_type: String,
+    pub pattern: String,
+    pub cost: u32,
+    /// `local`, a peer or a connector.
+    pub route: String,
+    /// `local`, `peer`, `connector` or `domains` (a queue for each mail domain).
+    pub outlet: String,
+    /// Octets.
+    pub max_message_size: Option<u64>,
+}
+
 /// A message that was accepted and is on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
@@ -327,6 +400,8 @@ shapes! {
     AccountRemoved "account-remove",
     Facts "facts",
     Probes "probe",
+    RouteAnswer "route",
+    RouteTable "route-table",
     Sent "send",
     Reloaded "reload",
 }

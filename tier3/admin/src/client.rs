@@ -23,15 +23,18 @@ use crate::api::{
     AccountAdd, AccountChanged, AccountNamed, AccountPassword, AccountRemoved, AccountRole,
     AccountRow, Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, LtabEntry, MessageNamed,
     MessageQuery, MessageRow, Messages, ProbeOrder, Probes, QueueRow, Queues, Reloaded, Retried,
-    RetrySelector, SendOrder, Sent,
+    RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder, Sent,
 };
 use crate::envelope::{Shape, WrongSchema, opened};
 use crate::operations::OperationError;
 use crate::parameters::with_query;
+use crate::queue_api::{QueueAnswer, QueueOrder};
 use crate::reply::Refusal;
 
 /// A little longer than a server works on a request, so that its own words about it arrive.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(75);
+/// The same for a copy of a whole store.
+const COPY_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Octets of an answer: some hundred thousand events.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
 /// Octets of one line of a followed stream: one event.
@@ -124,12 +127,33 @@ impl Client {
         Ok(self.get::<Messages>(&with_query("/v1/messages", &parameters)).await?.messages)
     }
 
+    pub async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, ClientError> {
+        let size = query.size.map(|size| size.to_string());
+        let parameters = [
+            ("address", Some(query.address)),
+            ("from", query.from),
+            ("size", size),
+            ("came_by", query.came_by),
+        ];
+        self.get(&with_query("/v1/route", &parameters)).await
+    }
+
+    pub async fn route_table(&self) -> Result<RouteTable, ClientError> {
+        self.get("/v1/route/table").await
+    }
+
     pub async fn retry(&self, selector: RetrySelector) -> Result<Retried, ClientError> {
         self.post("/v1/queue/retry", &selector).await
     }
 
     pub async fn delete(&self, id: String) -> Result<(), ClientError> {
         self.post::<Deleted>("/v1/queue/delete", &MessageNamed { id }).await.map(drop)
+    }
+
+    pub async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, ClientError> {
+        // A copy takes as long as the disk takes.
+        let patient = Self { patience: self.patience.max(COPY_TIMEOUT), ..self.clone() };
+        patient.post("/v1/queue/order", &order).await
     }
 
     pub async fn ltab(&self) -> Result<Vec<LtabEntry>, ClientError> {

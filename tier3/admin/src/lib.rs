@@ -20,6 +20,7 @@ mod listen;
 mod neighbour;
 mod operations;
 mod parameters;
+pub mod queue_api;
 mod reply;
 mod routes;
 

@@ -9,8 +9,10 @@ use tokio::sync::broadcast;
 
 use crate::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
+    RouteTable, SendOrder,
 };
+use crate::queue_api::{QueueAnswer, QueueOrder};
 
 /// Why an operation was not done. The text is for a person: what, why, and the way out; it never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -52,6 +54,12 @@ pub trait Operations: Send + Sync + 'static {
 
     /// Takes a message out of the queue without a report; returns when that is on disk.
     fn delete(&self, id: String) -> impl Future<Output = Result<(), OperationError>> + Send;
+
+    /// Holds, tracks and copies.
+    fn queue_order(
+        &self,
+        order: QueueOrder,
+    ) -> impl Future<Output = Result<QueueAnswer, OperationError>> + Send;
 
     /// The locality table.
     fn ltab(&self) -> impl Future<Output = Result<Vec<LtabEntry>, OperationError>> + Send;
@@ -109,6 +117,15 @@ pub trait Operations: Send + Sync + 'static {
         &self,
         order: ProbeOrder,
     ) -> impl Future<Output = Result<Vec<ProbeFact>, OperationError>> + Send;
+
+    /// The way of a recipient as the table and the queue stand now.
+    fn route(
+        &self,
+        query: RouteQuery,
+    ) -> impl Future<Output = Result<RouteAnswer, OperationError>> + Send;
+
+    /// The routing table in force.
+    fn route_table(&self) -> impl Future<Output = Result<RouteTable, OperationError>> + Send;
 
     /// Accepts a message; returns its identifier once it is on disk.
     fn send(&self, order: SendOrder)

@@ -15,11 +15,12 @@ use tokio::sync::watch;
 use crate::api::{
     AccountAdd, AccountChanged, AccountNamed, AccountPassword, AccountRemoved, AccountRole,
     Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, MessageNamed, MessageQuery,
-    Messages, ProbeOrder, Probes, Queues, RetrySelector, SendOrder, Sent,
+    Messages, ProbeOrder, Probes, Queues, RetrySelector, RouteQuery, SendOrder, Sent,
 };
 use crate::follow;
 use crate::operations::{OperationError, Operations};
 use crate::parameters::{body, order, query};
+use crate::queue_api::QueueOrder;
 use crate::reply::{PROMETHEUS, refuse, refuse_with, reply, response};
 
 /// Octets of a message that is sent over the socket; it is held in memory once. The server's own limit is lower as a rule.
@@ -48,6 +49,7 @@ pub(crate) fn all<O: Operations>(shared: Shared<O>) -> Router {
         .route("/v1/messages", get(messages::<O>))
         .route("/v1/queue/retry", post(retry::<O>))
         .route("/v1/queue/delete", post(delete::<O>))
+        .route("/v1/queue/order", post(queue_order::<O>))
         .route("/v1/ltab", get(ltab::<O>))
         .route("/v1/events", get(events_or_follow::<O>))
         .route("/v1/accounts", get(accounts::<O>))
@@ -58,6 +60,8 @@ pub(crate) fn all<O: Operations>(shared: Shared<O>) -> Router {
         .route("/v1/accounts/remove", post(account_remove::<O>))
         .route("/v1/facts", get(facts::<O>))
         .route("/v1/probe", post(probe::<O>))
+        .route("/v1/route", get(route::<O>))
+        .route("/v1/route/table", get(route_table::<O>))
         .route("/v1/send", post(send::<O>))
         .route("/v1/reload", post(reload::<O>))
         .route("/metrics", get(metrics::<O>))
@@ -92,6 +96,11 @@ async fn retry<O: Operations>(State(shared): State<Shared<O>>, request: Body) ->
 async fn delete<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
     let MessageNamed { id } = order(request).await?;
     Ok(reply(shared.operations.delete(id.clone()).await.map(|()| Deleted { id })))
+}
+
+async fn queue_order<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
+    let asked: QueueOrder = order(request).await?;
+    Ok(reply(shared.operations.queue_order(asked).await))
 }
 
 pub(crate) async fn ltab<O: Operations>(State(shared): State<Shared<O>>) -> Response {
@@ -171,6 +180,15 @@ pub(crate) async fn facts<O: Operations>(State(shared): State<Shared<O>>) -> Res
 pub(crate) async fn probe<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
     let asked: ProbeOrder = order(request).await?;
     Ok(reply(shared.operations.probe(asked).await.map(|checks| Probes { checks })))
+}
+
+async fn route<O: Operations>(State(shared): State<Shared<O>>, uri: Uri) -> Answer {
+    let asked: RouteQuery = query(&uri).map_err(refuse)?;
+    Ok(reply(shared.operations.route(asked).await))
+}
+
+async fn route_table<O: Operations>(State(shared): State<Shared<O>>) -> Response {
+    reply(shared.operations.route_table().await)
 }
 
 async fn send<O: Operations>(State(shared): State<Shared<O>>, uri: Uri, request: Body) -> Answer {

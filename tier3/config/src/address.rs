@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
+use crate::model::HostPort;
 use crate::names;
 
 /// A network in prefix notation; a bare address stands for itself alone. Bits after the prefix are refused, because
@@ -17,6 +18,29 @@ pub(crate) fn network(text: &str) -> Result<IpNet, String> {
         Ok(network)
     } else {
         Err(format!("has bits set after its prefix; the network is {}", network.trunc()))
+    }
+}
+
+/// `host`, `host:port`, or an IP address in either form (IPv6 with a port in brackets).
+pub(crate) fn host_port(text: &str, default: u16) -> Result<HostPort, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(HostPort { host: address.to_string(), port: default });
+    }
+    if let Ok(address) = text.parse::<SocketAddr>()
+        && address.port() != 0
+    {
+        return Ok(HostPort { host: address.ip().to_string(), port: address.port() });
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        None => (text, default),
+        Some((host, port)) => match port.parse() {
+            Ok(port) if port != 0 => (host, port),
+            _ => return Err("has no port from 1 to 65535".to_owned()),
+        },
+    };
+    match names::domain_problem(host) {
+        None => Ok(HostPort { host: host.to_lowercase(), port }),
+        Some(problem) => Err(problem.to_owned()),
     }
 }
 
@@ -54,7 +78,7 @@ pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{authority, hex, network};
+    use super::{authority, hex, host_port, network};
 
     #[test]
     fn octets_in_hexadecimal() {
@@ -73,6 +97,24 @@ mod tests {
         assert!(network("10.1.2.3/8").unwrap_err().contains("10.0.0.0/8"));
         for bad in ["", "10.0.0.0/33", "10.0.0", "localhost", "10.0.0.0/8/8"] {
             assert!(network(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_with_ports() {
+        for (text, host, port) in [
+            ("Relay.Test", "relay.test", 25),
+            ("relay.test:587", "relay.test", 587),
+            ("127.0.0.1", "127.0.0.1", 25),
+            ("127.0.0.1:2525", "127.0.0.1", 2525),
+            ("::1", "::1", 25),
+            ("[::1]:2525", "::1", 2525),
+        ] {
+            let read = host_port(text, 25).unwrap();
+            assert_eq!((read.host.as_str(), read.port), (host, port), "{text}");
+        }
+        for bad in ["", "a.test:0", "a.test:x", "127.0.0.1:0", "a b", ":25", "10.0.0"] {
+            assert!(host_port(bad, 25).is_err(), "{bad}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::document::{Checked, Source, shown};
 use crate::fault::FaultKind;
-use crate::model::Config;
+use crate::model::{Config, ConnectorKind};
 use crate::section::Section;
 
 /// unix(7): `sun_path` has 108 octets with the final zero.
@@ -16,6 +16,7 @@ const SOCKET_PATH_MAX: usize = 107;
 pub(crate) fn whole(config: &Config, source: &Source) -> Checked<()> {
     peer_names(config, source)?;
     domains(config, source)?;
+    connectors(config, source)?;
     listeners(config, source)?;
     retry(config, source)?;
     socket_path(config, source)
@@ -33,7 +34,7 @@ fn peer_names(config: &Config, source: &Source) -> Checked<()> {
         }
         seen.push(&peer.name);
     }
-    for (connector, table) in config.x400.iter().zip(source.tables(Section::X400)) {
+    for (connector, table) in config.x400.iter().zip(source.x400()) {
         if let Some(index) = seen.iter().position(|name| name.eq_ignore_ascii_case(&connector.name))
         {
             let whose = if index == 0 { "this server itself" } else { "another MTA" };
@@ -51,7 +52,7 @@ fn domains(config: &Config, source: &Source) -> Checked<()> {
         config.mail.domains.iter().map(|domain| (domain.as_str(), "mail.domains")).collect();
     let peers = config.peers.iter().map(|peer| (&peer.name, &peer.domains)).zip(source.peers());
     let connectors = config.x400.iter().map(|connector| (&connector.name, &connector.domains));
-    for ((name, domains), table) in peers.chain(connectors.zip(source.tables(Section::X400))) {
+    for ((name, domains), table) in peers.chain(connectors.zip(source.x400())) {
         for domain in domains {
             if let Some(owner) = owners.insert(domain, name) {
                 let what = format!(
@@ -69,6 +70,29 @@ fn domains(config: &Config, source: &Source) -> Checked<()> {
                     way_out,
                 ));
             }
+        }
+    }
+    Ok(())
+}
+
+fn connectors(config: &Config, source: &Source) -> Checked<()> {
+    let mut seen: Vec<&str> = config.peers.iter().map(|peer| peer.name.as_str()).collect();
+    seen.extend([config.server.name.as_str(), "local"]);
+    for (connector, table) in config.connectors.iter().zip(source.connectors()) {
+        let name = &connector.name;
+        if seen.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            let what = format!("connector.name: {} is the name of something else", shown(name));
+            let way_out =
+                "give the connector a name that no server and no other connector has".to_owned();
+            return Err(source.fault(table.at_key("name"), FaultKind::Duplicate, what, way_out));
+        }
+        seen.push(name);
+        if let ConnectorKind::Site { peer } = &connector.kind
+            && config.peer(peer).is_none()
+        {
+            let what = format!("connector.peer: there is no peer {}", shown(peer));
+            let way_out = "name one of the [[peer]] tables, or add one".to_owned();
+            return Err(source.fault(table.at_key("peer"), FaultKind::Conflict, what, way_out));
         }
     }
     Ok(())

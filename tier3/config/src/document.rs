@@ -80,24 +80,28 @@ impl Source {
 
     /// The `[[peer]]` tables.
     pub(crate) fn peers(&self) -> Vec<TableReader<'_>> {
-        self.tables(Section::Peer)
+        self.tables(Section::Peer, self.document.get(Section::Peer.name()))
     }
 
-    /// The tables of a section that may stand several times.
-    pub(crate) fn tables(&self, section: Section) -> Vec<TableReader<'_>> {
-        let Some(tables) = self.document.get(section.name()).and_then(Item::as_array_of_tables)
-        else {
-            return Vec::new();
+    /// The `[[connector]]` tables.
+    pub(crate) fn connectors(&self) -> Vec<TableReader<'_>> {
+        self.tables(Section::Connector, self.document.get(Section::Connector.name()))
+    }
+
+    /// The `[[x400]]` tables.
+    pub(crate) fn x400(&self) -> Vec<TableReader<'_>> {
+        self.tables(Section::X400, self.document.get(Section::X400.name()))
+    }
+
+    fn tables<'a>(&'a self, section: Section, item: Option<&'a Item>) -> Vec<TableReader<'a>> {
+        let Some(tables) = item.and_then(Item::as_array_of_tables) else { return Vec::new() };
+        let reader = |table: &'a toml_edit::Table| TableReader {
+            source: self,
+            section,
+            table: Some(table),
+            at: start(table.span()),
         };
-        tables
-            .iter()
-            .map(|table| TableReader {
-                source: self,
-                section,
-                table: Some(table),
-                at: start(table.span()),
-            })
-            .collect()
+        tables.iter().map(reader).collect()
     }
 
     /// Checks that every table and key is one that is known.
@@ -109,7 +113,7 @@ impl Source {
                 return Err(self.unknown_at_top(name, item, at));
             };
             match (section, item.as_array_of_tables()) {
-                (_, Some(tables)) if section.is_list() => {
+                (list, Some(tables)) if list.is_list() => {
                     for table in tables {
                         self.check_table(section, table)?;
                     }
@@ -129,8 +133,18 @@ impl Source {
     }
 
     fn check_table(&self, section: Section, table: &dyn TableLike) -> Checked<()> {
-        for (name, _) in table.iter() {
+        for (name, item) in table.iter() {
             if Key::find(section, name).is_some() {
+                continue;
+            }
+            if section == Section::Connector && name == ADDRESS_SPACE {
+                let at = table.key(name).map_or(0, |key| start(key.span()));
+                let Some(spaces) = item.as_array_of_tables() else {
+                    return Err(self.wrong_shape(Section::AddressSpace, item, at));
+                };
+                for space in spaces {
+                    self.check_table(Section::AddressSpace, space)?;
+                }
                 continue;
             }
             let at = table.key(name).map_or(0, |key| start(key.span()));
@@ -197,6 +211,9 @@ fn shape(section: Section) -> &'static str {
     if section.is_list() { "a list of tables" } else { "one table" }
 }
 
+/// The name of the tables within `[[connector]]`.
+const ADDRESS_SPACE: &str = "address_space";
+
 /// One table of the file.
 #[derive(Clone, Copy)]
 pub(crate) struct TableReader<'a> {
@@ -211,6 +228,12 @@ impl<'a> TableReader<'a> {
     pub(crate) fn at_key(&self, name: &str) -> usize {
         let found = self.table.and_then(|table| table.get_key_value(name));
         found.map_or(self.at, |(key, item)| start(item.span().or_else(|| key.span())))
+    }
+
+    /// The `[[connector.address_space]]` tables of a connector.
+    pub(crate) fn address_spaces(&self) -> Vec<TableReader<'a>> {
+        let item = self.table.and_then(|table| table.get(ADDRESS_SPACE));
+        self.source.tables(Section::AddressSpace, item)
     }
 
     pub(crate) fn section(&self) -> Section {

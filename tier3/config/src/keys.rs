@@ -1,13 +1,15 @@
 //! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a
 //! default.
 
+mod ways;
+
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
 use Kind::{
-    Account, Address, Addresses, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path,
-    Printable, Real, Selector, Socket, Sockets, Text, Url,
+    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Networks, Path, Printable,
+    Real, Socket, Sockets, Text, Url,
 };
-use Section::{Admin, Association, Events, Mail, Peer, Queue, Rfc1006, Rpc, Server, Smtp, X400};
+use Section::{Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
 
 /// What is used when a key is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,10 @@ pub enum Kind {
     Domain,
     /// A host name, or an IP address.
     Host,
+    /// A list of host names or addresses, each with a port if need be.
+    Hosts,
+    /// A list of mail addresses or domains; `*` stands for any characters.
+    Patterns,
     /// A list of mail domains, at least one, each once.
     Domains,
     /// A list of local parts, or `"*"` alone for any.
@@ -84,6 +90,8 @@ impl Kind {
             Self::Networks => "a list of networks".to_owned(),
             Self::Domain => "a host name".to_owned(),
             Self::Host => "a host name or an IP address".to_owned(),
+            Self::Hosts => "a list of HOST or HOST:PORT".to_owned(),
+            Self::Patterns => "a list of addresses or domains, * for any characters".to_owned(),
             Self::Domains => "a list of domain names, at least one".to_owned(),
             Self::Mailboxes => "a list of local parts, or \"*\" alone".to_owned(),
             Self::Account => "DOMAIN\\name".to_owned(),
@@ -150,8 +158,22 @@ const TIMER_MAX: i64 = 2_592_000;
 /// Seconds that a message may live at most: one year.
 const LIFE_MAX: i64 = 31_536_000;
 
-/// Every key that the file may have, except the free names of `[hosts]`.
-pub const KEYS: &[Key] = &[
+/// Every key that the file may have, except the free names of `[hosts]`; the order counts within a section only.
+pub const KEYS: &[Key] =
+    &joined::<{ SERVER_KEYS.len() + ways::KEYS.len() }>(SERVER_KEYS, ways::KEYS);
+
+const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
+    let mut all = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// What the server itself is told.
+const SERVER_KEYS: &[Key] = &[
     key(
         Server,
         "name",
@@ -232,6 +254,14 @@ pub const KEYS: &[Key] = &[
         "[\"127.0.0.0/8\", \"::1/128\"]",
         "Networks that may hand in mail over SMTP.",
     ),
+    key(
+        Smtp,
+        "relay",
+        Networks,
+        Value("[]"),
+        "[\"192.0.2.0/24\"]",
+        "Networks that may also send out of the organisation, by a connector. Everybody else gets 550.",
+    ),
     counted(
         Smtp,
         "max_message_size",
@@ -247,6 +277,22 @@ pub const KEYS: &[Key] = &[
         "1000",
         "recipients",
         "Most recipients of one message. RFC 5321, 4.5.3.1.8 asks for at least 100; X.411 allows 32767.",
+    ),
+    counted(
+        Smtp,
+        "max_per_address",
+        Integer { min: 1, max: 100_000 },
+        "200",
+        "connections",
+        "Most connections of one client address at the same time; more are told to come again.",
+    ),
+    counted(
+        Smtp,
+        "memory_mib",
+        Integer { min: 64, max: 1_048_576 },
+        "512",
+        "MiB",
+        "Most octets of messages that are coming in, over all connections; a message beyond it is refused for now.",
     ),
     key(
         Mail,
@@ -457,318 +503,6 @@ pub const KEYS: &[Key] = &[
         "\"/etc/bindback/west.toml\"",
         "The peer's own configuration file, where it is at hand: the doctor puts it into its commands.",
     ),
-    key(
-        Rfc1006,
-        "listen",
-        Addresses,
-        Value("[]"),
-        "[\"192.0.2.1\", \"2001:db8::1\"]",
-        "Addresses where other X.400 MTAs may call; an empty list turns it off. Calls of this server come from the first one of the kind.",
-    ),
-    counted(
-        Rfc1006,
-        "port",
-        Integer { min: 1, max: 65_535 },
-        "102",
-        "",
-        "Port of the listener. Ports under 1024 need the right to bind them.",
-    ),
-    key(
-        Rfc1006,
-        "allow",
-        Networks,
-        LOOPBACK,
-        "[\"127.0.0.0/8\", \"::1/128\"]",
-        "Networks that may connect; who connects must besides be the host of an [[x400]] table.",
-    ),
-    counted(
-        Rfc1006,
-        "tpdu",
-        Integer { min: 128, max: 65_531 },
-        "65531",
-        "octets",
-        "Largest TPDU proposed and accepted; some MTAs want 2048.",
-    ),
-    key(
-        Rfc1006,
-        "t_selector",
-        Selector { max: 32 },
-        Absent,
-        "\"MTA\"",
-        "Transport selector that callers must call; left out, any is taken.",
-    ),
-    key(
-        Rfc1006,
-        "s_selector",
-        Selector { max: 16 },
-        Absent,
-        "\"X400\"",
-        "Session selector presented to others.",
-    ),
-    key(
-        Rfc1006,
-        "p_selector",
-        Selector { max: 16 },
-        Absent,
-        "\"P1\"",
-        "Presentation selector presented to others.",
-    ),
-    key(
-        X400,
-        "name",
-        Text { min: 1, max: 32 },
-        Required,
-        "\"WEST\"",
-        "MTA name that the other MTA presents; upper and lower case count.",
-    ),
-    key(
-        X400,
-        "name_case",
-        Choice(&["exact", "ignore"]),
-        Value("\"exact\""),
-        "\"ignore\"",
-        "Whether upper and lower case of the MTA name count.",
-    ),
-    key(
-        X400,
-        "host",
-        Host,
-        Required,
-        "\"west.demo.test\"",
-        "Host that this server calls and that calls come from.",
-    ),
-    counted(
-        X400,
-        "port",
-        Integer { min: 1, max: 65_535 },
-        "102",
-        "",
-        "Port that this server calls.",
-    ),
-    key(
-        X400,
-        "domains",
-        Domains,
-        Required,
-        "[\"west.demo.test\"]",
-        "Mail domains that are reached through the other MTA.",
-    ),
-    key(
-        X400,
-        "remote_password_file",
-        Path,
-        Absent,
-        "\"secrets/west-remote.password\"",
-        "File with the password that the other MTA must present; without it any is taken. Refused when others may read it: chmod 600.",
-    ),
-    key(
-        X400,
-        "local_name",
-        Text { min: 1, max: 32 },
-        SameAs("server.name"),
-        "\"EAST\"",
-        "MTA name presented to the other MTA.",
-    ),
-    key(
-        X400,
-        "local_password_file",
-        Path,
-        Absent,
-        "\"secrets/west-local.password\"",
-        "File with the password presented to the other MTA; without it an empty one is. Refused when others may read it: chmod 600.",
-    ),
-    key(
-        X400,
-        "mode",
-        Choice(&["normal", "x410", "1984"]),
-        Value("\"normal\""),
-        "\"normal\"",
-        "Application context: mts-transfer in normal mode (1988), mts-transfer-protocol over X.410 (1988), or the one of 1984.",
-    ),
-    key(
-        X400,
-        "dialogue",
-        Choice(&["monologue", "two-way-alternate"]),
-        Value("\"monologue\""),
-        "\"monologue\"",
-        "Who sends on an association: the caller alone, or both in turn. Both ends must say the same.",
-    ),
-    key(
-        X400,
-        "t_selector",
-        Selector { max: 32 },
-        Absent,
-        "\"MTA\"",
-        "Transport selector that is called.",
-    ),
-    key(
-        X400,
-        "s_selector",
-        Selector { max: 16 },
-        Absent,
-        "\"X400\"",
-        "Session selector that is called; left out in X.410 mode.",
-    ),
-    key(
-        X400,
-        "p_selector",
-        Selector { max: 16 },
-        Absent,
-        "\"P1\"",
-        "Presentation selector that is called; left out in X.410 mode.",
-    ),
-    counted(
-        X400,
-        "checkpoint_kib",
-        Integer { min: 0, max: 1024 },
-        "30",
-        "KiB",
-        "Octets between two checkpoints of a transfer, in kibibytes; 0 means none.",
-    ),
-    counted(
-        X400,
-        "window",
-        Integer { min: 1, max: 32 },
-        "5",
-        "checkpoints",
-        "Checkpoints that may be unconfirmed before the sender waits.",
-    ),
-    counted(
-        X400,
-        "recovery_timeout_s",
-        Integer { min: 1, max: TIMER_MAX },
-        "60",
-        "seconds",
-        "How long the checkpoints of a transfer are kept after the association broke; then it starts over.",
-    ),
-    counted(
-        X400,
-        "open_retries",
-        Integer { min: 1, max: 100_000 },
-        "144",
-        "tries",
-        "Tries to open an association in a row; then what waits for the MTA is returned.",
-    ),
-    counted(
-        X400,
-        "open_interval_s",
-        Integer { min: 1, max: TIMER_MAX },
-        "600",
-        "seconds",
-        "Wait between two tries to open.",
-    ),
-    counted(
-        X400,
-        "transfer_retries",
-        Integer { min: 0, max: 1000 },
-        "2",
-        "tries",
-        "Tries to transfer a message on an open association.",
-    ),
-    counted(
-        X400,
-        "transfer_interval_s",
-        Integer { min: 1, max: TIMER_MAX },
-        "120",
-        "seconds",
-        "Wait between two tries to transfer.",
-    ),
-    counted(
-        X400,
-        "lifetime_s",
-        Integer { min: 1, max: TIMER_MAX },
-        "300",
-        "seconds",
-        "How long an association without mail stays open.",
-    ),
-    counted(
-        X400,
-        "disconnect_s",
-        Integer { min: 1, max: TIMER_MAX },
-        "120",
-        "seconds",
-        "Wait for the answer to a release.",
-    ),
-    counted(
-        X400,
-        "threshold",
-        Integer { min: 1, max: 1_000_000 },
-        "50",
-        "messages",
-        "Messages waiting for each association before a further one is opened.",
-    ),
-    counted(
-        X400,
-        "max_associations",
-        Integer { min: 1, max: 100 },
-        "10",
-        "associations",
-        "Most associations to the MTA at the same time, one of them for urgent mail alone.",
-    ),
-    counted(
-        X400,
-        "transfer_timeout_urgent_s",
-        Integer { min: 1, max: TIMER_MAX },
-        "1000",
-        "seconds",
-        "Time for each kibibyte of an urgent message before its transfer is given up.",
-    ),
-    counted(
-        X400,
-        "transfer_timeout_normal_s",
-        Integer { min: 1, max: TIMER_MAX },
-        "2000",
-        "seconds",
-        "Time for each kibibyte of a normal message.",
-    ),
-    counted(
-        X400,
-        "transfer_timeout_non_urgent_s",
-        Integer { min: 1, max: TIMER_MAX },
-        "3000",
-        "seconds",
-        "Time for each kibibyte of a non-urgent message.",
-    ),
-    key(
-        X400,
-        "schedule",
-        Choice(&["always", "selected", "never", "remote-initiated"]),
-        Value("\"always\""),
-        "\"always\"",
-        "When this server calls: always, at the selected hours, never (incoming calls are refused too), or only the other MTA calls (needs two-way-alternate).",
-    ),
-    key(
-        X400,
-        "hours",
-        Text { min: 11, max: 200 },
-        Absent,
-        "\"08:00-12:00 13:30-18:00\"",
-        "The hours of schedule \"selected\", in UTC: ranges with a blank between them.",
-    ),
-    key(
-        X400,
-        "admin",
-        Url,
-        Absent,
-        "\"http://127.0.0.1:9101\"",
-        "The other MTA's administrative HTTP API, where it is one of ours; read by `bindback doctor`.",
-    ),
-    key(
-        X400,
-        "admin_token_file",
-        Path,
-        Absent,
-        "\"secrets/west.token\"",
-        "File with the token for that API. Refused when others may read it: chmod 600.",
-    ),
-    key(
-        X400,
-        "configuration",
-        Path,
-        Absent,
-        "\"/etc/bindback/west.toml\"",
-        "The other MTA's own configuration file, where it is at hand: the doctor puts it into its commands.",
-    ),
     counted(
         Queue,
         "retry_first_s",
@@ -816,6 +550,54 @@ pub const KEYS: &[Key] = &[
         "864000",
         "seconds",
         "Life of a non-urgent message.",
+    ),
+    key(
+        Queue,
+        "profile",
+        Choice(&["growth", "classic"]),
+        Value("\"growth\""),
+        "\"growth\"",
+        "How waits between two tries run: growing with jitter, or classic, fixed at 600 s to open a link and 120 s to transfer a message.",
+    ),
+    counted(
+        Queue,
+        "warn_after_s",
+        Integer { min: 0, max: LIFE_MAX },
+        "0",
+        "seconds",
+        "After how long the sender of a message that still waits is warned; 0 means never.",
+    ),
+    counted(
+        Queue,
+        "max_messages",
+        Integer { min: 1, max: 100_000_000 },
+        "1000000",
+        "messages",
+        "Most messages in the queue; then new mail is refused for now. Each takes about 1 KiB of memory.",
+    ),
+    counted(
+        Queue,
+        "disk_reserve_mib",
+        Integer { min: 0, max: 1_048_576 },
+        "32",
+        "MiB",
+        "Space that stays free on the disk of the store; below it new mail is refused for now, while what is here is still delivered.",
+    ),
+    counted(
+        Association,
+        "limit",
+        Integer { min: 2, max: 100 },
+        "10",
+        "associations",
+        "Most associations that this server opens to one peer at the same time; one of them is kept for urgent mail.",
+    ),
+    counted(
+        Association,
+        "threshold",
+        Integer { min: 1, max: 1_000_000 },
+        "50",
+        "messages",
+        "How many waiting messages are worth a further association.",
     ),
     counted(
         Association,

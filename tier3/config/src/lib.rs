@@ -16,6 +16,7 @@
 
 mod address;
 mod check;
+mod connector;
 mod document;
 pub mod edit;
 mod fault;
@@ -42,8 +43,9 @@ pub use init::{Initialised, RANDOM_BYTES, init};
 pub use keys::{Fallback, KEYS, Key, Kind};
 pub use locate::locate;
 pub use model::{
-    Admin, Association, Config, DEFAULT_FILE, Events, GlobalDomain, Mail, Mailboxes, NeighbourApi,
-    OverrideAccount, Peer, Queue, Rpc, SYSTEM_FILE, Server, Smtp, StderrLevel,
+    Admin, Association, Config, Connector, ConnectorKind, DEFAULT_FILE, Events, GlobalDomain,
+    HostPort, Mail, Mailboxes, NeighbourApi, OverrideAccount, Peer, Queue, Rpc, SYSTEM_FILE,
+    Server, Smtp, SmtpConnector, StderrLevel,
 };
 pub use model_x400::{
     ConnectorRetry, Rfc1006, Schedule, Selectors, TransferMode, TransferTerms, X400,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Item, Value};
 
 use crate::check;
+use crate::connector::connector;
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
@@ -65,9 +66,14 @@ fn assemble(source: &Source) -> Checked<Config> {
         mail: mail(&source.section(Section::Mail))?,
         rpc: rpc(&source.section(Section::Rpc), &server.host_name)?,
         peers: source.peers().iter().map(|table| peer(table, source)).collect::<Checked<_>>()?,
+        connectors: source
+            .connectors()
+            .iter()
+            .map(|table| connector(table, source, &server.host_name))
+            .collect::<Checked<_>>()?,
         rfc1006: load_x400::rfc1006(&source.section(Section::Rfc1006))?,
         x400: source
-            .tables(Section::X400)
+            .x400()
             .iter()
             .map(|table| load_x400::x400(table, source, &server.name))
             .collect::<Checked<_>>()?,
@@ -112,8 +118,11 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
     Ok(Smtp {
         listen: table.value("listen")?.sockets()?,
         allow: table.value("allow")?.networks()?,
+        relay: table.value("relay")?.networks()?,
         max_message_size: table.value("max_message_size")?.integer()?,
         max_recipients: table.value("max_recipients")?.integer()?,
+        max_per_address: table.value("max_per_address")?.integer()?,
+        memory_mib: table.value("memory_mib")?.integer()?,
     })
 }
 
@@ -211,11 +220,17 @@ fn queue(table: &TableReader<'_>) -> Checked<Queue> {
         life_urgent: table.value("life_urgent_s")?.seconds()?,
         life_normal: table.value("life_normal_s")?.seconds()?,
         life_non_urgent: table.value("life_non_urgent_s")?.seconds()?,
+        classic: table.value("profile")?.is_word("classic", &["growth"])?,
+        warn_after: table.value("warn_after_s")?.seconds()?,
+        max_messages: table.value("max_messages")?.integer()?,
+        disk_reserve_mib: table.value("disk_reserve_mib")?.integer()?,
     })
 }
 
 fn association(table: &TableReader<'_>) -> Checked<Association> {
     Ok(Association {
+        limit: table.value("limit")?.integer()?,
+        threshold: table.value("threshold")?.integer()?,
         checkpoint_kib: table.value("checkpoint_kib")?.integer()?,
         window: table.value("window")?.integer()?,
         idle: table.value("idle_s")?.seconds()?,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use identity::AccountName;
 use ipnet::IpNet;
+use routing::{AddressSpace, Restrictions};
 
 use crate::model_x400::{Rfc1006, X400};
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub rpc: Rpc,
     /// In the order of the file; names are unique without regard to case.
     pub peers: Vec<Peer>,
+    /// In the order of the file; names are unique without regard to case, also among the peers.
+    pub connectors: Vec<Connector>,
     pub rfc1006: Rfc1006,
     /// In the order of the file; names are unique among them and the peers.
     pub x400: Vec<X400>,
@@ -42,6 +45,11 @@ impl Config {
     /// The peer of that MTA name, without regard to case.
     pub fn peer(&self, name: &str) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The connector of that name, without regard to case.
+    pub fn connector(&self, name: &str) -> Option<&Connector> {
+        self.connectors.iter().find(|connector| connector.name.eq_ignore_ascii_case(name))
     }
 
     /// The X.400 connector to the MTA of that name, without regard to case.
@@ -84,9 +92,14 @@ pub struct GlobalDomain {
 pub struct Smtp {
     pub listen: Vec<SocketAddr>,
     pub allow: Vec<IpNet>,
+    /// Who may also send out of the organisation.
+    pub relay: Vec<IpNet>,
     /// In octets.
     pub max_message_size: u64,
     pub max_recipients: usize,
+    pub max_per_address: usize,
+    /// In mebibytes.
+    pub memory_mib: usize,
 }
 
 /// `[mail]`: the mailboxes that live here.
@@ -164,6 +177,49 @@ pub struct Peer {
     pub configuration: Option<PathBuf>,
 }
 
+/// `[[connector]]`: a way out of this server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connector {
+    pub name: String,
+    pub kind: ConnectorKind,
+    pub address_spaces: Vec<AddressSpace>,
+    pub restrictions: Restrictions,
+    /// Failed tries after which a message goes another way; `None` without end.
+    pub open_retries: Option<u32>,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectorKind {
+    Smtp(SmtpConnector),
+    /// Through the peer of this name.
+    Site {
+        peer: String,
+    },
+}
+
+/// What a connector of kind smtp has beside the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmtpConnector {
+    /// Smart hosts in the order to try them; empty where MX is looked up.
+    pub hosts: Vec<HostPort>,
+    /// The port of hosts that are found by MX.
+    pub port: u16,
+    pub helo: String,
+    pub max_associations: usize,
+    pub messages_per_dialogue: u32,
+    pub idle: Duration,
+    pub connect_timeout: Duration,
+}
+
+/// A host with its port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// A name in lower case, or an IP address.
+    pub host: String,
+    pub port: u16,
+}
+
 /// An account for one connector only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverrideAccount {
@@ -190,11 +246,22 @@ pub struct Queue {
     pub life_urgent: Duration,
     pub life_normal: Duration,
     pub life_non_urgent: Duration,
+    /// Fixed waits, as the original has them, in place of growing ones.
+    pub classic: bool,
+    /// Zero means never.
+    pub warn_after: Duration,
+    pub max_messages: usize,
+    /// In mebibytes.
+    pub disk_reserve_mib: u64,
 }
 
 /// `[association]`: what is offered to RTSE, and when an idle association is released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Association {
+    /// Most of them to one peer.
+    pub limit: u32,
+    /// Messages that are worth a further one.
+    pub threshold: u32,
     /// In kibibytes; 0 means no checkpoints (X.228).
     pub checkpoint_kib: u32,
     pub window: u32,

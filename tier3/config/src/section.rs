@@ -8,6 +8,8 @@ pub enum Section {
     Mail,
     Rpc,
     Peer,
+    Connector,
+    AddressSpace,
     Rfc1006,
     X400,
     Hosts,
@@ -19,12 +21,14 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
         Self::Rpc,
         Self::Peer,
+        Self::Connector,
+        Self::AddressSpace,
         Self::Rfc1006,
         Self::X400,
         Self::Hosts,
@@ -42,6 +46,8 @@ impl Section {
             Self::Mail => "mail",
             Self::Rpc => "rpc",
             Self::Peer => "peer",
+            Self::Connector => "connector",
+            Self::AddressSpace => "connector.address_space",
             Self::Rfc1006 => "rfc1006",
             Self::X400 => "x400",
             Self::Hosts => "hosts",
@@ -52,17 +58,17 @@ impl Section {
         }
     }
 
+    /// Stands as often as there is something to say.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Self::Peer | Self::Connector | Self::AddressSpace | Self::X400)
+    }
+
     /// The header as it is written in the file.
     pub fn header(self) -> String {
         match self {
-            one if one.is_list() => format!("[[{}]]", one.name()),
+            list if list.is_list() => format!("[[{}]]", list.name()),
             other => format!("[{}]", other.name()),
         }
-    }
-
-    /// True for a table of which there may be several.
-    pub const fn is_list(self) -> bool {
-        matches!(self, Self::Peer | Self::X400)
     }
 
     /// What the table is for.
@@ -78,6 +84,12 @@ impl Section {
             }
             Self::Peer => {
                 "A server that mail is exchanged with. One table for each peer, as many as there are."
+            }
+            Self::Connector => {
+                "A way out of this server for mail that no server of the organisation holds: over SMTP, or through a peer. docs/routing.md tells how the choice falls."
+            }
+            Self::AddressSpace => {
+                "Addresses that the connector above serves, and at what cost. One table for each address space."
             }
             Self::Rfc1006 => {
                 "X.400 over TCP (RFC 1006): where this server listens for other MTAs, and what they call it by. The other MTAs stand in [[x400]]."

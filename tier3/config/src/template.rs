@@ -163,6 +163,10 @@ pub fn template(answers: &InitAnswers) -> String {
         match section {
             Section::Peer => peers(&mut out, answers),
             Section::X400 => connectors(&mut out, answers),
+            list if list.is_list() => {
+                out.push_str(&format!("# {}\n", list.header()));
+                keys(&mut out, list, true, |_| None);
+            }
             Section::Hosts => hosts(&mut out, answers),
             _ => {
                 out.push_str(&format!("{}\n", section.header()));

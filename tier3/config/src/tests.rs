@@ -1,5 +1,6 @@
 //! The crate from the outside: whole files, faults with their places, edits, and new folders.
 
+mod connectors;
 mod edits;
 mod faults;
 mod files;

@@ -11,12 +11,18 @@ use toml_edit::Value;
 
 use crate::document::{Checked, Found, shown};
 use crate::keys::Kind;
-use crate::model::{Mailboxes, StderrLevel};
+use crate::model::{HostPort, Mailboxes, StderrLevel};
 use crate::{address, names};
 
 /// Entries of one list: far more than any server listens on or serves, and small enough that the checks between lists
 /// stay quick.
 const LIST_MAX: usize = 10_000;
+
+/// RFC 5321, 4.5.3.1.3: octets of a path.
+const PATTERN_MAX: usize = 256;
+
+/// The port of SMTP (RFC 5321, 4.5.4.2).
+const SMTP_PORT: u16 = 25;
 
 impl Found<'_> {
     /// Text, within the length and alphabet of its key.
@@ -33,6 +39,20 @@ impl Found<'_> {
         }
         if length < min || length > max {
             return Err(self.bad_text(self.at, text, &format!("has {length} characters")));
+        }
+        Ok(text.to_owned())
+    }
+
+    /// Text in which spaces at the ends count, as in the address space `c=US;a= `.
+    pub(crate) fn text_with_spaces(&self) -> Checked<String> {
+        let text = self.string(&self.value)?;
+        if names::text_problem(&format!(".{text}.")).is_some() {
+            return Err(self.bad_text(self.at, text, "has a character outside printable ASCII"));
+        }
+        if let Kind::Text { max, .. } = self.key.kind
+            && text.len() > max
+        {
+            return Err(self.bad_text(self.at, text, &format!("has {} characters", text.len())));
         }
         Ok(text.to_owned())
     }
@@ -155,6 +175,31 @@ impl Found<'_> {
         if text.parse::<IpAddr>().is_ok() { Ok(text.to_owned()) } else { self.domain() }
     }
 
+    /// A list of hosts, each with its port; 25 is that of SMTP.
+    pub(crate) fn hosts(&self) -> Checked<Vec<HostPort>> {
+        self.list(|element| {
+            let text = self.string(element)?;
+            address::host_port(text, SMTP_PORT)
+                .map_err(|problem| self.bad_text(self.at_element(element), text, &problem))
+        })
+    }
+
+    /// A list of patterns of mail addresses or domains, in lower case.
+    pub(crate) fn patterns(&self) -> Checked<Vec<String>> {
+        self.list(|element| {
+            let text = self.string(element)?;
+            let odd = |c: char| c.is_whitespace() || c.is_control();
+            if text.is_empty() || text.len() > PATTERN_MAX || text.contains(odd) {
+                return Err(self.bad_text(
+                    self.at_element(element),
+                    text,
+                    "is no address or domain",
+                ));
+            }
+            Ok(text.to_lowercase())
+        })
+    }
+
     /// A list of domain names in lower case, at least one, each once.
     pub(crate) fn domains(&self) -> Checked<Vec<String>> {
         let mut seen = BTreeSet::new();
@@ -222,6 +267,16 @@ impl Found<'_> {
             "warning" => Ok(StderrLevel::Warning),
             "information" => Ok(StderrLevel::Information),
             _ => Err(self.bad_text(self.at, text, "is no level")),
+        }
+    }
+
+    /// Whether it is this word; one of `others` is the only other thing that it may be.
+    pub(crate) fn is_word(&self, word: &str, others: &[&str]) -> Checked<bool> {
+        let text = self.string(&self.value)?;
+        match text {
+            _ if text == word => Ok(true),
+            _ if others.contains(&text) => Ok(false),
+            _ => Err(self.bad_text(self.at, text, "is none of the words that it may be")),
         }
     }
 

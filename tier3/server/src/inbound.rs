@@ -23,14 +23,14 @@ pub enum InboundError {
     Store(#[from] StoreError),
 }
 
-/// Takes an APDU; returns once it is on disk.
+/// Takes an APDU that this peer hands over; returns once it is on disk.
 ///
 /// # Errors
 /// It cannot be read or kept.
-pub async fn take(node: &Arc<Node>, apdu: Vec<u8>) -> Result<(), InboundError> {
+pub async fn take(node: &Arc<Node>, from: &str, apdu: Vec<u8>) -> Result<(), InboundError> {
     let entry = {
-        let node = Arc::clone(node);
-        blocking(move || read(&node, &apdu)).await?
+        let (node, from) = (Arc::clone(node), from.to_owned());
+        blocking(move || read(&node, &from, &apdu)).await?
     };
     let Some(entry) = entry else { return Ok(()) };
     match node.queue.accept(entry).await {
@@ -40,13 +40,14 @@ pub async fn take(node: &Arc<Node>, apdu: Vec<u8>) -> Result<(), InboundError> {
 }
 
 /// The entry for the recipients that were not taken before; `None` when all were.
-fn read(node: &Node, apdu: &[u8]) -> Result<Option<NewMessage>, InboundError> {
+fn read(node: &Node, from: &str, apdu: &[u8]) -> Result<Option<NewMessage>, InboundError> {
     let config = node.config();
     let site = settings::site(&config);
     let id = node.queue.next_id();
-    let routes = node.routes();
+    let table = node.routes();
+    let routes = node.router(&table).came_by(from);
     let life = |priority, submitted| node.queue.expires(priority, submitted);
-    let mut entry = mta::from_apdu(&site, id, apdu, Timestamp::now(), &routes, life)?;
+    let mut entry = mta::from_apdu(&site, id, apdu, Timestamp::now(), routes, life)?;
     // A part of the recipients may have been taken before: by another route, or before a
     // crash that came between keeping the message and confirming it.
     let taken = node.queue.taken(&entry.seen)?;

@@ -5,6 +5,8 @@
 
 mod account_table;
 mod blocking;
+mod clock;
+mod delay_notice;
 mod event_log;
 mod facts;
 mod inbound;
@@ -16,13 +18,17 @@ mod notification;
 mod operations;
 mod outbound;
 mod peer_state;
+mod processing;
 mod reporting;
 mod route_table;
 mod rpc_listener;
 pub mod rpc_tools;
 mod runtime;
 mod settings;
+mod smtp_limits;
 mod smtp_listener;
+mod store_check;
+mod supervise;
 #[cfg(test)]
 mod tests;
 mod x400_link;
@@ -31,3 +37,4 @@ pub mod x400_tools;
 pub use facts::known_facts;
 pub use operations::Offline;
 pub use runtime::{ServeError, run};
+pub use store_check::{StoreCheck, check_store};

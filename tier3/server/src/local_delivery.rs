@@ -7,11 +7,13 @@ use std::time::Duration;
 use delivery::{DeliveryKey, Maildir, mailbox_folder};
 use jiff::Timestamp;
 use mta::Disposition;
-use queue::{Kind, NextHop, Outcome, Work};
+use queue::{Kind, MessageRecord, NextHop, Outcome, RecipientRecord, Work};
+use routing::Request;
 use x400::MessageTransferEnvelope;
 
 use crate::blocking::blocking;
 use crate::node::Node;
+use crate::processing::process;
 use crate::{notification, reporting, settings};
 
 /// Pause after a delivery that failed for a reason that may pass, such as a full disk.
@@ -31,8 +33,8 @@ pub async fn run(node: Arc<Node>) {
             let failed = |(_, outcome): &(u32, Outcome)| matches!(outcome, Outcome::Retry { .. });
             let pause = delivered.moved.is_empty() && delivered.results.iter().any(failed);
             node.queue.complete(work.id, delivered.results);
-            for (number, peer) in delivered.moved {
-                node.queue.reroute(work.id, number, NextHop::Peer(peer));
+            for (number, hop) in delivered.moved {
+                node.queue.reroute(work.id, number, hop);
             }
             if pause {
                 tokio::select! {
@@ -61,8 +63,8 @@ struct Parcel {
 #[derive(Default)]
 struct Delivered {
     results: Vec<(u32, Outcome)>,
-    /// Recipients whose mailbox is on another server now, and which one.
-    moved: Vec<(u32, String)>,
+    /// Recipients that go another way now.
+    moved: Vec<(u32, NextHop)>,
 }
 
 async fn deliver(
@@ -79,16 +81,19 @@ async fn deliver(
     };
     let read = {
         let (node, work, kind) = (Arc::clone(node), work.clone(), record.head.kind);
-        blocking(move || parcel(&node, &work, kind)).await
+        let id = work.id;
+        process(&Arc::clone(&node), id, "reading", move || parcel(&node, &work, kind)).await
     };
     let parcel = match read {
-        Ok(parcel) => parcel,
-        Err(error) => return all(Outcome::Retry { error }),
+        Ok(Ok(parcel)) => parcel,
+        // It went back to the backlog, or was set aside.
+        Err(_) => return Delivered::default(),
+        Ok(Err(error)) => return all(Outcome::Retry { error }),
     };
     let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
         let (number, address) = (recipient.number, &recipient.address);
-        let delivered = match dispose(node, &parcel, number, address) {
+        let delivered = match dispose(node, &parcel, &record, recipient) {
             Disposition::Deliver { .. } if parcel.probe => Outcome::Done,
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
@@ -100,10 +105,9 @@ async fn deliver(
             Disposition::Fail { reason, diagnostic, text } => {
                 Outcome::Fail { reason: reason.0, diagnostic: Some(diagnostic.0), error: text }
             }
-            Disposition::Move { peer } => {
-                let error = format!("{address} is held by {peer} now");
-                done.moved.push((number, peer));
-                Outcome::Retry { error }
+            Disposition::Move { hop, text } => {
+                done.moved.push((number, hop));
+                Outcome::Retry { error: text }
             }
         };
         let waited = Timestamp::now().duration_since(record.head.submitted);
@@ -120,10 +124,23 @@ async fn deliver(
     done
 }
 
-fn dispose(node: &Node, parcel: &Parcel, number: u32, address: &str) -> Disposition {
+fn dispose(
+    node: &Node,
+    parcel: &Parcel,
+    record: &MessageRecord,
+    recipient: &RecipientRecord,
+) -> Disposition {
     let site = settings::site(&node.config());
-    let subject = parcel.envelope.as_ref().map(|envelope| (envelope, number));
-    mta::dispose(&site, &node.routes(), subject, address)
+    let request = Request {
+        address: &recipient.address,
+        sender: Some(&record.head.originator),
+        size: Some(record.head.size),
+        recipients: parcel.envelope.as_ref().map(|envelope| envelope.recipients.len()),
+        is_system: record.head.kind == Kind::Report,
+        ..Request::default()
+    };
+    let subject = parcel.envelope.as_ref().map(|envelope| (envelope, recipient.number));
+    mta::dispose(&site, node.router(&node.routes()), subject, &request)
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {

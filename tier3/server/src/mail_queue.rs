@@ -6,13 +6,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use queue::{
     Action, BatchId, Failure, MessageId, NewMessage, NextHop, Outcome, Priority, Queue,
     QueueConfig, QueueError, Ticket, Work,
 };
 use store::{Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::supervise::Notices;
 
 /// Recipients that failed for good and wait for their report.
 #[derive(Debug)]
@@ -27,12 +30,25 @@ pub enum AcceptError {
     /// All its recipients were taken before: a repetition, which counts as success.
     #[error("taken before")]
     Repeated,
-    #[error("{0}")]
-    Refused(String),
+    #[error("{error}")]
+    Refused {
+        error: String,
+        /// For want of space on the disk or in the queue.
+        full: bool,
+    },
     #[error("cannot read the store")]
     Store(#[from] StoreError),
     #[error("the server is stopping")]
     Stopping,
+}
+
+/// Why no mail can be taken now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No space, on the disk or in the queue.
+    Full,
+    /// The disk fails otherwise.
+    Sick,
 }
 
 /// The running queue; clones share it.
@@ -44,8 +60,12 @@ pub struct MailQueue {
 struct Shared {
     engine: Mutex<Engine>,
     store: Store,
+    clock: Clock,
     timer: Notify,
     reports: mpsc::UnboundedSender<ReportOrder>,
+    notices: mpsc::UnboundedSender<Action>,
+    /// Until somebody watches.
+    unheard: Mutex<Option<Notices>>,
 }
 
 struct Engine {
@@ -66,12 +86,23 @@ impl MailQueue {
     ) -> Result<(Self, mpsc::UnboundedReceiver<ReportOrder>), StoreError> {
         let mut queue = Queue::new(config);
         let records = store.load_messages()?;
-        let now = Timestamp::now();
+        let clock = Clock::default();
+        let now = clock.now();
+        queue.restore_holds(store.holds()?);
         queue.restore(records, store.last_id()?.max(numbers_from(now)), now);
         let (reports, orders) = mpsc::unbounded_channel();
         let engine =
             Engine { queue, next_ticket: 0, waiting: HashMap::new(), ready: HashMap::new() };
-        let shared = Shared { engine: Mutex::new(engine), store, timer: Notify::new(), reports };
+        let (notices, unheard) = mpsc::unbounded_channel();
+        let shared = Shared {
+            engine: Mutex::new(engine),
+            store,
+            clock,
+            timer: Notify::new(),
+            reports,
+            notices,
+            unheard: Mutex::new(Some(unheard)),
+        };
         Ok((Self { shared: Arc::new(shared) }, orders))
     }
 
@@ -84,9 +115,8 @@ impl MailQueue {
             let changed = self.shared.timer.notified();
             match due {
                 Some(due) => {
-                    let wait = Timestamp::now().duration_until(due).unsigned_abs();
-                    let wait =
-                        if due <= Timestamp::now() { std::time::Duration::ZERO } else { wait };
+                    let wait = self.shared.clock.now().duration_until(due);
+                    let wait = std::time::Duration::try_from(wait).unwrap_or_default();
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
                         () = changed => {}
@@ -95,7 +125,8 @@ impl MailQueue {
                 None => changed.await,
             }
             // Not through `with`: that would ring the bell that this loop waits for.
-            self.lock().queue.handle_timeout(Timestamp::now());
+            let now = self.shared.clock.now();
+            self.lock().queue.handle_timeout(now);
             self.perform();
         }
     }
@@ -123,14 +154,14 @@ impl MailQueue {
             let ticket = Ticket(engine.next_ticket);
             engine.next_ticket += 1;
             engine.waiting.insert(ticket, answer);
-            engine.queue.accept(message, ticket, Timestamp::now());
+            engine.queue.accept(message, ticket, self.shared.clock.now());
             answered
         };
         self.perform();
         self.shared.timer.notify_one();
         match answered.await {
             Ok(Ok(())) => Ok(id),
-            Ok(Err(error)) => Err(AcceptError::Refused(error)),
+            Ok(Err(error)) => Err(AcceptError::Refused { error, full: self.is_full() }),
             Err(_) => Err(AcceptError::Stopping),
         }
     }
@@ -148,6 +179,75 @@ impl MailQueue {
     #[must_use]
     pub fn take(&self, hop: &NextHop) -> Option<Work> {
         self.with(|queue, now| queue.take(hop, now))
+    }
+
+    /// The next urgent message for a hop, for an association that is kept for those.
+    #[must_use]
+    pub fn take_urgent(&self, hop: &NextHop) -> Option<Work> {
+        self.with(|queue, now| queue.take_urgent(hop, now))
+    }
+
+    /// One of several associations broke with this work on it.
+    pub fn work_lost(&self, work: &Work, error: &str) {
+        self.with(|queue, now| queue.work_lost(work, error, now));
+    }
+
+    /// Processing a message crashed or stalled.
+    pub fn crashed(&self, id: MessageId, evidence: &str) {
+        let known = self.with(|queue, now| queue.crashed(id, evidence, now));
+        // It is gone already: nothing is left that could crash anybody.
+        drop(known);
+    }
+
+    /// Recipients fail for good.
+    pub fn fail(&self, id: MessageId, failures: Vec<(u32, Failure)>) {
+        self.with(|queue, now| queue.fail(id, failures, now));
+    }
+
+    /// Stops a hop.
+    pub fn hold(&self, hop: &NextHop) {
+        self.with(|queue, now| queue.hold(hop, now));
+    }
+
+    /// Ends the hold of a hop.
+    pub fn release(&self, hop: &NextHop) {
+        self.with(|queue, now| queue.release(hop, now));
+    }
+
+    /// Lets a message go on that was set aside; false if it was not.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub fn release_message(&self, id: MessageId) -> Result<bool, QueueError> {
+        self.with(|queue, now| queue.release_message(id, now))
+    }
+
+    /// Why no mail can be taken now, if so: known before the mail is sent.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        if self.is_full() {
+            return Some(Refusal::Full);
+        }
+        self.shared.store.trouble().map(|_| Refusal::Sick)
+    }
+
+    /// Whether space is what is missing.
+    fn is_full(&self) -> bool {
+        let disk = self.shared.store.trouble().is_some_and(|trouble| trouble.cause == "disk-full");
+        disk || self.view(|queue, _| queue.is_full())
+    }
+
+    /// Follows the wall clock; by how much it was set since the last time, if it was.
+    pub fn follow_clock(&self) -> Option<SignedDuration> {
+        let by = self.shared.clock.look()?;
+        self.with(|queue, _| queue.clock_was_set(by));
+        Some(by)
+    }
+
+    /// What the engine says beside work; whoever asks first gets it.
+    #[must_use]
+    pub fn notices(&self) -> Option<Notices> {
+        self.shared.unheard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What became of a message in flight.
@@ -213,7 +313,7 @@ impl MailQueue {
 
     /// Runs `look` on the engine without changing it.
     pub fn view<R>(&self, look: impl FnOnce(&Queue, Timestamp) -> R) -> R {
-        look(&self.lock().queue, Timestamp::now())
+        look(&self.lock().queue, self.shared.clock.now())
     }
 
     /// The rules of the queue changed.
@@ -238,7 +338,7 @@ impl MailQueue {
     }
 
     fn with<R>(&self, input: impl FnOnce(&mut Queue, Timestamp) -> R) -> R {
-        let result = input(&mut self.lock().queue, Timestamp::now());
+        let result = input(&mut self.lock().queue, self.shared.clock.now());
         self.perform();
         self.shared.timer.notify_one();
         result
@@ -257,9 +357,11 @@ impl MailQueue {
 
     fn perform_one(&self, action: Action) {
         match action {
-            Action::Commit { batch, writes } => {
+            Action::Commit { batch, writes, steps } => {
                 let queue = self.clone();
-                self.shared.store.commit(writes, move |result| queue.committed(batch, result));
+                self.shared
+                    .store
+                    .commit_with(writes, steps, move |result| queue.committed(batch, result));
             }
             Action::Accepted { ticket } => self.answer(ticket, Ok(())),
             Action::Refused { ticket, error } => self.answer(ticket, Err(error)),
@@ -267,6 +369,12 @@ impl MailQueue {
             Action::ReportNeeded { id, failures } => {
                 // The receiver lives as long as the server; a stopping one reports after restart.
                 let _ = self.shared.reports.send(ReportOrder { id, failures });
+            }
+            notice @ (Action::RetriesUsedUp { .. }
+            | Action::Delayed { .. }
+            | Action::SetAside { .. }) => {
+                // The same holds for these.
+                let _ = self.shared.notices.send(notice);
             }
             Action::ReportDiscarded { .. } | Action::Finished { .. } => {}
         }

@@ -20,6 +20,8 @@ use crate::event_log::EventLog;
 use crate::link::BoundBack;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
+use crate::processing::Processing;
+use crate::smtp_limits::Limits;
 use crate::{route_table, x400_link};
 
 /// Bind-backs to one peer at the same time. A peer opens one association after the other, so that more than one is a
@@ -46,6 +48,8 @@ pub struct Node {
     pub accounts: AccountTable,
     pub events: EventLog,
     pub queue: MailQueue,
+    pub processing: Arc<Processing>,
+    pub limits: Arc<Limits>,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     ltab: Mutex<Ltab>,
@@ -70,7 +74,8 @@ impl Node {
         events: EventLog,
         queue: MailQueue,
         histories: PeerHistories,
-    ) -> Result<Self, routing::DomainError> {
+        processing: Processing,
+    ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
         Ok(Self {
             resolver: Resolver::new(&config.hosts),
@@ -82,6 +87,8 @@ impl Node {
             accounts,
             events,
             queue,
+            processing: Arc::new(processing),
+            limits: Arc::default(),
             histories,
             reflection: ReflectionGuard::new(),
             expected: Mutex::default(),
@@ -104,16 +111,23 @@ impl Node {
         Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The table with what is known of its ways.
+    pub fn router<'a>(&'a self, table: &'a routing::Table) -> routing::Router<'a> {
+        routing::Router::new(table, &self.queue)
+    }
+
     /// Puts a changed configuration in force: names, networks, peers, routes, queue rules.
     ///
     /// # Errors
     /// The new one's domains contradict each other; the old one stays.
-    pub fn replace_config(&self, config: Config) -> Result<(), routing::DomainError> {
+    pub fn replace_config(&self, config: Config) -> Result<(), routing::TableError> {
         let routes = route_table::build(&config)?;
         self.resolver.replace_hosts(&config.hosts);
         self.queue.set_config(crate::settings::queue_config(&config));
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        // What waits goes where the new routes send it, at once.
+        crate::supervise::follow_routes(self);
         Ok(())
     }
 

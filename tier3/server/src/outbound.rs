@@ -1,20 +1,24 @@
 //! From the queue to a peer: the APDU of one piece of work.
 
+use std::sync::Arc;
+
 use queue::{Kind, MessageRecord, Work};
 use store::Store;
 
-use crate::blocking::blocking;
 use crate::node::Node;
+use crate::processing::process;
 
 /// Reads and encodes what is to be handed over.
 ///
 /// # Errors
 /// The store cannot be read, or what it holds; in words, for the queue.
-pub async fn apdu(node: &Node, work: &Work) -> Result<Vec<u8>, String> {
+pub async fn apdu(node: &Arc<Node>, work: &Work) -> Result<Vec<u8>, String> {
     let record = node.queue.view(|queue, _| queue.record(work.id));
     let Some(record) = record else { return Err(format!("message {} is gone", work.id)) };
     let (store, work) = (node.queue.store().clone(), work.clone());
-    blocking(move || read(&store, &record, &work)).await
+    let id = work.id;
+    let read = process(node, id, "encoding", move || read(&store, &record, &work)).await;
+    read.unwrap_or_else(|crashed| Err(crashed.0))
 }
 
 fn read(store: &Store, record: &MessageRecord, work: &Work) -> Result<Vec<u8>, String> {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use event::build::{self, NonDelivery};
 use jiff::Timestamp;
-use queue::{Failure, MessageRecord, NewMessage};
+use queue::{Clock, Failure, MessageRecord, NewMessage};
 use tokio::sync::mpsc;
 use x400::{DiagnosticCode, MessageTransferEnvelope, ReasonCode};
 
-use crate::blocking::blocking;
 use crate::mail_queue::{AcceptError, ReportOrder};
 use crate::node::Node;
+use crate::processing::process;
 use crate::settings;
 
 /// Makes reports until the server stops.
@@ -34,11 +34,13 @@ async fn report(node: &Arc<Node>, order: ReportOrder) {
     }
     let made = {
         let node = Arc::clone(node);
-        blocking(move || make(&node, &order)).await
+        process(&Arc::clone(&node), id, "reporting on", move || make(&node, &order)).await
     };
     let report = match made {
-        Ok(report) => report,
-        Err(error) => {
+        Ok(Ok(report)) => report,
+        // It is set aside, or was crashed upon once: the report is made after the next start.
+        Err(_) => return,
+        Ok(Err(error)) => {
             // Without a readable envelope nobody can be told; the log has the event.
             eprintln!("message {id} failed and cannot be reported: {error}");
             None
@@ -64,7 +66,7 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
     let report = mta::non_delivery(&site, identifier, &subject, &content, &order.failures, now);
     let Some(report) = report else { return Ok(None) };
     let life = |priority, submitted| node.queue.expires(priority, submitted);
-    let entry = mta::report_entry(id, &report, now, &node.routes(), life);
+    let entry = mta::report_entry(id, &report, now, node.router(&node.routes()), life);
     entry.map(Some).map_err(|error| error.to_string())
 }
 
@@ -83,7 +85,7 @@ pub async fn report_delivery(
         return;
     };
     let life = |priority, submitted| node.queue.expires(priority, submitted);
-    match mta::report_entry(id, &report, now, &node.routes(), life) {
+    match mta::report_entry(id, &report, now, node.router(&node.routes()), life) {
         Ok(mut entry) => {
             // A delivery that is repeated after a crash is not reported again.
             entry.seen = vec![format!("{}#{number}#delivered", subject.mts_identifier)];
@@ -102,7 +104,8 @@ pub async fn report_delivery(
 /// Events 208 and 290, one for each recipient.
 fn log(node: &Node, record: &MessageRecord, failures: &[(u32, Failure)]) {
     let lived = record.head.expires.duration_since(record.head.submitted).as_mins();
-    if let Some((_, failure)) = failures.iter().find(|(_, failure)| failure.expired) {
+    let life = |failure: &Failure| failure.ended.is_some_and(|clock| clock != Clock::OpenRetries);
+    if let Some((_, failure)) = failures.iter().find(|(_, failure)| life(failure)) {
         let minutes = u32::try_from(lived).unwrap_or(u32::MAX);
         node.log(build::message_expired(&record.head.mts_id, minutes, Some(&failure.error)));
     }
@@ -119,7 +122,7 @@ fn log(node: &Node, record: &MessageRecord, failures: &[(u32, Failure)]) {
             recipient: recipient.map_or_else(String::new, |recipient| recipient.address.clone()),
             recipient_number: *number,
             redirected_to: None,
-            last_error: Some(failure.error.clone()),
+            last_error: Some(failure.words()),
         }));
     }
 }

@@ -1,13 +1,16 @@
-//! The routing table that the configuration describes.
+//! The routing table that the configuration describes, and what is known of its ways.
 
-use config::{Config, Mailboxes};
-use routing::{DomainError, Domains, Table};
+use config::{Config, ConnectorKind, Mailboxes};
+use queue::NextHop;
+use routing::{Activation, Domains, Link, LinkStates, Outlet, Route, Table, TableError};
 
-/// Builds the table: own domains first, then every peer's.
+use crate::mail_queue::MailQueue;
+
+/// Builds the table: own domains first, then every peer's, then the connectors.
 ///
 /// # Errors
-/// Two holders claim one domain.
-pub fn build(config: &Config) -> Result<Table, DomainError> {
+/// Two holders claim one domain, or two ways out have one name.
+pub fn build(config: &Config) -> Result<Table, TableError> {
     let mut table = Table::default();
     let mailboxes = match &config.mail.mailboxes {
         Mailboxes::Any => None,
@@ -26,10 +29,50 @@ pub fn build(config: &Config) -> Result<Table, DomainError> {
             table.insert(domain, Domains::Peer { name: peer.name.clone() })?;
         }
     }
+    for connector in &config.connectors {
+        table.add_link(Link {
+            name: connector.name.clone(),
+            outlet: match &connector.kind {
+                ConnectorKind::Smtp(smtp) if smtp.hosts.is_empty() => Outlet::Domains,
+                ConnectorKind::Smtp(_) => Outlet::Connector,
+                // As the peer's own table spells it: the queue is called by it.
+                ConnectorKind::Site { peer } => Outlet::Peer(
+                    config.peer(peer).map_or_else(|| peer.clone(), |peer| peer.name.clone()),
+                ),
+            },
+            spaces: connector.address_spaces.clone(),
+            restrictions: connector.restrictions.clone(),
+            max_open_retries: connector.open_retries,
+            inside: false,
+        })?;
+    }
     for connector in &config.x400 {
         for domain in &connector.domains {
             table.insert(domain, Domains::Peer { name: connector.name.clone() })?;
         }
     }
     Ok(table)
+}
+
+/// What the queue knows of the ways.
+impl LinkStates for MailQueue {
+    fn activation(&self, _: &str) -> Activation {
+        Activation::Now
+    }
+
+    fn is_waiting(&self, hop: &Route) -> bool {
+        next_hop(hop).is_some_and(|hop| self.view(|queue, _| queue.is_waiting(&hop)))
+    }
+}
+
+/// The queue's name of a route that leads out of this server.
+pub fn next_hop(route: &Route) -> Option<NextHop> {
+    match route {
+        Route::Peer { name } => Some(NextHop::Peer(name.clone())),
+        Route::Connector { name, domain: None } => Some(NextHop::Connector(name.clone())),
+        Route::Connector { name, domain: Some(domain) } => {
+            Some(NextHop::Domain { connector: name.clone(), domain: domain.clone() })
+        }
+        _ => None,
+    }
 }

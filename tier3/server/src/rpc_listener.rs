@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::serve_rpc;
+use net::{Gate, serve_admitted};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 use crate::link::ServiceFactory;
 use crate::node::Node;
@@ -18,7 +17,7 @@ const MAX_CONNECTIONS: usize = 1000;
 /// `rpc.allow` is cut off before it may say a word.
 pub async fn run(node: Arc<Node>, listener: TcpListener, factory: ServiceFactory, filtered: bool) {
     let port = listener.local_addr().map_or(0, |address| address.port());
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let gate = Gate::new(MAX_CONNECTIONS);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -35,7 +34,7 @@ pub async fn run(node: Arc<Node>, listener: TcpListener, factory: ServiceFactory
             cut(stream);
             continue;
         }
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+        let Some(pass) = gate.admit().await else {
             cut(stream);
             continue;
         };
@@ -43,10 +42,9 @@ pub async fn run(node: Arc<Node>, listener: TcpListener, factory: ServiceFactory
         let idle = config.rpc.idle_timeout;
         tokio::spawn(async move {
             // What the peer did wrong is its own loss; the connection is closed either way.
-            if serve_rpc(stream, association, service, idle).await.is_err() {
+            if serve_admitted(stream, association, service, idle, pass).await.is_err() {
                 metrics::counter!("bindback_rpc_broken_total").increment(1);
             }
-            drop(slot);
         });
     }
 }

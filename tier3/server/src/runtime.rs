@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use admin::{Exporter, UnixSocket};
 use config::{Config, ConfigError};
-use event::build;
+use event::{build, own};
 use net::{ListenError, listen};
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
@@ -22,7 +22,11 @@ use crate::mail_queue::{MailQueue, ReportOrder};
 use crate::node::Node;
 use crate::operations::{Running, store_folder};
 use crate::peer_state::PeerHistories;
-use crate::{local_delivery, reporting, rpc_listener, settings, smtp_listener, x400_link};
+use crate::processing::Processing;
+use crate::store_check::{StoreCheck, check_store};
+use crate::{
+    local_delivery, reporting, rpc_listener, settings, smtp_listener, supervise, x400_link,
+};
 
 /// How long tasks may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -60,8 +64,8 @@ pub enum ServeError {
     Metrics(#[from] admin::ExporterError),
     #[error("events.json_file cannot be opened")]
     EventFile(#[source] io::Error),
-    #[error("the domains contradict each other")]
-    Domains(#[from] routing::DomainError),
+    #[error("the routes contradict each other")]
+    Domains(#[from] routing::TableError),
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
 }
@@ -141,14 +145,55 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
     let failed = |source| ServeError::Store { path: path.clone(), source };
     let keep = usize::try_from(config.events.keep).unwrap_or(usize::MAX);
     let limits = store::EventLimits { keep };
-    let store = Store::open_with(&path, limits).map_err(failed)?;
+    let (store, check) = open_store(config, &path, limits).map_err(failed)?;
     let accounts = AccountTable::open(store.clone()).map_err(failed)?;
     let events = EventLog::open(&config.server.name, &config.events, store.clone())
         .map_err(ServeError::EventFile)?;
     let histories = PeerHistories::open(store.clone()).map_err(failed)?;
+    store.set_reserve(config.queue.disk_reserve_mib.saturating_mul(1024 * 1024));
     let (queue, orders) = MailQueue::open(store, settings::queue_config(config)).map_err(failed)?;
-    let node = Arc::new(Node::new(config.clone(), accounts, events, queue, histories)?);
+    let (processing, suspects) = Processing::open(&config.server.data_dir.join("processing"));
+    let node = Node::new(config.clone(), accounts, events, queue, histories, processing)?;
+    let node = Arc::new(node);
+    supervise::accuse(&node, suspects);
+    if let Some(check) = check {
+        log_check(&node, config, &check);
+    }
     Ok((node, orders))
+}
+
+/// Opens the store. One that is damaged, as after a stop that was not in order, asks for a check: it is repaired first.
+fn open_store(
+    config: &Config,
+    path: &Path,
+    limits: store::EventLimits,
+) -> Result<(Store, Option<StoreCheck>), StoreError> {
+    let open = || -> Result<Store, StoreError> {
+        let store = Store::open_with(path, limits)?;
+        // A row that cannot be read would stop the start as well.
+        store.load_messages()?;
+        Ok(store)
+    };
+    match open() {
+        Err(error) if error.cause() == "damaged" => {
+            eprintln!("the store is damaged and is repaired: {}", net::chain(&error));
+            let check = check_store(&config.server.data_dir, true)?;
+            open().map(|store| (store, Some(check)))
+        }
+        opened => opened.map(|store| (store, None)),
+    }
+}
+
+/// Events 2219 and 2207, once there is a place for them; what was found stands in a file.
+fn log_check(node: &Node, config: &Config, check: &StoreCheck) {
+    node.log(own::store_check_begins());
+    let file = config.server.data_dir.join("check.json");
+    let text = serde_json::to_vec_pretty(&check.checked).unwrap_or_default();
+    if let Err(error) = std::fs::write(&file, text) {
+        eprintln!("{}: {error}", file.display());
+    }
+    let faults = u64::try_from(check.checked.faults.len()).unwrap_or(u64::MAX);
+    node.log(own::store_checked(&file.display().to_string(), check.checked.objects, faults));
 }
 
 fn make_folder(path: &Path) -> Result<(), ServeError> {
@@ -214,6 +259,9 @@ fn start(
     tasks.spawn(admin::serve_unix(listeners.socket, Arc::clone(running), stop_of(node)));
     tasks.spawn(reporting::run(Arc::clone(node), orders));
     tasks.spawn(local_delivery::run(Arc::clone(node)));
+    if let Some(notices) = node.queue.notices() {
+        tasks.spawn(supervise::run(Arc::clone(node), notices));
+    }
     let timers = Arc::clone(node);
     tasks.spawn(async move {
         tokio::select! {

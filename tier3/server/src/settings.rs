@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use config::Config;
 use mta::{Site, Terms};
-use queue::{Life, QueueConfig, Retry};
+use queue::{Life, Link, Profile, QueueConfig, Retry};
 use x400::GlobalDomainIdentifier;
 
 /// The rules of the queue.
@@ -23,6 +23,14 @@ pub fn queue_config(config: &Config) -> QueueConfig {
             normal_s: seconds(queue.life_normal),
             non_urgent_s: seconds(queue.life_non_urgent),
         },
+        profile: if queue.classic { Profile::Classic } else { Profile::Growth },
+        link: Link {
+            associations: config.association.limit,
+            threshold: config.association.threshold,
+            ..Link::default()
+        },
+        warn_after_s: Some(seconds(queue.warn_after)).filter(|seconds| *seconds > 0),
+        max_messages: queue.max_messages,
         ..QueueConfig::default()
     }
 }

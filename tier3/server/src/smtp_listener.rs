@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use event::own;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use net::{Machine, Progress, Pump};
@@ -16,14 +17,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::mail_queue::AcceptError;
+use crate::mail_queue::{AcceptError, Refusal};
 use crate::node::Node;
 use crate::settings;
+use crate::smtp_limits::Client;
 
 /// RFC 5321 4.5.3.2.7: a server waits at least five minutes for the next command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
 /// Dialogues at the same time; above it a caller is told to come again.
 const MAX_DIALOGUES: usize = 1000;
+/// How often it is told that descriptors ran out.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// How long the last reply may take.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -48,20 +52,26 @@ impl Machine for Receiving {
 pub async fn run(node: Arc<Node>, listener: TcpListener) {
     let slots = Arc::new(Semaphore::new(MAX_DIALOGUES));
     let mut dialogues = JoinSet::new();
+    let mut exhausted = Exhausted::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = dialogues.join_next(), if !dialogues.is_empty() => continue,
             () = node.stopped() => break,
         };
-        let Ok((stream, peer)) = accepted else {
-            // Out of file descriptors, as a rule: give others time to close some.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                exhausted.tell(&node, "SMTP", &error);
+                // Give others time to close some.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
         };
         let (node, slot) = (Arc::clone(&node), Arc::clone(&slots).try_acquire_owned());
+        let client = node.limits.connect(peer.ip(), node.config().smtp.max_per_address);
         dialogues.spawn(async move {
-            serve(&node, stream, peer, slot.is_err()).await;
+            serve(&node, stream, peer, client.filter(|_| slot.is_ok())).await;
             drop(slot);
         });
     }
@@ -69,7 +79,8 @@ pub async fn run(node: Arc<Node>, listener: TcpListener) {
     while dialogues.join_next().await.is_some() {}
 }
 
-async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, busy: bool) {
+/// Without a client there is no room for one more.
+async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, client: Option<Client>) {
     let config = node.config();
     let rules = DialogueConfig {
         max_message_size: usize::try_from(config.smtp.max_message_size).unwrap_or(usize::MAX),
@@ -77,7 +88,7 @@ async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, busy: bool
         ..DialogueConfig::new(&config.server.host_name)
     };
     let mut dialogue = Dialogue::new(Arc::new(rules), peer.ip());
-    if busy {
+    if client.is_none() {
         dialogue.shut_down(ClosingReason::TooBusy);
     } else if AllowedNetworks(config.smtp.allow.clone()).contains(peer.ip()) {
         dialogue.greeting();
@@ -85,15 +96,23 @@ async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, busy: bool
         metrics::counter!("bindback_smtp_refused_total").increment(1);
         dialogue.refuse();
     }
+    let (mut client, memory) = (client, config.smtp.memory_mib.saturating_mul(1024 * 1024));
     let mut pump = Pump::new(Receiving(dialogue), stream);
     while !pump.machine.0.is_closed() {
         if let Some(request) = pump.machine.0.poll_request() {
-            answer(node, &mut pump.machine.0, request).await;
+            answer(node, peer.ip(), &mut pump.machine.0, request).await;
             continue;
         }
         tokio::select! {
             progress = pump.drive() => match progress {
-                Ok(Progress::Received) => {}
+                Ok(Progress::Received) => {
+                    let held = pump.machine.0.held();
+                    let over = client.as_mut().and_then(|client| client.hold(held, memory));
+                    if let Some(sum) = over {
+                        node.log(own::memory_limit(octets(sum), octets(memory)));
+                        pump.machine.0.shut_down(ClosingReason::TooBusy);
+                    }
+                }
                 Ok(Progress::Closed) | Err(_) => return,
             },
             () = tokio::time::sleep(COMMAND_TIMEOUT) => {
@@ -106,9 +125,33 @@ async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, busy: bool
     let _ = tokio::time::timeout(LAST_WORDS, pump.flush()).await;
 }
 
-async fn answer(node: &Arc<Node>, dialogue: &mut Dialogue, request: Request) {
+fn octets(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Tells of descriptors that ran out, once in a while.
+#[derive(Default)]
+pub struct Exhausted {
+    told: Option<Instant>,
+}
+
+impl Exhausted {
+    /// A connection could not be taken.
+    pub fn tell(&mut self, node: &Node, listener: &str, error: &std::io::Error) {
+        // ENFILE and EMFILE.
+        let descriptors = matches!(error.raw_os_error(), Some(23 | 24));
+        if descriptors && self.told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+            self.told = Some(Instant::now());
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+            let limit = limit.current.unwrap_or(u64::MAX);
+            node.log(own::descriptors_exhausted(listener, &error.to_string(), limit));
+        }
+    }
+}
+
+async fn answer(node: &Arc<Node>, client: IpAddr, dialogue: &mut Dialogue, request: Request) {
     match request {
-        Request::Recipient(request) => dialogue.answer_recipient(verdict(node, &request)),
+        Request::Recipient(request) => dialogue.answer_recipient(verdict(node, client, &request)),
         Request::Message(submission) => {
             let outcome = accept(node, submission).await;
             dialogue.answer_message(outcome);
@@ -116,11 +159,23 @@ async fn answer(node: &Arc<Node>, dialogue: &mut Dialogue, request: Request) {
     }
 }
 
-fn verdict(node: &Node, request: &RecipientRequest) -> Verdict {
-    match node.routes().choose(&request.address).route {
-        Route::Local { .. } | Route::Peer { .. } => Verdict::Accept,
+/// Never an open relay: what leads out of the organisation is only for networks that may relay.
+fn verdict(node: &Node, client: IpAddr, request: &RecipientRequest) -> Verdict {
+    match node.queue.refusal() {
+        Some(Refusal::Full) => return Verdict::InsufficientStorage,
+        Some(Refusal::Sick) => return Verdict::TemporaryFailure,
+        None => {}
+    }
+    let choice = node.routes().choose(&request.address);
+    let outside = choice.outside || matches!(choice.route, Route::Closed(_));
+    match choice.route {
         Route::UnknownMailbox => Verdict::UnknownMailbox,
         Route::NoRoute => Verdict::NotLocal,
+        _ if outside && !allowed(&node.config().smtp.relay, client) => Verdict::NotLocal,
+        // Restrictions look at the whole message: what they close is reported, or refused at its end.
+        Route::Local { .. } | Route::Peer { .. } | Route::Connector { .. } | Route::Closed(_) => {
+            Verdict::Accept
+        }
     }
 }
 
@@ -131,13 +186,14 @@ async fn accept(node: &Arc<Node>, submission: Submission) -> Outcome {
     let date = rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default();
     let id_text = id.to_string();
     let received = smtp::received_header(&submission, &config.server.host_name, &id_text, &date);
+    let table = node.routes();
     let submission = mta::Submission {
         originator: mta::smtp_originator(&submission.reverse_path, &submission.parameters),
         recipients: submission.recipients.iter().map(mta::smtp_recipient).collect(),
         added: received.len(),
         content: [received.as_bytes(), &submission.content].concat(),
         submitted: now,
-        routes: &node.routes(),
+        routes: node.router(&table),
     };
     metrics::counter!("bindback_submitted_total").increment(1);
     let site = settings::site(&config);
@@ -152,6 +208,10 @@ async fn accept(node: &Arc<Node>, submission: Submission) -> Outcome {
     match node.queue.accept(entry).await {
         Ok(id) => Outcome::Accepted { id: id.to_string() },
         Err(AcceptError::Repeated) => Outcome::Accepted { id: id_text },
+        Err(AcceptError::Refused { error, full: true }) => {
+            eprintln!("mail refused: {error}");
+            Outcome::InsufficientStorage
+        }
         Err(error) => {
             eprintln!("mail refused: {error}");
             Outcome::TemporaryFailure { text: "the queue cannot take mail now".to_owned() }

@@ -15,11 +15,9 @@ use crate::failure::{Found, Usage};
 use crate::output::Output;
 use crate::password;
 
+/// Where to call, and as whom.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  bindback rpc ping east.demo.test\n  bindback rpc ping east --interface 6f8d2c1a-3e57-4b0e-9c64-a1d05be27f93 --user 'EAST\\svc-west' --password-file west.password\n\nWithout --interface the management interface of the endpoint mapper is called. Of any other interface an operation is called that does not exist: nothing happens there. Exit status: 0 every call was answered, 1 it stopped on the way."
-)]
-pub struct Arguments {
+pub struct Reach {
     /// Name or address of the server
     host: String,
     /// The interface's own port; without it the endpoint mapper is asked
@@ -28,9 +26,6 @@ pub struct Arguments {
     /// The port of the endpoint mapper
     #[arg(long, value_name = "PORT", default_value_t = 135)]
     mapper_port: u16,
-    /// The interface: UUID, or UUID:MAJOR.MINOR
-    #[arg(long, value_name = "UUID", value_parser = interface)]
-    interface: Option<SyntaxId>,
     /// Log on as this account
     #[arg(long, value_name = "DOMAIN\\NAME")]
     user: Option<AccountName>,
@@ -42,12 +37,24 @@ pub struct Arguments {
     /// How much is protected [default: privacy with --user, else none]
     #[arg(long, value_name = "LEVEL", hide_default_value = true)]
     level: Option<Level>,
-    /// Calls to make
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 4)]
-    count: u32,
     /// Seconds that each step may take
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bindback rpc ping east.demo.test\n  bindback rpc ping east --interface 6f8d2c1a-3e57-4b0e-9c64-a1d05be27f93 --user 'EAST\\svc-west' --password-file west.password\n\nWithout --interface the management interface of the endpoint mapper is called. Of any other interface an operation is called that does not exist: nothing happens there. Exit status: 0 every call was answered, 1 it stopped on the way."
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    reach: Reach,
+    /// The interface: UUID, or UUID:MAJOR.MINOR
+    #[arg(long, value_name = "UUID", value_parser = interface)]
+    interface: Option<SyntaxId>,
+    /// Calls to make
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 4)]
+    count: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,16 +86,8 @@ impl Shape for Report {
 }
 
 pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
-    let caller = caller(&arguments)?;
-    let settings = PingSettings {
-        host: arguments.host,
-        port: arguments.port,
-        mapper_port: arguments.mapper_port,
-        interface: arguments.interface,
-        caller,
-        count: arguments.count,
-        patience: Duration::from_secs(arguments.timeout),
-    };
+    let settings = settings(arguments.reach, arguments.count)?;
+    let settings = PingSettings { interface: arguments.interface, ..settings };
     let report = Report { steps: rpc_tools::ping(&settings).await };
     output.answer(&report, |report| show(&report.steps))?;
     // Addresses that led nowhere do not matter once one did.
@@ -96,7 +95,21 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
     Ok(if arrived { Found::Nothing } else { Found::Something })
 }
 
-fn caller(arguments: &Arguments) -> anyhow::Result<Option<Caller>> {
+/// What is to be called, as other commands say it too.
+pub(super) fn settings(reach: Reach, count: u32) -> anyhow::Result<PingSettings> {
+    let caller = caller(&reach)?;
+    Ok(PingSettings {
+        host: reach.host,
+        port: reach.port,
+        mapper_port: reach.mapper_port,
+        interface: None,
+        caller,
+        count,
+        patience: Duration::from_secs(reach.timeout),
+    })
+}
+
+fn caller(arguments: &Reach) -> anyhow::Result<Option<Caller>> {
     let auth = match (arguments.auth, &arguments.user) {
         (Some(auth), _) => auth,
         (None, Some(_)) => Auth::Ntlm,

@@ -127,34 +127,54 @@ impl LookupAnswer {
         if count > MAX_ANSWERS {
             return Err(reader.invalid("entries", "more entries than one answer may have"));
         }
-        let mut heads = Vec::new();
-        for _ in 0..count {
-            reader.align(4)?;
-            let object = reader.uuid("object")?;
-            let points = reader.pointer("tower")?;
-            let length = reader.actual_count("annotation", ANNOTATION)?;
-            let octets = reader.octets("annotation", length)?;
-            let end = octets.iter().position(|octet| *octet == 0).unwrap_or(length);
-            let annotation = octets[..end].iter().copied().map(char::from).collect();
-            heads.push((object, points, annotation));
-        }
-        let mut endpoints = Vec::new();
-        for (object, _, annotation) in heads.into_iter().filter(|(_, points, _)| *points) {
-            // Other protocols have towers of their own kinds.
-            if let Ok(tower) = Tower::decode(read_octets(&mut reader)?) {
-                endpoints.push(Endpoint { object, tower, annotation });
-            }
-        }
+        let endpoints = read_entries(&mut reader, count)?;
         let status = reader.u32("status")?;
         Ok(Self { handle, endpoints, status })
     }
 }
 
-/// One entry of the answer.
-pub(super) struct LookupEntry<'a> {
-    pub(super) object: Uuid,
-    pub(super) tower: Tower,
-    pub(super) annotation: &'a str,
+/// `ept_entry_t` so many times, then the towers that they point to.
+pub(super) fn read_entries(
+    reader: &mut NdrReader<'_>,
+    count: usize,
+) -> Result<Vec<Endpoint>, DecodeError> {
+    let mut heads = Vec::new();
+    for _ in 0..count {
+        reader.align(4)?;
+        let object = reader.uuid("object")?;
+        let points = reader.pointer("tower")?;
+        let length = reader.actual_count("annotation", ANNOTATION)?;
+        let octets = reader.octets("annotation", length)?;
+        let end = octets.iter().position(|octet| *octet == 0).unwrap_or(length);
+        let annotation = octets[..end].iter().copied().map(char::from).collect();
+        heads.push((object, points, annotation));
+    }
+    let mut endpoints = Vec::new();
+    for (object, _, annotation) in heads.into_iter().filter(|(_, points, _)| *points) {
+        // Other protocols have towers of their own kinds.
+        if let Ok(tower) = Tower::decode(read_octets(reader)?) {
+            endpoints.push(Endpoint { object, tower, annotation });
+        }
+    }
+    Ok(endpoints)
+}
+
+/// The same the other way.
+pub(super) fn write_entries(writer: &mut NdrWriter, entries: &[Endpoint]) {
+    for entry in entries {
+        // Each entry is aligned as its widest member is.
+        writer.align(4);
+        writer.uuid(entry.object);
+        writer.pointer(true);
+        // A fixed varying string: offset and actual count, no maximum.
+        let text = annotation(&entry.annotation);
+        writer.actual_count(text.len() + 1);
+        writer.octets(text.as_bytes());
+        writer.u8(0);
+    }
+    for entry in entries {
+        write_tower(writer, &entry.tower);
+    }
 }
 
 /// The stub of the answer.
@@ -162,7 +182,7 @@ pub(super) fn encode_response(
     order: ByteOrder,
     max_entries: u32,
     handle: &ContextHandle,
-    entries: &[LookupEntry<'_>],
+    entries: &[Endpoint],
     status: u32,
 ) -> Vec<u8> {
     let mut writer = NdrWriter::for_results(order);
@@ -170,20 +190,7 @@ pub(super) fn encode_response(
     writer.count(entries.len());
     writer.u32(max_entries);
     writer.actual_count(entries.len());
-    for entry in entries {
-        // Each entry is aligned as its widest member is.
-        writer.align(4);
-        writer.uuid(entry.object);
-        writer.pointer(true);
-        // A fixed varying string: offset and actual count, no maximum.
-        let text = annotation(entry.annotation);
-        writer.actual_count(text.len() + 1);
-        writer.octets(text.as_bytes());
-        writer.u8(0);
-    }
-    for entry in entries {
-        write_tower(&mut writer, &entry.tower);
-    }
+    write_entries(&mut writer, entries);
     writer.u32(status);
     writer.into_vec()
 }
@@ -229,10 +236,10 @@ mod tests {
 
     #[test]
     fn answers_there_and_back() {
-        let entry = |port, annotation| LookupEntry {
+        let entry = |port, annotation: &str| Endpoint {
             object: Uuid::NIL,
             tower: Tower::tcp(crate::epm::INTERFACE, Ipv4Addr::LOCALHOST, port),
-            annotation,
+            annotation: annotation.to_owned(),
         };
         for order in [ByteOrder::Little, ByteOrder::Big] {
             let entries = [entry(1, "one"), entry(2, ""), entry(3, "three")];

@@ -2,10 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use super::lookup::{LookupEntry, LookupRequest, encode_response};
+use super::lookup::{Endpoint, LookupRequest, encode_response};
 use super::message::{MapRequest, MapResponse};
 use super::tower::Tower;
-use super::{MAX_ANSWERS, OP_LOOKUP, OP_LOOKUP_HANDLE_FREE, OP_MAP};
+use super::{
+    MAX_ANSWERS, OP_DELETE, OP_INQ_OBJECT, OP_INSERT, OP_LOOKUP, OP_LOOKUP_HANDLE_FREE, OP_MAP,
+    OP_MGMT_DELETE,
+};
 use crate::ndr::{ByteOrder, ContextHandle, NdrReader, NdrWriter};
 use crate::status;
 use crate::uuid::{SyntaxId, Uuid};
@@ -55,6 +58,11 @@ impl EndpointMap {
         });
     }
 
+    /// Removes every endpoint of an interface and object.
+    pub fn unregister_all(&mut self, interface: &SyntaxId, object: Uuid) {
+        self.entries.retain(|entry| (&entry.interface, entry.object) != (interface, object));
+    }
+
     /// The endpoints.
     #[must_use]
     pub fn entries(&self) -> &[MapEntry] {
@@ -87,6 +95,15 @@ impl EndpointMap {
                 writer.u32(0);
                 Ok(writer.into_vec())
             }
+            OP_INQ_OBJECT => {
+                // The object of the mapper itself: it has none.
+                let mut writer = NdrWriter::with_order(out);
+                writer.uuid(Uuid::NIL);
+                writer.u32(0);
+                Ok(writer.into_vec())
+            }
+            // Whoever could change the map could send callers anywhere.
+            OP_INSERT | OP_DELETE | OP_MGMT_DELETE => Err(status::ACCESS_DENIED),
             _ => Err(status::NCA_OP_RNG_ERROR),
         }
     }
@@ -122,10 +139,10 @@ impl EndpointMap {
         let status = if found.is_empty() { status::EPT_NOT_REGISTERED } else { 0 };
         let entries: Vec<_> = found
             .into_iter()
-            .map(|entry| LookupEntry {
+            .map(|entry| Endpoint {
                 object: entry.object,
                 tower: entry.tower(),
-                annotation: &entry.annotation,
+                annotation: entry.annotation.clone(),
             })
             .collect();
         encode_response(order, request.max_entries, &handle, &entries, status)

@@ -10,7 +10,7 @@ use crate::error::RpcError;
 use crate::ndr::ByteOrder;
 
 /// Octets of an object UUID in a request.
-const OBJECT_LEN: usize = 16;
+pub(crate) const OBJECT_LEN: usize = 16;
 
 /// A whole PDU as octets: header and trailer are sound, the body is not looked at yet.
 #[derive(Debug, Clone)]
@@ -57,6 +57,12 @@ impl Frame {
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The format label as it came.
+    #[must_use]
+    pub fn label(&self) -> [u8; 4] {
+        self.bytes.get(4..8).and_then(|label| label.try_into().ok()).unwrap_or_default()
     }
 
     /// The security trailer, when there is one.

@@ -158,6 +158,9 @@ impl Header {
     /// Octets of the header.
     pub const LEN: usize = 16;
 
+    /// The format label of what this side sends, C706 14.1: little-endian, ASCII, IEEE floating point.
+    pub const OUR_LABEL: [u8; 4] = [0x10, 0, 0, 0];
+
     /// The version octets of a PDU's beginning, when it is not one of ours.
     #[must_use]
     pub fn foreign_version(bytes: &[u8]) -> Option<(u8, u8)> {

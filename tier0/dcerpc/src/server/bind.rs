@@ -1,8 +1,8 @@
 //! Negotiation on the server side: sizes, groups, contexts, features.
 
 use super::fatal::Fatal;
-use super::identity::TYPE_NONE;
-use super::{Phase, ServerAssociation};
+use super::identity::{AlterLeg, Asked, AskedAt, TYPE_NONE};
+use super::{Context, Phase, ServerAssociation};
 use crate::error::RpcError;
 use crate::fragment::MIN_FRAGMENT;
 use crate::pdu::{
@@ -42,6 +42,7 @@ impl ServerAssociation {
             Some(auth) => self.identify_at_bind(call, auth)?,
         };
         let multiplex = pdu.flags.has(PduFlags::CONC_MPX);
+        self.header_signing = pdu.flags.has(PduFlags::SUPPORT_HEADER_SIGN);
         self.phase = Phase::Bound { fragment: self.agreed_fragment(bind), multiplex, group };
         let ack = self.ack(results, self.config.secondary_address.clone());
         let flags = if multiplex { PduFlags::CONC_MPX } else { PduFlags::default() };
@@ -63,15 +64,30 @@ impl ServerAssociation {
         let answer = match &pdu.auth {
             None => None,
             // An exchange that is over is answered by an empty token, which Windows looks for.
-            Some(auth) => {
-                let empty = || AuthVerifier { trailer: auth.trailer, value: Vec::new() };
-                Some(self.identify_at_alter(call, auth)?.unwrap_or_else(empty))
-            }
+            Some(auth) => match self.identify_at_alter(call, auth)? {
+                AlterLeg::Answer(answer) => answer,
+                AlterLeg::Asked(index, question) => {
+                    let at = AskedAt::Alter { offer: Box::new(pdu.clone()), results };
+                    self.ask(Asked { index, call, at }, question);
+                    return Ok(());
+                }
+            },
         };
+        self.answer_alter(pdu, results, answer)
+    }
+
+    pub(super) fn answer_alter(
+        &mut self,
+        offer: &Pdu,
+        results: Vec<ContextResult>,
+        answer: Option<AuthVerifier>,
+    ) -> Result<(), Fatal> {
+        let empty = |auth: &AuthVerifier| AuthVerifier { trailer: auth.trailer, value: Vec::new() };
+        let answer = offer.auth.as_ref().map(|auth| answer.unwrap_or_else(|| empty(auth)));
         // Sizes and group are agreed once, by the bind; what an alter_context says of them does
         // not count.
         let ack = self.ack(results, String::new());
-        self.send_answer(pdu, Body::AlterContextResponse(ack), PduFlags::default(), answer)
+        self.send_answer(offer, Body::AlterContextResponse(ack), PduFlags::default(), answer)
     }
 
     pub(super) fn handle_auth3(&mut self, pdu: &Pdu) -> Result<(), Fatal> {
@@ -158,7 +174,7 @@ impl ServerAssociation {
         let index = self.config.interfaces.iter().position(served);
         if let Some(bound) = self.contexts.get(&offer.id) {
             // A number may be offered again for the same, as the legs of an exchange do.
-            if index != Some(*bound) {
+            if index != Some(bound.interface) {
                 return Err(RpcError::Protocol { detail: "a context of another interface" });
             }
             if offer.transfer_syntaxes.contains(&SyntaxId::NDR64) {
@@ -174,7 +190,8 @@ impl ServerAssociation {
             return Ok(ContextResult::rejected(ProviderReason::TRANSFER_SYNTAXES_NOT_SUPPORTED));
         }
         accepted.push(index);
-        self.contexts.insert(offer.id, index);
+        let context = Context { interface: index, asked: offer.abstract_syntax };
+        self.contexts.insert(offer.id, context);
         debug_assert_eq!(ContextResult::ACCEPTED.result, NegotiationResult::Acceptance);
         Ok(ContextResult::ACCEPTED)
     }

@@ -2,17 +2,22 @@
 
 use super::fatal::Fatal;
 use super::identity::{Caller, Stranger};
-use super::{Outstanding, Phase, ServerAssociation, ServerEvent};
+use super::{Context, Outstanding, Phase, ServerAssociation, ServerEvent};
 use crate::error::{CallId, RpcError};
 use crate::ndr::ByteOrder;
 use crate::pdu::{Body, Frame, Header, PduFlags, PduType, Request};
 use crate::status;
+use crate::uuid::{SyntaxId, Uuid};
+use crate::verification::{self, Facts};
 
 /// The call whose fragments come in.
 pub(super) struct Receiving {
     call: u32,
     context_id: u16,
     opnum: u16,
+    object: Option<Uuid>,
+    /// The format label of the first fragment.
+    label: [u8; 4],
     identity: Option<usize>,
     silent: bool,
     /// The interface, or the status to refuse with.
@@ -85,14 +90,16 @@ impl ServerAssociation {
             return Err(Fatal::fault(call_id, context_id, status::NCA_PROTO_ERROR, error));
         }
         let announced = usize::try_from(request.alloc_hint).unwrap_or(usize::MAX);
-        if !flags.has(PduFlags::LAST) && announced > self.limits.stub {
+        if !flags.has(PduFlags::LAST) && announced > self.most_octets() {
             return Err(self.too_long(call_id, context_id));
         }
-        let verdict = self.judge(&request, identity);
+        let verdict = self.admits(&request, identity);
         self.receiving = Some(Receiving {
             call: call_id,
             context_id,
             opnum: request.opnum,
+            object: request.object,
+            label: frame.label(),
             identity,
             silent: flags.has(PduFlags::MAYBE),
             verdict,
@@ -158,13 +165,13 @@ impl ServerAssociation {
 
     /// Adds a fragment to the call that comes in; the last one makes it a request.
     fn add(&mut self, stub: &[u8], flags: PduFlags) -> Result<(), Fatal> {
-        let limits = self.limits;
+        let (limits, most) = (self.limits, self.most_octets());
         let Some(begun) = &mut self.receiving else {
             return Ok(());
         };
         let (call, context_id) = (begun.call, begun.context_id);
         begun.fragments += 1;
-        if begun.fragments > limits.fragments || begun.stub.len() + stub.len() > limits.stub {
+        if begun.fragments > limits.fragments || begun.stub.len() + stub.len() > most {
             return Err(self.too_long(call, context_id));
         }
         if begun.verdict.is_ok() {
@@ -173,26 +180,12 @@ impl ServerAssociation {
         if !flags.has(PduFlags::LAST) {
             return Ok(());
         }
-        let Some(Receiving { opnum, identity, silent, verdict, order, stub, .. }) =
-            self.receiving.take()
-        else {
+        let Some(whole) = self.receiving.take() else {
             return Ok(());
         };
-        match verdict {
-            Ok(interface) => {
-                self.outstanding.insert(call, Outstanding { context_id, identity, silent });
-                self.events.push_back(ServerEvent::Request {
-                    call: CallId(call),
-                    interface,
-                    opnum,
-                    stub,
-                    order,
-                    principal: self.identities.principal(identity),
-                    level: self.identities.level(identity),
-                });
-                Ok(())
-            }
-            Err(_) if silent => Ok(()),
+        match whole.verdict {
+            Ok(interface) => self.hand_up(whole, interface),
+            Err(_) if whole.silent => Ok(()),
             Err(status) => {
                 // A context that does not exist is not named.
                 let context_id = if status == status::NCA_UNK_IF { 0 } else { context_id };
@@ -202,14 +195,55 @@ impl ServerAssociation {
         }
     }
 
+    /// Gives a whole request to the user, without its verification trailer.
+    fn hand_up(&mut self, whole: Receiving, interface: usize) -> Result<(), Fatal> {
+        let Receiving { call, context_id, opnum, object, label, identity, silent, order, .. } =
+            whole;
+        let mut stub = whole.stub;
+        let asked = self.contexts.get(&context_id).map_or(SyntaxId::NDR, |context| context.asked);
+        let facts = Facts {
+            header_signing: self.header_signing,
+            interface: asked,
+            kind: PduType::Request.to_wire(),
+            label,
+            call,
+            context_id,
+            opnum,
+        };
+        verification::take_off(&mut stub, &facts).map_err(|detail| {
+            let error = RpcError::Protocol { detail };
+            Fatal::fault(call, context_id, status::ACCESS_DENIED, error)
+        })?;
+        if stub.len() > self.limits.stub {
+            return Err(self.too_long(call, context_id));
+        }
+        self.outstanding.insert(call, Outstanding { context_id, identity, silent });
+        self.events.push_back(ServerEvent::Request {
+            call: CallId(call),
+            interface,
+            opnum,
+            stub,
+            object,
+            order,
+            principal: self.identities.principal(identity),
+            level: self.identities.level(identity),
+        });
+        Ok(())
+    }
+
+    /// Octets of a stub with the trailer that may stand behind it.
+    fn most_octets(&self) -> usize {
+        self.limits.stub.saturating_add(verification::FARTHEST)
+    }
+
     fn too_long(&self, call: u32, context_id: u16) -> Fatal {
         let error = RpcError::Limit { what: "octets of a stub", limit: self.limits.stub };
         Fatal::fault(call, context_id, status::ACCESS_DENIED, error)
     }
 
     /// Decides at the first fragment whether the user is to see the request.
-    fn judge(&self, request: &Request, identity: Option<usize>) -> Result<usize, u32> {
-        let Some(&index) = self.contexts.get(&request.context_id) else {
+    fn admits(&self, request: &Request, identity: Option<usize>) -> Result<usize, u32> {
+        let Some(&Context { interface: index, .. }) = self.contexts.get(&request.context_id) else {
             return Err(status::NCA_UNK_IF);
         };
         match self.config.interfaces.get(index) {

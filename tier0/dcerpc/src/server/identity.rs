@@ -1,13 +1,15 @@
 //! The security contexts of one connection, MS-RPCE 3.3.1.5.4 (security context multiplexing).
 
 use identity::AccountName;
-use security::{Acceptor, AuthLevel, LogonFailure, SecurityError, Step};
+use security::{
+    Acceptor, AuthLevel, LogonFailure, LogonQuestion, LogonVerdict, SecurityError, Step,
+};
 
 use super::fatal::Fatal;
 use super::{ServerAssociation, ServerEvent};
 use crate::channel::{Channel, MAX_LEGS};
 use crate::error::RpcError;
-use crate::pdu::{AuthVerifier, NakReason, SecTrailer};
+use crate::pdu::{AuthVerifier, ContextResult, NakReason, Pdu, SecTrailer};
 use crate::status;
 
 /// Authentication type 0: none, which a trailer may not say.
@@ -35,11 +37,31 @@ enum State {
         acceptor: Box<dyn Acceptor>,
         legs: usize,
     },
+    /// Somebody else is asked whether the password is right; nothing that comes in is looked at meanwhile.
+    Asking {
+        acceptor: Box<dyn Acceptor>,
+        legs: usize,
+    },
     Established {
         channel: Channel,
         principal: Option<AccountName>,
     },
     Refused,
+}
+
+/// What waits for the verdict of somebody else.
+pub(super) struct Asked {
+    pub(super) index: usize,
+    pub(super) call: u32,
+    pub(super) at: AskedAt,
+}
+
+/// The PDU that brought the token.
+pub(super) enum AskedAt {
+    /// Its answer waits: the offer, and what is said of its contexts.
+    Alter { offer: Box<Pdu>, results: Vec<ContextResult> },
+    /// It has no answer.
+    Auth3,
 }
 
 /// What a request that is not refused runs as.
@@ -89,7 +111,9 @@ impl Identities {
                 return Ok(Caller::Nobody);
             };
             return match self.all.get(index) {
-                Some(Identity { state: State::Exchanging { .. }, .. }) => Err(Stranger::Unfinished),
+                Some(Identity {
+                    state: State::Exchanging { .. } | State::Asking { .. }, ..
+                }) => Err(Stranger::Unfinished),
                 Some(Identity { state: State::Established { channel, .. }, .. }) => {
                     if channel.protects() {
                         return Err(Stranger::Unsigned);
@@ -100,7 +124,7 @@ impl Identities {
             };
         };
         match self.find(trailer).and_then(|index| Some((index, self.all.get(index)?))) {
-            Some((_, Identity { state: State::Exchanging { .. }, .. })) => {
+            Some((_, Identity { state: State::Exchanging { .. } | State::Asking { .. }, .. })) => {
                 Err(Stranger::Unfinished)
             }
             Some((index, Identity { state: State::Established { .. }, .. })) => {
@@ -128,6 +152,8 @@ pub(super) enum Leg {
     Answer(Option<AuthVerifier>),
     /// The identity is refused; the event says why.
     Refused(SecurityError),
+    /// The verdict of somebody else is waited for.
+    Asked(Box<LogonQuestion>),
 }
 
 impl ServerAssociation {
@@ -154,6 +180,10 @@ impl ServerAssociation {
             Ok(Leg::Refused(failure)) => {
                 Err(Fatal::nak(call, NakReason::INVALID_CHECKSUM, RpcError::Security(failure)))
             }
+            // No mechanism has its password proved by its first token.
+            Ok(Leg::Asked(_)) => {
+                Err(nak(NakReason::NOT_SPECIFIED, "a first token that cannot be judged here"))
+            }
             Err(error) => Err(Fatal::nak(call, NakReason::NOT_SPECIFIED, error)),
         }
     }
@@ -163,7 +193,7 @@ impl ServerAssociation {
         &mut self,
         call: u32,
         auth: &AuthVerifier,
-    ) -> Result<Option<AuthVerifier>, Fatal> {
+    ) -> Result<AlterLeg, Fatal> {
         let fault = |status, error| Fatal::fault(call, 0, status, error).not_executed();
         let protocol = |status, detail| fault(status, RpcError::Protocol { detail });
         let index = match self.identities.find(&auth.trailer) {
@@ -188,16 +218,9 @@ impl ServerAssociation {
             })?,
         };
         match self.step(index, auth, true) {
-            Ok(Leg::Answer(answer)) => Ok(answer),
-            Ok(Leg::Refused(failure)) => {
-                let status = match failure {
-                    SecurityError::Refused(LogonFailure::WeakSessionSecurity { .. }) => {
-                        status::SEC_PKG_ERROR
-                    }
-                    _ => status::ACCESS_DENIED,
-                };
-                Err(fault(status, RpcError::Security(failure)))
-            }
+            Ok(Leg::Answer(answer)) => Ok(AlterLeg::Answer(answer)),
+            Ok(Leg::Asked(question)) => Ok(AlterLeg::Asked(index, question)),
+            Ok(Leg::Refused(failure)) => Err(refused_at_alter(call, failure)),
             Err(error) => Err(fault(status::NCA_PROTO_ERROR, error)),
         }
     }
@@ -218,7 +241,45 @@ impl ServerAssociation {
             let detail = "a token outside of a security exchange";
             return Err(fault(RpcError::Protocol { detail }));
         };
-        self.step(index, auth, false).map(drop).map_err(fault)
+        if let Leg::Asked(question) = self.step(index, auth, false).map_err(fault)? {
+            self.ask(Asked { index, call, at: AskedAt::Auth3 }, question);
+        }
+        Ok(())
+    }
+
+    pub(super) fn ask(&mut self, asked: Asked, question: Box<LogonQuestion>) {
+        self.asked = Some(asked);
+        self.events.push_back(ServerEvent::LogonAsked { question });
+    }
+
+    /// Goes on with what waited for a verdict.
+    pub(super) fn judge_logon(&mut self, verdict: LogonVerdict) -> Result<(), Fatal> {
+        let Some(Asked { index, call, at }) = self.asked.take() else {
+            return Ok(());
+        };
+        let answerable = matches!(at, AskedAt::Alter { .. });
+        let fault = |error| Fatal::fault(call, 0, status::NCA_PROTO_ERROR, error).not_executed();
+        let Some(one) = self.identities.all.get_mut(index) else {
+            return Ok(());
+        };
+        let State::Asking { mut acceptor, legs } =
+            std::mem::replace(&mut one.state, State::Refused)
+        else {
+            return Ok(());
+        };
+        let outcome = acceptor.resolve(verdict);
+        let leg = self.take_step(index, acceptor, legs, outcome, answerable).map_err(fault)?;
+        match (leg, at) {
+            // Whatever comes of an auth3 shows at the next request.
+            (_, AskedAt::Auth3) => Ok(()),
+            (Leg::Answer(answer), AskedAt::Alter { offer, results }) => {
+                self.answer_alter(&offer, results, answer)
+            }
+            (Leg::Refused(failure), _) => Err(refused_at_alter(call, failure)),
+            (Leg::Asked(_), _) => {
+                Err(fault(RpcError::Protocol { detail: "a logon that is asked twice" }))
+            }
+        }
     }
 
     fn begin(&mut self, auth: &AuthVerifier) -> Result<usize, Beginning> {
@@ -264,10 +325,26 @@ impl ServerAssociation {
         if legs >= MAX_LEGS {
             return Err(RpcError::Limit { what: "legs of a security exchange", limit: MAX_LEGS });
         }
+        let outcome = acceptor.step(&auth.value);
+        self.take_step(index, acceptor, legs, outcome, answerable)
+    }
+
+    /// What a mechanism made of a token.
+    fn take_step(
+        &mut self,
+        index: usize,
+        acceptor: Box<dyn Acceptor>,
+        legs: usize,
+        outcome: Result<Step, SecurityError>,
+        answerable: bool,
+    ) -> Result<Leg, RpcError> {
+        let Some(one) = self.identities.all.get_mut(index) else {
+            return Err(RpcError::Protocol { detail: "a token outside of a security exchange" });
+        };
         let (trailer, level) = (one.trailer, one.level);
         let account = |acceptor: &dyn Acceptor| acceptor.principal().cloned();
         let answer = |value| Leg::Answer(Some(AuthVerifier { trailer, value }));
-        let outcome = match acceptor.step(&auth.value) {
+        let outcome = match outcome {
             Ok(Step::Continue(_) | Step::Done { token: Some(_) }) if !answerable => {
                 Err(SecurityError::OutOfTurn { expected: "a token that needs no answer" })
             }
@@ -277,6 +354,10 @@ impl ServerAssociation {
             Ok(Step::Continue(token)) => {
                 one.state = State::Exchanging { acceptor, legs: legs + 1 };
                 Ok(answer(token))
+            }
+            Ok(Step::Ask(question)) => {
+                one.state = State::Asking { acceptor, legs: legs + 1 };
+                Ok(Leg::Asked(question))
             }
             Ok(Step::Done { token }) => {
                 let principal = account(acceptor.as_ref());
@@ -296,6 +377,20 @@ impl ServerAssociation {
             }
         }
     }
+}
+
+/// How an alter_context was taken.
+pub(super) enum AlterLeg {
+    Answer(Option<AuthVerifier>),
+    Asked(usize, Box<LogonQuestion>),
+}
+
+fn refused_at_alter(call: u32, failure: SecurityError) -> Fatal {
+    let status = match failure {
+        SecurityError::Refused(LogonFailure::WeakSessionSecurity { .. }) => status::SEC_PKG_ERROR,
+        _ => status::ACCESS_DENIED,
+    };
+    Fatal::fault(call, 0, status, RpcError::Security(failure)).not_executed()
 }
 
 /// Why a first token begins nothing.

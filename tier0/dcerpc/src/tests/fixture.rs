@@ -29,6 +29,9 @@ pub(super) const OPEN_INTERFACE: SyntaxId =
 pub(super) const PASSWORD: &str = "right";
 pub(super) const ACCOUNT: &str = "EAST\\svc-west";
 
+/// Whose passwords somebody else knows.
+pub(super) const FAR_DOMAIN: &str = "FAR";
+
 /// Type number of the made-up mechanism.
 pub(super) const FAKE: u8 = 99;
 
@@ -108,6 +111,11 @@ impl Pair {
     }
 }
 
+/// True for a stub that was turned round on the way, with the padding that a verification trailer needs.
+pub(super) fn came_back(stub: &[u8], reply: &[u8]) -> bool {
+    reply.ends_with(stub) && reply.len() < stub.len() + 4
+}
+
 pub(super) fn client(level: AuthLevel, initiator: Option<Box<dyn Initiator>>) -> ClientConfig {
     ClientConfig { interface: INTERFACE, level, initiator, max_fragment: DEFAULT_FRAGMENT }
 }
@@ -143,6 +151,10 @@ impl Accounts for Book {
         } else {
             Err(LogonFailure::UnknownAccount)
         }
+    }
+
+    fn elsewhere(&self, account: &AccountName) -> bool {
+        account.domain() == FAR_DOMAIN
     }
 }
 

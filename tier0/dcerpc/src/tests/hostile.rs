@@ -131,7 +131,7 @@ fn fragments_without_end_are_ended() {
 fn a_stub_that_announces_too_much_is_refused_at_its_first_fragment() {
     let mut pair = Pair::new(client(AuthLevel::None, None), server(AuthLevel::None));
     pair.run();
-    let alloc_hint = u32::try_from(Limits::default().stub).unwrap() + 1;
+    let alloc_hint = u32::try_from(Limits::default().stub).unwrap() + 1025;
     let body =
         Body::Request(Request { alloc_hint, context_id: 0, opnum: 0, object: None, stub: vec![0] });
     let pdu = Pdu { flags: PduFlags::FIRST, ..Pdu::new(2, body) };

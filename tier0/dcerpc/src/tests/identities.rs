@@ -2,7 +2,9 @@
 
 use security::{AuthLevel, Initiator, SecurityContext, Step};
 
-use super::fixture::{ACCOUNT, OPEN_INTERFACE, PASSWORD, Pair, client, negotiated, ntlm, server};
+use super::fixture::{
+    ACCOUNT, OPEN_INTERFACE, PASSWORD, Pair, came_back, client, negotiated, ntlm, server,
+};
 use crate::pdu::{
     AuthVerifier, Bind, Body, ContextElement, NakReason, Pdu, PduFlags, PduType, Request,
     SecTrailer,
@@ -177,7 +179,7 @@ fn spnego_at_every_level_and_with_a_wrong_password() {
             pair.client.call(1, &stub).unwrap();
             let events = pair.run_echo();
             assert!(
-                matches!(events.last(), Some(ClientEvent::Reply { stub: reply, .. }) if *reply == stub)
+                matches!(events.last(), Some(ClientEvent::Reply { stub: reply, .. }) if came_back(&stub, reply))
             );
         }
         let kinds: Vec<u8> = pair.log.iter().take(4).map(|(_, pdu)| pdu[2]).collect();

@@ -5,6 +5,7 @@ use crate::build::{
     self, BindBackFailed, BindFailed, CallCancelled, ChannelBroken, Codes, Connection, NonDelivery,
 };
 use crate::build::{Draft, SecurityViolation};
+use crate::catalogue::CATALOGUE;
 use crate::record::Event;
 use crate::words::{Category, EventType, Layer};
 

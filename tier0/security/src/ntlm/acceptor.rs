@@ -7,18 +7,17 @@ use subtle::ConstantTimeEq;
 use wire::DecodeError;
 
 use super::{
-    AUTH_TYPE, Authenticate, AvId, Challenge, ClientBlob, Flags, Negotiate, NtResponse,
+    AUTH_TYPE, Authenticate, AvId, Challenge, ClientBlob, Flags, Negotiate, NtResponse, NtlmPolicy,
     NtlmSession, ReflectionGuard, TargetInfo, Version,
     crypto::{self, Key},
     messages::MIC_RANGE,
     reflection::Outstanding,
+    version_1,
 };
 use crate::{
-    Acceptor, Accounts, AuthLevel, FileTime, LogonFailure, SecurityContext, SecurityError, Step,
+    Acceptor, Accounts, AuthLevel, FileTime, LogonFailure, LogonQuestion, LogonVerdict,
+    SecurityContext, SecurityError, Step,
 };
-
-/// Octets of a version 1 response (MS-NLMP 2.2.2.6), and of an LM response.
-const V1_RESPONSE_LEN: usize = 24;
 
 /// The names of this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +48,7 @@ pub struct NtlmAcceptor {
     /// What is protected, once that was told; everything else.
     level: Option<AuthLevel>,
     anonymous: bool,
+    policy: NtlmPolicy,
     principal: Option<AccountName>,
     state: State,
 }
@@ -56,8 +56,32 @@ pub struct NtlmAcceptor {
 enum State {
     Start,
     AwaitAuthenticate(Challenged),
-    Established { session_key: Key, key_exchange: bool },
+    /// Somebody else is asked whether the password is right.
+    Asking(Box<Claim>),
+    Established {
+        session_key: Key,
+        agreed: Flags,
+    },
     Failed,
+}
+
+/// An answer that is right but for the password.
+struct Claim {
+    said: Challenged,
+    message: Authenticate,
+    token: Vec<u8>,
+    kind: Kind,
+}
+
+enum Kind {
+    Version1 {
+        client_challenge: [u8; 8],
+    },
+    /// With an integrity code, where one was promised.
+    Version2 {
+        response: NtResponse,
+        promised: bool,
+    },
 }
 
 /// What was said so far.
@@ -79,6 +103,7 @@ impl NtlmAcceptor {
             guard: None,
             level: None,
             anonymous: false,
+            policy: NtlmPolicy::Strict,
             principal: None,
             state: State::Start,
         }
@@ -93,6 +118,13 @@ impl NtlmAcceptor {
         self
     }
 
+    /// Takes weaker initiators too.
+    #[must_use]
+    pub fn with_policy(mut self, policy: NtlmPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// Lets the initiators of this process know the challenge, so that they refuse it.
     #[must_use]
     pub fn with_reflection_guard(mut self, guard: ReflectionGuard) -> Self {
@@ -104,8 +136,8 @@ impl NtlmAcceptor {
         let negotiate = Negotiate::decode(token)?;
         match self.level {
             // What the level demands beyond that is asked of the answer, which says whose it is.
-            Some(_) => negotiate.flags.require_for(AuthLevel::None)?,
-            None => negotiate.flags.require_strong()?,
+            Some(_) => negotiate.flags.require_for(AuthLevel::None, self.policy)?,
+            None => negotiate.flags.require_strong(self.policy)?,
         }
         let target_info = self.target_info();
         let message = Challenge {
@@ -137,39 +169,111 @@ impl NtlmAcceptor {
         info
     }
 
-    fn authenticate(&mut self, said: &Challenged, token: &[u8]) -> Result<Step, SecurityError> {
+    fn authenticate(&mut self, said: Challenged, token: &[u8]) -> Result<Step, SecurityError> {
         let message = Authenticate::decode(token)?;
         let required = self.level.unwrap_or(AuthLevel::Privacy);
         if self.anonymous && is_nobody(&message) {
             // Those who are nobody often offer less; their keys are known to all anyway.
             if required == AuthLevel::Privacy {
-                message.flags.require_for(required)?;
+                message.flags.require_for(required, self.policy)?;
             }
-            return self.admit_nobody(said, &message, token);
+            return self.admit_nobody(&said, &message, token);
         }
         let account = self.claimed(&message)?;
         self.principal = Some(account.clone());
-        message.flags.require_for(required)?;
-        let response = version_2(&message)?;
-        let blob = ClientBlob::decode(&response.blob)?;
-        let response_key = self.prove(&account, &message, &response)?;
-        let promised = blob.target_info.promises_mic();
+        message.flags.require_for(required, self.policy)?;
+        let kind = self.kind_of(&message)?;
+        let claim = Claim { said, message, token: token.to_vec(), kind };
+        if self.accounts.elsewhere(&account) {
+            self.check_promises(&claim)?;
+            let question = self.question(&account, &claim);
+            self.state = State::Asking(Box::new(claim));
+            return Ok(Step::Ask(Box::new(question)));
+        }
+        let base_key = self.prove(&account, &claim)?;
+        self.check_promises(&claim)?;
+        self.admit(&claim, &base_key)
+    }
+
+    /// LM and version 1 are told apart by their length alone.
+    fn kind_of(&self, message: &Authenticate) -> Result<Kind, SecurityError> {
+        let lm_only = message.nt_response.is_empty() && !message.lm_response.is_empty();
+        if lm_only {
+            return Err(LogonFailure::LmRefused.into());
+        }
+        if message.nt_response.len() != version_1::RESPONSE_LEN {
+            let response = NtResponse::decode(&message.nt_response)?;
+            let blob = ClientBlob::decode(&response.blob)?;
+            let promised = blob.target_info.promises_mic();
+            return Ok(Kind::Version2 { response, promised });
+        }
+        if self.policy < NtlmPolicy::AllowVersion1 {
+            return Err(LogonFailure::LmOrNtlmV1Refused.into());
+        }
+        let client_challenge =
+            message.lm_response.first_chunk::<8>().ok_or(LogonFailure::Malformed)?;
+        Ok(Kind::Version1 { client_challenge: *client_challenge })
+    }
+
+    /// What a version 2 answer says beside the proof.
+    fn check_promises(&self, claim: &Claim) -> Result<(), SecurityError> {
+        let Kind::Version2 { response, promised } = &claim.kind else {
+            return Ok(());
+        };
+        let required = self.level.unwrap_or(AuthLevel::Privacy);
         // Samba leaves the code out where it is not to sign anything. Nobody gains by taking the promise away: the proof
         // of the password covers it.
-        let signs = required == AuthLevel::Privacy || message.flags.contains(Flags::SIGN);
+        let signs = required == AuthLevel::Privacy || claim.message.flags.contains(Flags::SIGN);
         if !promised && signs {
             return Err(LogonFailure::MicMissing.into());
         }
-        if !blob.target_info.contains_all(&said.target_info) {
+        let blob = ClientBlob::decode(&response.blob)?;
+        if !blob.target_info.contains_all(&claim.said.target_info) {
             return Err(LogonFailure::TargetMismatch.into());
         }
-        let base_key = crypto::session_base_key(&response_key, &response.proof);
-        let session_key = session_key(&message, &base_key)?;
-        if promised {
-            check_mic(said, &message, token, &session_key)?;
+        Ok(())
+    }
+
+    fn question(&self, account: &AccountName, claim: &Claim) -> LogonQuestion {
+        let message = &claim.message;
+        LogonQuestion {
+            account: account.clone(),
+            user: message.user.clone(),
+            domain: message.domain.clone(),
+            workstation: message.workstation.clone(),
+            challenge: self.asked_challenge(claim),
+            lm_response: match claim.kind {
+                Kind::Version1 { .. } => message.lm_response.clone(),
+                Kind::Version2 { .. } => Vec::new(),
+            },
+            nt_response: message.nt_response.clone(),
         }
-        let key_exchange = message.flags.contains(Flags::KEY_EXCH);
-        self.state = State::Established { session_key, key_exchange };
+    }
+
+    /// A version 1 response with extended session security is over a challenge that both sides made.
+    fn asked_challenge(&self, claim: &Claim) -> [u8; 8] {
+        match claim.kind {
+            Kind::Version2 { .. } => self.seed.server_challenge,
+            Kind::Version1 { client_challenge } => {
+                version_1::joint_challenge(&self.seed.server_challenge, &client_challenge)
+            }
+        }
+    }
+
+    /// The password was proved; the rest of what the answer promised.
+    fn admit(&mut self, claim: &Claim, base_key: &Key) -> Result<Step, SecurityError> {
+        let (exchange_key, promised) = match &claim.kind {
+            Kind::Version2 { promised, .. } => (base_key.clone(), *promised),
+            Kind::Version1 { client_challenge } => {
+                let server = &self.seed.server_challenge;
+                (version_1::exchange_key(base_key, server, client_challenge), false)
+            }
+        };
+        let session_key = session_key(&claim.message, &exchange_key)?;
+        if promised {
+            check_mic(&claim.said, &claim.message, &claim.token, &session_key)?;
+        }
+        self.state = State::Established { session_key, agreed: claim.message.flags };
         Ok(Step::Done { token: None })
     }
 
@@ -184,8 +288,7 @@ impl NtlmAcceptor {
         if message.mic.is_some_and(|mic| mic != [0; 16]) {
             check_mic(said, message, token, &session_key)?;
         }
-        let key_exchange = message.flags.contains(Flags::KEY_EXCH);
-        self.state = State::Established { session_key, key_exchange };
+        self.state = State::Established { session_key, agreed: message.flags };
         Ok(Step::Done { token: None })
     }
 
@@ -199,24 +302,31 @@ impl NtlmAcceptor {
         AccountName::new(domain, &message.user).map_err(|_| LogonFailure::Malformed)
     }
 
-    /// Checks the password proof, with the same work whether or not the account may log on.
-    fn prove(
-        &self,
-        account: &AccountName,
-        message: &Authenticate,
-        response: &NtResponse,
-    ) -> Result<Key, LogonFailure> {
+    /// Checks the password proof, with the same work whether or not the account may log on; gives the session base key.
+    fn prove(&self, account: &AccountName, claim: &Claim) -> Result<Key, LogonFailure> {
         let (hash, refused) = match self.accounts.nt_hash(account) {
             Ok(hash) => (hash, None),
             Err(failure) => (NtHash::new([0; 16]), Some(failure)),
         };
-        // The names as they were sent: the initiator derived its key from them.
-        let response_key = crypto::ntowf_v2(&hash, &message.user, &message.domain);
-        let proof = crypto::nt_proof(&response_key, &self.seed.server_challenge, &response.blob);
-        let right = bool::from(proof.ct_eq(&response.proof));
+        let server_challenge = &self.seed.server_challenge;
+        let (right, base_key) = match &claim.kind {
+            Kind::Version2 { response, .. } => {
+                // The names as they were sent: the initiator derived its key from them.
+                let message = &claim.message;
+                let response_key = crypto::ntowf_v2(&hash, &message.user, &message.domain);
+                let proof = crypto::nt_proof(&response_key, server_challenge, &response.blob);
+                let right = bool::from(proof.ct_eq(&response.proof));
+                (right, crypto::session_base_key(&response_key, &response.proof))
+            }
+            Kind::Version1 { client_challenge } => {
+                let proof = version_1::response(&hash, server_challenge, client_challenge);
+                let right = bool::from(proof.ct_eq(&*claim.message.nt_response));
+                (right, version_1::session_base_key(&hash))
+            }
+        };
         match refused {
             Some(failure) => Err(failure),
-            None if right => Ok(response_key),
+            None if right => Ok(base_key),
             None => Err(LogonFailure::WrongPassword),
         }
     }
@@ -234,10 +344,20 @@ impl Acceptor for NtlmAcceptor {
     fn step(&mut self, token: &[u8]) -> Result<Step, SecurityError> {
         match std::mem::replace(&mut self.state, State::Failed) {
             State::Start => self.challenge(token),
-            State::AwaitAuthenticate(said) => self.authenticate(&said, token),
-            State::Established { .. } | State::Failed => {
+            State::AwaitAuthenticate(said) => self.authenticate(said, token),
+            State::Asking(_) | State::Established { .. } | State::Failed => {
                 Err(SecurityError::OutOfTurn { expected: "no further token" })
             }
+        }
+    }
+
+    fn resolve(&mut self, verdict: LogonVerdict) -> Result<Step, SecurityError> {
+        match std::mem::replace(&mut self.state, State::Failed) {
+            State::Asking(claim) => {
+                let base_key = verdict?.0;
+                self.admit(&claim, &base_key)
+            }
+            _ => Err(SecurityError::OutOfTurn { expected: "no verdict that nobody asked for" }),
         }
     }
 
@@ -247,8 +367,8 @@ impl Acceptor for NtlmAcceptor {
 
     fn into_context(self: Box<Self>) -> Result<Box<dyn SecurityContext>, SecurityError> {
         match &self.state {
-            State::Established { session_key, key_exchange } => {
-                Ok(Box::new(NtlmSession::acceptor(session_key, *key_exchange)))
+            State::Established { session_key, agreed } => {
+                Ok(Box::new(NtlmSession::acceptor(session_key, *agreed)))
             }
             _ => Err(SecurityError::NotEstablished),
         }
@@ -285,13 +405,22 @@ fn agreed(offer: Flags) -> Result<Flags, DecodeError> {
         | Flags::VERSION)
 }
 
-/// The version 2 response; LM and version 1 are told apart by their length alone.
-fn version_2(message: &Authenticate) -> Result<NtResponse, SecurityError> {
-    let lm_only = message.nt_response.is_empty() && !message.lm_response.is_empty();
-    if lm_only || message.nt_response.len() == V1_RESPONSE_LEN {
-        return Err(LogonFailure::LmOrNtlmV1Refused.into());
-    }
-    Ok(NtResponse::decode(&message.nt_response)?)
+/// What an authority does that is asked about a version 2 answer: the session base key, when the password is right.
+///
+/// Of use to whoever stands in for a domain; an acceptor does it for itself.
+#[must_use]
+pub fn verify(
+    hash: &NtHash,
+    nt_response: &[u8],
+    challenge: [u8; 8],
+    user: &str,
+    domain: &str,
+) -> Option<[u8; 16]> {
+    let response = NtResponse::decode(nt_response).ok()?;
+    let key = crypto::ntowf_v2(hash, user, domain);
+    let proof = crypto::nt_proof(&key, &challenge, &response.blob);
+    let right = bool::from(proof.ct_eq(&response.proof));
+    right.then(|| *crypto::session_base_key(&key, &response.proof))
 }
 
 /// The key that the initiator chose, or without key exchange the base key itself.

@@ -49,6 +49,12 @@ pub struct TargetInfo {
 }
 
 impl TargetInfo {
+    /// True when there is no pair at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
     /// Bit of [`AvId::FLAGS`]: AUTHENTICATE carries a message integrity code.
     const MIC_PRESENT: u32 = 2;
 

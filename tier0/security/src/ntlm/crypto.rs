@@ -1,6 +1,6 @@
 //! Key derivation (MS-NLMP 3.3.2 NTLM v2 Authentication, 3.4.5 KXKEY, SIGNKEY, SEALKEY).
 //!
-//! With version 2 responses KXKEY is the session base key itself (3.4.5.1), so it has no function of its own.
+//! With version 2 responses KXKEY is the session base key itself (3.4.5.1), so it has no function here.
 
 use hmac::{Hmac, KeyInit, Mac};
 use identity::{NtHash, Password};
@@ -74,10 +74,11 @@ pub(super) fn sign_key(session_key: &Key, direction: Direction) -> Key {
             b"session key to server-to-client signing key magic constant\0"
         }
     };
-    md5_key(session_key, magic)
+    md5_key(&**session_key, magic)
 }
 
-pub(super) fn seal_key(session_key: &Key, direction: Direction) -> Key {
+/// `octets` of the session key count: 16 for 128-bit keys, 7 for 56-bit ones (MS-NLMP 3.4.5.3).
+pub(super) fn seal_key(session_key: &Key, direction: Direction, octets: usize) -> Key {
     let magic: &[u8] = match direction {
         Direction::InitiatorToAcceptor => {
             b"session key to client-to-server sealing key magic constant\0"
@@ -86,7 +87,7 @@ pub(super) fn seal_key(session_key: &Key, direction: Direction) -> Key {
             b"session key to server-to-client sealing key magic constant\0"
         }
     };
-    md5_key(session_key, magic)
+    md5_key(&session_key[..octets.min(16)], magic)
 }
 
 #[expect(clippy::expect_used, reason = "RC4 takes keys of 1 to 256 octets, this one has 16")]
@@ -103,9 +104,9 @@ pub(super) fn hmac_md5(key: &[u8; 16], parts: &[&[u8]]) -> Key {
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
-fn md5_key(session_key: &Key, magic: &[u8]) -> Key {
+fn md5_key(session_key: &[u8], magic: &[u8]) -> Key {
     let mut digest = Md5::new();
-    digest.update(**session_key);
+    digest.update(session_key);
     digest.update(magic);
     Zeroizing::new(digest.finalize().into())
 }

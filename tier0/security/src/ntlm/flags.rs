@@ -2,6 +2,7 @@
 
 use std::ops::BitOr;
 
+use super::NtlmPolicy;
 use crate::{AuthLevel, LogonFailure};
 
 /// The NegotiateFlags of a message; unknown bits are kept.
@@ -45,7 +46,7 @@ impl Flags {
     pub const KEY_56: Self = Self(0x8000_0000);
 
     /// What the initiator offers.
-    pub(super) const OFFER: Self = Self(
+    pub const OFFER: Self = Self(
         Self::UNICODE.0
             | Self::REQUEST_TARGET.0
             | Self::SIGN.0
@@ -69,6 +70,11 @@ impl Flags {
         (Self::SEAL, "sealing"),
     ];
 
+    /// What is said of keys that are too short.
+    pub(super) const ONLY_56: &'static str = "128-bit session keys (only 56-bit ones)";
+    /// Those that announce neither have 40 bits.
+    pub(super) const ONLY_40: &'static str = "128-bit session keys (only 40-bit ones)";
+
     /// Whether every bit of `other` is set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
@@ -83,19 +89,45 @@ impl Flags {
 
     /// What must be in every message for a context of this level. Below privacy nothing is sealed; and signatures are made
     /// and demanded whatever is said of them, so that only their keys count.
-    pub(super) fn require_for(self, level: AuthLevel) -> Result<(), LogonFailure> {
-        self.require(match level {
-            AuthLevel::Privacy => &Self::REQUIRED,
+    pub(super) fn require_for(
+        self,
+        level: AuthLevel,
+        policy: NtlmPolicy,
+    ) -> Result<(), LogonFailure> {
+        let required = match level {
+            AuthLevel::Privacy => &Self::REQUIRED[..],
             _ => &Self::REQUIRED[..2],
-        })
+        };
+        self.require(required, policy)
     }
 
-    pub(super) fn require_strong(self) -> Result<(), LogonFailure> {
-        self.require(&Self::REQUIRED)
+    pub(super) fn require_strong(self, policy: NtlmPolicy) -> Result<(), LogonFailure> {
+        self.require(&Self::REQUIRED, policy)
     }
 
-    fn require(self, flags: &[(Self, &'static str)]) -> Result<(), LogonFailure> {
-        match flags.iter().find(|(flag, _)| !self.contains(*flag)) {
+    /// How many octets of the session key seal, MS-NLMP 3.4.5.3.
+    pub(super) fn sealing_octets(self) -> usize {
+        if self.contains(Self::KEY_128) { 16 } else { 7 }
+    }
+
+    fn require(
+        self,
+        flags: &[(Self, &'static str)],
+        policy: NtlmPolicy,
+    ) -> Result<(), LogonFailure> {
+        let enough = |flag: Self| {
+            let by_56 = flag == Self::KEY_128
+                && policy >= NtlmPolicy::Allow56
+                && self.contains(Self::KEY_56);
+            self.contains(flag) || by_56
+        };
+        match flags.iter().find(|(flag, _)| !enough(*flag)) {
+            Some(&(Self::KEY_128, _)) if self.contains(Self::KEY_56) => {
+                Err(LogonFailure::WeakSessionSecurity { missing: Self::ONLY_56 })
+            }
+            Some(&(Self::KEY_128, _)) => {
+                Err(LogonFailure::WeakSessionSecurity { missing: Self::ONLY_40 })
+            }
             Some(&(_, missing)) => Err(LogonFailure::WeakSessionSecurity { missing }),
             None => Ok(()),
         }

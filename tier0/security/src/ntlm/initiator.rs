@@ -5,10 +5,11 @@ use wire::DecodeError;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{
-    AUTH_TYPE, Authenticate, AvId, Challenge, ClientBlob, Flags, Negotiate, NtResponse,
+    AUTH_TYPE, Authenticate, AvId, Challenge, ClientBlob, Flags, Negotiate, NtResponse, NtlmPolicy,
     NtlmSession, ReflectionGuard, TargetInfo, Version,
     crypto::{self, Key},
     messages::MIC_RANGE,
+    version_1,
 };
 use crate::{FileTime, Initiator, LogonFailure, SecurityContext, SecurityError, Step};
 
@@ -51,13 +52,15 @@ pub struct NtlmInitiator {
     target_name: Option<String>,
     guard: Option<ReflectionGuard>,
     own_name: Option<String>,
+    policy: NtlmPolicy,
+    offer: Flags,
     state: State,
 }
 
 enum State {
     Start,
     AwaitChallenge { negotiate: Vec<u8> },
-    Established { session_key: Key, key_exchange: bool },
+    Established { session_key: Key, agreed: Flags },
     Failed,
 }
 
@@ -66,7 +69,31 @@ impl NtlmInitiator {
     /// `host/west.demo.test`.
     #[must_use]
     pub fn new(credentials: NtlmCredentials, seed: NtlmSeed, target_name: Option<String>) -> Self {
-        Self { credentials, seed, target_name, guard: None, own_name: None, state: State::Start }
+        Self {
+            credentials,
+            seed,
+            target_name,
+            guard: None,
+            own_name: None,
+            policy: NtlmPolicy::Strict,
+            offer: Flags::OFFER,
+            state: State::Start,
+        }
+    }
+
+    /// Takes a weaker acceptor too. With [`NtlmPolicy::AllowVersion1`] one that sends no target info, as servers older than
+    /// version 2 do, gets a version 1 response.
+    #[must_use]
+    pub fn with_policy(mut self, policy: NtlmPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Offers something else than [`Flags::OFFER`], to see what an acceptor says to that.
+    #[must_use]
+    pub fn with_offer(mut self, offer: Flags) -> Self {
+        self.offer = offer;
+        self
     }
 
     /// Refuses challenges that this process issued itself.
@@ -87,7 +114,7 @@ impl NtlmInitiator {
 
     fn negotiate(&mut self) -> Result<Step, SecurityError> {
         let message = Negotiate {
-            flags: Flags::OFFER,
+            flags: self.offer,
             domain: Vec::new(),
             workstation: Vec::new(),
             version: Some(Version::OURS),
@@ -100,7 +127,35 @@ impl NtlmInitiator {
     fn answer(&mut self, negotiate: &[u8], token: &[u8]) -> Result<Step, SecurityError> {
         let challenge = Challenge::decode(token)?;
         self.check(&challenge)?;
-        let response_key = self.response_key();
+        let session_key: Key = Zeroizing::new(self.seed.exported_session_key);
+        let agreed = challenge.flags.common(self.offer) | Flags::VERSION;
+        let old = self.policy == NtlmPolicy::AllowVersion1 && challenge.target_info.is_empty();
+        let Proof { lm_response, nt_response, exchange_key } = match old {
+            true => self.prove_by_version_1(&challenge),
+            false => self.prove(challenge)?,
+        };
+        let mut message = Authenticate {
+            flags: agreed,
+            domain: self.credentials.account.domain().to_owned(),
+            user: self.credentials.account.name().to_owned(),
+            workstation: self.credentials.workstation.clone(),
+            lm_response,
+            nt_response,
+            encrypted_session_key: crypto::rc4_key(&exchange_key, &session_key).to_vec(),
+            version: Some(Version::OURS),
+            mic: Some([0; 16]),
+        }
+        .encode()?;
+        let mic = crypto::mic(&session_key, [negotiate, token, &message]);
+        message[MIC_RANGE].copy_from_slice(&mic);
+        self.state = State::Established { session_key, agreed };
+        Ok(Step::Done { token: Some(message) })
+    }
+
+    fn prove(&self, challenge: Challenge) -> Result<Proof, SecurityError> {
+        let hash = self.hash();
+        let account = &self.credentials.account;
+        let response_key = crypto::ntowf_v2(&hash, account.name(), account.domain());
         let timestamp = challenge.target_info.timestamp();
         let blob = ClientBlob {
             time: timestamp.unwrap_or(self.seed.now),
@@ -110,7 +165,6 @@ impl NtlmInitiator {
         .encode()?;
         let proof = crypto::nt_proof(&response_key, &challenge.server_challenge, &blob);
         let exchange_key = crypto::session_base_key(&response_key, &proof);
-        let session_key: Key = Zeroizing::new(self.seed.exported_session_key);
         let lm_response = if timestamp.is_some() {
             vec![0; 24]
         } else {
@@ -120,28 +174,23 @@ impl NtlmInitiator {
                 &self.seed.client_challenge,
             )
         };
-        let message_flags = challenge.flags.common(Flags::OFFER) | Flags::VERSION;
-        let mut message = Authenticate {
-            flags: message_flags,
-            domain: self.credentials.account.domain().to_owned(),
-            user: self.credentials.account.name().to_owned(),
-            workstation: self.credentials.workstation.clone(),
-            lm_response,
-            nt_response: NtResponse { proof: *proof, blob }.encode(),
-            encrypted_session_key: crypto::rc4_key(&exchange_key, &session_key).to_vec(),
-            version: Some(Version::OURS),
-            mic: Some([0; 16]),
+        let nt_response = NtResponse { proof: *proof, blob }.encode();
+        Ok(Proof { lm_response, nt_response, exchange_key })
+    }
+
+    fn prove_by_version_1(&self, challenge: &Challenge) -> Proof {
+        let hash = self.hash();
+        let (server, client) = (&challenge.server_challenge, &self.seed.client_challenge);
+        let base_key = version_1::session_base_key(&hash);
+        Proof {
+            lm_response: version_1::lm_response(client),
+            nt_response: version_1::response(&hash, server, client).to_vec(),
+            exchange_key: version_1::exchange_key(&base_key, server, client),
         }
-        .encode()?;
-        let mic = crypto::mic(&session_key, [negotiate, token, &message]);
-        message[MIC_RANGE].copy_from_slice(&mic);
-        let key_exchange = message_flags.contains(Flags::KEY_EXCH);
-        self.state = State::Established { session_key, key_exchange };
-        Ok(Step::Done { token: Some(message) })
     }
 
     fn check(&self, challenge: &Challenge) -> Result<(), SecurityError> {
-        challenge.flags.require_strong()?;
+        challenge.flags.require_strong(self.policy)?;
         if !challenge.flags.contains(Flags::UNICODE) {
             return Err(SecurityError::Malformed(DecodeError::invalid(
                 "NTLM CHALLENGE",
@@ -163,17 +212,11 @@ impl NtlmInitiator {
         Ok(())
     }
 
-    fn response_key(&self) -> Key {
-        let account = &self.credentials.account;
-        let hashed;
-        let hash = match &self.credentials.secret {
-            NtlmSecret::Hash(hash) => hash,
-            NtlmSecret::Password(password) => {
-                hashed = crypto::nt_hash(password);
-                &hashed
-            }
-        };
-        crypto::ntowf_v2(hash, account.name(), account.domain())
+    fn hash(&self) -> NtHash {
+        match &self.credentials.secret {
+            NtlmSecret::Hash(hash) => hash.clone(),
+            NtlmSecret::Password(password) => crypto::nt_hash(password),
+        }
     }
 
     /// The acceptor's pairs, and ours. The integrity code is promised even to an acceptor that sent no timestamp:
@@ -210,12 +253,19 @@ impl Initiator for NtlmInitiator {
 
     fn into_context(self: Box<Self>) -> Result<Box<dyn SecurityContext>, SecurityError> {
         match &self.state {
-            State::Established { session_key, key_exchange } => {
-                Ok(Box::new(NtlmSession::initiator(session_key, *key_exchange)))
+            State::Established { session_key, agreed } => {
+                Ok(Box::new(NtlmSession::initiator(session_key, *agreed)))
             }
             _ => Err(SecurityError::NotEstablished),
         }
     }
+}
+
+/// What proves the password, and the key that follows from it.
+struct Proof {
+    lm_response: Vec<u8>,
+    nt_response: Vec<u8>,
+    exchange_key: Key,
 }
 
 fn names(info: &TargetInfo, own: &str) -> bool {

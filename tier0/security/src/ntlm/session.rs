@@ -9,6 +9,7 @@ use rc4::{Rc4, StreamCipher};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use super::Flags;
 use super::crypto::{self, Direction, Key};
 use crate::{SecurityContext, SignatureError};
 
@@ -22,6 +23,7 @@ const VERSION: [u8; 4] = 1u32.to_le_bytes();
 /// An established NTLM context.
 pub struct NtlmSession {
     session_key: Key,
+    sealing_octets: usize,
     send: Stream,
     receive: Stream,
     broken: bool,
@@ -37,21 +39,23 @@ struct Stream {
 }
 
 impl NtlmSession {
-    pub(super) fn initiator(session_key: &Key, key_exchange: bool) -> Self {
+    /// `agreed` says whether keys are exchanged, and how long they are.
+    pub(super) fn initiator(session_key: &Key, agreed: Flags) -> Self {
         let (send, receive) = (Direction::InitiatorToAcceptor, Direction::AcceptorToInitiator);
-        Self::new(session_key, key_exchange, send, receive)
+        Self::new(session_key, agreed, send, receive)
     }
 
-    pub(super) fn acceptor(session_key: &Key, key_exchange: bool) -> Self {
+    pub(super) fn acceptor(session_key: &Key, agreed: Flags) -> Self {
         let (send, receive) = (Direction::AcceptorToInitiator, Direction::InitiatorToAcceptor);
-        Self::new(session_key, key_exchange, send, receive)
+        Self::new(session_key, agreed, send, receive)
     }
 
-    fn new(session_key: &Key, key_exchange: bool, send: Direction, receive: Direction) -> Self {
+    fn new(session_key: &Key, agreed: Flags, send: Direction, receive: Direction) -> Self {
         Self {
             session_key: session_key.clone(),
-            send: Stream::new(session_key, send, key_exchange),
-            receive: Stream::new(session_key, receive, key_exchange),
+            sealing_octets: agreed.sealing_octets(),
+            send: Stream::new(session_key, send, agreed),
+            receive: Stream::new(session_key, receive, agreed),
             broken: false,
         }
     }
@@ -78,7 +82,10 @@ impl SecurityContext for NtlmSession {
 
     fn reset(&mut self) {
         for stream in [&mut self.send, &mut self.receive] {
-            stream.cipher = crypto::rc4(&crypto::seal_key(&self.session_key, stream.direction));
+            stream.cipher = {
+                let octets = self.sealing_octets;
+                crypto::rc4(&crypto::seal_key(&self.session_key, stream.direction, octets))
+            };
         }
     }
 
@@ -130,13 +137,14 @@ impl SecurityContext for NtlmSession {
 }
 
 impl Stream {
-    fn new(session_key: &Key, direction: Direction, key_exchange: bool) -> Self {
+    fn new(session_key: &Key, direction: Direction, agreed: Flags) -> Self {
+        let seal_key = crypto::seal_key(session_key, direction, agreed.sealing_octets());
         Self {
             sign_key: crypto::sign_key(session_key, direction),
-            cipher: crypto::rc4(&crypto::seal_key(session_key, direction)),
+            cipher: crypto::rc4(&seal_key),
             sequence: 0,
             direction,
-            key_exchange,
+            key_exchange: agreed.contains(Flags::KEY_EXCH),
         }
     }
 

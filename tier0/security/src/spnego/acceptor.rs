@@ -3,7 +3,7 @@
 use identity::AccountName;
 
 use super::{AUTH_TYPE, Mechanism, NegState, NegTokenInit, NegTokenResp};
-use crate::{Acceptor, AuthLevel, SecurityContext, SecurityError, Step};
+use crate::{Acceptor, AuthLevel, LogonVerdict, SecurityContext, SecurityError, Step};
 
 /// One negotiation.
 pub struct SpnegoAcceptor {
@@ -16,6 +16,8 @@ pub struct SpnegoAcceptor {
 enum State {
     Start,
     Exchanging(Exchange),
+    /// The mechanism asks somebody else; with the integrity code that came.
+    Asking(Exchange, Option<Vec<u8>>),
     Established(Box<dyn SecurityContext>),
     Failed,
 }
@@ -78,9 +80,22 @@ impl SpnegoAcceptor {
     ) -> Result<Step, SecurityError> {
         let step = exchange.acceptor.step(token);
         self.principal = exchange.acceptor.principal().cloned();
-        match step? {
+        self.go_by(exchange, step?, mic)
+    }
+
+    fn go_by(
+        &mut self,
+        exchange: Exchange,
+        step: Step,
+        mic: Option<&[u8]>,
+    ) -> Result<Step, SecurityError> {
+        match step {
             Step::Continue(token) => Ok(self.answer(exchange, Some(token))),
             Step::Done { token } => self.complete(exchange, token, mic),
+            Step::Ask(question) => {
+                self.state = State::Asking(exchange, mic.map(<[u8]>::to_vec));
+                Ok(Step::Ask(question))
+            }
         }
     }
 
@@ -136,9 +151,19 @@ impl Acceptor for SpnegoAcceptor {
         match std::mem::replace(&mut self.state, State::Failed) {
             State::Start => self.choose(token),
             State::Exchanging(exchange) => self.go_on(exchange, token),
-            State::Established(_) | State::Failed => {
+            State::Asking(..) | State::Established(_) | State::Failed => {
                 Err(SecurityError::OutOfTurn { expected: "no further token" })
             }
+        }
+    }
+
+    fn resolve(&mut self, verdict: LogonVerdict) -> Result<Step, SecurityError> {
+        match std::mem::replace(&mut self.state, State::Failed) {
+            State::Asking(mut exchange, mic) => {
+                let step = exchange.acceptor.resolve(verdict)?;
+                self.go_by(exchange, step, mic.as_deref())
+            }
+            _ => Err(SecurityError::OutOfTurn { expected: "no verdict that nobody asked for" }),
         }
     }
 

@@ -43,7 +43,7 @@ impl SpnegoInitiator {
         };
         let token = match first.step(None)? {
             Step::Continue(token) => Some(token),
-            Step::Done { .. } => {
+            Step::Done { .. } | Step::Ask(_) => {
                 return Err(SecurityError::OutOfTurn { expected: "a mechanism with an answer" });
             }
         };
@@ -96,6 +96,7 @@ impl SpnegoInitiator {
                 self.state = State::AwaitCompletion { context, list, first };
                 Ok(respond(token, Some(mic)))
             }
+            Step::Ask(_) => Err(SecurityError::OutOfTurn { expected: "an answer of this side" }),
         }
     }
 

@@ -90,6 +90,7 @@ fn run(
     let mut to_initiator: Option<Vec<u8>> = None;
     for leg in (0..10).step_by(2) {
         let mut token = match initiator.step(to_initiator.as_deref())? {
+            Step::Ask(question) => panic!("{question:?}"),
             Step::Continue(token) => token,
             Step::Done { token } => {
                 assert_eq!(token, None);
@@ -98,6 +99,7 @@ fn run(
         };
         on_the_way(leg, &mut token);
         let mut token = match acceptor.step(&token)? {
+            Step::Ask(question) => panic!("{question:?}"),
             Step::Continue(token) | Step::Done { token: Some(token) } => token,
             Step::Done { token: None } => panic!("a negotiation ends with an answer"),
         };

@@ -127,6 +127,17 @@ impl Dialogue {
         }
     }
 
+    /// Octets of mail that this dialogue holds, and of what came in and is not used yet.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let content = match &self.phase {
+            Phase::Data(_, receiver) => receiver.len(),
+            _ => 0,
+        };
+        let chunks = self.transaction.as_ref().and_then(|one| one.chunks.as_ref());
+        content + chunks.map_or(0, Content::len) + self.input.len()
+    }
+
     /// Queues the 220 greeting (RFC 5321 3.1, Session Initiation).
     pub fn greeting(&mut self) {
         let text = format!("{} ESMTP Bindback", self.config.host_name);
@@ -471,6 +482,7 @@ impl Dialogue {
             Verdict::NotLocal => &replies::NOT_LOCAL,
             Verdict::UnknownMailbox => &replies::UNKNOWN_MAILBOX,
             Verdict::TemporaryFailure => &replies::TEMPORARY,
+            Verdict::InsufficientStorage => &replies::NO_STORAGE,
         };
         self.send(&canned.reply());
     }

@@ -9,19 +9,34 @@ use super::facts::{Facts, read};
 use super::input::FieldCase;
 use super::profile::{Overlap, Profiles};
 use super::sign::{Found, Reader};
+use super::speaks::{Speaks, Voice};
+use super::stories::{self, Likeness, Stories};
+use super::table::frequency::met;
 use super::table::{Rule, rules};
 use crate::catalogue::catalogue;
 
 /// So many causes are always named.
 const NAMED: usize = 5;
-/// Each further sign of a cause adds this share of what the one before it added: signs are seldom independent.
-const FURTHER: f64 = 0.8;
+/// What the row of a cause says about how often it is met counts this much.
+const PRIOR: f64 = 0.5;
+/// And this much the logarithm of how often it was met in the documented field.
+const FREQUENCY: f64 = 0.3;
+/// Each further sign in one sentence adds this share of what the one before it added: they are seldom independent.
+const FURTHER_SIGN: f64 = 0.8;
+/// The same for each further sentence.
+const FURTHER_SENTENCE: f64 = 0.9;
+/// No single sentence, however much it says, weighs more than this.
+const SENTENCE_MOST: f64 = 10.0;
+/// What a line of the table from the side of events weighs beside a sign of the cause's own row.
+const VOICE: f64 = 0.9;
 /// What a unit of shared vocabulary is worth beside a sign.
-const VOCABULARY: f64 = 0.3;
-/// Shared vocabulary never outweighs a clear sign.
-const VOCABULARY_MOST: f64 = 4.0;
+const VOCABULARY: f64 = 0.2;
+/// What a unit of likeness with a story is worth beside a sign.
+const LIKENESS: f64 = 0.7;
+/// Likeness never outweighs several clear signs.
+const LIKENESS_MOST: f64 = 6.0;
 /// How steeply odds follow from scores; below one, because signs of one cause are told by the same person of one event.
-const STEEPNESS: f64 = 0.75;
+const STEEPNESS: f64 = 0.6;
 /// The score of "none of these": what a cause must beat before it is believed.
 const NONE_OF_THESE: f64 = 2.2;
 /// The best cause must reach this much to be the answer.
@@ -60,6 +75,8 @@ pub fn consult(case: &FieldCase) -> Answer {
 struct Library {
     rules: Vec<(&'static Rule, Vec<Reader>)>,
     profiles: Profiles,
+    stories: Stories,
+    speaks: Speaks,
 }
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
@@ -68,7 +85,7 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
         .iter()
         .map(|rule| (*rule, rule.signs.iter().map(|sign| Reader::new(*sign)).collect()))
         .collect();
-    Library { rules, profiles: Profiles::new(&all) }
+    Library { rules, profiles: Profiles::new(&all), stories: Stories::new(), speaks: Speaks::new() }
 });
 
 /// One cause, weighed.
@@ -76,38 +93,107 @@ struct Weighed {
     rule: &'static Rule,
     score: f64,
     found: Vec<Found>,
+    voices: Vec<Voice>,
     overlap: Overlap,
+    likeness: Likeness,
 }
 
 fn weigh(facts: &Facts) -> Vec<Weighed> {
-    let overlaps = LIBRARY.profiles.overlaps(facts);
-    LIBRARY
-        .rules
-        .iter()
-        .zip(overlaps)
-        .map(|((rule, readers), overlap)| {
-            let found: Vec<Found> =
-                readers.iter().filter_map(|reader| reader.find(facts)).collect();
-            let score =
-                rule.prior + joined(&found) + (overlap.score * VOCABULARY).min(VOCABULARY_MOST);
-            Weighed { rule, score, found, overlap }
-        })
-        .collect()
+    let library = &*LIBRARY;
+    let overlaps = library.profiles.overlaps(facts);
+    let asked = stories::parts(facts);
+    let mut heard = library.speaks.heard(&asked);
+    let places = places(facts);
+    let rows = library.rules.iter().zip(overlaps);
+    rows.map(|((rule, readers), overlap)| {
+        let found: Vec<Found> = readers.iter().filter_map(|reader| reader.find(facts)).collect();
+        let voices = heard.remove(&rule.cause).unwrap_or_default();
+        let likeness = library.stories.likeness(rule.cause, &asked);
+        let mut ledger = Ledger::new(facts.sentences.len());
+        for one in &found {
+            let at = one.sentences.first().copied().unwrap_or(usize::MAX);
+            ledger.add(places.get(at).copied(), one.weight);
+        }
+        for voice in &voices {
+            ledger.add(places.get(voice.sentence).copied(), voice.weight * VOICE);
+        }
+        for (score, at) in &overlap.hits {
+            ledger.add_plain(places.get(*at).copied(), score * VOCABULARY);
+        }
+        let score = rule.prior * PRIOR
+            + f64::from(met(rule.cause)).ln() * FREQUENCY
+            + ledger.total()
+            + (likeness.score * LIKENESS).min(LIKENESS_MOST);
+        Weighed { rule, score, found, voices, overlap, likeness }
+    })
+    .collect()
 }
 
-/// Signs for a cause add up with less and less effect; signs against it count in full.
-fn joined(found: &[Found]) -> f64 {
-    let mut weights: Vec<f64> = found.iter().map(|one| one.weight).collect();
+/// For each sentence the one that it counts with: a remark that names an event tells of this event once more.
+fn places(facts: &Facts) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..facts.sentences.len()).collect();
+    for (number, at) in &facts.mentioned {
+        let same = facts.events.iter().find(|event| event.id == Some(*number));
+        if let (Some(event), Some(place)) = (same, places.get_mut(*at)) {
+            *place = event.sentence;
+        }
+    }
+    places
+}
+
+/// What speaks for one cause, sentence by sentence: signs add up with less and less effect; signs against count in full.
+struct Ledger {
+    signs: Vec<Vec<f64>>,
+    plain: Vec<f64>,
+    against: f64,
+}
+
+impl Ledger {
+    /// The last row is for what stands in no sentence.
+    fn new(sentences: usize) -> Self {
+        let rows = sentences + 1;
+        Self { signs: vec![Vec::new(); rows], plain: vec![0.0; rows], against: 0.0 }
+    }
+
+    fn add(&mut self, at: Option<usize>, weight: f64) {
+        let at = at.unwrap_or(self.signs.len() - 1);
+        if weight < 0.0 {
+            self.against += weight;
+        } else if let Some(row) = self.signs.get_mut(at) {
+            row.push(weight);
+        }
+    }
+
+    fn add_plain(&mut self, at: Option<usize>, weight: f64) {
+        let at = at.unwrap_or(self.plain.len() - 1);
+        if let Some(row) = self.plain.get_mut(at) {
+            *row += weight;
+        }
+    }
+
+    fn total(self) -> f64 {
+        let mut sums: Vec<f64> = self
+            .signs
+            .into_iter()
+            .zip(self.plain)
+            .map(|(weights, plain)| {
+                let sum = plain + dwindling(weights, FURTHER_SIGN);
+                SENTENCE_MOST * (1.0 - (-sum / SENTENCE_MOST).exp())
+            })
+            .collect();
+        sums.retain(|sum| *sum > 0.0);
+        self.against + dwindling(sums, FURTHER_SENTENCE)
+    }
+}
+
+/// The sum in which each next one counts for less.
+fn dwindling(mut weights: Vec<f64>, further: f64) -> f64 {
     weights.sort_by(|a, b| b.total_cmp(a));
     let mut share = 1.0;
     let mut sum = 0.0;
     for weight in weights {
-        if weight > 0.0 {
-            sum += weight * share;
-            share *= FURTHER;
-        } else {
-            sum += weight;
-        }
+        sum += weight * share;
+        share *= further;
     }
     sum
 }
@@ -116,7 +202,8 @@ impl Weighed {
     /// The sentences that speak for it.
     fn grounds(&self) -> BTreeSet<usize> {
         let found = self.found.iter().filter(|one| one.weight > 0.0);
-        found.flat_map(|one| one.sentences.iter().copied()).collect()
+        let voices = self.voices.iter().map(|voice| voice.sentence);
+        found.flat_map(|one| one.sentences.iter().copied()).chain(voices).collect()
     }
 
     fn diagnosis(
@@ -135,9 +222,21 @@ impl Weighed {
                 evidence,
             );
         }
+        for voice in &self.voices {
+            let (source, says) = quote(facts, &[voice.sentence]);
+            let weight = hundredths(1.0 - (-(voice.weight * VOICE) / 2.0).exp());
+            add(&mut diagnosis.evidence, Evidence::new(source, says, weight));
+        }
+        if !self.likeness.parts.is_empty() {
+            let weight = 1.0 - (-(self.likeness.score * LIKENESS).min(LIKENESS_MOST) / 4.0).exp();
+            let says = format!(
+                "it is told like others of its kind, in {}",
+                spelled(facts, &self.likeness.parts)
+            );
+            add(&mut diagnosis.evidence, Evidence::new("likeness", says, hundredths(weight)));
+        }
         if !self.overlap.words.is_empty() {
-            let weight =
-                1.0 - (-(self.overlap.score * VOCABULARY).min(VOCABULARY_MOST) / 4.0).exp();
+            let weight = 1.0 - (-(self.overlap.score * VOCABULARY) / 4.0).exp();
             let says = format!(
                 "what is said fits it in the words {}",
                 spelled(facts, &self.overlap.words)
@@ -146,7 +245,7 @@ impl Weighed {
         }
         let own = self.grounds();
         for at in unexplained.difference(&own) {
-            let sentence = &facts.sentences[*at];
+            let Some(sentence) = facts.sentences.get(*at) else { continue };
             let says = format!("not explained by it: {}", sentence.shown);
             add(&mut diagnosis.against, Evidence::new(sentence.source.clone(), says, 0.3));
         }
@@ -180,9 +279,15 @@ fn quote(facts: &Facts, sentences: &[usize]) -> (String, String) {
 
 /// Words as they stand in the remarks; those of events in their one form.
 fn spelled(facts: &Facts, words: &[String]) -> String {
-    let words: Vec<&str> =
-        words.iter().map(|word| facts.spelling.get(word).unwrap_or(word).as_str()).collect();
-    words.join(", ")
+    let shown = words.iter().map(|word| {
+        let number = word.get(1..).filter(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+        match (word.chars().next(), number) {
+            (Some('e'), Some(number)) if !number.is_empty() => format!("event {number}"),
+            (Some('c'), Some(number)) if !number.is_empty() => format!("code {number}"),
+            _ => facts.spelling.get(word).unwrap_or(word).trim_start_matches('@').to_owned(),
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The same observation is told once, with the most that it weighs.

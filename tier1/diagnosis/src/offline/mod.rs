@@ -16,6 +16,8 @@ mod lexicon;
 mod numbers;
 mod profile;
 mod sign;
+mod speaks;
+mod stories;
 mod table;
 mod words;
 

@@ -74,6 +74,12 @@ impl Codes {
         told.join(", ")
     }
 
+    /// Every value that stands as a reason.
+    pub(super) fn reasons(&self) -> impl Iterator<Item = i64> + '_ {
+        let reasons = self.0.iter().filter(|(kind, _)| !NOT_REASONS.contains(&kind.as_str()));
+        reasons.flat_map(|(_, list)| list).copied()
+    }
+
     /// True when one of these values stands as a reason, of whatever kind.
     pub(super) fn any(&self, values: &[i64]) -> Option<i64> {
         let reasons = self.0.iter().filter(|(kind, _)| !NOT_REASONS.contains(&kind.as_str()));

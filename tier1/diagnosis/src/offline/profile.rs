@@ -38,6 +38,8 @@ pub(super) struct Overlap {
     pub(super) score: f64,
     /// The words, most telling first.
     pub(super) words: Vec<String>,
+    /// Each shared word's score, with the sentence that it stands in.
+    pub(super) hits: Vec<(f64, usize)>,
 }
 
 impl Profiles {
@@ -58,29 +60,36 @@ impl Profiles {
 
     /// How much each rule's vocabulary has in common with a case.
     pub(super) fn overlaps(&self, facts: &Facts) -> Vec<Overlap> {
-        let mut asked: BTreeMap<&str, f64> = BTreeMap::new();
-        for sentence in &facts.sentences {
+        let mut asked: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+        for (at, sentence) in facts.sentences.iter().enumerate() {
             let weight = if sentence.is_note { 1.0 } else { EVENT_TEXT };
             for word in sentence.words.iter().filter(|word| !is_silent(word)) {
-                let kept = asked.entry(word).or_insert(0.0);
-                *kept = f64::max(*kept, weight);
+                let kept = asked.entry(word).or_insert((0.0, at));
+                if weight > kept.0 {
+                    *kept = (weight, at);
+                }
             }
         }
         self.rules.iter().map(|vocabulary| self.overlap(vocabulary, &asked)).collect()
     }
 
-    fn overlap(&self, vocabulary: &BTreeMap<String, f64>, asked: &BTreeMap<&str, f64>) -> Overlap {
-        let mut hits: Vec<(f64, &str)> = asked
+    fn overlap(
+        &self,
+        vocabulary: &BTreeMap<String, f64>,
+        asked: &BTreeMap<&str, (f64, usize)>,
+    ) -> Overlap {
+        let mut hits: Vec<(f64, &str, usize)> = asked
             .iter()
-            .filter_map(|(word, weight)| {
+            .filter_map(|(word, (weight, at))| {
                 let (own, known) = nearest(vocabulary, word)?;
-                Some((own * weight * self.tells.get(known)?, *word))
+                Some((own * weight * self.tells.get(known)?, *word, *at))
             })
             .collect();
         hits.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
         Overlap {
-            score: hits.iter().map(|(score, _)| score).sum(),
-            words: hits.iter().take(SHOWN).map(|(_, word)| (*word).to_owned()).collect(),
+            score: hits.iter().map(|(score, ..)| score).sum(),
+            words: hits.iter().take(SHOWN).map(|(_, word, _)| (*word).to_owned()).collect(),
+            hits: hits.iter().map(|(score, _, at)| (*score, *at)).collect(),
         }
     }
 }

@@ -78,7 +78,10 @@ fn check<T: PartialEq + std::fmt::Debug>(
     for cut in 0..stub.len() {
         assert!(decode(&stub[..cut]).is_err(), "cut at {cut}");
     }
-    assert!(decode(&[stub, &[0]].concat()).is_err(), "one octet too many");
+    // Padding before a verification trailer is no octet too many; anything else is.
+    assert_eq!(decode(&[stub, &[0; 3]].concat()).as_ref(), Ok(value));
+    assert!(decode(&[stub, &[0; 4]].concat()).is_err(), "four octets too many");
+    assert!(decode(&[stub, &[1]].concat()).is_err(), "an octet that is no padding");
 }
 
 #[test]

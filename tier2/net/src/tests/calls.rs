@@ -18,7 +18,7 @@ async fn privacy() -> Link {
 async fn a_call_is_answered() {
     let link = privacy().await;
     // Of every kind of size: empty, one fragment, many.
-    for length in [0, 1, 5000, 300_000] {
+    for length in [0, 4, 5000, 300_000] {
         let stub: Vec<u8> = (0..length).map(|n: u32| n.to_le_bytes()[1]).collect();
         let reply = link.client.call(ECHO, stub.clone(), PATIENCE).await.unwrap();
         assert!(reply.stub == stub, "{length}");
@@ -49,8 +49,8 @@ async fn answers_find_their_calls_in_any_order() {
     };
     let second = async {
         link.service.begun.notified().await;
-        let reply = link.client.call(ECHO, b"between".to_vec(), PATIENCE).await.unwrap();
-        assert_eq!(reply.stub, b"between");
+        let reply = link.client.call(ECHO, b"between!".to_vec(), PATIENCE).await.unwrap();
+        assert_eq!(reply.stub, b"between!");
         let reply = link.client.call(OPEN, Vec::new(), PATIENCE).await.unwrap();
         assert_eq!(reply.stub, b"opened");
     };
@@ -78,8 +78,97 @@ async fn patience_ends_and_the_connection_goes_on() {
     let patience = Duration::from_millis(20);
     let answer = link.client.call(SILENCE, Vec::new(), patience).await;
     assert!(matches!(answer, Err(CallError::TimedOut { waited }) if waited == patience));
-    let reply = link.client.call(ECHO, b"still here".to_vec(), PATIENCE).await.unwrap();
-    assert_eq!(reply.stub, b"still here");
+    let reply = link.client.call(ECHO, b"still here!!".to_vec(), PATIENCE).await.unwrap();
+    assert_eq!(reply.stub, b"still here!!");
+}
+
+/// What is given up here ends there: by patience that ends, and by a caller that stops waiting.
+#[tokio::test]
+async fn a_call_that_is_given_up_ends_at_the_server() {
+    let link = privacy().await;
+    let answer = link.client.call(SILENCE, Vec::new(), Duration::from_millis(20)).await;
+    assert!(matches!(answer, Err(CallError::TimedOut { .. })), "{answer:?}");
+    tokio::time::timeout(PATIENCE, link.service.ended.notified()).await.unwrap();
+    let begun = async {
+        link.service.begun.notified().await;
+        link.service.begun.notified().await;
+    };
+    tokio::select! {
+        answer = link.client.call(SILENCE, Vec::new(), PATIENCE) => panic!("{answer:?}"),
+        () = begun => {}
+    }
+    tokio::time::timeout(PATIENCE, link.service.ended.notified()).await.unwrap();
+    link.client.call(ECHO, Vec::new(), PATIENCE).await.unwrap();
+}
+
+/// More calls than may be outstanding are given up one after the other: nothing is left of them.
+#[tokio::test]
+async fn calls_given_up_leave_nothing_behind() {
+    let link = privacy().await;
+    for _ in 0..200 {
+        let answer = link.client.call(SILENCE, Vec::new(), Duration::from_millis(1)).await;
+        assert!(matches!(answer, Err(CallError::TimedOut { .. })), "{answer:?}");
+        link.client.call(ECHO, Vec::new(), PATIENCE).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_asks_to_be_let_go() {
+    let link = privacy().await;
+    let waiting = link.client.call(WAIT, Vec::new(), PATIENCE);
+    let stop = async {
+        link.service.begun.notified().await;
+        link.service.stop.notify_waiters();
+        // A call that began before still has its answer, and only then the connection ends.
+        let opened = link.client.call(OPEN, Vec::new(), PATIENCE).await.unwrap();
+        assert_eq!(opened.stub, b"opened");
+    };
+    let (answer, ()) = tokio::join!(waiting, stop);
+    assert_eq!(answer.unwrap().stub, b"waited");
+    tokio::time::timeout(PATIENCE, link.client.closed()).await.unwrap();
+    tokio::time::timeout(PATIENCE, link.server).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn somebody_else_is_asked_about_an_account_of_another_domain() {
+    for (password, right) in [(PASSWORD, true), ("wrong", false)] {
+        let (near, far) = connection().await;
+        let service = std::sync::Arc::new(TestService::default());
+        let serving = std::sync::Arc::clone(&service);
+        tokio::spawn(serve_rpc(far, association(INTERFACE), serving, PATIENCE));
+        let who: identity::AccountName = "FAR\\ann".parse().unwrap();
+        let initiator = Some(initiator_of(who.clone(), password));
+        let config = dcerpc::ClientConfig { initiator, ..client_config("", AuthLevel::Privacy) };
+        let client = crate::RpcClient::bind(near, config).await.unwrap();
+        let answer = client.call(ECHO, b"call".to_vec(), PATIENCE).await;
+        if right {
+            assert_eq!(answer.unwrap().stub, b"call");
+            let callers = service.callers.lock().unwrap();
+            assert_eq!(callers[..], [(Some(who), AuthLevel::Privacy)]);
+        } else {
+            assert!(matches!(answer, Err(CallError::Fault { status: 5 })), "{answer:?}");
+            let failed = service.failed.lock().unwrap();
+            assert_eq!(failed[..], [(Some(who), LogonFailure::WrongPassword)]);
+        }
+    }
+}
+
+/// An octet now and then is no sign of life of somebody who has not said who it is.
+#[tokio::test(start_paused = true)]
+async fn who_never_binds_is_let_go_however_slowly_it_speaks() {
+    let (mut near, far) = connection().await;
+    let service = std::sync::Arc::new(TestService::default());
+    let server = tokio::spawn(serve_rpc(far, association(INTERFACE), service, PATIENCE * 60));
+    let begun = tokio::time::Instant::now();
+    for octet in [5, 0, 11, 3, 16, 0, 0, 0] {
+        if near.write_all(&[octet]).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(7)).await;
+    }
+    server.await.unwrap().unwrap();
+    let waited = begun.elapsed();
+    assert!(waited >= Duration::from_secs(30) && waited < Duration::from_secs(60), "{waited:?}");
 }
 
 #[tokio::test]

@@ -14,7 +14,10 @@ use security::ntlm::{
     AUTH_TYPE, AcceptSeed, NtlmAcceptor, NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed,
     ServerIdentity, nt_hash,
 };
-use security::{Acceptor, Accounts, FileTime, Initiator, LogonFailure, SecurityError};
+use security::{
+    Acceptor, Accounts, FileTime, Initiator, LogonFailure, LogonKey, LogonQuestion, LogonVerdict,
+    SecurityError,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -44,8 +47,21 @@ pub(super) struct TestService {
     gate: Notify,
     /// Rings when [`SILENCE`] or [`WAIT`] has begun.
     pub(super) begun: Notify,
+    /// Rings when [`SILENCE`] is ended.
+    pub(super) ended: Notify,
+    /// Lets the server's callers go.
+    pub(super) stop: Notify,
     pub(super) callers: Mutex<Vec<(Option<AccountName>, AuthLevel)>>,
     pub(super) failed: Mutex<Vec<(Option<AccountName>, LogonFailure)>>,
+}
+
+/// Rings when it is dropped.
+struct Rings<'a>(&'a Notify);
+
+impl Drop for Rings<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl RpcService for TestService {
@@ -64,10 +80,24 @@ impl RpcService for TestService {
                 Ok(b"opened".to_vec())
             }
             _ => {
+                let _ended = Rings(&self.ended);
                 self.begun.notify_one();
                 std::future::pending().await
             }
         }
+    }
+
+    async fn judge(&self, question: LogonQuestion) -> LogonVerdict {
+        let hash = nt_hash(&Password::from(PASSWORD));
+        let LogonQuestion { nt_response, challenge, user, domain, .. } = question;
+        let key = security::ntlm::verify(&hash, &nt_response, challenge, &user, &domain);
+        // As slow as asking somebody else is.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        key.map(LogonKey::new).ok_or(LogonFailure::WrongPassword)
+    }
+
+    async fn let_go(&self) {
+        self.stop.notified().await;
     }
 
     fn authentication_failed(&self, claimed: Option<AccountName>, why: &SecurityError) {
@@ -85,6 +115,10 @@ impl Accounts for Book {
     fn nt_hash(&self, name: &AccountName) -> Result<NtHash, LogonFailure> {
         let known = account().matches(name).then(|| nt_hash(&Password::from(PASSWORD)));
         known.ok_or(LogonFailure::UnknownAccount)
+    }
+
+    fn elsewhere(&self, name: &AccountName) -> bool {
+        name.domain() == "FAR"
     }
 }
 
@@ -106,8 +140,12 @@ fn acceptor(auth_type: u8) -> Option<Box<dyn Acceptor>> {
 }
 
 pub(super) fn initiator(password: &str) -> Box<dyn Initiator> {
+    initiator_of(account(), password)
+}
+
+pub(super) fn initiator_of(account: AccountName, password: &str) -> Box<dyn Initiator> {
     let credentials = NtlmCredentials {
-        account: account(),
+        account,
         secret: NtlmSecret::Password(Password::from(password)),
         workstation: "WEST".to_owned(),
     };

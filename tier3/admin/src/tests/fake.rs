@@ -10,9 +10,10 @@ use tokio::sync::broadcast;
 use crate::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
     MessageQuery, MessageRow, ProbeOrder, QueueRow, RecipientRow, Reloaded, Retried, RetrySelector,
-    SendOrder,
+    RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use crate::operations::{OperationError, Operations};
+use crate::queue_api::{QueueAnswer, QueueOrder};
 
 pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -107,6 +108,20 @@ impl Operations for Fake {
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         self.note(format!("delete {id}"));
         Ok(())
+    }
+
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        self.note(format!("route {query:?}"));
+        Ok(RouteAnswer { address: query.address, ..RouteAnswer::default() })
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(RouteTable::default())
+    }
+
+    async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+        self.note(format!("{order:?}"));
+        Ok(QueueAnswer { done: Some("done".to_owned()), ..QueueAnswer::default() })
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

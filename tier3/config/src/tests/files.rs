@@ -36,6 +36,7 @@ prmd = ""
 [smtp]
 listen = ["127.0.0.1:2525", "[::1]:2525"]
 allow = ["10.0.0.0/8", "192.168.1.1"]
+relay = ["10.1.0.0/16"]
 max_message_size = 1_000_000
 max_recipients = 100
 [mail]
@@ -73,6 +74,30 @@ override_password_file = "north.pw"
 admin = "http://10.1.1.1:9100/"
 admin_token_file = "/etc/north.token"
 configuration = "/etc/north.toml"
+[[connector]]
+name = "internet"
+kind = "smtp"
+hosts = ["relay.demo.test:587"]
+port = 2525
+helo = "mail.demo.test"
+max_message_size = 1000000
+max_recipients = 10
+allow_senders = ["*@demo.test"]
+refuse_senders = ["guest@demo.test"]
+open_retries = 5
+max_associations = 2
+messages_per_dialogue = 3
+idle_s = 1
+connect_timeout_s = 4
+[[connector.address_space]]
+type = "smtp"
+pattern = "*"
+cost = 10
+max_message_size = 1000
+[[connector]]
+name = "to-north"
+kind = "site"
+peer = "NORTH"
 [rfc1006]
 listen = ["192.0.2.1", "2001:db8::1"]
 port = 1102

@@ -369,7 +369,7 @@ async fn receive(
     loop {
         match channel.next_output(association).await? {
             Output::Received(apdu) => {
-                let kept = inbound::take(node, apdu).await;
+                let kept = inbound::take(node, peer, apdu).await;
                 let answered = match kept {
                     Ok(()) => association.confirm(),
                     Err(error) => {

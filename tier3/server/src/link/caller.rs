@@ -16,6 +16,7 @@ use queue::{NextHop, Outcome, Work};
 use tokio::sync::oneshot;
 
 use super::channel::{Channel, ChannelEnd};
+use super::further::Further;
 use super::records::{self, OutFailure, Silence};
 use crate::node::{ExpectedBindBack, Node, random};
 use crate::outbound;
@@ -29,10 +30,10 @@ const STOOD: Duration = Duration::from_secs(1);
 const TRANSFER: Duration = Duration::from_secs(600);
 
 /// An association that stands, as its caller holds it.
-struct Open {
-    channel: Channel,
-    association: Association,
-    ltab_index: u32,
+pub(super) struct Open {
+    pub(super) channel: Channel,
+    pub(super) association: Association,
+    pub(super) ltab_index: u32,
 }
 
 /// Serves one peer until the server stops.
@@ -56,7 +57,10 @@ pub async fn run_peer(node: Arc<Node>, peer: String) {
                 node.queue.hop_up(&hop);
                 let opened = Instant::now();
                 let index = open.ltab_index;
-                let end = match serve(&node, &peer, &hop, open).await {
+                let further = Further::watch(&node, &peer);
+                let served = serve(&node, &peer, &hop, open).await;
+                further.end().await;
+                let end = match served {
                     Ok(Leave::Idle) => None,
                     Ok(Leave::Greet) => {
                         again = true;
@@ -102,7 +106,7 @@ fn log_retry(node: &Node, peer: &str, hop: &NextHop) {
 }
 
 /// Binds, waits for the bind-back, and opens the association.
-async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, String> {
+pub(super) async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, String> {
     let config = node.config();
     let peer = config.peer(peer_name).ok_or_else(|| format!("{peer_name} is no peer any more"))?;
     let (account, password) = match node.credentials_for(peer).await {
@@ -299,7 +303,12 @@ enum Leave {
 }
 
 /// Transfers what waits, keeps the association for a while, then takes leave.
-async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<Leave, ChannelEnd> {
+async fn serve(
+    node: &Arc<Node>,
+    peer: &str,
+    hop: &NextHop,
+    open: Open,
+) -> Result<Leave, ChannelEnd> {
     let Open { mut channel, mut association, ltab_index } = open;
     let (ready, greeting) = (node.queue.ready(hop), node.greeting(peer));
     let idle = node.config().association.idle;
@@ -326,6 +335,13 @@ async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<Lea
             },
         }
     };
+    self::leave(Open { channel, association, ltab_index }).await?;
+    Ok(leave)
+}
+
+/// Takes leave in order.
+pub(super) async fn leave(open: Open) -> Result<(), ChannelEnd> {
+    let Open { mut channel, mut association, .. } = open;
     association.release();
     while !matches!(
         channel.next_output_within(&mut association, HANDSHAKE).await?,
@@ -333,13 +349,13 @@ async fn serve(node: &Node, peer: &str, hop: &NextHop, open: Open) -> Result<Lea
     ) {}
     // The release is agreed on; a peer that is already gone takes nothing away.
     let _ = channel.unbind(MTA_UNBIND, HANDSHAKE).await;
-    Ok(leave)
+    Ok(())
 }
 
 /// Hands one message over; false when the peer did not take it, an error when the
 /// association is lost (the queue then takes back what was in flight).
-async fn transfer(
-    node: &Node,
+pub(super) async fn transfer(
+    node: &Arc<Node>,
     channel: &mut Channel,
     association: &mut Association,
     work: Work,

@@ -3,6 +3,7 @@
 mod called;
 mod caller;
 mod channel;
+mod further;
 mod records;
 mod service;
 

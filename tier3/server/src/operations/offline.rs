@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
+    RouteTable, SendOrder,
 };
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
@@ -14,7 +16,7 @@ use event::Event;
 use store::{Store, StoreError};
 use tokio::sync::broadcast;
 
-use super::shared;
+use super::{orders, shared};
 use crate::account_table::AccountTable;
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
@@ -40,6 +42,13 @@ impl Offline {
         let accounts = AccountTable::open(store.clone())?;
         let histories = PeerHistories::open(store.clone())?;
         Ok(Self { config: Arc::new(config), store, queue, accounts, histories })
+    }
+}
+
+impl Offline {
+    fn table(&self) -> Result<routing::Table, OperationError> {
+        crate::route_table::build(&self.config)
+            .map_err(|error| OperationError::Invalid(error.to_string()))
     }
 }
 
@@ -73,6 +82,19 @@ impl Operations for Offline {
         // The removal is on its way to the disk; the next one in line is behind it.
         let waited = self.store.commit_wait(Vec::new());
         waited.map_err(|error| OperationError::Internal(error.to_string()))
+    }
+
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        let table = self.table()?;
+        Ok(super::route::route(routing::Router::new(&table, &self.queue), &query))
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(super::route::table(&self.table()?))
+    }
+
+    async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+        orders::follow(&self.queue, order)
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
-    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, SendOrder,
+    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
+    RouteQuery, RouteTable, SendOrder,
 };
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Exporter, OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
@@ -15,10 +17,10 @@ use mixer::{Body, SmtpOriginator, SmtpRecipient};
 use mta::rpc_interface::INTERFACE;
 use mta::{Row, State};
 use probe::{Road, check_road, check_x400};
-use routing::Route;
+use routing::{Choice, Route};
 use tokio::sync::broadcast;
 
-use super::shared;
+use super::{orders, shared};
 use crate::account_table::AccountTable;
 use crate::blocking::blocking;
 use crate::node::Node;
@@ -67,12 +69,25 @@ impl Operations for Running {
         shared::messages(&self.node.queue, &query)
     }
 
+    async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
+        Ok(super::route::route(self.node.router(&self.node.routes()), &query))
+    }
+
+    async fn route_table(&self) -> Result<RouteTable, OperationError> {
+        Ok(super::route::table(&self.node.routes()))
+    }
+
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
         shared::retry(&self.node.queue, &selector)
     }
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         shared::delete(&self.node.queue, &id)
+    }
+
+    async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+        let queue = self.node.queue.clone();
+        blocking(move || orders::follow(&queue, order)).await
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {
@@ -161,10 +176,11 @@ impl Operations for Running {
     async fn send(&self, order: SendOrder) -> Result<String, OperationError> {
         let node = &self.node;
         let config = node.config();
-        let routes = node.routes();
+        let table = node.routes();
+        let routes = node.router(&table);
         for address in &order.to {
-            if matches!(routes.choose(address).route, Route::NoRoute | Route::UnknownMailbox) {
-                let why = routes.choose(address).why;
+            let Choice { route, why, .. } = table.choose(address);
+            if matches!(route, Route::NoRoute | Route::UnknownMailbox) {
                 return Err(OperationError::Invalid(format!("{address}: {why}")));
             }
         }
@@ -188,7 +204,7 @@ impl Operations for Running {
             content: order.content,
             added: 0,
             submitted: now,
-            routes: &routes,
+            routes,
         };
         let life = |priority| node.queue.expires(priority, now);
         let entry = mta::from_submission(&settings::site(&config), id, submission, life)
@@ -241,7 +257,9 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     note(old.queue != fresh.queue, "queue", true);
     note(old.mail != fresh.mail, "mail", true);
     note(old.association != fresh.association, "association", true);
+    note(old.connectors != fresh.connectors, "connector", true);
     note(old.smtp.allow != fresh.smtp.allow, "smtp.allow", true);
+    note(old.smtp.relay != fresh.smtp.relay, "smtp.relay", true);
     note(old.rpc.allow != fresh.rpc.allow, "rpc.allow", true);
     note(old.rpc.account != fresh.rpc.account, "rpc.account", true);
     note(old.smtp.listen != fresh.smtp.listen, "smtp.listen", false);

@@ -44,7 +44,7 @@ pub fn messages(
     let asked = query.limit.and_then(|limit| usize::try_from(limit).ok());
     let filter = MessageFilter {
         id: query.id.as_deref().map(message_id).transpose()?,
-        next_hop: query.next_hop.as_deref().map(next_hop),
+        next_hop: query.next_hop.as_deref().map(|text| next_hop(queue, text)),
         address: None,
         limit: Some(asked.unwrap_or(MAX_MESSAGES).min(MAX_MESSAGES)),
     };
@@ -89,7 +89,7 @@ pub fn retry(queue: &MailQueue, selector: &RetrySelector) -> Result<Retried, Ope
         return Ok(Retried { messages: 1, next_hops: hops.into_iter().collect() });
     }
     let only = match selector {
-        RetrySelector::NextHop(text) => Some(next_hop(text)),
+        RetrySelector::NextHop(text) => Some(next_hop(queue, text)),
         _ => None,
     };
     let mut retried = Retried::default();
@@ -209,23 +209,29 @@ fn account_error(error: AccountError) -> OperationError {
     }
 }
 
-fn message_id(text: &str) -> Result<MessageId, OperationError> {
+pub(super) fn message_id(text: &str) -> Result<MessageId, OperationError> {
     text.parse().map_err(|_| {
         let text = format!("{text:?} is no message number; `bindback queue show` lists them");
         OperationError::Invalid(text)
     })
 }
 
-/// A next hop as operators call it: `local`, or the MTA name of a peer.
+/// A next hop as operators call it: `local`, the MTA name of a peer, the name of a connector, or a
+/// mail domain and its connector as `domain/connector`.
 pub fn hop_name(hop: &NextHop) -> String {
     match hop {
         NextHop::Local => LOCAL.to_owned(),
-        NextHop::Peer(name) => name.clone(),
+        NextHop::Peer(name) | NextHop::Connector(name) => name.clone(),
+        NextHop::Domain { connector, domain } => format!("{domain}/{connector}"),
     }
 }
 
-fn next_hop(text: &str) -> NextHop {
-    if text.eq_ignore_ascii_case(LOCAL) { NextHop::Local } else { NextHop::Peer(text.to_owned()) }
+/// The next hop that an operator means: one that the queue knows, else a peer of that name.
+pub(super) fn next_hop(queue: &MailQueue, text: &str) -> NextHop {
+    let mut known = queue.view(|queue, now| queue.hops(now)).into_iter().map(|hop| hop.next_hop);
+    known
+        .find(|hop| hop_name(hop).eq_ignore_ascii_case(text))
+        .unwrap_or_else(|| NextHop::Peer(text.to_owned()))
 }
 
 fn not_queued(id: &str) -> OperationError {
@@ -233,7 +239,7 @@ fn not_queued(id: &str) -> OperationError {
 }
 
 /// A unit variant as serde spells it.
-fn word(value: &impl serde::Serialize) -> String {
+pub(super) fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),

@@ -11,15 +11,14 @@ use dcerpc::{
     echo, epm, mgmt,
 };
 use identity::AccountName;
-use net::{ListenError, RpcRequest, RpcService, listen, serve_rpc};
+use net::{Gate, ListenError, RpcRequest, RpcService, listen, serve_admitted};
 use security::ntlm::{AcceptSeed, NtlmAcceptor, ServerIdentity};
 use security::spnego::{Mechanism, SpnegoAcceptor};
 use security::{Acceptor, SecurityError, ntlm, spnego};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 
-use super::{AccountsFile, AccountsFileError, netlogon};
+use super::{AccountsFile, AccountsFileError, line, netlogon};
 use crate::node::{filetime_now, random};
 
 /// Connections at the same time on one port.
@@ -69,6 +68,7 @@ pub enum EchoError {
 pub struct EchoServer {
     mapper: TcpListener,
     services: TcpListener,
+    line: TcpListener,
     shared: Arc<Shared>,
     ready_file: Option<PathBuf>,
 }
@@ -79,6 +79,8 @@ struct Shared {
     principal: String,
     map: epm::EndpointMap,
     groups: AssociationGroups,
+    /// Of the plain TCP service.
+    line_port: u16,
 }
 
 /// What one port serves.
@@ -87,6 +89,7 @@ enum Served {
     Mapper,
     Mgmt,
     Echo,
+    Line,
     Netlogon,
 }
 
@@ -96,6 +99,7 @@ impl Served {
             Self::Mapper => epm::INTERFACE,
             Self::Mgmt => mgmt::INTERFACE,
             Self::Echo => echo::INTERFACE,
+            Self::Line => line::INTERFACE,
             Self::Netlogon => netlogon::INTERFACE,
         }
     }
@@ -111,6 +115,8 @@ impl EchoServer {
         let at = |port| SocketAddr::new(settings.address, port);
         let mapper = listen("the RPC endpoint mapper", "--mapper-port", at(settings.mapper_port))?;
         let services = listen("the RPC interfaces", "--address", at(0))?;
+        let line = listen("the plain TCP service", "--address", at(0))?;
+        let line_port = line.local_addr().map_err(EchoError::Address)?.port();
         let port = services.local_addr().map_err(EchoError::Address)?.port();
         let identity = identity_of(&settings, &accounts);
         let mut map = epm::EndpointMap::new();
@@ -130,9 +136,10 @@ impl EchoServer {
         }
         let principal = format!("host/{}", identity.dns_name);
         let groups = AssociationGroups::new();
-        let shared = Shared { accounts: Arc::new(accounts), identity, principal, map, groups };
+        let shared =
+            Shared { accounts: Arc::new(accounts), identity, principal, map, groups, line_port };
         let ready_file = settings.ready_file;
-        Ok(Self { mapper, services, shared: Arc::new(shared), ready_file })
+        Ok(Self { mapper, services, line, shared: Arc::new(shared), ready_file })
     }
 
     /// Where the interfaces listen.
@@ -161,7 +168,7 @@ impl EchoServer {
             .entries()
             .iter()
             .filter_map(|entry| {
-                [Served::Echo, Served::Mgmt, Served::Netlogon]
+                [Served::Echo, Served::Mgmt, Served::Line, Served::Netlogon]
                     .into_iter()
                     .find(|served| served.syntax() == entry.interface)
             })
@@ -170,6 +177,7 @@ impl EchoServer {
         tokio::select! {
             () = serve(Arc::clone(&self.shared), self.mapper, mapper) => {}
             () = serve(Arc::clone(&self.shared), self.services, interfaces) => {}
+            () = line::serve(self.line) => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
@@ -186,7 +194,7 @@ impl fmt::Debug for EchoServer {
 }
 
 fn beside_the_mapper(with_netlogon: bool) -> Vec<Served> {
-    let mut served = vec![Served::Echo, Served::Mgmt];
+    let mut served = vec![Served::Echo, Served::Mgmt, Served::Line];
     if with_netlogon {
         served.push(Served::Netlogon);
     }
@@ -215,14 +223,14 @@ fn write_ready(path: &Path, text: &str) -> Result<(), EchoError> {
 
 async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Served>) {
     let port = listener.local_addr().map_or(0, |address| address.port());
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let gate = Gate::new(MAX_CONNECTIONS);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, as a rule: give others time to close some.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+        let Some(pass) = gate.admit().await else {
             continue;
         };
         let association = shared.association(&interfaces, port);
@@ -230,8 +238,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Serve
             Arc::new(Connection { shared: Arc::clone(&shared), interfaces: interfaces.clone() });
         tokio::spawn(async move {
             // What the peer did wrong is its own loss; the connection is closed either way.
-            let _ = serve_rpc(stream, association, service, IDLE).await;
-            drop(slot);
+            let _ = serve_admitted(stream, association, service, IDLE, pass).await;
         });
     }
 }
@@ -281,6 +288,7 @@ impl RpcService for Connection {
         match self.interfaces.get(interface) {
             Some(Served::Mapper) => self.shared.map.dispatch(opnum, &stub, order),
             Some(Served::Echo) => echo::dispatch(opnum, &stub, order),
+            Some(Served::Line) => line::dispatch(opnum, self.shared.line_port),
             Some(Served::Netlogon) => netlogon::dispatch(opnum, &stub, order, random()),
             Some(Served::Mgmt) => {
                 let interfaces: Vec<SyntaxId> =

@@ -124,7 +124,7 @@ fn told(error: &CallError, known: bool) -> Stop {
     stop
 }
 
-fn initiator(caller: &Caller) -> Box<dyn Initiator> {
+pub(super) fn initiator(caller: &Caller) -> Box<dyn Initiator> {
     let credentials = NtlmCredentials {
         account: caller.account.clone(),
         secret: NtlmSecret::Password(caller.password.clone()),

@@ -88,13 +88,26 @@ impl Walk {
             Ok(outcome) => outcome,
             Err(_) => Err(Stop::timeout(self.patience)),
         };
+        let said = outcome.as_ref().map_or_else(|_| String::new(), said);
+        self.tell(step, target, begun, outcome, said)
+    }
+
+    /// Tells of a step that was taken elsewhere, and may have taken longer than others may.
+    pub(super) fn tell<T>(
+        &mut self,
+        step: &'static str,
+        target: impl Into<String>,
+        begun: Instant,
+        outcome: Result<T, Stop>,
+        said: String,
+    ) -> Option<T> {
         let ms = milliseconds(begun.elapsed());
         let target = target.into();
         let (told, value) = match outcome {
-            Ok(value) => {
-                let text = said(&value);
-                (Step { step, target, result: StepResult::Ok, code: 0, text, ms }, Some(value))
-            }
+            Ok(value) => (
+                Step { step, target, result: StepResult::Ok, code: 0, text: said, ms },
+                Some(value),
+            ),
             Err(Stop { result, code, text, step: other }) => {
                 let step = other.unwrap_or(step);
                 (Step { step, target, result, code, text, ms }, None)
@@ -102,6 +115,11 @@ impl Walk {
         };
         self.steps.push(told);
         value
+    }
+
+    /// True when the last step was this one and did not end well.
+    pub(super) fn stopped_at(&self, step: &str) -> bool {
+        self.steps.last().is_some_and(|last| last.step == step && last.result != StepResult::Ok)
     }
 
     pub(super) async fn resolve(&mut self, host: &str) -> Option<Vec<IpAddr>> {

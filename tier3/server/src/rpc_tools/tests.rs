@@ -131,3 +131,65 @@ async fn endpoints_are_listed_with_their_names() {
     let binding = rows[0].binding.as_deref().unwrap();
     assert!(binding.starts_with("ncacn_ip_tcp:127.0.0.1["), "{binding}");
 }
+
+fn bench_settings(running: &Running, operation: Operation, binds: bool) -> BenchSettings {
+    let caller = Caller {
+        account: ACCOUNT.parse().unwrap(),
+        password: Password::from("right"),
+        mechanisms: Mechanisms::Ntlm,
+        level: AuthLevel::Privacy,
+    };
+    BenchSettings {
+        reach: PingSettings { caller: Some(caller), ..settings(running, None) },
+        operation,
+        duration: Duration::from_millis(200),
+        size: 3000,
+        concurrency: 2,
+        binds,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bench_measures_both_directions_and_the_line() {
+    let running = start();
+    let done = bench(&bench_settings(&running, Operation::Any, false)).await;
+    assert!(done.steps.iter().all(|step| step.result == StepResult::Ok), "{:?}", done.steps);
+    for (figures, operation) in
+        [(&done.to_server, "rpcecho SinkData"), (&done.from_server, "rpcecho SourceData")]
+    {
+        let figures = figures.as_ref().unwrap();
+        assert_eq!((figures.operation, figures.failed), (operation, 0));
+        assert!(figures.calls > 0 && figures.mb_per_s > 0.0, "{figures:?}");
+        let latency = figures.latency;
+        assert!(latency.p50_ms <= latency.p99_ms && latency.p99_ms <= latency.max_ms);
+        // So many callers cannot make more calls than the time allows.
+        let calls = f64::from(u32::try_from(figures.calls).unwrap());
+        assert!((figures.calls_per_s * figures.seconds - calls).abs() < 1.0);
+    }
+    let line = done.line.unwrap();
+    assert!(line.to_server_mb_per_s.unwrap() > 1.0 && line.from_server_mb_per_s.unwrap() > 1.0);
+    assert_eq!(line.why_not, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bench_of_a_server_without_echo_says_what_it_calls() {
+    let running = start();
+    let done = bench(&bench_settings(&running, Operation::Mgmt, false)).await;
+    assert!(done.to_server.unwrap().operation.starts_with("mgmt inq_if_ids"));
+    assert_eq!(done.from_server, None);
+    let done = bench(&bench_settings(&running, Operation::Mgmt, true)).await;
+    let binds = done.binds.unwrap();
+    assert!(binds.calls > 0 && binds.failed == 0, "{binds:?}");
+    assert_eq!(done.to_server, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bench_that_may_not_call_says_where_it_stopped() {
+    let running = start();
+    let mut settings = bench_settings(&running, Operation::Any, false);
+    settings.reach.caller.as_mut().unwrap().password = Password::from("wrong");
+    let done = bench(&settings).await;
+    let last = done.steps.last().unwrap();
+    assert!(last.result != StepResult::Ok, "{last:?}");
+    assert_eq!((done.to_server, done.line), (None, None));
+}

@@ -36,6 +36,7 @@ fn open_rows(node: &Node) -> Vec<Direction> {
 async fn mail_crosses_and_both_sides_remember() {
     let (east, west) = pair().await;
     let (node, now) = (&east.node, Timestamp::now());
+    let table = node.routes();
     let submission = mta::Submission {
         originator: SmtpOriginator {
             reverse_path: "anna@east.demo.test".to_owned(),
@@ -48,7 +49,7 @@ async fn mail_crosses_and_both_sides_remember() {
         content: b"Subject: across\r\n\r\nbody\r\n".to_vec(),
         added: 0,
         submitted: now,
-        routes: &node.routes(),
+        routes: node.router(&table),
     };
     let life = |priority| node.queue.expires(priority, now);
     let id = node.queue.next_id();
@@ -87,6 +88,8 @@ async fn both_may_call_at_the_same_time() {
 }
 
 /// 9322 and 9318 as the table of the published interface has them: EAST refuses WEST's account at the bind-back.
+///
+/// Claims: 5, 6, 8.
 #[tokio::test]
 async fn a_refused_bind_back_is_told_on_both_sides() {
     let (mut east, mut west) = pair().await;

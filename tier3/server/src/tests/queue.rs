@@ -38,6 +38,7 @@ fn message(queue: &MailQueue, life: SignedDuration, keys: &[&str]) -> NewMessage
         priority: Priority::Normal,
         submitted: now,
         expires: now + life,
+        wishes: queue::Wishes::default(),
         size: 7,
         recipients: vec![NewRecipient {
             number: 0,
@@ -94,7 +95,9 @@ async fn what_cannot_be_stored_is_refused_and_not_kept() {
     let (queue, _orders) = open(&folder);
     queue.store().clone().close();
     let refused = queue.accept(message(&queue, HOUR, &["key"])).await;
-    assert!(matches!(&refused, Err(AcceptError::Refused(why)) if why.contains("closed")));
+    assert!(
+        matches!(&refused, Err(AcceptError::Refused { error: why, .. }) if why.contains("closed"))
+    );
     assert!(queue.view(|queue, _| queue.is_empty()));
     assert_eq!(queue.taken(&["key".to_owned()]).unwrap(), [false]);
 }
@@ -211,7 +214,7 @@ async fn timers_wake_when_it_is_time_and_not_much_more_often() {
     let started = Timestamp::now();
     let order = tokio::time::timeout(PATIENCE, orders.recv()).await.unwrap().unwrap();
     assert_eq!(order.id, id);
-    assert!(order.failures[0].1.expired);
+    assert!(order.failures[0].1.ended.is_some());
     let took = Timestamp::now().duration_since(started);
     assert!(took < SignedDuration::try_from(Duration::from_secs(9)).unwrap(), "{took}");
     // Accepted, on disk, the hop's failure, the end of the message's life, and that on disk; each rings once or twice.

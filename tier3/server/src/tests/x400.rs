@@ -100,6 +100,7 @@ impl Mta {
 
     async fn submit(&self, to: &str, body: &[u8]) {
         let (node, now) = (&self.node, Timestamp::now());
+        let routes = node.routes();
         let submission = mta::Submission {
             originator: SmtpOriginator {
                 reverse_path: "anna@east.demo.test".to_owned(),
@@ -109,7 +110,7 @@ impl Mta {
             content: [b"Subject: across\r\n\r\n", body].concat(),
             added: 0,
             submitted: now,
-            routes: &node.routes(),
+            routes: node.router(&routes),
         };
         let life = |priority| node.queue.expires(priority, now);
         let id = node.queue.next_id();
@@ -453,7 +454,7 @@ async fn probes_are_answered_and_1984_is_not_told_what_it_cannot_take() {
     };
     let take = |apdu: MtsApdu| {
         let node = Arc::clone(&east.node);
-        async move { crate::inbound::take(&node, apdu.encode()).await.unwrap() }
+        async move { crate::inbound::take(&node, "WEST", apdu.encode()).await.unwrap() }
     };
     // A probe about a mailbox here: a report comes to its originator, and no mail.
     let mut envelope: MessageTransferEnvelope = submitted("anna@east.demo.test");

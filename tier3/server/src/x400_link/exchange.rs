@@ -154,7 +154,7 @@ impl Exchange<'_> {
 
     async fn receive(&self, line: &mut Line, apdu: Vec<u8>) -> Result<(), LineEnd> {
         let peer = &self.settings.name;
-        let answered = match inbound::take(self.node, apdu).await {
+        let answered = match inbound::take(self.node, peer, apdu).await {
             Ok(()) => line.association().confirm(),
             Err(error) => {
                 eprintln!("transfer from {peer} refused: {}", chain(&error));

@@ -1,7 +1,9 @@
 //! Vectors of the standard, logons between our two sides, hostile input, sessions.
 
+mod asked;
 mod fixture;
 mod hostile;
 mod logon;
 mod session;
 mod vectors;
+mod weak;

@@ -6,6 +6,7 @@ mod content;
 mod database;
 mod directory;
 pub(super) mod events;
+pub(super) mod frequency;
 mod links;
 mod names;
 mod network;

@@ -1,0 +1,219 @@
+//! A Samba Active Directory domain controller of its own: network, mount and process namespace, one realm.
+//!
+//! Nothing of it meets the machine: its address exists only inside, `/run/samba` and `/etc/hosts` are its own there,
+//! and the first process of its namespace takes all others with it when the value is dropped. It needs root, util-linux,
+//! iproute2 and Debian's `samba` with the packages of an AD domain controller (`samba-ad-provision`,
+//! `samba-dsdb-modules`, `python3-samba`). Provisioning takes about 15 s, the start 2 to 9 s.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::wait::until;
+
+/// What has to be there, and where.
+const NEEDED: [&str; 6] = [
+    "/usr/sbin/samba",
+    "/usr/bin/samba-tool",
+    "/usr/share/samba/setup/provision.ldif",
+    "/usr/bin/unshare",
+    "/usr/bin/nsenter",
+    "/usr/sbin/ip",
+];
+/// Longest wait for the namespace, and for the controller to listen.
+const START: Duration = Duration::from_secs(60);
+/// What a controller listens on once it is ready: LDAP, endpoint mapper, SMB, Kerberos.
+const PORTS: [u16; 4] = [389, 135, 445, 88];
+
+/// A running domain controller; dropped, it and everything in its namespace ends.
+#[derive(Debug)]
+pub struct SambaDc {
+    /// Outlives everything else: its end ends the namespace.
+    holder: Process,
+    inside: u32,
+    folder: TempDir,
+}
+
+impl SambaDc {
+    pub const REALM: &'static str = "EAST.TEST";
+    pub const DOMAIN: &'static str = "EAST";
+    /// DNS name of the controller, which its namespace's hosts file knows.
+    pub const HOST: &'static str = "dc1.east.test";
+    pub const ADDRESS: &'static str = "10.53.1.10";
+    pub const ADMINISTRATOR: &'static str = "EAST\\Administrator";
+    pub const PASSWORD: &'static str = "Passw0rd!2026";
+
+    /// Why no domain controller can run here, if so: what a proof says that skips itself.
+    pub fn missing() -> Option<String> {
+        if !rustix::process::geteuid().is_root() {
+            return Some("a domain controller needs root (namespaces of its own)".to_owned());
+        }
+        NEEDED.into_iter().find(|path| !Path::new(path).exists()).map(|path| {
+            format!("there is no {path} (Debian: apt-get install samba samba-ad-provision samba-dsdb-modules python3-samba iproute2)")
+        })
+    }
+
+    /// Provisions a controller and starts it; `prepare` runs between the two, on a directory that nobody serves yet
+    /// (see [`Self::tool`]): the time to make accounts, principals and keytabs.
+    pub fn start(prepare: impl FnOnce(&Self) -> Result<()>) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("bindback-dc").tempdir()?;
+        let place = folder.path();
+        for name in ["run", "log", "ntp_signd"] {
+            std::fs::create_dir(place.join(name))?;
+        }
+        std::fs::create_dir_all("/run/samba")?;
+        std::fs::write(
+            place.join("hosts"),
+            format!("127.0.0.1 localhost\n{} {} dc1\n", Self::ADDRESS, Self::HOST),
+        )?;
+        let (holder, inside) = hold(place)?;
+        let controller = Self { holder, inside, folder };
+        controller.provision()?;
+        prepare(&controller)?;
+        controller.serve()?;
+        Ok(controller)
+    }
+
+    /// A command that runs where the controller's address is.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("/usr/bin/nsenter");
+        command.args(["-t", &self.inside.to_string(), "-n", "-m", "--"]).arg(program);
+        command.env("KRB5_CONFIG", self.krb5_config()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `samba-tool` on the controller's own files, and gives what it printed. A password among the arguments is
+    /// one of this controller only.
+    pub fn tool(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = self.command("/usr/bin/samba-tool");
+        command.args(arguments).arg("-s").arg(self.configuration());
+        said(&format!("samba-tool {}", arguments.first().unwrap_or(&"")), command.output()?)
+    }
+
+    /// A plain account `EAST\name`.
+    pub fn add_user(&self, name: &str, password: &str) -> Result<()> {
+        let local = format!("tdb://{}", self.folder().join("private/sam.ldb").display());
+        self.tool(&["user", "create", name, password, "-H", &local]).map(drop)
+    }
+
+    pub fn configuration(&self) -> PathBuf {
+        self.folder().join("smb.conf")
+    }
+
+    pub fn krb5_config(&self) -> PathBuf {
+        self.folder().join("private/krb5.conf")
+    }
+
+    /// Where all of its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The process, seen from outside, under which all of the controller's run.
+    pub fn id(&self) -> u32 {
+        self.holder.id()
+    }
+
+    /// A process inside its namespaces.
+    pub fn inside(&self) -> u32 {
+        self.inside
+    }
+
+    fn provision(&self) -> Result<()> {
+        let place = self.folder();
+        std::fs::write(self.configuration(), self.smb_conf())?;
+        let mut command = self.command("/usr/bin/samba-tool");
+        command
+            .args(["domain", "provision", "--server-role=dc", "--dns-backend=SAMBA_INTERNAL"])
+            .args(["--use-rfc2307", "--host-name=dc1"])
+            .arg(format!("--targetdir={}", place.display()))
+            .arg(format!("--configfile={}", self.configuration().display()))
+            .arg(format!("--realm={}", Self::REALM))
+            .arg(format!("--domain={}", Self::DOMAIN))
+            .arg(format!("--host-ip={}", Self::ADDRESS))
+            .arg(format!("--adminpass={}", Self::PASSWORD))
+            .arg(format!("--option=interfaces=lo {}/24", Self::ADDRESS))
+            .arg("--option=bind interfaces only=yes")
+            .arg("--option=vfs objects=acl_xattr xattr_tdb")
+            .arg(format!("--option=xattr_tdb:file={}", place.join("xattr.tdb").display()));
+        said("samba-tool domain provision", command.output()?)?;
+        Ok(())
+    }
+
+    fn smb_conf(&self) -> String {
+        let place = self.folder().display();
+        let (realm, domain, address) = (Self::REALM, Self::DOMAIN, Self::ADDRESS);
+        let lower = realm.to_lowercase();
+        // `dns forwarder` is left out, else Kerberos clients wait for it; the standard process model is the default.
+        format!(
+            "[global]\nnetbios name = DC1\nrealm = {realm}\nworkgroup = {domain}\n\
+             server role = active directory domain controller\n\
+             interfaces = 127.0.0.1/8 {address}/24\nbind interfaces only = yes\n\
+             private dir = {place}/private\nstate directory = {place}/state\n\
+             cache directory = {place}/cache\nlock directory = {place}\n\
+             binddns dir = {place}/bind-dns\nntp signd socket directory = {place}/ntp_signd\n\
+             log file = {place}/log/log.%m\nlogging = file\nlog level = 1\npanic action =\n\
+             idmap_ldb:use rfc2307 = yes\nvfs objects = dfs_samba4 acl_xattr xattr_tdb\n\
+             xattr_tdb:file = {place}/xattr.tdb\n\
+             [sysvol]\npath = {place}/state/sysvol\nread only = no\n\
+             [netlogon]\npath = {place}/state/sysvol/{lower}/scripts\nread only = no\n"
+        )
+    }
+
+    fn serve(&self) -> Result<()> {
+        // -p: into the process namespace too, so that it ends with the first process there.
+        let mut command = Command::new("/usr/bin/nsenter");
+        command.args(["-t", &self.inside.to_string(), "-n", "-m", "-p", "--", "/usr/sbin/samba"]);
+        command.arg("-D").arg("-s").arg(self.configuration());
+        command.arg("-l").arg(self.folder().join("log"));
+        command.env("KRB5_CONFIG", self.krb5_config()).stdin(Stdio::null());
+        said("samba", command.output()?)?;
+        let log = self.folder().join("log/log.samba");
+        let probe = PORTS
+            .map(|port| format!("exec 3<>/dev/tcp/{}/{port} || exit 1", Self::ADDRESS))
+            .join("\n");
+        let listening = until(START, "the domain controller's ports", || {
+            let mut command = self.command("/bin/bash");
+            command.args(["-c", &probe]).stderr(Stdio::null());
+            Ok(command.status()?.success().then_some(()))
+        });
+        listening.with_context(|| std::fs::read_to_string(log).unwrap_or_default())
+    }
+}
+
+/// The namespaces, and the process whose end ends them: the one started, and the first inside.
+fn hold(place: &Path) -> Result<(Process, u32)> {
+    let shown = place.display();
+    let script = format!(
+        "set -e\nip link set lo up\nip addr add {}/24 dev lo\nchmod 0750 '{shown}/ntp_signd'\n\
+         mount --bind '{shown}/run' /run/samba\nmount --bind '{shown}/hosts' /etc/hosts\n\
+         touch '{shown}/held'\nexec sleep infinity\n",
+        SambaDc::ADDRESS
+    );
+    let mut command = Command::new("/usr/bin/unshare");
+    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", &script]);
+    let log = place.join("log/holder");
+    let mut holder = Process::start(command, &log)?;
+    until(START, "a namespace", || {
+        if let Some(status) = holder.try_wait()? {
+            bail!("unshare ended with {status}: {}", std::fs::read_to_string(&log)?);
+        }
+        Ok(place.join("held").exists().then_some(()))
+    })?;
+    let id = holder.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    let inside =
+        children.trim().parse().with_context(|| format!("children of unshare: {children:?}"))?;
+    Ok((holder, inside))
+}
+
+fn said(what: &str, output: Output) -> Result<String> {
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    ensure!(output.status.success(), "{what} ended with {}: {out}{err}", output.status);
+    Ok(out.into_owned())
+}

@@ -1,0 +1,118 @@
+//! What parts of a case speak for when they stand together (`table/speaks.txt`).
+//!
+//! The rows of causes say what belongs to each; this table says it from the side of what is seen, so that every known event
+//! has causes that it speaks for, and that a pair of events may tell more than the two alone.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use finding::Cause;
+
+use super::stories::Asked;
+use super::words::spelled;
+
+/// The table.
+const TEXT: &str = include_str!("table/speaks.txt");
+
+/// One line of the table.
+#[derive(Debug)]
+struct Line {
+    parts: Vec<String>,
+    causes: Vec<(Cause, f64)>,
+}
+
+/// The table, read.
+#[derive(Debug)]
+pub(super) struct Speaks(Vec<Line>);
+
+/// What speaks for a cause, and how much.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voice {
+    pub(super) weight: f64,
+    /// The sentence of its last part.
+    pub(super) sentence: usize,
+}
+
+impl Speaks {
+    pub(super) fn new() -> Self {
+        Self(TEXT.lines().filter_map(read).collect())
+    }
+
+    /// What is heard in a case, by cause; a line needs all its parts, and weighs what the weakest of them lets it.
+    pub(super) fn heard(&self, asked: &Asked) -> BTreeMap<Cause, Vec<Voice>> {
+        let mut heard: BTreeMap<Cause, Vec<Voice>> = BTreeMap::new();
+        for line in &self.0 {
+            let found: Option<Vec<(f64, usize)>> =
+                line.parts.iter().map(|part| asked.get(part).copied()).collect();
+            let Some(found) = found else { continue };
+            let share = found.iter().map(|(weight, _)| *weight).fold(1.0, f64::min);
+            let sentence = found.last().map_or(0, |(_, at)| *at);
+            for (cause, weight) in &line.causes {
+                let voice = Voice { weight: share * weight, sentence };
+                heard.entry(*cause).or_default().push(voice);
+            }
+        }
+        heard
+    }
+}
+
+/// Reads a line; remarks and empty lines are none. The tests see to it that all others can be read.
+fn read(line: &str) -> Option<Line> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let (parts, causes) = line.split_once('=')?;
+    let causes = causes.split(',').filter_map(|one| {
+        let (slug, weight) = one.trim().rsplit_once(' ')?;
+        Some((Cause::from_str(slug).ok()?, weight.parse().ok()?))
+    });
+    Some(Line { parts: parts_of(parts), causes: causes.collect() })
+}
+
+/// The parts of a line in the form in which a case has them: marks as they are, words in their one form.
+pub(super) fn parts_of(text: &str) -> Vec<String> {
+    let words = text.split_whitespace().map(|word| word.trim_end_matches([';', ',']));
+    let (marks, plain): (Vec<&str>, Vec<&str>) = words.partition(|word| is_mark(word));
+    let mut parts: Vec<String> = marks.into_iter().map(str::to_lowercase).collect();
+    parts.extend(spelled(&plain.join(" ")).into_iter().map(|(form, _)| form));
+    parts
+}
+
+/// True for `e9318`, `c1722`, `@netlogon5719`.
+fn is_mark(word: &str) -> bool {
+    let number = |digits: &str| {
+        let digits = digits.strip_prefix('-').unwrap_or(digits);
+        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    word.starts_with('@') || word.strip_prefix(['e', 'c']).is_some_and(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offline::table::events;
+
+    #[test]
+    fn every_line_can_be_read() {
+        for line in TEXT.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            let read = read(line).unwrap_or_else(|| panic!("no line: {line}"));
+            assert!(!read.parts.is_empty(), "{line}");
+            assert_eq!(read.causes.len(), line.split(',').count(), "a cause is unknown: {line}");
+            for (cause, weight) in &read.causes {
+                assert!((0.1..=5.0).contains(weight), "{cause} in {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_known_event_speaks_for_something() {
+        let spoken: Vec<String> =
+            TEXT.lines().filter_map(read).flat_map(|line| line.parts).collect();
+        let silent: Vec<i64> = events::FORMS
+            .iter()
+            .map(|form| form.id)
+            .filter(|id| !spoken.contains(&format!("e{id}")))
+            .collect();
+        assert!(silent.is_empty(), "events that speak for nothing: {silent:?}");
+    }
+}

@@ -1,0 +1,238 @@
+//! The tree: objects by name, what each inherits, what is granted.
+
+use std::collections::BTreeMap;
+
+use identity::descriptor::Slot;
+use identity::descriptor::inherit::{Child, descriptor_of};
+use identity::descriptor::rights::GenericMapping;
+use identity::{Acl, SecurityDescriptor, Sid, well_known};
+
+use crate::error::DirectoryError;
+use crate::name::Name;
+use crate::object::Object;
+use crate::role::Role;
+
+/// Most objects: the largest directories of the field had some hundred thousand recipients.
+pub const MAX_OBJECTS: usize = 1_000_000;
+
+/// A directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directory {
+    objects: BTreeMap<String, Object>,
+}
+
+impl Directory {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The objects as they were stored; the order does not matter.
+    ///
+    /// # Errors
+    /// A name stands twice, or there are too many.
+    pub fn from_objects(objects: impl IntoIterator<Item = Object>) -> Result<Self, DirectoryError> {
+        let mut directory = Self::new();
+        for object in objects {
+            if directory.objects.len() >= MAX_OBJECTS {
+                return Err(DirectoryError::Full);
+            }
+            let name = object.name.clone();
+            if directory.objects.insert(name.key(), object).is_some() {
+                return Err(DirectoryError::Exists(name));
+            }
+        }
+        Ok(directory)
+    }
+
+    /// Every object, outer ones before those below them.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.objects.values()
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// True when there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// The object and all below it.
+    pub fn within<'a>(&'a self, name: &Name) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let key = name.key();
+        self.objects
+            .range(key.clone()..)
+            .take_while(move |(found, _)| found.starts_with(&key))
+            .map(|(_, object)| object)
+    }
+
+    /// An object.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn get(&self, name: &Name) -> Result<&Object, DirectoryError> {
+        self.objects.get(&name.key()).ok_or_else(|| DirectoryError::Missing(name.clone()))
+    }
+
+    /// Adds an object.
+    ///
+    /// # Errors
+    /// There is one of that name, or nothing that it could lie below.
+    pub fn add(&mut self, object: Object) -> Result<(), DirectoryError> {
+        if self.objects.len() >= MAX_OBJECTS {
+            return Err(DirectoryError::Full);
+        }
+        if self.objects.contains_key(&object.name.key()) {
+            return Err(DirectoryError::Exists(object.name));
+        }
+        if let Some(parent) = object.name.parent() {
+            let holds = self.get(&parent).is_ok_and(|found| found.class.is_container());
+            if !holds {
+                return Err(DirectoryError::NoParent(object.name));
+            }
+        }
+        self.objects.insert(object.name.key(), object);
+        Ok(())
+    }
+
+    /// Changes an object; an error of `change` leaves it as it was.
+    ///
+    /// # Errors
+    /// There is none, or the change says so.
+    pub fn change(
+        &mut self,
+        name: &Name,
+        now_ms: i64,
+        change: impl FnOnce(&mut Object) -> Result<(), DirectoryError>,
+    ) -> Result<(), DirectoryError> {
+        let mut object = self.get(name)?.clone();
+        change(&mut object)?;
+        // Neither name nor class is for a change to give away.
+        let kept = self.get(name)?;
+        (object.name, object.class, object.changed_ms) = (kept.name.clone(), kept.class, now_ms);
+        self.objects.insert(name.key(), object);
+        Ok(())
+    }
+
+    /// Puts an object in place of what has its name, or beside the others.
+    pub(crate) fn put(&mut self, object: Object) {
+        self.objects.insert(object.name.key(), object);
+    }
+
+    /// Removes an object.
+    ///
+    /// # Errors
+    /// There is none, or something lies below it.
+    pub fn remove(&mut self, name: &Name) -> Result<Object, DirectoryError> {
+        if self.within(name).nth(1).is_some() {
+            return Err(DirectoryError::NotEmpty(name.clone()));
+        }
+        self.objects.remove(&name.key()).ok_or_else(|| DirectoryError::Missing(name.clone()))
+    }
+
+    /// The object's descriptor with what it inherits, from its permission context's root on.
+    ///
+    /// # Errors
+    /// There is no such object.
+    pub fn effective(&self, name: &Name) -> Result<SecurityDescriptor, DirectoryError> {
+        let object = self.get(name)?;
+        if object.class.is_context() {
+            return Ok(object.descriptor.clone());
+        }
+        // As deep as a name, at most.
+        let parent = match name.parent().map(|parent| self.effective(&parent)) {
+            Some(Ok(parent)) => parent,
+            // Objects without the one that they lie below come from a broken import: they inherit nothing.
+            Some(Err(_)) | None => SecurityDescriptor::new(
+                well_known::administrators(),
+                well_known::system(),
+                Acl::default(),
+            ),
+        };
+        let (owner, group) = (well_known::administrators(), well_known::system());
+        let child = Child {
+            container: object.class.is_container(),
+            classes: &[],
+            owner: parent.owner.as_ref().unwrap_or(&owner),
+            group: parent.group.as_ref().unwrap_or(&group),
+            mapping: GenericMapping::DIRECTORY,
+        };
+        let mut effective = descriptor_of(&parent, &object.descriptor, &child);
+        if effective.dacl == Slot::Absent {
+            // Nothing set and nothing inherited: in a directory that must not mean that everybody may everything.
+            effective.dacl = Slot::Acl(Acl::default());
+        }
+        Ok(effective)
+    }
+
+    /// Grants a role on an object; done already is no error.
+    ///
+    /// # Errors
+    /// There is no such object.
+    pub fn grant(
+        &mut self,
+        role: Role,
+        sid: &Sid,
+        on: &Name,
+        inherit: bool,
+        now_ms: i64,
+    ) -> Result<(), DirectoryError> {
+        let ace = role.ace(sid, inherit);
+        if self.get(on)?.descriptor.dacl.acl().is_some_and(|acl| acl.aces.contains(&ace)) {
+            return Ok(());
+        }
+        self.change(on, now_ms, |object| {
+            let mut acl = object.descriptor.dacl.acl().cloned().unwrap_or_default();
+            acl.aces.retain(|one| !same_grant(one, &ace));
+            acl.aces.push(ace);
+            acl.sort_canonical();
+            object.descriptor.dacl = Slot::Acl(acl);
+            Ok(())
+        })
+    }
+
+    /// Takes a role away that was granted on the object itself.
+    ///
+    /// # Errors
+    /// There is no such object, or no such grant.
+    pub fn revoke(
+        &mut self,
+        role: Role,
+        sid: &Sid,
+        on: &Name,
+        now_ms: i64,
+    ) -> Result<(), DirectoryError> {
+        let ace = role.ace(sid, false);
+        let stands = |one: &&identity::Ace| same_grant(one, &ace);
+        if !self
+            .get(on)?
+            .descriptor
+            .dacl
+            .acl()
+            .is_some_and(|acl| acl.aces.iter().any(|one| stands(&one)))
+        {
+            return Err(DirectoryError::NotGranted {
+                role: role.as_str(),
+                who: sid.to_string(),
+                object: on.clone(),
+            });
+        }
+        self.change(on, now_ms, |object| {
+            if let Slot::Acl(acl) = &mut object.descriptor.dacl {
+                acl.aces.retain(|one| !same_grant(one, &ace));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The same but for how it is inherited.
+fn same_grant(one: &identity::Ace, other: &identity::Ace) -> bool {
+    one.clone().flagged(other.flags) == *other && !one.is_inherited()
+}

@@ -1,0 +1,157 @@
+//! What watches over the queue: its clock, its store, and what the engine says beside work.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use event::own;
+use queue::{Action, Kind, MessageId, NextHop, Queue, Work};
+use routing::Request;
+use tokio::sync::mpsc;
+
+use crate::delay_notice;
+use crate::node::Node;
+use crate::processing::Suspect;
+use crate::route_table;
+
+/// How often the clock and the store are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Notices of the engine; there is one receiver.
+pub type Notices = mpsc::UnboundedReceiver<Action>;
+
+/// Watches until the server stops.
+pub async fn run(node: Arc<Node>, mut notices: Notices) {
+    let mut watch = Watch::default();
+    loop {
+        tokio::select! {
+            notice = notices.recv() => match notice {
+                Some(notice) => heed(&node, notice).await,
+                None => return,
+            },
+            () = tokio::time::sleep(LOOK) => {}
+            () = node.stopped() => return,
+        }
+        watch.look(&node);
+    }
+}
+
+/// Counts a crash against every message that the last process died with.
+pub fn accuse(node: &Node, suspects: Vec<Suspect>) {
+    for Suspect { id, step } in suspects {
+        node.queue.crashed(id, &format!("the server ended while it was {step} the message"));
+    }
+}
+
+/// What was seen last.
+#[derive(Default)]
+struct Watch {
+    refusing: Option<(Instant, &'static str)>,
+}
+
+impl Watch {
+    fn look(&mut self, node: &Node) {
+        if let Some(by) = node.queue.follow_clock() {
+            node.log(own::clock_set(by.is_positive(), by.unsigned_abs().as_secs()));
+        }
+        let trouble = node.queue.store().trouble();
+        match (&trouble, self.refusing) {
+            (Some(trouble), None) => {
+                self.refusing = Some((Instant::now(), trouble.cause));
+                let dir = node.config().server.data_dir.display().to_string();
+                node.log(own::store_refuses(trouble.cause, &net::chain(&trouble.error), &dir));
+            }
+            (None, Some((since, cause))) => {
+                self.refusing = None;
+                node.log(own::store_recovered(cause, since.elapsed().as_secs()));
+            }
+            _ => {}
+        }
+        metrics::gauge!("bindback_store_refusing").set(if trouble.is_some() { 1.0 } else { 0.0 });
+    }
+}
+
+async fn heed(node: &Arc<Node>, notice: Action) {
+    match notice {
+        Action::RetriesUsedUp { hop, work } => another_way(node, &hop, work),
+        Action::Delayed { id, recipients } => delay_notice::send(node, id, &recipients).await,
+        Action::SetAside { id, evidence } => {
+            let record = node.queue.view(|queue, _| queue.record(id));
+            let (mts_id, crashes) = record.map_or_else(
+                || (String::new(), 0),
+                |record| (record.head.mts_id, record.head.trouble.crashes),
+            );
+            node.log(own::message_set_aside(&mts_id, &id.to_string(), crashes, &evidence));
+        }
+        _ => {}
+    }
+}
+
+/// The attempts to open a link are used up: each recipient goes another way, or comes back.
+fn another_way(node: &Node, hop: &NextHop, work: Vec<Work>) {
+    let error = node.queue.view(|queue, now| {
+        let hops = queue.hops(now);
+        hops.into_iter().find(|view| view.next_hop == *hop).and_then(|view| view.last_error)
+    });
+    for Work { id, recipients } in work {
+        let ways = ways(node, id, &recipients);
+        let mut failed = Vec::new();
+        for number in recipients {
+            match ways.iter().find(|(known, _)| *known == number) {
+                Some((_, way)) if way != hop => move_recipient(node, id, number, hop, way.clone()),
+                _ => failed.push((number, Queue::retries_used_up(error.as_deref()))),
+            }
+        }
+        node.queue.fail(id, failed);
+    }
+}
+
+/// Sends what waits for a peer the way that the routes have for it now; what they have no other way for stays.
+pub fn follow_routes(node: &Node) {
+    let waiting: Vec<(MessageId, Vec<u32>)> = node.queue.view(|queue, _| {
+        let hops: BTreeSet<MessageId> = queue.ids().collect();
+        hops.into_iter()
+            .filter_map(|id| {
+                let record = queue.record(id)?;
+                let remote = record.recipients.iter().filter(|r| r.next_hop != NextHop::Local);
+                Some((id, remote.map(|recipient| recipient.number).collect()))
+            })
+            .collect()
+    });
+    for (id, numbers) in waiting {
+        let Some(record) = node.queue.view(|queue, _| queue.record(id)) else { continue };
+        for (number, way) in ways(node, id, &numbers) {
+            let old = record.recipients.iter().find(|recipient| recipient.number == number);
+            if let Some(old) = old.map(|old| old.next_hop.clone()).filter(|old| *old != way) {
+                move_recipient(node, id, number, &old, way);
+            }
+        }
+    }
+}
+
+/// The next hop that the routes have for each of these recipients.
+fn ways(node: &Node, id: MessageId, numbers: &[u32]) -> Vec<(u32, NextHop)> {
+    let routes = node.routes();
+    let Some(record) = node.queue.view(|queue, _| queue.record(id)) else { return Vec::new() };
+    let wanted = record.recipients.iter().filter(|r| numbers.contains(&r.number));
+    let router = node.router(&routes);
+    let ways = wanted.map(|recipient| {
+        let choice = router.choose(&Request {
+            address: &recipient.address,
+            sender: Some(&record.head.originator),
+            size: Some(record.head.size),
+            is_system: record.head.kind == Kind::Report,
+            ..Request::default()
+        });
+        // Local disposition also finds that there is no such mailbox, or no route any more.
+        (recipient.number, route_table::next_hop(&choice.route).unwrap_or(NextHop::Local))
+    });
+    ways.collect()
+}
+
+fn move_recipient(node: &Node, id: MessageId, number: u32, old: &NextHop, new: NextHop) {
+    let mts_id = node.queue.view(|queue, _| queue.record(id)).map(|record| record.head.mts_id);
+    let (from, to) = (crate::operations::hop_name(old), crate::operations::hop_name(&new));
+    node.queue.reroute(id, number, new);
+    node.log(own::rerouted(&mts_id.unwrap_or_default(), &to, &from));
+}
