@@ -282,6 +282,7 @@ proptest! {
 /// round_trips -- --ignored`, with the folder in `BINDBACK_RANDOM_APDUS`.
 #[test]
 #[ignore = "for another decoder, by hand"]
+#[expect(clippy::disallowed_methods, reason = "files are how another program gets them")]
 fn ten_thousand_for_another_decoder() {
     use proptest::strategy::ValueTree;
     let Some(folder) = std::env::var_os("BINDBACK_RANDOM_APDUS") else { return };
