@@ -6,3 +6,4 @@ mod exchange;
 mod p1;
 mod rpc;
 mod stubs;
+mod x400_tcp;

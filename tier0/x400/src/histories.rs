@@ -76,11 +76,11 @@ fn history<T>(
     extensions: &[ExtensionField],
     number: i64,
     what: &'static str,
-    mut read: impl FnMut(Element<'_>) -> Result<T, DecodeError>,
+    read: impl FnMut(Element<'_>) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
     let Some(field) = find(extensions, number) else { return Ok(Vec::new()) };
     let value = ber::decode_one(what, field.value.as_bytes())?;
-    list(&value, what, MAX_TRACE, |element| read(element))
+    list(&value, what, MAX_TRACE, read)
 }
 
 /// A SEQUENCE or SET of a name and a time, in either order.

@@ -311,17 +311,14 @@ impl OrAddress {
             .extension_attributes
             .iter()
             .any(|attribute| POSTAL_ATTRIBUTES.contains(&attribute.number));
+        let named = self.organization.is_some()
+            || self.personal_name.is_some()
+            || self.common_name.is_some();
         if self.numeric_user_identifier.is_some() {
             AddressForm::Numeric
         } else if postal {
             AddressForm::Postal
-        } else if self.network_address.is_some() && self.country.is_none() {
-            AddressForm::Terminal
-        } else if self.network_address.is_some()
-            && self.organization.is_none()
-            && self.personal_name.is_none()
-            && self.common_name.is_none()
-        {
+        } else if self.network_address.is_some() && (self.country.is_none() || !named) {
             AddressForm::Terminal
         } else {
             AddressForm::Mnemonic

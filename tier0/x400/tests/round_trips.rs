@@ -9,8 +9,8 @@ use x400::{
     ContentType, Criticality, DeliveryOutcome, DiagnosticCode, DomainDefinedAttribute,
     ExtensionField, ExtensionKind, GlobalDomainIdentifier, Message, MessageTransferEnvelope,
     MtsApdu, MtsIdentifier, MtsUserType, OrAddress, OrName, PerRecipientFields,
-    PerRecipientIndicators, PerRecipientReportFields, PersonalName, Priority, ReasonCode, Report,
-    ReportContent, ReportTransferEnvelope, SupplementaryInformation, SuppliedInformation,
+    PerRecipientIndicators, PerRecipientReportFields, PersonalName, Priority, Probe, ReasonCode,
+    Report, ReportContent, ReportTransferEnvelope, SupplementaryInformation, SuppliedInformation,
     TraceElement,
 };
 
@@ -227,6 +227,17 @@ proptest! {
     }
 
     #[test]
+    fn probes(envelope in envelope(), content_length in proptest::option::of(any::<i64>())) {
+        // A probe has neither of these.
+        let envelope = MessageTransferEnvelope {
+            priority: Priority::Normal, deferred_delivery: None, ..envelope
+        };
+        let apdu = MtsApdu::Probe(Probe { envelope, content_length });
+        let octets = apdu.encode();
+        prop_assert_eq!(MtsApdu::decode(&octets).unwrap(), apdu);
+    }
+
+    #[test]
     fn reports(report in report()) {
         let apdu = MtsApdu::Report(report);
         let octets = apdu.encode();
@@ -264,5 +275,26 @@ proptest! {
     fn any_text(text in "\\PC{0,60}") {
         let _ = text.parse::<OrAddress>();
         let _ = text.parse::<MtsIdentifier>();
+    }
+}
+
+/// Writes 10,000 random APDUs for a decoder of somebody else: `cargo test -p bindback-x400 --test
+/// round_trips -- --ignored`, with the folder in `BINDBACK_RANDOM_APDUS`.
+#[test]
+#[ignore = "for another decoder, by hand"]
+#[expect(clippy::disallowed_methods, reason = "files are how another program gets them")]
+fn ten_thousand_for_another_decoder() {
+    use proptest::strategy::ValueTree;
+    let Some(folder) = std::env::var_os("BINDBACK_RANDOM_APDUS") else { return };
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for number in 0..10_000 {
+        let octets = if number % 10 == 0 {
+            report().new_tree(&mut runner).unwrap().current().encode()
+        } else {
+            let envelope = envelope().new_tree(&mut runner).unwrap().current();
+            MtsApdu::Message(Message { envelope, content: vec![b'x'; number % 300] }).encode()
+        };
+        let file = std::path::Path::new(&folder).join(format!("{number:05}.ber"));
+        std::fs::write(file, octets).unwrap();
     }
 }

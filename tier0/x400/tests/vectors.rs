@@ -154,7 +154,7 @@ fn other_encodings_of_the_same_message() {
 
 /// KB Q140937: a peer leaves three bits of the indicators unused; we send eight.
 #[test]
-fn indicators_with_unused_bits() {
+fn q140937_indicators_with_unused_bits() {
     let at = PLAIN.windows(4).rposition(|window| window == [0x81, 0x02, 0x00, 0xa8]).unwrap();
     let mut octets = PLAIN.to_vec();
     octets[at + 2] = 3;

@@ -66,7 +66,8 @@ pub fn delivery(
 ) -> Option<Report> {
     let fields = subject.recipients.iter().find(|fields| fields.number == number)?;
     let indicators = fields.indicators;
-    if !indicators.originator_report && !(is_foreign(subject) && indicators.mta_report) {
+    let wanted = indicators.originator_report || (is_foreign(subject) && indicators.mta_report);
+    if !wanted {
         return None;
     }
     let outcome = DeliveryOutcome::Delivered { time: now, user_type: MtsUserType::PRIVATE };

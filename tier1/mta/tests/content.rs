@@ -239,14 +239,16 @@ fn q_11_content_is_returned_only_when_asked() {
 }
 
 #[test]
-fn q_14_latest_delivery_ends_the_life_of_a_message() {
+fn q_13_and_14_deferred_and_latest_delivery_reach_the_queue() {
     let mut envelope = foreign(vec![recipient(1, FAR)]);
     let at = x400::format_utc_time(later(60));
     envelope.extensions.push(ExtensionField::standard(standard::LATEST_DELIVERY_TIME, |encoder| {
         encoder.text(Tag::UTC_TIME, &at);
     }));
-    let entry = arrived(&message(envelope)).unwrap();
-    assert_eq!(entry.wishes.latest_delivery, Some(later(60)));
+    envelope.deferred_delivery = Some(later(30));
+    let wishes = arrived(&message(envelope)).unwrap().wishes;
+    assert_eq!(wishes.latest_delivery, Some(later(60)));
+    assert_eq!(wishes.deferred_until, Some(later(30)), "q_13");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `docs/performance.md`, from one run.
+//! `docs/performance-rpc.md`, from one run.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::{CONCURRENCY, Measured, Ratio};
 
-const PAGE: &str = "docs/performance.md";
+const PAGE: &str = "docs/performance-rpc.md";
 
 pub(super) fn write(
     root: &Path,
@@ -18,7 +18,7 @@ pub(super) fn write(
     seconds: u64,
 ) -> Result<()> {
     let mut out = String::from(
-        "# Performance: what was measured\n\n\
+        "# Performance of RPC: what was measured\n\n\
          Every figure here comes from one run of the command beside it; the next run replaces it. Absolute figures move with\n\
          the machine and its neighbours, so what is promised are the ratios.\n\n\
          ## RPC: processor time of the server, ours beside Samba's\n\n",
