@@ -357,3 +357,60 @@ fn names_beyond_ascii_work_and_a_mangled_one_is_recognised() -> Result<()> {
     ensure!(*first == "service-account-extended-characters", "{answer}");
     Ok(())
 }
+
+/// Two domains that do not know each other: without override accounts nothing flows, with one on one side only one
+/// refusal is left, with both mail flows, and nobody is in Domain Admins.
+#[test]
+fn untrusted_domains_need_an_override_account_on_both_sides() -> Result<()> {
+    let mut stage = stage(&Plan::default())?;
+    let secret = |side: Side| {
+        let path = stage.organisation.folder(side).join("secrets/service.password");
+        path.to_string_lossy().into_owned()
+    };
+    let (east_secret, west_secret) = (secret(Side::East), secret(Side::West));
+    // Each side's account for the other one is an account of its own domain.
+    for side in Side::BOTH {
+        let file = stage.organisation.config(side);
+        let text = std::fs::read_to_string(&file)?;
+        let guest = format!(r"{}\guest", side.name());
+        let known = format!("account = '{}'", side.other().account());
+        std::fs::write(file, text.replace(&known, &format!("account = '{guest}'")))?;
+        let password = if side == Side::East { &east_secret } else { &west_secret };
+        let words = ["account", "add", &guest, "--role", ROLE, "--password-file", password];
+        stage.organisation.command(side, &words)?;
+        stage.organisation.command(side, &["account", "remove", side.other().account()])?;
+    }
+    let _servers = stage.organisation.start_both()?;
+    let since = Stage::now()?;
+    stage.send_both("strangers")?;
+    until(LIMIT, "both refuse", || {
+        let refused = |side| stage.newest(side, 9297, &since);
+        Ok((refused(Side::East)?.is_some() && refused(Side::West)?.is_some()).then_some(()))
+    })?;
+    let config = stage.organisation.config(Side::West).to_string_lossy().into_owned();
+    let set = |side: Side, secret: &str| {
+        let account = format!(r"{}\guest", side.other().name());
+        let mut words = vec!["directory", "override-account", "set", side.other().name()];
+        words.extend(["--account", &account, "--password-file", secret]);
+        stage.organisation.command(side, &words)
+    };
+    let mut words = vec!["directory", "override-account", "set", "EAST", "--account"];
+    words.extend([r"EAST\nobody", "--password-file", &east_secret, "-c", &config]);
+    let wrong = stage.organisation.program.run(words)?;
+    ensure!(!wrong.status.success(), "an account that the peer refuses was stored");
+    let show = ["directory", "override-account", "show", "EAST"];
+    let shown = stage.organisation.command(Side::West, &show)?;
+    ensure!(shown["override"]["account"].is_null(), "{shown}");
+    set(Side::West, &east_secret)?;
+    std::thread::sleep(Duration::from_secs(3));
+    ensure!(stage.organisation.waiting(Side::West)? == 1, "one side is not enough");
+    let shown = set(Side::East, &west_secret)?;
+    ensure!(shown["override"]["password_kept"] == true, "{shown}");
+    stage.arrived(RECOVERY)?;
+    for side in Side::BOTH {
+        let guest = format!(r"{}\guest", side.name());
+        let account = stage.organisation.command(side, &["account", "show", &guest])?;
+        ensure!(account["account"]["groups"] == serde_json::json!([]), "{account}");
+    }
+    Ok(())
+}
