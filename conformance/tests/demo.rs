@@ -123,3 +123,38 @@ fn port_filtered_by_firewall() -> Result<()> {
 fn remote_server_unreachable() -> Result<()> {
     demo(Some("remote-server-unreachable"))
 }
+
+#[test]
+fn account_disabled() -> Result<()> {
+    demo(Some("account-disabled"))
+}
+
+#[test]
+fn account_expired() -> Result<()> {
+    demo(Some("account-expired"))
+}
+
+#[test]
+fn password_expired() -> Result<()> {
+    demo(Some("password-expired"))
+}
+
+#[test]
+fn logon_right_missing() -> Result<()> {
+    demo(Some("logon-right-missing"))
+}
+
+#[test]
+fn service_account_mismatch() -> Result<()> {
+    demo(Some("service-account-mismatch"))
+}
+
+#[test]
+fn override_account_wrong() -> Result<()> {
+    demo(Some("override-account-wrong"))
+}
+
+#[test]
+fn directory_not_replicated() -> Result<()> {
+    demo(Some("directory-not-replicated"))
+}

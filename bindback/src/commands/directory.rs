@@ -152,6 +152,9 @@ enum Action {
     /// The account that older servers use (msExchLegacyAccount, msExchLegacyDomain)
     #[command(subcommand)]
     LegacyAccount(Legacy),
+    /// The account of a connector for the other side, as another, untrusted domain needs it
+    #[command(subcommand)]
+    OverrideAccount(Override),
     /// Show who changed what
     #[command(after_help = "Example:\n  bindback directory audit --limit 20")]
     Audit {
@@ -231,6 +234,40 @@ enum Legacy {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Override {
+    /// Show it
+    #[command(after_help = "Example:\n  bindback directory override-account show WEST")]
+    Show {
+        /// The MTA that the connector leads to, or the connector's object
+        #[arg(value_name = "CONNECTOR")]
+        connector: String,
+    },
+    /// Set account and password together, after a logon test
+    #[command(
+        after_help = "Example:\n  bindback directory override-account set WEST --account 'WEST\\svc-mail' --password-file west.password"
+    )]
+    Set {
+        /// The MTA that the connector leads to, or the connector's object
+        #[arg(value_name = "CONNECTOR")]
+        connector: String,
+        #[arg(long, value_name = "ACCOUNT")]
+        account: String,
+        #[command(flatten)]
+        password: password::Source,
+        /// Store it although the peer does not accept it yet
+        #[arg(long)]
+        untested: bool,
+    },
+    /// Take it away
+    #[command(after_help = "Example:\n  bindback directory override-account clear WEST")]
+    Clear {
+        /// The MTA that the connector leads to, or the connector's object
+        #[arg(value_name = "CONNECTOR")]
+        connector: String,
+    },
+}
+
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
     if let Action::Descriptor(arguments) = arguments.action {
         return descriptor::run(arguments, setting.output);
@@ -281,6 +318,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             }),
         },
         Action::Audit { limit } => DirectoryOrder::Audit { limit },
+        Action::OverrideAccount(order) => override_order(&config, order).await?,
         Action::LegacyAccount(Legacy::Show { group }) => {
             DirectoryOrder::LegacyAccount { group, change: None }
         }
@@ -290,7 +328,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         Action::LegacyAccount(Legacy::Set { group, account, password, untested }) => {
             let password = password.read_existing(&account)?;
             if !untested {
-                test_logon(&config, &account, &password).await?;
+                test_logon(&config, None, &account, &password).await?;
             }
             check_after = !untested;
             let change = LegacyChange::Set { account, password, untested };
@@ -313,6 +351,27 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         );
     }
     Ok(Found::Nothing)
+}
+
+async fn override_order(
+    config: &config::Config,
+    order: Override,
+) -> anyhow::Result<DirectoryOrder> {
+    Ok(match order {
+        Override::Show { connector } => DirectoryOrder::OverrideAccount { connector, change: None },
+        Override::Clear { connector } => {
+            DirectoryOrder::OverrideAccount { connector, change: Some(LegacyChange::Clear) }
+        }
+        Override::Set { connector, account, password, untested } => {
+            let password = password.read_existing(&account)?;
+            if !untested {
+                let peer = connector.rsplit('=').next().unwrap_or(&connector);
+                test_logon(config, Some(peer), &account, &password).await?;
+            }
+            let change = Some(LegacyChange::Set { account, password, untested });
+            DirectoryOrder::OverrideAccount { connector, change }
+        }
+    })
 }
 
 /// Every attribute as it is stored; the descriptor as SDDL and octets.

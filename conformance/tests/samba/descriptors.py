@@ -3,6 +3,7 @@ import json
 import random
 import sys
 
+import samba.descriptor
 import samba.security
 from samba.dcerpc import security
 from samba.ndr import ndr_pack, ndr_unpack
@@ -13,6 +14,11 @@ SIDS = ["S-1-1-0", "S-1-3-0", "S-1-5-7", "S-1-5-11", "S-1-5-18", "S-1-5-32-544",
 GUIDS = ["ab721a53-1e2f-11d0-9819-00aa0040529b", "bf967aba-0de6-11d0-a285-00aa003049e2", ""]
 RIGHTS = ["CC", "DC", "LC", "SW", "RP", "WP", "DT", "LO", "CR", "SD", "RC", "WD", "WO"]
 GENERIC = ["GA", "GR", "GW", "GX"]
+
+
+# Those name accounts that a domain controller makes first.
+NEED_ACCOUNTS = ["get_dns_domain_microsoft_dns_descriptor", "get_dns_forest_microsoft_dns_descriptor", "get_dns_partition_descriptor",
+                 "get_paritions_crossref_subdomain_descriptor"]
 
 
 def ace(rng, plain, audit):
@@ -39,6 +45,18 @@ def sddl(rng, plain):
     if not plain and rng.random() < 0.5:
         text += "S:" + rng.choice(["", "P", "AI"]) + "".join(ace(rng, plain, True) for _ in range(rng.randrange(4)))
     return text
+
+
+def provisioned():
+    """What Samba's domain controller writes when it is made."""
+    domain = security.dom_sid(DOMAIN)
+    for name in sorted(dir(samba.descriptor)):
+        if name.startswith("get_") and name.endswith("_descriptor") and name not in NEED_ACCOUNTS:
+            octets = getattr(samba.descriptor, name)(domain)
+            if not octets:
+                continue
+            descriptor = ndr_unpack(security.descriptor, octets)
+            print(json.dumps({"given": name, "domain": DOMAIN, "sddl": descriptor.as_sddl(domain), "hex": octets.hex()}))
 
 
 def make(seed, count):
@@ -79,7 +97,9 @@ def read_back():
         print(json.dumps({"text": ndr_pack(from_text).hex(), "octets": ndr_pack(from_octets).hex()}))
 
 
-if sys.argv[1] == "make":
+if sys.argv[1] == "provisioned":
+    provisioned()
+elif sys.argv[1] == "make":
     make(int(sys.argv[2]), int(sys.argv[3]))
 else:
     read_back()

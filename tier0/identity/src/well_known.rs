@@ -49,10 +49,21 @@ const FIXED: &[Known] = &[
     known("RU", "BUILTIN\\Pre-Windows 2000 Compatible Access", 5, &[32, 554]),
     known("RD", "BUILTIN\\Remote Desktop Users", 5, &[32, 555]),
     known("NO", "BUILTIN\\Network Configuration Operators", 5, &[32, 556]),
+    known("MU", "BUILTIN\\Performance Monitor Users", 5, &[32, 558]),
+    known("LU", "BUILTIN\\Performance Log Users", 5, &[32, 559]),
+    known("IS", "BUILTIN\\IIS_IUSRS", 5, &[32, 568]),
+    known("CY", "BUILTIN\\Cryptographic Operators", 5, &[32, 569]),
+    known("ER", "BUILTIN\\Event Log Readers", 5, &[32, 573]),
+    known("CD", "BUILTIN\\Certificate Service DCOM Access", 5, &[32, 574]),
+    known("LW", "Mandatory Label\\Low Mandatory Level", 16, &[4096]),
+    known("ME", "Mandatory Label\\Medium Mandatory Level", 16, &[8192]),
+    known("HI", "Mandatory Label\\High Mandatory Level", 16, &[12288]),
+    known("SI", "Mandatory Label\\System Mandatory Level", 16, &[16384]),
 ];
 
 /// One of each domain, by its relative identifier.
 const RELATIVE: &[(&str, &str, u32)] = &[
+    ("RO", "Enterprise Read-only Domain Controllers", 498),
     ("LA", "Administrator", 500),
     ("LG", "Guest", 501),
     ("DA", "Domain Admins", 512),

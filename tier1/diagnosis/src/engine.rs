@@ -207,7 +207,7 @@ impl Judged<'_> {
     }
 }
 
-const AUTH: [Cause; 13] = [
+const AUTH: [Cause; 14] = [
     Cause::ServiceAccountPasswordMismatch,
     Cause::ServiceAccountMissing,
     Cause::ServiceAccountLacksDirectoryRight,
@@ -218,6 +218,7 @@ const AUTH: [Cause; 13] = [
     Cause::LogonRightMissing,
     Cause::ServiceAccountMismatch,
     Cause::OverrideAccountWrong,
+    Cause::UntrustedDomainsNoMatchingAccount,
     Cause::DirectoryNotReplicated,
     Cause::UpgradeNeedsRestart,
     Cause::ServiceAccountExtendedCharacters,

@@ -99,6 +99,8 @@ pub enum DirectoryOrder {
     Agent { change: Option<AgentOrder> },
     /// The account that older servers use.
     LegacyAccount { group: Option<String>, change: Option<LegacyChange> },
+    /// The account of a connector for the other side; the connector by its object or by the MTA that it leads to.
+    OverrideAccount { connector: String, change: Option<LegacyChange> },
     /// Who changed what.
     Audit { limit: Option<u32> },
 }
@@ -189,6 +191,15 @@ pub struct LegacyView {
     pub agrees: bool,
 }
 
+/// The account of a connector for the other side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideView {
+    pub connector: String,
+    pub account: Option<String>,
+    /// Whether its password was given with it and is kept.
+    pub password_kept: bool,
+}
+
 /// The answer to an order; what does not belong to the order is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -201,6 +212,8 @@ pub struct DirectoryAnswer {
     pub audit: Vec<AuditView>,
     pub agent: Option<AgentView>,
     pub legacy: Option<LegacyView>,
+    #[serde(rename = "override")]
+    pub overrides: Option<OverrideView>,
     pub ldif: Option<String>,
 }
 

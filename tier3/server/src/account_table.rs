@@ -44,6 +44,8 @@ pub struct AccountTable {
 struct Shared {
     accounts: RwLock<BTreeMap<AccountName, Account>>,
     identifiers: Mutex<Identifiers>,
+    /// One change at a time: two wrong passwords at once are two.
+    order: Mutex<()>,
     lockout: RwLock<Lockout>,
     policy: RwLock<PolicyFile>,
     vault: Vault,
@@ -99,6 +101,7 @@ impl AccountTable {
             shared: Arc::new(Shared {
                 accounts: RwLock::new(accounts),
                 identifiers: Mutex::new(identifiers),
+                order: Mutex::default(),
                 lockout: RwLock::default(),
                 policy: RwLock::default(),
                 vault,
@@ -206,6 +209,7 @@ impl AccountTable {
     /// # Errors
     /// It exists, or the store fails.
     pub fn add(&self, mut account: Account, beside: Vec<Row>) -> Result<Account, AccountError> {
+        let _order = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner);
         if self.find(&account.name).is_some() {
             return Err(AccountError::Exists(account.name));
         }
@@ -225,6 +229,7 @@ impl AccountTable {
         beside: Vec<Row>,
         change: impl FnOnce(&mut Account),
     ) -> Result<Account, AccountError> {
+        let _order = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner);
         let mut account = self.find(name).ok_or_else(|| AccountError::Unknown(name.clone()))?;
         change(&mut account);
         self.name_groups(&account)?;
@@ -237,6 +242,7 @@ impl AccountTable {
     /// # Errors
     /// There is none, or the store fails.
     pub fn remove(&self, name: &AccountName, beside: Vec<Row>) -> Result<(), AccountError> {
+        let _order = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner);
         let account = self.find(name).ok_or_else(|| AccountError::Unknown(name.clone()))?;
         let mut known = self.identifiers().clone();
         known.gone.insert(account.sid.to_string(), account.name.to_string());

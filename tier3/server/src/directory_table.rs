@@ -256,6 +256,18 @@ impl DirectoryTable {
         connector.value("overrideAccount")?.parse().ok()
     }
 
+    /// The connector that leads to this MTA.
+    #[must_use]
+    pub fn connector_to(&self, mta: &str) -> Option<Name> {
+        let folded = identity::upcase(mta);
+        let leads = |object: &&Object| {
+            let targets = object.values("targetMTAs");
+            object.class.is_connector()
+                && targets.iter().any(|value| identity::upcase(value.as_str()) == folded)
+        };
+        self.copies().organisation.objects().find(leads).map(|object| object.name.clone())
+    }
+
     /// What the site's copy says of the account that older servers use.
     #[must_use]
     pub fn legacy_account(&self) -> LegacyAccount {

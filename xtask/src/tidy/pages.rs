@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 19] = [
+const PROBED_CAUSES: [&str; 20] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -26,6 +26,7 @@ const PROBED_CAUSES: [&str; 19] = [
     "logon-right-missing",
     "service-account-mismatch",
     "override-account-wrong",
+    "untrusted-domains-no-matching-account",
     "directory-not-replicated",
     "upgrade-needs-restart",
     "service-account-extended-characters",

@@ -91,7 +91,7 @@ pub async fn rotate(
         servers.iter().filter(|server| server.rpc.account.matches(&account)).collect();
     for user in &users {
         // Before it is stored: a password that no peer takes would stop mail.
-        let said = test_logon(user, name, &password).await.with_context(|| {
+        let said = test_logon(user, None, name, &password).await.with_context(|| {
             "nothing that uses the account was changed; the old password is still good".to_owned()
         })?;
         done.tested.extend(said);
@@ -154,12 +154,13 @@ async fn accept(
     Ok(known)
 }
 
-/// Logs on to every peer of a server once, as this account; nothing is called there. What was sent and answered, in words.
+/// Logs on to every peer of a server, or to one of them, once, as this account; nothing is called there. What was sent and answered, in words.
 ///
 /// # Errors
 /// A peer refused it, or none could be asked.
 pub async fn test_logon(
     server: &Config,
+    only: Option<&str>,
     name: &str,
     password: &Password,
 ) -> anyhow::Result<Vec<String>> {
@@ -167,7 +168,8 @@ pub async fn test_logon(
     let mut said = Vec::new();
     let mut refused = Vec::new();
     let mut asked = 0;
-    for peer in &server.peers {
+    let meant = |name: &str| only.is_none_or(|only| only.eq_ignore_ascii_case(name));
+    for peer in server.peers.iter().filter(|peer| meant(&peer.name)) {
         let host = peer.host.to_lowercase();
         let address = server.hosts.get(&host).and_then(|addresses| addresses.first());
         let settings = PingSettings {

@@ -27,6 +27,17 @@ pub fn text(answer: &DirectoryAnswer, running: bool) -> String {
             legacy.in_use
         ));
     }
+    if let Some(found) = &answer.overrides {
+        let text = match &found.account {
+            None => "has no override account".to_owned(),
+            Some(account) => {
+                let kept =
+                    if found.password_kept { "kept here" } else { "that of the configuration" };
+                format!("presents {}; its password is {kept}", clean(account))
+            }
+        };
+        parts.push(format!("{} {text}", found.connector));
+    }
     if let Some(agent) = &answer.agent {
         let since = agent.behind_since.map_or("the site's copy is in step".to_owned(), |since| {
             format!("the site's copy has been behind since {since}; it does not have:")

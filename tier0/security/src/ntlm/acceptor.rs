@@ -183,7 +183,10 @@ impl NtlmAcceptor {
             Err(LogonFailure::Malformed) => {
                 // No account has such a name; who reads the event should still see what came.
                 self.principal = recorded(&message);
-                return Err(LogonFailure::UnknownAccount.into());
+                let named = self.principal.is_some();
+                let failure =
+                    if named { LogonFailure::UnknownAccount } else { LogonFailure::Malformed };
+                return Err(failure.into());
             }
             other => other?,
         };

@@ -68,6 +68,14 @@ rule!(
     clear_override
 );
 rule!(
+    UNTRUSTED,
+    UntrustedDomainsNoMatchingAccount,
+    "untrusted-domains-no-matching-account",
+    0.12,
+    &[denied, untrusted],
+    override_or_same
+);
+rule!(
     COPY_LAGS,
     DirectoryNotReplicated,
     "directory-not-replicated",
@@ -201,6 +209,39 @@ fn legacy_wrong(case: Case<'_>) -> Vec<Clue> {
 
 fn override_wrong(case: Case<'_>) -> Vec<Clue> {
     wrongly(case, "override")
+}
+
+/// The service account of another domain, which the target does not know.
+fn untrusted(case: Case<'_>) -> Vec<Clue> {
+    let place = format!("{} directory", case.actor());
+    let domain =
+        |name: &str| identity::upcase(name.split_once('\\').map_or("", |(domain, _)| domain));
+    let own = case.view.server(case.target()).map(|server| domain(&server.service_account));
+    let Some((account, source)) = presented(case) else {
+        let says = format!("which account {} presents is not known", case.actor());
+        return vec![Clue::against(Kind::Setting, 0.6, &place, says)];
+    };
+    let foreign = own.as_ref().is_some_and(|own| !own.is_empty() && *own != domain(account));
+    let says = format!(
+        "{} presents its service account {account}, of another domain than {}'s",
+        case.actor(),
+        case.target()
+    );
+    if source != "service" || !foreign || another(case).is_none() {
+        let says = "the account is no stranger's".to_owned();
+        return vec![Clue::against(Kind::Setting, 0.95, &place, says)];
+    }
+    let mut clues = state(case, &[1317, 1788], &[]);
+    clues.push(Clue::speaks_for(Kind::Setting, 0.8, &place, says));
+    clues
+}
+
+fn override_or_same(case: Case<'_>) -> Vec<Remedy> {
+    let (actor, target) = (case.actor(), case.target());
+    let expected = another(case).map_or_else(String::new, |(_, expected)| format!(" {expected}"));
+    in_words(format!(
+        "On {actor}, give the connector to {target} the account{expected} that {target} expects, with its password: bindback directory override-account set {target} --account ACCOUNT. Membership in Domain Admins is not needed."
+    ))
 }
 
 fn copy_lags(case: Case<'_>) -> Vec<Clue> {

@@ -15,6 +15,7 @@ pub(crate) const RULES: &[Rule] = &[
     account::NETWORK_RIGHT,
     account::WRONG_ACCOUNT,
     account::WRONG_OVERRIDE,
+    account::UNTRUSTED,
     account::COPY_LAGS,
     account::NEEDS_RESTART,
     account::SPELLING,

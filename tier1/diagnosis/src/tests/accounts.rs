@@ -138,3 +138,18 @@ fn the_contexts_that_lack_the_role_are_named() {
             .any(|one| one.says.contains("on: site, schema (NT-Security-Descriptor"))
     );
 }
+
+#[test]
+fn a_service_account_of_an_untrusted_domain_is_told() {
+    let mut snapshot = east_refuses_west(1317, "no such account");
+    violation(&mut snapshot).params.insert("user".to_owned(), r"FAR\svc-west".into());
+    west(&mut snapshot).service_account = r"FAR\svc-west".to_owned();
+    west(&mut snapshot).directory = Some(presents(r"FAR\svc-west", "service"));
+    let answer = diagnose(&snapshot);
+    let first = decided(&answer);
+    assert_eq!(first.cause, Cause::UntrustedDomainsNoMatchingAccount);
+    assert!(
+        first.remedy[0].text.contains(r"the account ORG\svc-west that EAST expects"),
+        "{first:?}"
+    );
+}

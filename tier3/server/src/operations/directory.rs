@@ -3,7 +3,7 @@
 use admin::OperationError;
 use admin::directory_api::{
     AccessView, AgentOrder, AgentView, AuditView, ChangeView, DirectoryAnswer, DirectoryOrder,
-    GrantOrder, LegacyChange, LegacyView, Mode, ObjectView, SetOrder,
+    GrantOrder, LegacyChange, LegacyView, Mode, ObjectView, OverrideView, SetOrder,
 };
 use config::Config;
 use directory::{
@@ -81,6 +81,9 @@ pub fn follow(
         DirectoryOrder::Agent { change } => agent(ledger, change),
         DirectoryOrder::LegacyAccount { group, change } => {
             legacy(ledger, config, group.as_deref(), change)
+        }
+        DirectoryOrder::OverrideAccount { connector, change } => {
+            override_account(ledger, &connector, change)
         }
         DirectoryOrder::Audit { limit } => audit(ledger, limit),
     }
@@ -375,6 +378,51 @@ fn legacy(
         agrees,
     };
     Ok(DirectoryAnswer { legacy: Some(view), ..answer(changes, changed) })
+}
+
+/// Shows, sets or takes away the account of a connector, its password with it.
+fn override_account(
+    ledger: &Ledger,
+    connector: &str,
+    change: Option<LegacyChange>,
+) -> Result<DirectoryAnswer, OperationError> {
+    let table = &ledger.directory;
+    let object = if connector.contains('=') {
+        name(ledger, connector)?
+    } else {
+        table.connector_to(connector).ok_or_else(|| {
+            let text = format!("no connector leads to {connector:?}; `bindback directory list` shows the connectors");
+            OperationError::NotFound(text)
+        })?
+    };
+    let changed = change.is_some();
+    let account = match change {
+        None => None,
+        Some(LegacyChange::Clear) => Some(None),
+        Some(LegacyChange::Set { account, password, .. }) => {
+            let account = account_name(&account)?;
+            let place = crate::node::override_secret(&account);
+            ledger.accounts.keep_secret(&place, password.expose()).map_err(account_error)?;
+            Some(Some(account.to_string()))
+        }
+    };
+    let mut changes = Vec::new();
+    if let Some(account) = account {
+        let values: Vec<&str> = account.as_deref().into_iter().collect();
+        let done = table.edit(&ledger.who, now_ms(), |directory| {
+            directory.change(&object, now_ms(), |object| object.set("overrideAccount", &values))
+        });
+        changes = done.map_err(directory_error)?;
+    }
+    let organisation = table.organisation();
+    let found = organisation.get(&object).map_err(|error| directory_error(error.into()))?;
+    let account = found.value("overrideAccount").map(str::to_owned);
+    let kept = account.as_deref().and_then(|name| name.parse().ok()).map(|name| {
+        ledger.accounts.secret(&crate::node::override_secret(&name)).map(|kept| kept.is_some())
+    });
+    let password_kept = kept.transpose().map_err(account_error)?.unwrap_or(false);
+    let view = OverrideView { connector: object.to_string(), account, password_kept };
+    Ok(DirectoryAnswer { overrides: Some(view), ..answer(changes, changed) })
 }
 
 fn audit(ledger: &Ledger, limit: Option<u32>) -> Result<DirectoryAnswer, OperationError> {

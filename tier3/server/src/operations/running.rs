@@ -7,7 +7,9 @@ use admin::api::{
     MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
     RouteQuery, RouteTable, SendOrder,
 };
-use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
+use admin::directory_api::{
+    AccountAction, AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder,
+};
 use admin::queue_api::{QueueAnswer, QueueOrder};
 use admin::{Exporter, OperationError, Operations};
 use config::Config;
@@ -145,8 +147,9 @@ impl Operations for Running {
 
     async fn account(&self, order: AccountOrder) -> Result<AccountView, OperationError> {
         let overlap = super::accounts::overlap_ms(&self.node.config());
+        let changes = !matches!(order.action, AccountAction::Show);
         let done = self.change_accounts(move |ledger| ledger.order(order, overlap)).await;
-        if done.is_ok() {
+        if changes && done.is_ok() {
             self.node.wake_all_peers();
         }
         done
@@ -154,10 +157,11 @@ impl Operations for Running {
 
     async fn directory(&self, order: DirectoryOrder) -> Result<DirectoryAnswer, OperationError> {
         let config = self.node.config();
+        let agent = matches!(order, DirectoryOrder::Agent { change: Some(_) });
         let done =
             self.change_accounts(move |ledger| directory::follow(ledger, &config, order)).await;
         // Something may have been put right: nothing waits for a timer.
-        if done.as_ref().is_ok_and(|done| done.applied || done.agent.is_some()) {
+        if done.as_ref().is_ok_and(|done| done.applied || agent) {
             self.node.wake_all_peers();
         }
         done
