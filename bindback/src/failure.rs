@@ -58,6 +58,23 @@ pub fn exit_code(done: anyhow::Result<Found>, output: &Output) -> ExitCode {
     ExitCode::from(if is_usage(error.as_ref()) { 2 } else { 1 })
 }
 
+/// The command line was not understood, or asked for help. With `--json` standard output is one object here too.
+pub fn misused(error: &clap::Error) -> ExitCode {
+    // Standard output or error may be closed; the exit status tells in any case.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    // Behind `--` all is a value.
+    let mut words = std::env::args_os().skip(1).take_while(|word| word != "--");
+    if words.any(|word| word == "--json") {
+        let text = error.to_string();
+        let text = text.trim().trim_start_matches("error: ").to_owned();
+        let _ = Output::new(true).object(&Refusal { error: OperationError::Invalid(text) });
+    }
+    ExitCode::from(2)
+}
+
 /// What went wrong and why, joined by colons; a cause that says the same as what it caused is not repeated.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();

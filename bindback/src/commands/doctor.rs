@@ -1,9 +1,13 @@
 //! `bindback doctor`: why mail is stopped, and what to do about it.
 
 mod gather;
-mod import;
+mod host;
+mod html;
 mod library;
+mod logs;
 mod offline;
+mod paper;
+mod redact;
 mod render;
 
 #[cfg(test)]
@@ -13,18 +17,44 @@ use std::path::PathBuf;
 
 use admin::Shape;
 use clap::Args;
-use diagnosis::diagnose;
+use diagnosis::{FieldCase, consult, diagnose};
 use finding::{Answer, Cause, NextProbe};
+use identity::AccountName;
 use serde::Serialize;
 
 use crate::cli::Setting;
 use crate::failure::Found;
+use crate::password;
+pub use logs::said as unreadable_log;
+use paper::Paper;
+
+/// So many causes are named when anything is wrong.
+const NAMED: usize = 3;
+/// The confidence in what nothing but silence speaks for.
+const GUESS: f64 = 0.05;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events or --note no server is asked: the answer rests on what is given, and the exit status is 0."
+    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor east.example.test --user 'ORG\\svc-west' --password-file west.password\n  bindback doctor --events east.evtx --events west.evt --html report.html\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events or --note no server is asked: the answer rests on what is given, and the exit status is 0."
 )]
 pub struct Arguments {
+    /// Look at these hosts from here, whatever they run, instead of at this server and its peers
+    #[arg(value_name = "HOST", conflicts_with_all = ["explain", "list_checks", "case", "events", "note", "only"])]
+    hosts: Vec<String>,
+    /// Log on to the hosts as this account: once over SMB, and over RPC only if that went well
+    #[arg(long, value_name = "DOMAIN\\NAME", requires = "hosts")]
+    user: Option<AccountName>,
+    #[command(flatten)]
+    password: password::Source,
+    /// Use the name table of the configuration, and the account that this server presents to this peer
+    #[arg(long, value_name = "PEER", requires = "hosts", conflicts_with = "user")]
+    as_peer: Option<String>,
+    /// The port of the hosts' endpoint mapper
+    #[arg(long, value_name = "PORT", default_value_t = 135, requires = "hosts")]
+    mapper_port: u16,
+    /// Seconds that each step towards a host may take
+    #[arg(long, value_name = "S", default_value_t = 5, requires = "hosts", value_parser = clap::value_parser!(u64).range(1..=60))]
+    timeout: u64,
     /// Explain a cause
     #[arg(long, value_name = "CAUSE", conflicts_with = "list_checks")]
     explain: Option<Cause>,
@@ -34,12 +64,21 @@ pub struct Arguments {
     /// Say what stands behind the events and remarks of a file, without asking a server
     #[arg(long, value_name = "FILE.json", conflicts_with_all = ["explain", "list_checks"])]
     case: Option<PathBuf>,
-    /// The same for exported events: JSON lines, CSV, or pasted text; may be repeated
+    /// The same for a log: .evtx, .evt, XML, CSV, JSON lines, the MTA's text log or pasted text; twice for two servers
     #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "list_checks"])]
     events: Vec<PathBuf>,
     /// A remark on environment or symptoms, in plain words; may be repeated
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["explain", "list_checks"])]
     note: Vec<String>,
+    /// Use the answers of this check only
+    #[arg(long, value_name = "CHECK", value_parser = library::check, conflicts_with_all = ["explain", "list_checks", "case", "events", "note"])]
+    only: Option<String>,
+    /// Write the report as one file for a colleague, with a timeline of the servers
+    #[arg(long, value_name = "FILE.html", conflicts_with_all = ["explain", "list_checks"])]
+    html: Option<PathBuf>,
+    /// Replace names, accounts and addresses in all that is printed or written
+    #[arg(long, conflicts_with_all = ["explain", "list_checks"])]
+    redact: bool,
     /// Show every check and all the evidence
     #[arg(short, long)]
     verbose: bool,
@@ -71,20 +110,52 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if arguments.list_checks {
         return library::list(setting.output);
     }
+    let paper = Paper {
+        html: arguments.html.as_deref(),
+        verbose: arguments.verbose,
+        redactor: arguments.redact.then(redact::Redactor::default),
+    };
     if arguments.case.is_some() || !arguments.events.is_empty() || !arguments.note.is_empty() {
         let given = offline::Given {
             case: arguments.case.as_deref(),
             events: &arguments.events,
             notes: &arguments.note,
         };
-        return offline::run(&given, setting, arguments.verbose);
+        return offline::run(&given, setting, &paper);
+    }
+    if !arguments.hosts.is_empty() {
+        return host::run(&arguments, setting, paper).await;
     }
     let config = setting.config()?;
-    let gathered = gather::gather(&config).await?;
+    let mut gathered = gather::gather(&config).await?;
+    if let Some(only) = &arguments.only {
+        gathered.snapshot.checks.retain(|check| check.check == *only);
+    }
     let mut answer = diagnose(&gathered.snapshot);
     if !gathered.runs {
         answer.undecided |= answer.is_healthy();
+        fill_up(&mut answer, &config);
         answer.next_probe = Some(start(&config));
+    }
+    let servers = &gathered.snapshot.servers;
+    let names =
+        servers.iter().flat_map(|one| [one.name.as_str(), &one.host_name, &one.bind_back_name]);
+    let mut paper = paper.knowing(names);
+    if let Some(file) = paper.html {
+        let title = format!("Bindback: the mail of {}", gathered.snapshot.local);
+        let logged = logs::of_servers(servers);
+        let lanes = logged.iter().map(|(name, events)| html::Lane {
+            name: name.clone(),
+            ahead_s: 0,
+            events: events.iter().map(|one| (one, false)).collect(),
+        });
+        let page = html::Page {
+            title: &title,
+            answer: &answer,
+            lanes: lanes.collect(),
+            remarks: gathered.notes.clone(),
+        };
+        paper.write(file, &html::render(&page))?;
     }
     let report = Report {
         answer,
@@ -93,8 +164,25 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         read: gathered.read,
         notes: gathered.notes,
     };
-    setting.output.answer(&report, |report| render::text(report, arguments.verbose))?;
+    paper.answer(setting.output, &report, |report| render::text(report, arguments.verbose))?;
     Ok(if report.answer.is_healthy() { Found::Nothing } else { Found::Something })
+}
+
+/// Three causes are named whenever anything is wrong: beside what a stopped server left behind, what keeps one from running.
+fn fill_up(answer: &mut Answer, config: &config::Config) {
+    let remark = format!("the MTA service of {} is stopped and does not start", config.server.name);
+    let case = FieldCase { notes: vec![remark], ..FieldCase::default() };
+    for mut likely in consult(&case).diagnoses {
+        if answer.diagnoses.len() >= NAMED {
+            break;
+        }
+        if answer.diagnoses.iter().all(|known| known.cause != likely.cause) {
+            // No more than a guess, and less likely than anything that was seen.
+            let least = answer.diagnoses.last().map_or(GUESS, |known| known.confidence);
+            likely.confidence = likely.confidence.min(least).min(GUESS);
+            answer.diagnoses.push(likely);
+        }
+    }
 }
 
 /// A server that does not run shows little; what else is wrong is seen once it does.

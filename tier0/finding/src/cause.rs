@@ -297,6 +297,21 @@ causes! {
     MtaDefectSecondAssociation "mta-defect-second-association" Defect "Second association uses invalid handle.";
     MtaDefectStuckReservation "mta-defect-stuck-reservation" Defect "Reservation survives or DAT not released.";
     MtaDefectTurnLost "mta-defect-turn-lost" Defect "Neither side holds the Turn.";
+    NtlmBlocked "ntlm-blocked" Auth "NTLM is restricted or removed by policy on the server, the client or the domain.";
+    KerberosRc4Refused "kerberos-rc4-refused" Auth "A domain controller or server refuses RC4, and the account has no AES key.";
+    ServicePrincipalNameDuplicate "service-principal-name-duplicate" Auth "Two accounts carry the same service principal name, so tickets are encrypted for the wrong one.";
+    ServicePrincipalNameMissing "service-principal-name-missing" Auth "No account carries the service principal name that is asked for.";
+    ClockSkew "clock-skew" Auth "The clocks of two machines differ by more than Kerberos or NTLMv2 allows.";
+    NetlogonSealingRequired "netlogon-sealing-required" Auth "The domain controller enforces signed and sealed Netlogon channels, and the other side does not offer them.";
+    DcomHardeningEnforced "dcom-hardening-enforced" Rpc "The server demands packet integrity for DCOM activation, and the client offers less.";
+    SmbSigningRequired "smb-signing-required" Auth "One side requires SMB signing that the other cannot do or has switched off.";
+    LdapChannelBindingRequired "ldap-channel-binding-required" Auth "The directory server requires LDAP signing or channel binding that the client does not offer.";
+    ProtectedUsersMember "protected-users-member" Auth "The account is in Protected Users, or under an authentication policy, and so may not use NTLM or RC4.";
+    ManagedServiceAccountUnusable "managed-service-account-unusable" Auth "The password of a managed service account cannot be fetched by this computer.";
+    CertificateExpired "certificate-expired" Auth "A certificate on the way has expired or is not trusted.";
+    AccountDisabled "account-disabled" Auth "The account that is presented is disabled.";
+    AccountLockedOut "account-locked-out" Auth "The account that is presented is locked out after wrong passwords.";
+    AccountExpired "account-expired" Auth "The account that is presented has expired, or may not log on at this time or from this machine.";
 }
 
 impl fmt::Display for Cause {
@@ -386,7 +401,7 @@ mod tests {
             assert!(cause.meaning().ends_with('.') && cause.meaning().len() > 10);
             assert!(seen.insert(cause.slug()));
         }
-        assert_eq!(Cause::ALL.len(), 252);
+        assert_eq!(Cause::ALL.len(), 267);
     }
 
     #[test]

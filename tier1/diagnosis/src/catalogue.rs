@@ -1,8 +1,9 @@
 //! The causes that the engine knows, with the pages that explain them.
 
-use finding::Cause;
+use finding::{Cause, Group};
 
 use crate::causes::RULES;
+use crate::offline::page;
 
 /// One cause with its page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,14 @@ pub fn catalogue() -> Vec<Reading> {
         .collect()
 }
 
-/// The page that explains a cause; `None` for a cause that only logs tell of.
+/// The page that explains a cause: written by hand for one that can be probed, else made from its row.
 #[must_use]
-pub fn explain(cause: Cause) -> Option<&'static str> {
-    RULES.iter().find(|rule| rule.cause == cause).map(|rule| rule.text)
+pub fn explain(cause: Cause) -> String {
+    let written = RULES.iter().find(|rule| rule.cause == cause);
+    written.map_or_else(|| page(cause), |rule| rule.text.to_owned())
+}
+
+/// Every cause that a diagnosis can name: those of servers that run, and those of events and remarks.
+pub fn known() -> impl Iterator<Item = Cause> {
+    Cause::ALL.iter().copied().filter(|cause| cause.group() != Group::Defect)
 }

@@ -11,6 +11,8 @@ mod address;
 mod catalogue;
 mod causes;
 mod engine;
+mod host;
+mod joined;
 mod obstacle;
 mod offline;
 mod shell;
@@ -20,8 +22,10 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{Reading, catalogue, explain};
+pub use catalogue::{Reading, catalogue, explain, known};
 pub use engine::diagnose;
+pub use host::{HostFacts, judge_host};
+pub use joined::{Joined, Moment, Pair, join};
 pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::quote;
 pub use snapshot::{

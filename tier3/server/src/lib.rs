@@ -6,6 +6,7 @@
 mod account_table;
 mod blocking;
 mod event_log;
+pub mod examine;
 mod facts;
 mod inbound;
 mod link;

@@ -1,7 +1,7 @@
 //! What the doctor knows: its checks, its causes, and a page on each.
 
 use admin::Shape;
-use diagnosis::{catalogue, explain as page_of};
+use diagnosis::{catalogue, explain as page_of, known};
 use finding::{Cause, Group};
 use serde::Serialize;
 
@@ -10,13 +10,38 @@ use crate::output::Output;
 use crate::table::Table;
 
 /// The checks, and what each asks.
-const CHECKS: [(&str, &str); 5] = [
+const CHECKS: [(&str, &str); 15] = [
     ("admin", "whether the server's administrative interface answers"),
     ("resolve", "whether a server finds an address for its peer's name"),
     ("tcp-mapper", "whether the peer's endpoint mapper takes a connection"),
     ("map", "whether the mapper knows the port of the peer's MTA interface"),
     ("tcp-rpc", "whether that port takes an RPC bind, without logging on"),
+    (
+        "tcp",
+        "of any host: which of the ports 88, 102, 135, 139, 389 and 445 is open, refused or silent",
+    ),
+    ("smb", "of any host: which dialect of SMB 2 it takes, and whether it requires signing"),
+    ("ntlm", "of any host: keys, session security, names and clock, as its challenge shows them"),
+    (
+        "logon",
+        "of any host: whether the given account may log on over SMB, and the exact status if not",
+    ),
+    ("rpc", "of any host: whether its endpoint mapper answers a call of nobody"),
+    ("rpc-mta", "of any host: whether the original MTA's interface is registered and answers"),
+    ("rpc-connect", "of any host: an RPC call of the account at level connect"),
+    ("rpc-packet", "the same at level packet"),
+    ("rpc-integrity", "the same, signed"),
+    ("rpc-privacy", "the same, sealed"),
 ];
+
+/// A check by its name, for the command line.
+pub fn check(text: &str) -> Result<String, String> {
+    let known = CHECKS.map(|(check, _)| check);
+    if known.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("there is no such check; there are {}", known.join(", ")))
+}
 
 #[derive(Debug, Serialize)]
 struct Library {
@@ -35,7 +60,10 @@ struct CauseKind {
     cause: Cause,
     group: Group,
     meaning: &'static str,
-    page: &'static str,
+    /// True for a cause that can be found on servers that run; the others are told from events and remarks.
+    live: bool,
+    /// The page written for it; absent where `--explain` makes one.
+    page: Option<&'static str>,
 }
 
 impl Shape for Library {
@@ -43,11 +71,16 @@ impl Shape for Library {
 }
 
 pub fn list(output: &Output) -> anyhow::Result<Found> {
-    let causes = catalogue().into_iter().map(|reading| CauseKind {
-        cause: reading.cause,
-        group: reading.cause.group(),
-        meaning: reading.cause.meaning(),
-        page: reading.path,
+    let pages = catalogue();
+    let causes = known().map(|cause| {
+        let page = pages.iter().find(|reading| reading.cause == cause);
+        CauseKind {
+            cause,
+            group: cause.group(),
+            meaning: cause.meaning(),
+            live: page.is_some(),
+            page: page.map(|reading| reading.path),
+        }
     });
     let library = Library {
         checks: CHECKS.map(|(check, asks)| CheckKind { check, asks }).into(),
@@ -58,9 +91,10 @@ pub fn list(output: &Output) -> anyhow::Result<Found> {
         for check in &library.checks {
             checks.row(vec![check.check.to_owned(), check.asks.to_owned()]);
         }
-        let mut causes = Table::new(&["CAUSE", "MEANING"]);
+        let mut causes = Table::new(&["CAUSE", "FOUND", "MEANING"]);
         for cause in &library.causes {
-            causes.row(vec![cause.cause.to_string(), cause.meaning.to_owned()]);
+            let found = if cause.live { "live" } else { "in logs" };
+            causes.row(vec![cause.cause.to_string(), found.to_owned(), cause.meaning.to_owned()]);
         }
         format!("{}\n{}", checks.render(), causes.render())
     })?;
@@ -72,8 +106,8 @@ struct Explanation {
     cause: Cause,
     group: Group,
     meaning: &'static str,
-    /// Absent for a cause that only logs tell of.
-    page: Option<&'static str>,
+    /// Written by hand for a cause that can be probed, else made from what the doctor knows.
+    page: String,
 }
 
 impl Shape for Explanation {
@@ -83,12 +117,6 @@ impl Shape for Explanation {
 pub fn explain(cause: Cause, output: &Output) -> anyhow::Result<Found> {
     let explanation =
         Explanation { cause, group: cause.group(), meaning: cause.meaning(), page: page_of(cause) };
-    output.answer(&explanation, |explanation| match explanation.page {
-        Some(page) => page.to_owned(),
-        None => format!(
-            "{}: {}\nThe live doctor does not look for it; there is no page on it.",
-            explanation.cause, explanation.meaning
-        ),
-    })?;
+    output.answer(&explanation, |explanation| explanation.page.clone())?;
     Ok(Found::Nothing)
 }

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use admin::Shape;
-use diagnosis::{FieldCase, consult};
+use diagnosis::{FieldCase, Joined, consult, join};
 use finding::Answer;
 use serde::Serialize;
 
-use super::{Report, import, render};
+use super::logs::{Log, Read};
+use super::{Paper, Report, html, logs, render};
 use crate::cli::Setting;
 use crate::failure::{Found, Unreadable, Usage};
 
-/// A log that is exported by hand is far smaller; a larger file is something else.
-const MAX_FILE: u64 = 256 * 1024 * 1024;
+/// A case is written by hand or by a tool; a larger file is something else.
+const MAX_CASE: u64 = 64 * 1024 * 1024;
 
 /// What is given instead of a server.
 #[derive(Debug, Default)]
@@ -29,8 +30,14 @@ struct Consultation {
     answer: Answer,
     /// The files that were read.
     read: Vec<String>,
+    /// What each log was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<Read>,
+    /// What two logs say together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined: Option<Joined>,
     /// How many events and remarks they held.
-    events: usize,
+    events: u64,
     remarks: usize,
 }
 
@@ -38,35 +45,132 @@ impl Shape for Consultation {
     const NAME: &'static str = "doctor";
 }
 
-pub fn run(given: &Given<'_>, setting: &Setting<'_>, verbose: bool) -> anyhow::Result<Found> {
+pub fn run(given: &Given<'_>, setting: &Setting<'_>, paper: &Paper<'_>) -> anyhow::Result<Found> {
     let mut case = FieldCase::default();
     let mut read = Vec::new();
     if let Some(file) = given.case {
         case = parse_case(file, &load(file)?)?;
         read.push(file.display().to_string());
     }
-    for file in given.events {
-        case.events.extend(import::events(file, &load(file)?)?);
-        read.push(file.display().to_string());
+    let mut events = u64::try_from(case.events.len()).unwrap_or(u64::MAX);
+    let logs: Vec<Log> =
+        given.events.iter().map(|file| Log::read(file)).collect::<Result<_, _>>()?;
+    let joined = join(&logs.iter().map(Log::story).collect::<Vec<_>>());
+    for (log, follows) in logs.iter().zip(&joined.follows) {
+        case.events.extend(log.events(follows));
+        events += log.summary.as_ref().map_or(0, |summary| summary.events);
+        read.push(log.file.clone());
     }
     case.notes.extend(given.notes.iter().cloned());
-    let consultation = Consultation {
+    let mut consultation = Consultation {
         answer: consult(&case),
         read,
-        events: case.events.len(),
+        logs: logs.iter().filter_map(summary_of).collect(),
+        joined: None,
+        events,
         remarks: case.notes.len(),
     };
-    setting.output.answer(&consultation, |consultation| {
+    let notes = remarks(&logs, &joined);
+    let mut names: Vec<&str> =
+        case.events.iter().filter_map(|event| event.server.as_deref()).collect();
+    names.retain(|name| !["caller", "callee"].contains(name));
+    let peers = logs.iter().flat_map(|log| &log.moments);
+    names.extend(peers.filter_map(|logged| logged.moment.peer.as_deref()));
+    let mut paper = paper.knowing(names);
+    if let Some(file) = paper.html {
+        let page = html::Page {
+            title: "Bindback: what the logs say",
+            answer: &consultation.answer,
+            lanes: lanes(&logs, &joined),
+            remarks: notes.clone(),
+        };
+        paper.write(file, &html::render(&page))?;
+    }
+    consultation.joined = (!logs.is_empty()).then_some(joined);
+    let verbose = paper.verbose;
+    paper.answer(setting.output, &consultation, |consultation| {
         let report = Report {
             answer: consultation.answer.clone(),
             local: String::new(),
             running: true,
             read: consultation.read.clone(),
-            notes: Vec::new(),
+            notes,
         };
         render::text(&report, verbose)
     })?;
     Ok(Found::Nothing)
+}
+
+fn summary_of(log: &Log) -> Option<Read> {
+    Some(Read { file: log.file.clone(), summary: log.summary.clone()? })
+}
+
+/// What a reader must know of the logs: damage, clocks, pairs, what was folded.
+fn remarks(logs: &[Log], joined: &Joined) -> Vec<String> {
+    let mut out = Vec::new();
+    for log in logs {
+        let Some(summary) = &log.summary else { continue };
+        if summary.damaged > 0 {
+            out.push(format!("{}: {} damaged places were left out.", log.file, summary.damaged));
+        }
+        out.extend(summary.remarks.iter().map(|remark| format!("{}: {remark}.", log.file)));
+    }
+    if let [first, second] = logs
+        && let Some(ahead) = joined.clock_offset_s.filter(|ahead| *ahead != 0)
+    {
+        let (than, by) = if ahead > 0 { ("ahead of", ahead) } else { ("behind", -ahead) };
+        out.push(format!(
+            "The clock of {} is {by} s {than} that of {}; times are shown by the latter.",
+            second.file, first.file
+        ));
+    }
+    if !joined.pairs.is_empty() {
+        let code = |code: Option<u32>| code.map_or_else(|| "?".to_owned(), |code| code.to_string());
+        let last = joined.pairs.last();
+        let shown = last.map(|pair| {
+            format!(
+                "the last one: {} called {} and got code {}, while {} could not bind back (code {})",
+                pair.caller, pair.called, code(pair.call_code), pair.called, code(pair.bind_back_code)
+            )
+        });
+        out.push(format!(
+            "{} calls were paired with the bind-back that failed with them; {}.",
+            joined.pairs.len(),
+            shown.unwrap_or_default()
+        ));
+    }
+    if joined.folded > 0 {
+        out.push(format!(
+            "{} events only follow from others and were folded under them.",
+            joined.folded
+        ));
+    }
+    if !logs.is_empty() {
+        out.push(
+            "What is not in a log was not counted: a log does not tell the level at which its server wrote.".to_owned(),
+        );
+    }
+    out
+}
+
+fn lanes<'a>(logs: &'a [Log], joined: &'a Joined) -> Vec<html::Lane<'a>> {
+    let mut out: Vec<html::Lane<'a>> = Vec::new();
+    for (at, (log, follows)) in logs.iter().zip(&joined.follows).enumerate() {
+        let ahead_s = if at == 1 { joined.clock_offset_s.unwrap_or(0) } else { 0 };
+        for (logged, follows) in log.moments.iter().zip(follows) {
+            let name = &logged.moment.server;
+            let known = out.iter_mut().find(|lane| lane.name == *name && lane.ahead_s == ahead_s);
+            match known {
+                Some(lane) => lane.events.push((logged, *follows)),
+                None => out.push(html::Lane {
+                    name: name.clone(),
+                    ahead_s,
+                    events: vec![(logged, *follows)],
+                }),
+            }
+        }
+    }
+    out
 }
 
 fn parse_case(file: &Path, text: &str) -> anyhow::Result<FieldCase> {
@@ -81,7 +185,7 @@ fn parse_case(file: &Path, text: &str) -> anyhow::Result<FieldCase> {
     })
 }
 
-/// The text of a file, whatever a Windows tool made of it: UTF-8, UTF-16 with its mark, else octet by octet.
+/// The text of a case file, in whatever encoding.
 fn load(file: &Path) -> anyhow::Result<String> {
     let unreadable = |source| Unreadable {
         what: file.display().to_string(),
@@ -89,46 +193,15 @@ fn load(file: &Path) -> anyhow::Result<String> {
         source,
     };
     let octets = std::fs::metadata(file).map_err(unreadable)?.len();
-    if octets > MAX_FILE {
-        let text = format!(
-            "{}: {octets} octets are too many; cut out the days that matter",
-            file.display()
-        );
-        return Err(Usage(text).into());
+    if octets > MAX_CASE {
+        return Err(logs::said(file, eventlog::EventLogError::TooLarge { octets }));
     }
-    Ok(decode(&std::fs::read(file).map_err(unreadable)?))
-}
-
-fn decode(octets: &[u8]) -> String {
-    let wide = |from: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = from.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        String::from_utf16_lossy(&units)
-    };
-    match octets {
-        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => latin(rest),
-        _ => latin(octets),
-    }
-}
-
-/// UTF-8, or the single octets of an older Windows.
-fn latin(octets: &[u8]) -> String {
-    std::str::from_utf8(octets)
-        .map_or_else(|_| octets.iter().map(|octet| char::from(*octet)).collect(), str::to_owned)
+    Ok(eventlog::decode(&std::fs::read(file).map_err(unreadable)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_encoding_of_windows_is_read() {
-        assert_eq!(decode(b"\xff\xfeE\0v\0"), "Ev");
-        assert_eq!(decode(b"\xfe\xff\0E\0v"), "Ev");
-        assert_eq!(decode(b"\xef\xbb\xbfEv\xc3\xa9"), "Ev\u{e9}");
-        assert_eq!(decode(b"Ev\xe9"), "Ev\u{e9}");
-    }
 
     #[test]
     fn a_case_that_is_none_says_where() {

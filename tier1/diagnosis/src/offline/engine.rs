@@ -221,7 +221,10 @@ impl Weighed {
             .map(|text| Remedy { text: (*text).to_owned(), command: None })
             .collect();
         let page = catalogue().into_iter().find(|reading| reading.cause == self.rule.cause);
-        diagnosis.reads = page.map(|reading| reading.path.to_owned()).into_iter().collect();
+        diagnosis.reads = vec![page.map_or_else(
+            || format!("bindback doctor --explain {}", self.rule.cause),
+            |reading| reading.path.to_owned(),
+        )];
         diagnosis
     }
 }

@@ -14,6 +14,7 @@ mod facts;
 mod input;
 mod lexicon;
 mod numbers;
+mod page;
 mod profile;
 mod sign;
 mod speaks;
@@ -26,3 +27,5 @@ mod tests;
 
 pub use engine::consult;
 pub use input::{Code, FieldCase, FieldEvent};
+pub use page::page;
+pub(crate) use page::remedy_of;

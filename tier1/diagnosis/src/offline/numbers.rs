@@ -25,7 +25,11 @@ const LABELS: &[(&str, &str)] = &[
     ("error", "error"),
     ("errors", "error"),
     ("code", "error"),
-    ("status", "error"),
+    ("sub status", "status"),
+    ("substatus", "status"),
+    ("failure code", "status"),
+    ("result code", "status"),
+    ("status", "status"),
 ];
 /// So many characters may stand between a label and its number: `error code is: `.
 const GAP: usize = 16;

@@ -15,11 +15,12 @@ use super::table::events;
 use super::words::is_silent;
 
 /// The stories, as they stand in the table.
-const TEXTS: [&str; 4] = [
+const TEXTS: [&str; 5] = [
     include_str!("table/stories_servers.txt"),
     include_str!("table/stories_mail.txt"),
     include_str!("table/stories_inside.txt"),
     include_str!("table/stories_field.txt"),
+    include_str!("table/stories_today.txt"),
 ];
 /// The wording of an event is the same whatever caused it.
 const EVENT_TEXT: f64 = 0.4;
@@ -113,7 +114,12 @@ pub(super) fn parts(facts: &Facts) -> Asked {
     };
     for (at, sentence) in facts.sentences.iter().enumerate() {
         let weight = if sentence.is_note { 1.0 } else { EVENT_TEXT };
-        for word in sentence.words.iter().filter(|word| !is_silent(word)) {
+        // Bare numbers of an event's text are rows, sizes and times; its codes are read by their labels.
+        let says = |word: &&String| {
+            !is_silent(word)
+                && (sentence.is_note || !word.bytes().all(|octet| octet.is_ascii_digit()))
+        };
+        for word in sentence.words.iter().filter(says) {
             add(word.clone(), weight, at);
         }
     }

@@ -16,6 +16,7 @@ mod routing;
 mod rows;
 mod rpc;
 mod rule;
+mod today;
 mod x400;
 
 pub(super) use rows::rules;

@@ -3,7 +3,7 @@
 use super::rule::Rule;
 use super::{
     auth, benign, content, database, directory, links, names, network, policy, resources, routing,
-    rpc, x400,
+    rpc, today, x400,
 };
 
 /// Every row.
@@ -22,6 +22,7 @@ pub(in crate::offline) fn rules() -> Vec<&'static Rule> {
         database::RULES,
         resources::RULES,
         benign::RULES,
+        today::RULES,
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,193 @@
+//! Exported and binary logs, read into what the offline doctor weighs: of each kind of event a few texts, and when it was logged.
+//!
+//! Memory does not grow with a log: of one kind (number, source) the first texts by alphabet are kept, of moments the newest.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+
+use diagnosis::{Code, FieldEvent, Moment, ServerFacts};
+use eventlog::{EventLogError, Record, Summary, read_file};
+use serde::Serialize;
+
+use crate::failure::{Unreadable, Usage};
+
+/// So many kinds of events of a log are kept.
+const MAX_KINDS: usize = 4_000;
+/// So many different texts of one kind.
+const MAX_TEXTS: usize = 8;
+/// So many moments of a log: weeks of an MTA whose peer is away.
+const MAX_MOMENTS: usize = 20_000;
+/// So much of a text is kept as a description in the timeline.
+const SHOWN: usize = 160;
+
+/// One log.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// The file.
+    pub file: String,
+    /// What was read.
+    pub summary: Option<Summary>,
+    kinds: BTreeMap<(Option<u32>, String), BTreeMap<String, FieldEvent>>,
+    /// What happened when, oldest first.
+    pub moments: VecDeque<Logged>,
+}
+
+/// One event in time.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    pub moment: Moment,
+    pub source: String,
+    pub event_type: String,
+    pub text: String,
+}
+
+/// What was read of a file, for the answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Read {
+    pub file: String,
+    #[serde(flatten)]
+    pub summary: Summary,
+}
+
+impl Log {
+    /// Reads a file, of whatever form it is.
+    pub fn read(file: &Path) -> anyhow::Result<Self> {
+        let mut log = Self { file: file.display().to_string(), ..Self::default() };
+        log.summary =
+            Some(read_file(file, |record| log.add(record)).map_err(|error| said(file, error))?);
+        let moments = log.moments.make_contiguous();
+        moments.sort_by_key(|logged| logged.moment.time);
+        Ok(log)
+    }
+
+    fn add(&mut self, record: Record) {
+        self.add_moment(&record);
+        let source = record.source.clone().unwrap_or_default();
+        let kind = (record.id, source.to_lowercase());
+        if self.kinds.len() >= MAX_KINDS && !self.kinds.contains_key(&kind) {
+            return;
+        }
+        let texts = self.kinds.entry(kind).or_default();
+        let text = record.text.clone().unwrap_or_default();
+        // A text without a number can be of any kind.
+        let most = if record.id.is_some() { MAX_TEXTS } else { MAX_KINDS };
+        if texts.len() >= most && texts.last_key_value().is_some_and(|(last, _)| *last <= text) {
+            return;
+        }
+        texts.insert(text, field_event(record));
+        if texts.len() > most {
+            texts.pop_last();
+        }
+    }
+
+    fn add_moment(&mut self, record: &Record) {
+        let (Some(time), Some(id)) = (record.time, record.id) else { return };
+        let source = record.source.clone().unwrap_or_default();
+        let quiet = record.event_type.as_deref().is_some_and(|kind| {
+            ["information", "audit success", "success"].contains(&kind.to_lowercase().as_str())
+        });
+        let is_mta = source.eq_ignore_ascii_case(event::SOURCE) || source.is_empty();
+        if quiet && !is_mta {
+            return;
+        }
+        let text = record.text.as_deref().unwrap_or_default();
+        let read = if is_mta { event::read(Some(id), text) } else { None };
+        let number = |name| read.as_ref().and_then(|read| read.number(name));
+        let peer = read.as_ref().and_then(|read| read.word("remote_server").map(str::to_owned));
+        self.moments.push_back(Logged {
+            moment: Moment {
+                time,
+                server: record.server.clone().unwrap_or_default(),
+                id,
+                peer: peer.filter(|peer| !peer.is_empty()),
+                code: number("code"),
+                bind: number("bind"),
+            },
+            source,
+            event_type: record.event_type.clone().unwrap_or_default(),
+            text: text.chars().take(SHOWN).collect(),
+        });
+        if self.moments.len() > MAX_MOMENTS {
+            self.moments.pop_front();
+        }
+    }
+
+    /// The events to weigh; those whose every occurrence only follows from another one are left out.
+    pub fn events(&self, follows: &[bool]) -> Vec<FieldEvent> {
+        let mut lone: BTreeMap<u32, bool> = BTreeMap::new();
+        for (logged, follows) in self.moments.iter().zip(follows) {
+            *lone.entry(logged.moment.id).or_default() |= !follows;
+        }
+        let only_follows = |event: &FieldEvent| {
+            let id = event.id.and_then(|id| u32::try_from(id).ok());
+            id.and_then(|id| lone.get(&id)).is_some_and(|lone| !lone)
+        };
+        let all = self.kinds.values().flat_map(BTreeMap::values);
+        all.filter(|event| !only_follows(event)).cloned().collect()
+    }
+
+    /// The moments alone.
+    pub fn story(&self) -> Vec<Moment> {
+        self.moments.iter().map(|logged| logged.moment.clone()).collect()
+    }
+}
+
+/// The events of servers that run, for the timeline.
+pub fn of_servers(servers: &[ServerFacts]) -> Vec<(String, Vec<Logged>)> {
+    let logged = |event: &event::Event| Logged {
+        moment: Moment {
+            time: event.time,
+            server: event.server.clone(),
+            id: event.id,
+            peer: event.peer.clone(),
+            code: event.number("code"),
+            bind: event.number("bind"),
+        },
+        source: event.source.clone(),
+        event_type: event.event_type.to_string(),
+        text: event.text.chars().take(SHOWN).collect(),
+    };
+    servers.iter().map(|one| (one.name.clone(), one.events.iter().map(logged).collect())).collect()
+}
+
+fn field_event(record: Record) -> FieldEvent {
+    // What a log gives by name is as good as what somebody read out of the text.
+    let codes = record.params.iter().filter_map(|(name, value)| {
+        let code = match value {
+            serde_json::Value::Number(number) => Code::Number(number.as_i64()?),
+            serde_json::Value::String(text) => Code::Text(text.clone()),
+            _ => return None,
+        };
+        let name = name.to_lowercase();
+        let is_code =
+            ["status", "code", "error", "comms", "bind"].iter().any(|word| name.contains(word));
+        is_code.then_some((name, code))
+    });
+    FieldEvent {
+        codes: codes.collect(),
+        id: record.id.map(i64::from),
+        source: record.source,
+        category: record.category,
+        event_type: record.event_type,
+        log: record.log,
+        server: record.server,
+        text: record.text,
+    }
+}
+
+/// What is wrong with a file, with its name and a way out.
+pub fn said(file: &Path, error: EventLogError) -> anyhow::Error {
+    match error {
+        EventLogError::Io(source) => Unreadable {
+            what: file.display().to_string(),
+            way_out: "name a file that exists and may be read",
+            source,
+        }
+        .into(),
+        other => Usage(format!(
+            "{}: {other}; save the log again with Event Viewer as .evtx, .evt, XML, CSV or text",
+            file.display()
+        ))
+        .into(),
+    }
+}
