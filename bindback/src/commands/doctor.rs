@@ -1,6 +1,7 @@
 //! `bindback doctor`: why mail is stopped, and what to do about it.
 
 mod gather;
+mod host;
 mod html;
 mod library;
 mod logs;
@@ -18,10 +19,13 @@ use admin::Shape;
 use clap::Args;
 use diagnosis::{FieldCase, consult, diagnose};
 use finding::{Answer, Cause, NextProbe};
+use identity::AccountName;
 use serde::Serialize;
 
 use crate::cli::Setting;
 use crate::failure::Found;
+use crate::password;
+pub use logs::said as unreadable_log;
 use paper::Paper;
 
 /// So many causes are named when anything is wrong.
@@ -31,9 +35,26 @@ const GUESS: f64 = 0.05;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor --events east.evtx --events west.evt --html report.html\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events or --note no server is asked: the answer rests on what is given, and the exit status is 0."
+    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor east.example.test --user 'ORG\\svc-west' --password-file west.password\n  bindback doctor --events east.evtx --events west.evt --html report.html\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events or --note no server is asked: the answer rests on what is given, and the exit status is 0."
 )]
 pub struct Arguments {
+    /// Look at these hosts from here, whatever they run, instead of at this server and its peers
+    #[arg(value_name = "HOST", conflicts_with_all = ["explain", "list_checks", "case", "events", "note", "only"])]
+    hosts: Vec<String>,
+    /// Log on to the hosts as this account: once over SMB, and over RPC only if that went well
+    #[arg(long, value_name = "DOMAIN\\NAME", requires = "hosts")]
+    user: Option<AccountName>,
+    #[command(flatten)]
+    password: password::Source,
+    /// Use the name table of the configuration, and the account that this server presents to this peer
+    #[arg(long, value_name = "PEER", requires = "hosts", conflicts_with = "user")]
+    as_peer: Option<String>,
+    /// The port of the hosts' endpoint mapper
+    #[arg(long, value_name = "PORT", default_value_t = 135, requires = "hosts")]
+    mapper_port: u16,
+    /// Seconds that each step towards a host may take
+    #[arg(long, value_name = "S", default_value_t = 5, requires = "hosts", value_parser = clap::value_parser!(u64).range(1..=60))]
+    timeout: u64,
     /// Explain a cause
     #[arg(long, value_name = "CAUSE", conflicts_with = "list_checks")]
     explain: Option<Cause>,
@@ -101,6 +122,9 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             notes: &arguments.note,
         };
         return offline::run(&given, setting, &paper);
+    }
+    if !arguments.hosts.is_empty() {
+        return host::run(&arguments, setting, paper).await;
     }
     let config = setting.config()?;
     let mut gathered = gather::gather(&config).await?;

@@ -1,7 +1,9 @@
 //! `bindback events`: what was logged, and what is being logged.
 
 use admin::api::{EventQuery, Events};
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use crate::backend::{self, Backend};
@@ -9,11 +11,17 @@ use crate::cli::Setting;
 use crate::failure::Found;
 use crate::when;
 
+mod convert;
+
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback events --since 10m\n  bindback events --follow --id 9318\n\nWith --follow, --since shows the past first. With --json, each followed event is a line of its own."
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  bindback events --since 10m\n  bindback events --follow --id 9318\n  bindback events convert east.evtx --json\n\nWith --follow, --since shows the past first. With --json, each followed event is a line of its own."
 )]
 pub struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// Stay, and show events as they are logged
     #[arg(long)]
     follow: bool,
@@ -28,11 +36,25 @@ pub struct Arguments {
     limit: Option<u32>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show the events of a log: .evtx, .evt, XML, CSV, JSON lines, the MTA's text log or pasted text
+    #[command(after_help = "Example:\n  bindback events convert SysEvent.Evt --json > events.json")]
+    Convert {
+        /// The log
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
 fn since(text: &str) -> Result<Timestamp, String> {
     when::parse(text, Timestamp::now())
 }
 
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    if let Some(Action::Convert { file }) = &arguments.action {
+        return convert::run(file, setting.output);
+    }
     let query = EventQuery { since: arguments.since, id: arguments.id, limit: arguments.limit };
     let config = setting.config()?;
     if arguments.follow {

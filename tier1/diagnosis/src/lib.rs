@@ -11,6 +11,7 @@ mod address;
 mod catalogue;
 mod causes;
 mod engine;
+mod host;
 mod joined;
 mod obstacle;
 mod offline;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use catalogue::{Reading, catalogue, explain, known};
 pub use engine::diagnose;
+pub use host::{HostFacts, judge_host};
 pub use joined::{Joined, Moment, Pair, join};
 pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::quote;

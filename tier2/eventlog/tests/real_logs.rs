@@ -4,6 +4,8 @@
 //! The logs are not ours to publish; without them, or without the tools, the tests skip themselves by name. The folder is
 //! the first that exists of `$BINDBACK_EVENTLOGS`, and `shared/vectors/eventlog` beside the project or one above.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

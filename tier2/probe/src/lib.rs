@@ -1,8 +1,12 @@
 //! Read-only checks that give typed facts for a snapshot.
 //!
-//! Each check asks one question of one place, within the dialer's deadlines, sends no
-//! credentials and changes nothing.
+//! Each check asks one question of one place, within the dialer's deadlines, and changes nothing. None sends credentials
+//! but the one logon of [`ask_host`], and that only with an account that was given for it.
 
+mod host;
 mod road;
+
+pub use host::{Learned, PORTS, Question, ask_host};
+pub use smb::{Reason, reason};
 
 pub use road::{Road, check_road, check_x400};

@@ -9,6 +9,7 @@ mod clock;
 mod delay_notice;
 mod directory_table;
 mod event_log;
+pub mod examine;
 mod facts;
 mod failed_logons;
 mod inbound;

@@ -10,12 +10,28 @@ use crate::output::Output;
 use crate::table::Table;
 
 /// The checks, and what each asks.
-const CHECKS: [(&str, &str); 5] = [
+const CHECKS: [(&str, &str); 15] = [
     ("admin", "whether the server's administrative interface answers"),
     ("resolve", "whether a server finds an address for its peer's name"),
     ("tcp-mapper", "whether the peer's endpoint mapper takes a connection"),
     ("map", "whether the mapper knows the port of the peer's MTA interface"),
     ("tcp-rpc", "whether that port takes an RPC bind, without logging on"),
+    (
+        "tcp",
+        "of any host: which of the ports 88, 102, 135, 139, 389 and 445 is open, refused or silent",
+    ),
+    ("smb", "of any host: which dialect of SMB 2 it takes, and whether it requires signing"),
+    ("ntlm", "of any host: keys, session security, names and clock, as its challenge shows them"),
+    (
+        "logon",
+        "of any host: whether the given account may log on over SMB, and the exact status if not",
+    ),
+    ("rpc", "of any host: whether its endpoint mapper answers a call of nobody"),
+    ("rpc-mta", "of any host: whether the original MTA's interface is registered and answers"),
+    ("rpc-connect", "of any host: an RPC call of the account at level connect"),
+    ("rpc-packet", "the same at level packet"),
+    ("rpc-integrity", "the same, signed"),
+    ("rpc-privacy", "the same, sealed"),
 ];
 
 /// A check by its name, for the command line.

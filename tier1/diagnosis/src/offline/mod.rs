@@ -28,3 +28,4 @@ mod tests;
 pub use engine::consult;
 pub use input::{Code, FieldCase, FieldEvent};
 pub use page::page;
+pub(crate) use page::remedy_of;

@@ -38,6 +38,11 @@ pub fn page(cause: Cause) -> String {
     out
 }
 
+/// The steps of the cure of a cause, as its row has them.
+pub(crate) fn remedy_of(cause: Cause) -> &'static [&'static str] {
+    rules().into_iter().find(|rule| rule.cause == cause).map_or(&[], |rule| rule.remedy)
+}
+
 fn against(out: &mut String, rule: &Rule) {
     let mut against = rule.signs.iter().filter(|sign| sign.weight < 0.0).peekable();
     if against.peek().is_some() {

@@ -1,0 +1,202 @@
+//! What the checks of one host, ours or anybody's, say about mail to it.
+
+use finding::{Answer, Cause, Check, CheckResult, Diagnosis, Evidence, NextProbe, Remedy};
+
+use crate::offline::{FieldCase, consult, remedy_of};
+
+/// Kerberos and NTLM take clocks that differ by less.
+const SKEW_S: i64 = 300;
+/// So many causes are named when anything is wrong.
+const NAMED: usize = 3;
+/// The confidence in a cause that nothing but likeness speaks for.
+const GUESS: f64 = 0.05;
+
+/// What was learned of a host beside the checks themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Its name.
+    pub host: String,
+    /// How far its clock is ahead of ours.
+    pub clock_ahead_s: Option<i64>,
+    /// False where its NTLM offers no 128-bit keys.
+    pub keys_128: Option<bool>,
+    /// The cause that the status of a logon stands for, with its words; empty words where none was made.
+    pub logon: Option<(Cause, String)>,
+    /// True where the server does not say whether the name or the password is wrong.
+    pub either_name_or_password: bool,
+    /// RPC calls by authentication level, weakest first: the level's name, and whether the call was answered.
+    pub ladder: Vec<(String, bool)>,
+}
+
+/// What is wrong with a host, best cause first; nothing when nothing is.
+#[must_use]
+pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
+    let mut found = Vec::new();
+    names_and_ports(&checks, &mut found);
+    logon(facts, &mut found);
+    found.sort_by(|a: &Diagnosis, b| b.confidence.total_cmp(&a.confidence));
+    let undecided = found.first().is_some_and(|first| first.confidence < 0.5);
+    fill_up(facts, &checks, &mut found);
+    let next_probe = undecided.then(|| NextProbe {
+        check: format!("ask {} once more as the service account", facts.host),
+        would_tell: found.iter().take(2).map(|one| one.cause).collect(),
+        command: Some(format!(
+            "bindback doctor {} --user 'DOMAIN\\NAME'",
+            crate::shell::quote(&facts.host)
+        )),
+    });
+    Answer { undecided, diagnoses: found, next_probe, checks }
+}
+
+fn names_and_ports(checks: &[Check], found: &mut Vec<Diagnosis>) {
+    let of = |name: &'static str| checks.iter().filter(move |check| check.check == name);
+    if let Some(check) = of("resolve").find(|check| check.result != CheckResult::Ok) {
+        found.push(diagnosis(Cause::RemoteNameUnresolvable, 0.9, vec![seen(check, 0.9)]));
+        return;
+    }
+    let ports: Vec<&Check> = of("tcp").collect();
+    let silent = ports.iter().filter(|check| check.result == CheckResult::Timeout);
+    let silent: Vec<&&Check> = silent.collect();
+    let answering = ports.iter().filter(|check| {
+        matches!(check.result, CheckResult::Ok | CheckResult::Refused | CheckResult::Reset)
+    });
+    if ports.is_empty() {
+        return;
+    }
+    if silent.len() == ports.len() {
+        let evidence = silent.iter().map(|check| seen(check, 0.4)).collect();
+        found.push(diagnosis(Cause::RemoteServerUnreachable, 0.7, evidence));
+        return;
+    }
+    // The mapper is what an RPC bind begins with.
+    let mapper = ports.iter().find(|check| check.target.ends_with(":135"));
+    match mapper.map(|check| (check, check.result)) {
+        Some((check, CheckResult::Timeout)) => {
+            let mut evidence = vec![seen(check, 0.7)];
+            evidence.extend(answering.take(2).map(|check| seen(check, 0.4)));
+            found.push(diagnosis(Cause::PortFilteredByFirewall, 0.8, evidence));
+        }
+        Some((check, CheckResult::Refused)) if !checks.iter().any(is_x400) => {
+            found.push(diagnosis(Cause::RemoteServerUnreachable, 0.45, vec![seen(check, 0.4)]));
+        }
+        _ => {}
+    }
+}
+
+/// True where X.400 over TCP is open: then RPC may not be wanted at all.
+fn is_x400(check: &Check) -> bool {
+    check.check == "tcp" && check.target.ends_with(":102") && check.result == CheckResult::Ok
+}
+
+fn logon(facts: &HostFacts, found: &mut Vec<Diagnosis>) {
+    if let Some((cause, text)) = &facts.logon {
+        let evidence = vec![Evidence::new(format!("{} logon", facts.host), text.clone(), 0.9)];
+        let (confidence, other) =
+            if facts.either_name_or_password { (0.6, 0.3) } else { (0.9, 0.0) };
+        if other > 0.0 {
+            found.push(diagnosis(Cause::ServiceAccountMissing, other, evidence.clone()));
+        }
+        found.push(diagnosis(*cause, confidence, evidence));
+    }
+    if let Some(ahead) = facts.clock_ahead_s.filter(|ahead| ahead.abs() > SKEW_S) {
+        let says = format!("its clock is {ahead:+} s from ours");
+        let evidence = vec![Evidence::new(format!("{} clock", facts.host), says, 0.8)];
+        found.push(diagnosis(Cause::ClockSkew, 0.75, evidence));
+    }
+    if facts.keys_128 == Some(false) {
+        let says = "its NTLM offers no 128-bit keys";
+        let evidence = vec![Evidence::new(format!("{} ntlm", facts.host), says, 0.8)];
+        found.push(diagnosis(Cause::NtlmSessionSecurityMismatch, 0.8, evidence));
+    }
+    // Where signing works and sealing does not, the keys that are derived differ.
+    let answered =
+        |level: &str| facts.ladder.iter().find(|(name, _)| name == level).map(|one| one.1);
+    if answered("integrity") == Some(true) && answered("privacy") == Some(false) {
+        let says = "an RPC call that is signed is answered, and one that is sealed is not";
+        let evidence = vec![Evidence::new(format!("{} rpc", facts.host), says, 0.8)];
+        found.push(diagnosis(Cause::NtlmSessionSecurityMismatch, 0.8, evidence));
+    }
+}
+
+/// Three causes are named whenever anything is wrong.
+fn fill_up(facts: &HostFacts, checks: &[Check], found: &mut Vec<Diagnosis>) {
+    if found.is_empty() {
+        return;
+    }
+    let failed = checks.iter().filter(|check| check.result != CheckResult::Ok);
+    let mut notes: Vec<String> = failed.map(|check| check.detail.clone()).collect();
+    notes.extend(facts.logon.iter().map(|(_, text)| text.clone()));
+    for mut likely in consult(&FieldCase { notes, ..FieldCase::default() }).diagnoses {
+        if found.len() >= NAMED {
+            break;
+        }
+        if found.iter().all(|known| known.cause != likely.cause) {
+            likely.confidence = likely.confidence.min(GUESS);
+            found.push(likely);
+        }
+    }
+}
+
+fn seen(check: &Check, weight: f64) -> Evidence {
+    Evidence::new(format!("{} {}", check.check, check.target), check.detail.clone(), weight)
+}
+
+fn diagnosis(cause: Cause, confidence: f64, evidence: Vec<Evidence>) -> Diagnosis {
+    let mut one = Diagnosis::new(cause, confidence);
+    one.evidence = evidence;
+    let steps = remedy_of(cause).iter();
+    one.remedy = steps.map(|text| Remedy { text: (*text).to_owned(), command: None }).collect();
+    one.reads = vec![format!("bindback doctor --explain {cause}")];
+    one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: &str, target: &str, result: CheckResult) -> Check {
+        Check {
+            check: kind.to_owned(),
+            from: "here".to_owned(),
+            target: target.to_owned(),
+            result,
+            detail: format!("{kind} of {target}"),
+            ms: 1,
+        }
+    }
+
+    fn first(facts: &HostFacts, checks: Vec<Check>) -> Option<Cause> {
+        let answer = judge_host(facts, checks);
+        assert!(answer.diagnoses.is_empty() || answer.diagnoses.len() >= 3, "{answer:?}");
+        answer.diagnoses.first().map(|one| one.cause)
+    }
+
+    #[test]
+    fn each_layer_has_its_cause() {
+        let none = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
+        let ok = |kind: &str, target: &str| check(kind, target, CheckResult::Ok);
+        assert_eq!(first(&none, vec![ok("resolve", "EAST"), ok("tcp", "1.2.3.4:135")]), None);
+        let unknown = vec![check("resolve", "EAST", CheckResult::NotFound)];
+        assert_eq!(first(&none, unknown), Some(Cause::RemoteNameUnresolvable));
+        let silent = vec![ok("resolve", "EAST"), check("tcp", "1.2.3.4:135", CheckResult::Timeout)];
+        assert_eq!(first(&none, silent.clone()), Some(Cause::RemoteServerUnreachable));
+        let mut filtered = silent;
+        filtered.push(ok("tcp", "1.2.3.4:445"));
+        assert_eq!(first(&none, filtered), Some(Cause::PortFilteredByFirewall));
+    }
+
+    #[test]
+    fn what_a_logon_says_leads() {
+        let mut facts = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
+        facts.logon = Some((Cause::AccountDisabled, "the account is disabled".to_owned()));
+        facts.clock_ahead_s = Some(900);
+        assert_eq!(first(&facts, Vec::new()), Some(Cause::AccountDisabled));
+        facts.logon = None;
+        assert_eq!(first(&facts, Vec::new()), Some(Cause::ClockSkew));
+        facts.clock_ahead_s = Some(-20);
+        facts.ladder = vec![("integrity".to_owned(), true), ("privacy".to_owned(), false)];
+        assert_eq!(first(&facts, Vec::new()), Some(Cause::NtlmSessionSecurityMismatch));
+        facts.ladder[1].1 = true;
+        assert_eq!(first(&facts, Vec::new()), None);
+    }
+}

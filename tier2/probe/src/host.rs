@@ -1,0 +1,340 @@
+//! Any host, with or without an account: names, ports, the endpoint mapper, and a logon over SMB that tells why it fails.
+//!
+//! Read-only. At most one logon is made, with the account that was given; without one no logon is made, and only the first
+//! leg of NTLM is exchanged, which carries no name and no password.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use diagnosis::{ProbeFact, ProbeResult};
+use net::{Dialer, Source};
+use security::ntlm::{AvId, Challenge, Flags};
+use security::{FileTime, Initiator, Step};
+use smb::{MORE_PROCESSING_REQUIRED, Negotiated, Reply, message_length};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// The ports, and who listens there.
+pub const PORTS: [(u16, &str); 6] = [
+    (135, "endpoint mapper"),
+    (139, "NetBIOS session"),
+    (445, "SMB"),
+    (389, "LDAP"),
+    (88, "Kerberos"),
+    (102, "X.400 over RFC 1006"),
+];
+/// SMB over TCP.
+const SMB_PORT: u16 = 445;
+/// FILETIME counts in 100 ns.
+const TICKS: u64 = 10_000_000;
+
+/// What is asked of a host.
+pub struct Question<'a> {
+    pub from: &'a str,
+    pub host: &'a str,
+    /// For each step.
+    pub patience: Duration,
+    /// Now, in the ticks of FILETIME, to compare clocks with.
+    pub now: FileTime,
+    /// Sixteen octets that name this client.
+    pub client: [u8; 16],
+}
+
+/// What NTLM and SMB said, beside the facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// How far the host's clock is ahead of ours.
+    pub clock_ahead_s: Option<i64>,
+    /// It offers 128-bit keys.
+    pub keys_128: Option<bool>,
+    /// The status of the logon, where one was made.
+    pub logon: Option<u32>,
+    /// It insists on SMB signing.
+    pub signing_required: Option<bool>,
+    /// Ports with their outcome.
+    pub ports: Vec<(u16, ProbeResult)>,
+    /// False where the name has no address.
+    pub resolved: bool,
+    /// What was sent that bears on an account, for the reader.
+    pub sent: Vec<String>,
+}
+
+/// Asks a host; with `account`, logs on once as it over SMB.
+pub async fn ask_host(
+    dialer: &Dialer,
+    question: &Question<'_>,
+    first_leg: Box<dyn Initiator>,
+    account: Option<(String, Box<dyn Initiator>)>,
+) -> (Vec<ProbeFact>, Learned) {
+    let mut facts = Vec::new();
+    let mut learned = Learned::default();
+    let started = Instant::now();
+    let addresses = match dialer.resolver.resolve(question.host).await {
+        Ok(found) => {
+            let how = match found.source {
+                Source::Literal => "it is an address",
+                Source::Hosts => "from [hosts]",
+                Source::System => "from the system's resolver",
+            };
+            let list: Vec<String> = found.addresses.iter().map(ToString::to_string).collect();
+            let detail = format!("{}, {how}", list.join(", "));
+            facts.push(fact(question, "resolve", question.host, ProbeResult::Ok, detail, started));
+            learned.resolved = true;
+            found.addresses
+        }
+        Err(error) => {
+            let result = ProbeResult::NotFound;
+            facts.push(fact(
+                question,
+                "resolve",
+                question.host,
+                result,
+                error.to_string(),
+                started,
+            ));
+            return (facts, learned);
+        }
+    };
+    let Some(address) = addresses.first().copied() else { return (facts, learned) };
+    learned.ports = ports(question, address, &mut facts).await;
+    let is_open = |port| learned.ports.contains(&(port, ProbeResult::Ok));
+    if is_open(SMB_PORT) {
+        smb(question, address, first_leg, account, &mut facts, &mut learned).await;
+    }
+    (facts, learned)
+}
+
+/// All ports at once.
+async fn ports(
+    question: &Question<'_>,
+    address: IpAddr,
+    facts: &mut Vec<ProbeFact>,
+) -> Vec<(u16, ProbeResult)> {
+    let mut running = JoinSet::new();
+    for (port, name) in PORTS {
+        let patience = question.patience;
+        running.spawn(async move {
+            let started = Instant::now();
+            let tried = tokio::time::timeout(patience, TcpStream::connect((address, port))).await;
+            let (result, detail) = match tried {
+                Ok(Ok(_)) => (ProbeResult::Ok, format!("{name}: open")),
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                    (ProbeResult::Refused, format!("{name}: refused, so the host is up"))
+                }
+                Ok(Err(error)) => (ProbeResult::Error, format!("{name}: {error}")),
+                Err(_) => (
+                    ProbeResult::Timeout,
+                    format!("{name}: no answer; filtered, or the host is down"),
+                ),
+            };
+            (port, result, detail, started)
+        });
+    }
+    let mut done = running.join_all().await;
+    done.sort_by_key(|(port, ..)| *port);
+    for (port, result, detail, started) in &done {
+        let target = SocketAddr::new(address, *port).to_string();
+        facts.push(fact(question, "tcp", &target, *result, detail.clone(), *started));
+    }
+    done.into_iter().map(|(port, result, ..)| (port, result)).collect()
+}
+
+async fn smb(
+    question: &Question<'_>,
+    address: IpAddr,
+    first_leg: Box<dyn Initiator>,
+    account: Option<(String, Box<dyn Initiator>)>,
+    facts: &mut Vec<ProbeFact>,
+    learned: &mut Learned,
+) {
+    let target = SocketAddr::new(address, SMB_PORT);
+    let shown = target.to_string();
+    let (name, initiator) = match account {
+        Some((name, initiator)) => (Some(name), initiator),
+        None => (None, first_leg),
+    };
+    let started = Instant::now();
+    let work = session(question, target, initiator, name.is_some());
+    let talked = match tokio::time::timeout(question.patience * 3, work).await {
+        Ok(talked) => talked,
+        Err(_) => Err((ProbeResult::Timeout, "the answer does not come".to_owned())),
+    };
+    let talk = match talked {
+        Ok(talk) => talk,
+        Err((result, detail)) => {
+            facts.push(fact(question, "smb", &shown, result, detail, started));
+            return;
+        }
+    };
+    learned.signing_required = Some(talk.negotiated.signing_required);
+    let signing = if talk.negotiated.signing_required { "required" } else { "not required" };
+    let detail = format!("dialect {:04x}, signing {signing}", talk.negotiated.dialect);
+    facts.push(fact(question, "smb", &shown, ProbeResult::Ok, detail, started));
+    let ticks = talk.challenge.as_ref().and_then(|one| one.target_info.timestamp());
+    let ticks = ticks.map_or(talk.negotiated.time, |time| time.0);
+    learned.clock_ahead_s = ahead(ticks, question.now.0);
+    if let Some(challenge) = &talk.challenge {
+        learned.keys_128 = Some(challenge.flags.contains(Flags::KEY_128));
+        let detail = told(challenge, learned.clock_ahead_s);
+        facts.push(fact(question, "ntlm", &shown, ProbeResult::Ok, detail, started));
+    }
+    if let (Some(name), Some(status)) = (name, talk.logon) {
+        learned.logon = Some(status);
+        learned.sent.push(format!("one logon as {name} over SMB to {shown}"));
+        let result = if status == 0 { ProbeResult::Ok } else { ProbeResult::Denied };
+        facts.push(fact(question, "logon", &shown, result, logon(&name, &talk), started));
+    }
+}
+
+/// What came of the exchange.
+struct Talk {
+    negotiated: Negotiated,
+    challenge: Option<Challenge>,
+    logon: Option<u32>,
+    guest: bool,
+    /// The status of the connection to IPC$.
+    share: Option<u32>,
+}
+
+type Broken = (ProbeResult, String);
+
+async fn session(
+    question: &Question<'_>,
+    target: SocketAddr,
+    mut initiator: Box<dyn Initiator>,
+    log_on: bool,
+) -> Result<Talk, Broken> {
+    let broken = |error: std::io::Error| (ProbeResult::Reset, error.to_string());
+    let mut stream = TcpStream::connect(target).await.map_err(broken)?;
+    let answer = exchange(&mut stream, &smb::negotiate(question.client)).await?;
+    let negotiated = read(&answer)?.negotiated().map_err(no_smb)?;
+    let mut talk = Talk { negotiated, challenge: None, logon: None, guest: false, share: None };
+    let Ok(Step::Continue(token)) = initiator.step(None) else { return Ok(talk) };
+    let answer = exchange(&mut stream, &smb::session_setup(1, 0, &token)).await?;
+    let reply = read(&answer)?;
+    if reply.status != MORE_PROCESSING_REQUIRED {
+        // Refused before a name was told: NTLM itself is not wanted.
+        talk.logon = log_on.then_some(reply.status);
+        return Ok(talk);
+    }
+    let token = reply.token().map_err(no_smb)?.to_vec();
+    talk.challenge = Challenge::decode(&token).ok();
+    if !log_on {
+        return Ok(talk);
+    }
+    let session = reply.session;
+    let step =
+        initiator.step(Some(&token)).map_err(|error| (ProbeResult::Error, error.to_string()))?;
+    let (Step::Continue(token) | Step::Done { token: Some(token) }) = step else { return Ok(talk) };
+    let answer = exchange(&mut stream, &smb::session_setup(2, session, &token)).await?;
+    let reply = read(&answer)?;
+    talk.logon = Some(reply.status);
+    talk.guest = reply.status == 0 && reply.is_guest();
+    if reply.status == 0 {
+        // Where signing is required the share cannot be asked for without it.
+        if !talk.negotiated.signing_required {
+            let path = format!("\\\\{}\\IPC$", question.host);
+            let answer = exchange(&mut stream, &smb::tree_connect(3, session, &path)).await?;
+            talk.share = Some(read(&answer)?.status);
+        }
+        // The answer does not matter: the session ends with the connection.
+        let _ = exchange(&mut stream, &smb::logoff(4, session)).await;
+    }
+    Ok(talk)
+}
+
+async fn exchange(stream: &mut TcpStream, request: &[u8]) -> Result<Vec<u8>, Broken> {
+    let broken = |error: std::io::Error| (ProbeResult::Reset, error.to_string());
+    stream.write_all(request).await.map_err(broken)?;
+    let mut prefix = [0; 4];
+    stream.read_exact(&mut prefix).await.map_err(broken)?;
+    let length = message_length(prefix)
+        .ok_or_else(|| (ProbeResult::Error, format!("{prefix:02x?} begins no SMB message")))?;
+    let mut message = vec![0; length];
+    stream.read_exact(&mut message).await.map_err(broken)?;
+    Ok(message)
+}
+
+fn read(message: &[u8]) -> Result<Reply<'_>, Broken> {
+    Reply::read(message).map_err(no_smb)
+}
+
+fn no_smb(error: smb::SmbError) -> Broken {
+    (ProbeResult::Error, error.to_string())
+}
+
+/// NTLM as the server offers it.
+fn told(challenge: &Challenge, ahead: Option<i64>) -> String {
+    let flags = challenge.flags;
+    let keys = match (flags.contains(Flags::KEY_128), flags.contains(Flags::KEY_56)) {
+        (true, _) => "128-bit keys",
+        (false, true) => "56-bit keys only",
+        (false, false) => "40-bit keys only",
+    };
+    let session = if flags.contains(Flags::EXTENDED_SESSION_SECURITY) {
+        "NTLM 2 session security"
+    } else {
+        "no NTLM 2 session security"
+    };
+    let seal = match (flags.contains(Flags::SIGN), flags.contains(Flags::SEAL)) {
+        (_, true) => "signs and seals",
+        (true, false) => "signs only",
+        (false, false) => "neither signs nor seals",
+    };
+    let name = |id| challenge.target_info.name(id).filter(|name| !name.is_empty());
+    let computer = name(AvId::DNS_COMPUTER_NAME).or_else(|| name(AvId::NB_COMPUTER_NAME));
+    let domain = name(AvId::DNS_DOMAIN_NAME).or_else(|| name(AvId::NB_DOMAIN_NAME));
+    let clock = ahead.map_or_else(String::new, |ahead| format!(", its clock {ahead:+} s"));
+    format!(
+        "{} of {}: {keys}, {session}, {seal}, flags {:08x}{clock}",
+        computer.unwrap_or_else(|| challenge.target_name.clone()),
+        domain.unwrap_or_else(|| "no domain".to_owned()),
+        flags.0
+    )
+}
+
+fn logon(name: &str, talk: &Talk) -> String {
+    let status = talk.logon.unwrap_or_default();
+    if status == 0 {
+        let share = match talk.share {
+            Some(0) => "; IPC$ is open to it".to_owned(),
+            Some(status) => format!("; IPC$ is refused with {}", shown(status)),
+            None => "; signing is required, so IPC$ was not tried".to_owned(),
+        };
+        let guest = if talk.guest { " as a guest, which proves nothing" } else { "" };
+        return format!("{name} is logged on{guest}{share}");
+    }
+    let text =
+        smb::reason(status).map_or("the server gives no reason that is known", |one| one.text);
+    format!("{name} is refused with {}: {text}", shown(status))
+}
+
+fn shown(status: u32) -> String {
+    smb::reason(status)
+        .map_or_else(|| format!("0x{status:08X}"), |one| format!("{} (0x{status:08X})", one.name))
+}
+
+fn ahead(theirs: u64, ours: u64) -> Option<i64> {
+    let seconds = |ticks: u64| i64::try_from(ticks / TICKS).ok();
+    (theirs != 0).then_some(())?;
+    Some(seconds(theirs)? - seconds(ours)?)
+}
+
+fn fact(
+    question: &Question<'_>,
+    check: &str,
+    target: &str,
+    result: ProbeResult,
+    detail: String,
+    started: Instant,
+) -> ProbeFact {
+    ProbeFact {
+        check: check.to_owned(),
+        from: question.from.to_owned(),
+        target: target.to_owned(),
+        result,
+        detail,
+        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }
+}
