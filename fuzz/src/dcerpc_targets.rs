@@ -7,11 +7,13 @@ use dcerpc::{
     StringBinding, SyntaxId, Uuid, echo, mgmt,
 };
 
-use crate::{choice, parties, text};
+use crate::{choice, parties, parts, text};
 
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 /// Octets that a machine may hold for one connection, above what any honest peer needs.
 const MAX_OUTPUT: usize = 4 << 20;
+/// The first octets of a verification trailer (MS-RPCE 2.2.2.13.1).
+const TRAILER: [u8; 8] = [0x8a, 0xe3, 0x13, 0x71, 0x02, 0xf4, 0x36, 0x71];
 
 pub fn pdu(octets: &[u8]) {
     let _ = Header::decode(octets);
@@ -106,6 +108,56 @@ pub fn epm(octets: &[u8]) {
         let _ = (tower.interface(), tower.port(), tower.address(), tower.binding("host"));
         assert_eq!(Tower::decode(&tower.encode()).expect("a tower"), tower);
     }
+}
+
+/// Callers that change the map, one after the other: each part is an operation, a byte order and a stub.
+pub fn epm_changes(octets: &[u8]) {
+    let mut map = EndpointMap::new();
+    for part in parts(octets).take(16) {
+        let Some((first, stub)) = choice(part) else { continue };
+        let before = map.entries().len();
+        let order = ORDERS[usize::from(first & 1)];
+        let answer = map.dispatch_mut(u16::from(first >> 1) % 8, stub, order);
+        if answer.is_err() {
+            assert_eq!(map.entries().len(), before, "a fault changes nothing");
+        }
+        assert!(map.entries().len() <= before + 500 && map.entries().len() <= 4096);
+    }
+}
+
+/// A request with the octets as its stub, all of it or behind something: what is no verification trailer comes out
+/// as it is, what is one is taken off or refused.
+pub fn trailer(octets: &[u8]) {
+    let Some((first, rest)) = choice(octets) else { return };
+    let mut client = ClientAssociation::new(parties::client(0));
+    let mut server = ServerAssociation::new(parties::server());
+    let stub = [&vec![first; usize::from(first & 0x3c)][..], rest].concat();
+    if client.call(u16::from(first & 3), &stub).is_err() {
+        return;
+    }
+    let mut seen = false;
+    for _ in 0..4 {
+        let mut refused = false;
+        while let Some(pdu) = client.poll_transmit() {
+            refused |= !refused && server.handle_bytes(&pdu).is_err();
+        }
+        while let Some(event) = server.poll_event() {
+            if let ServerEvent::Request { stub: taken, .. } = event {
+                assert!(stub.starts_with(&taken) && !seen);
+                let off = &stub[taken.len()..];
+                assert!(off.is_empty() || off.starts_with(&TRAILER));
+                seen = true;
+            }
+        }
+        if refused {
+            assert!(!seen && server.should_close());
+            return;
+        }
+        while let Some(pdu) = server.poll_transmit() {
+            client.handle_bytes(&pdu).expect("an honest server");
+        }
+    }
+    assert!(seen || stub.windows(8).any(|eight| eight == TRAILER), "a call was lost");
 }
 
 pub fn ndr(octets: &[u8]) {

@@ -8,6 +8,8 @@ pub mod parties;
 pub mod seed;
 
 mod dcerpc_targets;
+mod eventlog_targets;
+mod kerberos_targets;
 mod mail;
 mod mta_targets;
 mod osi_targets;
@@ -40,20 +42,35 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("spnego_tokens", security_targets::spnego_tokens),
     ("spnego_acceptor", security_targets::spnego_acceptor),
     ("spnego_initiator", security_targets::spnego_initiator),
+    ("krb5_messages", kerberos_targets::messages),
+    ("krb5_files", kerberos_targets::files),
+    ("krb5_acceptor", kerberos_targets::acceptor),
+    ("krb5_initiator", kerberos_targets::initiator),
+    ("krb5_exchange", kerberos_targets::exchange),
+    ("krb5_tokens", kerberos_targets::tokens),
+    ("krb5_names", kerberos_targets::names),
+    ("kerberos_realms", kerberos_targets::realms),
     ("dcerpc_pdu", dcerpc_targets::pdu),
     ("dcerpc_client", dcerpc_targets::client),
     ("dcerpc_server", dcerpc_targets::server),
     ("dcerpc_epm", dcerpc_targets::epm),
+    ("dcerpc_epm_changes", dcerpc_targets::epm_changes),
+    ("dcerpc_trailer", dcerpc_targets::trailer),
     ("dcerpc_ndr", dcerpc_targets::ndr),
     ("dcerpc_interfaces", dcerpc_targets::interfaces),
     ("dcerpc_texts", dcerpc_targets::texts),
     ("smtp_dialogue", mail::dialogue),
     ("smtp_client", mail::client),
+    ("smtp_session", mail::session),
     ("smtp_parameters", mail::parameters),
     ("mixer_message", mail::message),
     ("mixer_address", mail::address),
     ("mta_interface", mta_targets::interface),
     ("mta_association", mta_targets::association),
+    ("eventlog_any", eventlog_targets::any),
+    ("eventlog_evt", eventlog_targets::evt),
+    ("eventlog_evtx", eventlog_targets::evtx),
+    ("eventlog_words", eventlog_targets::words),
     ("event_read", texts::event),
     ("identity_names", texts::names),
     ("identity_descriptors", texts::descriptors),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smtp::{
     AllowedNetworks, Dialogue, DialogueConfig, EnhancedCode, MailParameters, Outcome,
-    RecipientParameters, Request, SendDialogue, SendRequest, Verdict,
+    RecipientParameters, Request, SendDialogue, SendRequest, SendSession, Transaction, Verdict,
 };
 use x400::{MtsApdu, OrAddress, OrName};
 
@@ -59,6 +59,41 @@ pub fn client(octets: &[u8]) {
     dialogue.handle_end();
     let result = dialogue.result().expect("it is over");
     assert_eq!(result.accepted.len() + result.refused.len(), 2, "each recipient in one list");
+}
+
+/// One connection with several transactions, as the connectors use it.
+pub fn session(octets: &[u8]) {
+    let Some((first, rest)) = choice(octets) else { return };
+    let recipients = 1 + usize::from(first >> 1) % 3;
+    let transaction = Transaction {
+        reverse_path: "a@east.test".to_owned(),
+        parameters: MailParameters::parse("RET=HDRS ENVID=x").expect("parameters"),
+        recipients: (0..recipients)
+            .map(|n| (format!("b{n}@west.test"), RecipientParameters::default()))
+            .collect(),
+        content: Arc::from(&b"Subject: x\r\n\r\n.dot\r\n"[..]),
+    };
+    let mut session = SendSession::new("east.demo.test");
+    let (mut begun, mut settled) = (0, 0);
+    for part in rest.chunks(if first & 1 == 0 { usize::MAX } else { 3 }) {
+        session.handle_bytes(part);
+        while session.poll_transmit().is_some() {}
+        while let Some(end) = session.poll_settled() {
+            settled += 1;
+            assert_eq!(end.replies.len(), recipients, "each recipient has a reply");
+        }
+        if session.is_ready() && begun < 20 {
+            assert_eq!(begun, settled, "one after the other");
+            session.begin(transaction.clone());
+            begun += 1;
+        }
+        let _ = session.awaiting();
+    }
+    session.quit();
+    session.handle_end("the connection was lost");
+    settled += usize::from(session.poll_settled().is_some());
+    assert_eq!(begun, settled, "what was begun ends");
+    assert!(session.is_closed());
 }
 
 pub fn parameters(octets: &[u8]) {

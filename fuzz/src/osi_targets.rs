@@ -5,7 +5,7 @@ use osi::observe::{Observer, Sender, Traced};
 use osi::presentation::{AbortPpdu, AcceptPpdu, ConnectPpdu, RefusePpdu, UserData};
 use osi::session::{Prefix, Tsdu};
 use osi::transport::{Cotp, CotpEvent, CotpParameters, Tpdu, tpkt};
-use osi::{Abstract, OpenParameters, RespondParameters, Stack, StackEvent, acse, rtse};
+use osi::{Abstract, OpenParameters, Rejection, RespondParameters, Stack, StackEvent, acse, rtse};
 
 use crate::{choice, parts, text};
 
@@ -179,7 +179,10 @@ pub fn stack(octets: &[u8]) {
                 StackEvent::OpenIndication { .. } if first & 2 == 0 => {
                     stack.accept_open(vec![0xb1, 0x04, 0x31, 0x02, 0x80, 0x00]);
                 }
-                StackEvent::OpenIndication { .. } => stack.refuse_open(None),
+                StackEvent::OpenIndication { .. } => stack.refuse_open(None, Rejection::Busy),
+                StackEvent::RecoveryIndication { .. } => {
+                    stack.refuse_open(None, Rejection::CannotRecover);
+                }
                 StackEvent::OpenConfirmed { .. } => drop(stack.transfer(vec![0x30; 40_000])),
                 StackEvent::TransferIndication { .. } => drop(stack.confirm_transfer()),
                 _ => {}

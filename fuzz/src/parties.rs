@@ -1,5 +1,7 @@
 //! Honest parties whose nonces and clocks stand still, so that an input means the same every time.
 
+pub mod kerberos;
+
 use std::sync::Arc;
 
 use dcerpc::{

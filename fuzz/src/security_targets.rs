@@ -59,7 +59,7 @@ pub fn spnego_initiator(octets: &[u8]) {
     initiate(Box::new(parties::spnego_initiator()), octets);
 }
 
-fn accept(mut acceptor: Box<dyn Acceptor>, octets: &[u8]) {
+pub(crate) fn accept(mut acceptor: Box<dyn Acceptor>, octets: &[u8]) {
     for token in parts(octets) {
         match acceptor.step(token) {
             Ok(security::Step::Continue(_)) => {}
@@ -82,7 +82,7 @@ fn accept(mut acceptor: Box<dyn Acceptor>, octets: &[u8]) {
     }
 }
 
-fn initiate(mut initiator: Box<dyn Initiator>, octets: &[u8]) {
+pub(crate) fn initiate(mut initiator: Box<dyn Initiator>, octets: &[u8]) {
     if initiator.step(None).is_err() {
         return;
     }

@@ -2,11 +2,14 @@
 //!
 //! One folder for each target, one file for each input.
 
+mod logs;
+mod tickets;
+
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 
-use dcerpc::epm::MapRequest;
+use dcerpc::epm::{Endpoint, MapRequest, Tower};
 use dcerpc::pdu::Pdu;
 use dcerpc::{ByteOrder, ClientAssociation, ServerAssociation, ServerEvent, echo};
 use mta::rpc_interface::{AssociationToken, Bind, Piece, Transfer};
@@ -20,7 +23,10 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 pub fn write(folder: &Path) -> Result<()> {
     let corpus = Corpus { folder };
     rpc(&corpus)?;
+    rpc_newer(&corpus)?;
     logons(&corpus)?;
+    tickets::write(&corpus)?;
+    logs::write(&corpus)?;
     vectors(&corpus)?;
     texts(&corpus)
 }
@@ -110,6 +116,48 @@ fn rpc(corpus: &Corpus<'_>) -> Result<()> {
     corpus.add("dcerpc_interfaces", &after(0, &ids))?;
     for first in 0..24 {
         corpus.add("dcerpc_ndr", &after(first, &echo::encode_echo(b"some text\0")))?;
+    }
+    Ok(())
+}
+
+/// Verification trailers, and callers that change the endpoint map.
+fn rpc_newer(corpus: &Corpus<'_>) -> Result<()> {
+    // NTLM at level integrity: the trailer that a client writes stands in clear.
+    let mut client = ClientAssociation::new(parties::client(4));
+    let mut server = ServerAssociation::new(parties::server());
+    client.call(1, b"a stub")?;
+    for _ in 0..4 {
+        while let Some(pdu) = client.poll_transmit() {
+            let magic = [0x8a, 0xe3, 0x13, 0x71, 0x02, 0xf4, 0x36, 0x71];
+            if let Some(at) = pdu.windows(8).position(|eight| eight == magic) {
+                // The stub's own octets, as the header says where the verifier begins.
+                let verifier = usize::from(u16::from_le_bytes([pdu[10], pdu[11]])) + 8;
+                let pad = usize::from(pdu[pdu.len() - verifier + 2]);
+                let end = pdu.len() - verifier - pad;
+                corpus.add("dcerpc_trailer", &after(1, &pdu[24..end]))?;
+                corpus.add("dcerpc_trailer", &after(1, &pdu[at..end]))?;
+            }
+            server.handle_bytes(&pdu)?;
+        }
+        while let Some(pdu) = server.poll_transmit() {
+            client.handle_bytes(&pdu)?;
+        }
+    }
+    let nil = dcerpc::Uuid::from_u128(0);
+    let tower = |port| Tower::tcp(parties::INTERFACE, std::net::Ipv4Addr::LOCALHOST, port);
+    let endpoints: Vec<Endpoint> = (4747..4749)
+        .map(|port| Endpoint { object: nil, tower: tower(port), annotation: "fuzz".to_owned() })
+        .collect();
+    for (index, order) in [(0, ByteOrder::Little), (1, ByteOrder::Big)] {
+        let parts = [
+            part(&after(index, &dcerpc::epm::encode_insert(order, &endpoints, true))),
+            part(&after(2 | index, &dcerpc::epm::encode_delete(order, &endpoints[1..]))),
+            part(&after(
+                12 | index,
+                &dcerpc::epm::encode_mgmt_delete(order, Some(nil), &tower(4747)),
+            )),
+        ];
+        corpus.add("dcerpc_epm_changes", &parts.concat())?;
     }
     Ok(())
 }
@@ -250,6 +298,9 @@ fn texts(corpus: &Corpus<'_>) -> Result<()> {
         corpus.add("smtp_dialogue", &after(first, dialogue.as_bytes()))?;
         let replies = "220 hi\r\n250-x\r\n250-SIZE 100\r\n250-8BITMIME\r\n250 CHUNKING\r\n250 2.1.0 ok\r\n250 ok\r\n550 5.1.1 no\r\n354 go\r\n250 taken\r\n221 bye\r\n";
         corpus.add("smtp_client", &after(first, replies.as_bytes()))?;
+        let more = "220 hi\r\n250-x\r\n250-PIPELINING\r\n250-DSN\r\n250 ok\r\n250 ok\r\n250 ok\r\n550 5.1.1 no\r\n250 ok\r\n354 go\r\n250 taken\r\n250 ok\r\n451 4.3.0 later\r\n250 reset\r\n421 bye\r\n";
+        corpus.add("smtp_session", &after(first, more.as_bytes()))?;
+        corpus.add("smtp_session", &after(first, replies.as_bytes()))?;
     }
     of("mixer_message", &["Subject: a\r\n b\r\nX-Priority: 1\r\nImportance: high\r\n\r\nbody"])?;
     of("mixer_address", &["a@b.test", "a(b)%x&y@b", "C=AA;A= ;P=DEMO;S=x", "\u{e9}@\u{e8}.test"])?;

@@ -54,7 +54,7 @@ impl FromStr for KdcAddress {
                 None => (text, PORT),
             }
         };
-        let bad = |c: char| c.is_whitespace() || c.is_control() || c == '/';
+        let bad = |c: char| c.is_whitespace() || c.is_control() || "/[]".contains(c);
         if host.is_empty() || host.contains(bad) {
             return Err(KdcAddressError);
         }
@@ -171,7 +171,18 @@ mod tests {
             assert_eq!((kdc.host.as_str(), kdc.port), (host, port), "{text}");
             assert_eq!(kdc.to_string().parse::<KdcAddress>().unwrap(), kdc);
         }
-        for wrong in ["", ":88", "dc1:", "dc1:0", "dc1:x", "dc 1", "[fd00::1", "[fd00::1]88"] {
+        for wrong in [
+            "",
+            ":88",
+            "dc1:",
+            "dc1:0",
+            "dc1:x",
+            "dc 1",
+            "[fd00::1",
+            "[fd00::1]88",
+            "a:]b:1",
+            "[[a]:1",
+        ] {
             wrong.parse::<KdcAddress>().unwrap_err();
         }
     }

@@ -32,9 +32,6 @@ pub struct Options {
     /// Which parts of the queue's benchmark
     #[arg(long, value_delimiter = ',', default_value = "a,b,c")]
     parts: Vec<String>,
-    /// Seconds of each measurement in (a)
-    #[arg(long, default_value_t = 3)]
-    seconds: u64,
     /// Messages of each measurement in (b)
     #[arg(long, default_value_t = 2000)]
     messages: usize,
@@ -49,13 +46,13 @@ pub struct Options {
     queued: usize,
 }
 
-pub fn run(options: &Options) -> Result<ExitCode> {
+pub fn run(options: &Options, seconds: u64) -> Result<ExitCode> {
     let folder = Folder::make()?;
     let mut result = json!({ "bench": "queue", "machine": host::machine() });
     println!("{}", host::machine());
     let has = |part: &str| options.parts.iter().any(|one| one == part);
     if has("a") {
-        result["enqueue"] = enqueue(folder.path(), options.seconds)?;
+        result["enqueue"] = enqueue(folder.path(), seconds)?;
     }
     let sink = Sink::listen(&[SocketAddr::from((SINK, PORT))])?;
     if has("b") {
