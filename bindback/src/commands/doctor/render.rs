@@ -16,13 +16,30 @@ const OTHERS: usize = 2;
 
 pub fn text(report: &Report, verbose: bool) -> String {
     let mut out = String::new();
+    let guessed = report.answer.undecided
+        && !report.answer.diagnoses.is_empty()
+        && report.answer.diagnoses.iter().all(|one| one.confidence <= super::GUESS);
     if !report.running {
-        let rest = if report.answer.diagnoses.is_empty() { "" } else { " What was wrong before:" };
+        let known = !guessed && !report.answer.diagnoses.is_empty();
+        let rest = if known { " What was wrong before:" } else { "" };
         paragraph(&mut out, "", &format!("{} does not answer.{rest}", report.local));
         out.push('\n');
     }
-    headline(&mut out, report);
-    let shown = if verbose { report.answer.diagnoses.len() } else { 1 };
+    if guessed && !verbose {
+        // Somebody who has nothing to go by should not be sent after a guess.
+        paragraph(
+            &mut out,
+            "",
+            "Undecided: nothing that was read points to a cause; -v shows guesses.",
+        );
+    } else {
+        headline(&mut out, report);
+    }
+    let shown = match (guessed, verbose) {
+        (_, true) => report.answer.diagnoses.len(),
+        (true, false) => 0,
+        (false, false) => 1,
+    };
     for (at, diagnosis) in report.answer.diagnoses.iter().take(shown).enumerate() {
         if at > 0 {
             out.push('\n');
@@ -30,7 +47,9 @@ pub fn text(report: &Report, verbose: bool) -> String {
         }
         one(&mut out, diagnosis, verbose);
     }
-    others(&mut out, report, shown);
+    if shown > 0 {
+        others(&mut out, report, shown);
+    }
     if let Some(next) = &report.answer.next_probe {
         next_probe(&mut out, next);
     }

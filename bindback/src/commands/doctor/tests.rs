@@ -150,6 +150,25 @@ fn a_server_that_is_down_is_told_first() {
     );
 }
 
+/// What is only guessed at, since three causes are named in any case, sends nobody anywhere.
+#[test]
+fn a_guess_is_not_shown_as_an_answer() {
+    let mut report = Report { running: false, ..report() };
+    report.answer.undecided = true;
+    for one in &mut report.answer.diagnoses {
+        one.confidence = super::GUESS;
+    }
+    let brief = render::text(&report, false);
+    assert!(
+        brief.starts_with(
+            "EAST does not answer.\n\nUndecided: nothing that was read points to a cause"
+        ),
+        "{brief}"
+    );
+    assert!(!brief.contains("service-account-password-mismatch"), "{brief}");
+    assert!(render::text(&report, true).contains("service-account-password-mismatch"));
+}
+
 #[test]
 fn json_has_the_published_keys() {
     let line = admin::enveloped(&report()).unwrap();
