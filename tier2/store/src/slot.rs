@@ -25,6 +25,8 @@ pub struct Trouble {
 pub(crate) struct Slot {
     engine: Mutex<Option<Arc<Engine>>>,
     trouble: Mutex<Option<Trouble>>,
+    /// The newest trouble since somebody looked, also one that is over.
+    seen: Mutex<Option<Trouble>>,
     /// Octets that must stay free for mail to be taken.
     reserve: AtomicU64,
     pub(crate) dir: PathBuf,
@@ -36,6 +38,7 @@ impl Slot {
         Self {
             engine: Mutex::new(Some(Arc::new(engine))),
             trouble: Mutex::new(None),
+            seen: Mutex::new(None),
             reserve: AtomicU64::new(reserve),
             dir,
         }
@@ -83,7 +86,14 @@ impl Slot {
 
     pub(crate) fn set_trouble(&self, error: Option<StoreError>) {
         let trouble = error.map(|error| Trouble { cause: error.cause(), error });
+        if trouble.is_some() {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&trouble);
+        }
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    pub(crate) fn take_seen(&self) -> Option<Trouble> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn reserve(&self) -> u64 {

@@ -119,6 +119,12 @@ impl Store {
         self.shared.slot.trouble()
     }
 
+    /// The newest trouble since this was asked, also one that was over before anybody could see it.
+    #[must_use]
+    pub fn take_seen_trouble(&self) -> Option<Trouble> {
+        self.shared.slot.take_seen()
+    }
+
     /// How many octets must stay free for mail to be taken.
     pub fn set_reserve(&self, octets: u64) {
         self.shared.slot.set_reserve(octets);

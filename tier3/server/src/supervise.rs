@@ -54,18 +54,20 @@ impl Watch {
         if let Some(by) = node.queue.follow_clock() {
             node.log(own::clock_set(by.is_positive(), by.unsigned_abs().as_secs()));
         }
-        let trouble = node.queue.store().trouble();
-        match (&trouble, self.refusing) {
-            (Some(trouble), None) => {
-                self.refusing = Some((Instant::now(), trouble.cause));
-                let dir = node.config().server.data_dir.display().to_string();
-                node.log(own::store_refuses(trouble.cause, &net::chain(&trouble.error), &dir));
-            }
-            (None, Some((since, cause))) => {
-                self.refusing = None;
-                node.log(own::store_recovered(cause, since.elapsed().as_secs()));
-            }
-            _ => {}
+        let store = node.queue.store();
+        let (seen, trouble) = (store.take_seen_trouble(), store.trouble());
+        // One that came and went between two looks is told as well.
+        if self.refusing.is_none()
+            && let Some(known) = trouble.as_ref().or(seen.as_ref())
+        {
+            self.refusing = Some((Instant::now(), known.cause));
+            let dir = node.config().server.data_dir.display().to_string();
+            node.log(own::store_refuses(known.cause, &net::chain(&known.error), &dir));
+        }
+        if trouble.is_none()
+            && let Some((since, cause)) = self.refusing.take()
+        {
+            node.log(own::store_recovered(cause, since.elapsed().as_secs()));
         }
         metrics::gauge!("bindback_store_refusing").set(if trouble.is_some() { 1.0 } else { 0.0 });
     }
