@@ -128,6 +128,10 @@ impl Accounts for Ported {
         self.own.nt_hash(account)
     }
 
+    fn older_nt_hash(&self, account: &AccountName) -> Option<NtHash> {
+        self.own.older_nt_hash(account)
+    }
+
     fn elsewhere(&self, account: &AccountName) -> bool {
         by_winbind(&self.config, account)
     }
