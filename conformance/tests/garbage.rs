@@ -136,7 +136,9 @@ struct Ground {
 
 impl Ground {
     fn make() -> Result<Self> {
-        let organisation = Organisation::make(&Plan::default())?;
+        // Everybody comes from one address here, honest or not.
+        let plan = Plan::default().with("rpc", "max_per_address", "1000");
+        let organisation = Organisation::make(&plan)?;
         let servers = organisation.start_both()?;
         let mut ground = Self { organisation, servers, memory: [0; 2], mails: 0 };
         // What is made once is made now.

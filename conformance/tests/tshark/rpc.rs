@@ -53,6 +53,11 @@ fn fold(text: &str) -> String {
     lines.join("\r\n")
 }
 
+/// One interface, in NDR and in the syntax that stands for the features (MS-RPCE 2.2.2.14).
+fn offers(contexts: &str, interface: &str) -> bool {
+    contexts.split(',').all(|one| one == interface)
+}
+
 fn binds(tshark: &Tshark, file: &std::path::Path) -> Result<()> {
     let rows = tshark.fields(
         file,
@@ -60,11 +65,11 @@ fn binds(tshark: &Tshark, file: &std::path::Path) -> Result<()> {
         &["dcerpc.cn_bind_to_uuid", "dcerpc.auth_level", "dcerpc.auth_type"],
     )?;
     ensure!(
-        rows.iter().any(|row| row[0] == EPM && row[1].is_empty()),
+        rows.iter().any(|row| offers(&row[0], EPM) && row[1].is_empty()),
         "no bind to the mapper: {rows:?}"
     );
     // Level 6 is RPC_C_AUTHN_LEVEL_PKT_PRIVACY, type 10 NTLM (MS-RPCE 2.2.1.1.7, 2.2.1.1.8).
-    let mta: Vec<_> = rows.iter().filter(|row| row[0] == INTERFACE).collect();
+    let mta: Vec<_> = rows.iter().filter(|row| offers(&row[0], INTERFACE)).collect();
     ensure!(mta.len() >= 2, "bind and bind-back are missing: {rows:?}");
     ensure!(mta.iter().all(|row| row[1] == "6" && row[2] == "10"), "not sealed with NTLM: {mta:?}");
     let answers = tshark.fields(
@@ -78,7 +83,9 @@ fn binds(tshark: &Tshark, file: &std::path::Path) -> Result<()> {
         rows.len(),
         answers.len()
     );
-    ensure!(answers.iter().all(|row| row[1] == "0"), "a bind was not accepted: {answers:?}");
+    // Acceptance of the interface, and negotiate_ack for the features (MS-RPCE 2.2.2.4).
+    let accepted = |results: &str| matches!(results, "0" | "0,3");
+    ensure!(answers.iter().all(|row| accepted(&row[1])), "a bind was not accepted: {answers:?}");
     Ok(())
 }
 

@@ -319,7 +319,9 @@ mod tests {
 
     fn fields(row: &impl Serialize) -> Vec<String> {
         let value = serde_json::to_value(row).unwrap();
-        value.as_object().unwrap().keys().cloned().collect()
+        let mut fields: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        fields.sort();
+        fields
     }
 
     /// Without this a field that is added here would be taken for one of a newer program and never be changed again.
