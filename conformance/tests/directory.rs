@@ -155,6 +155,7 @@ fn role<'a>(verb: &'a str, on: &'a str) -> Order<'a> {
     east(&["directory", verb, ROLE, WEST, "--on", on, "--inherit"])
 }
 
+/// Claims: 8, 37.
 #[test]
 fn each_fault_of_account_and_directory_stops_mail_and_is_cured() -> Result<()> {
     let mut stage =
@@ -305,6 +306,7 @@ fn a_rotation_under_load_fails_no_transfer() -> Result<()> {
     Ok(())
 }
 
+/// Claims: 25, 26.
 #[test]
 fn names_beyond_ascii_work_and_a_mangled_one_is_recognised() -> Result<()> {
     const NAME: &str = r"PROOF\svc-wést-ßØ日本";
@@ -360,6 +362,8 @@ fn names_beyond_ascii_work_and_a_mangled_one_is_recognised() -> Result<()> {
 
 /// Two domains that do not know each other: without override accounts nothing flows, with one on one side only one
 /// refusal is left, with both mail flows, and nobody is in Domain Admins.
+///
+/// Claims: 20, 21.
 #[test]
 fn untrusted_domains_need_an_override_account_on_both_sides() -> Result<()> {
     let mut stage = stage(&Plan::default())?;

@@ -149,6 +149,7 @@ fn bench_settings(running: &Running, operation: Operation, binds: bool) -> Bench
 }
 
 /// Claims: 34.
+/// Claims: 34.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bench_measures_both_directions_and_the_line() {
     let running = start();

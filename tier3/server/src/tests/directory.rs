@@ -147,6 +147,7 @@ async fn each_context_can_be_the_missing_one_and_a_copy_may_lag() {
     assert_eq!(refused(&mut east, PASSWORD).await.1, "bind-back-name");
 }
 
+/// Claims: 13.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_server_knows_a_grant_on_the_schema_only_after_a_restart() {
     let mut east = Server::start("EAST", listener().await, &[("WEST", 1)]).await;
