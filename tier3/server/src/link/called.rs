@@ -16,7 +16,10 @@ use mta::rpc_interface::{
     PIECE_LIMIT, Piece,
 };
 use mta::{Association, AssociationNames, Direction, Output, State};
+use net::chain;
 use net::{Evidence, FailureLayer, RefusedBy, RpcClient, RpcFailure, RpcTarget};
+use security::Accounts;
+use security::LogonFailure::{AccountExpired, Disabled, LockedOut, LogonTypeNotGranted};
 use tokio::sync::mpsc;
 
 use super::channel::{Channel, ChannelEnd};
@@ -25,7 +28,6 @@ use super::records::{self, BackFailure, Refusal};
 use crate::inbound;
 use crate::node::Node;
 use crate::rpc_security;
-use net::chain;
 
 /// How long the last pieces and the unbind of a finished association may take.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -41,9 +43,18 @@ pub struct BindRequest {
 }
 
 /// Why a bind is refused: what the event says; the wire says 5.
-pub(super) struct Denied {
-    pub reason: String,
-    pub step: &'static str,
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) reason: String,
+    pub(crate) step: &'static str,
+    /// What the security event says; the wire says access denied in any case.
+    pub(crate) code: u32,
+}
+
+impl Denied {
+    pub(super) fn new(reason: String, step: &'static str) -> Self {
+        Self { reason, step, code: ACCESS_DENIED }
+    }
 }
 
 /// Win32 `ERROR_ACCESS_DENIED`, all that a refused caller learns.
@@ -165,7 +176,7 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
     let bind = &request.bind;
     let Some(peer) = config.peer(&bind.caller_name) else {
         let reason = format!("{:?} is no configured peer", bind.caller_name);
-        return Err(Denied { reason, step: "peer" });
+        return Err(Denied::new(reason, "peer"));
     };
     check_account(node, &peer.account, &request.principal, &peer.name)?;
     if bind.called_name != config.server.name {
@@ -173,11 +184,11 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
             "called as {:?}, but this MTA's name is {:?}",
             bind.called_name, config.server.name
         );
-        return Err(Denied { reason, step: "called-name" });
+        return Err(Denied::new(reason, "called-name"));
     }
-    let (name, port) = split_binding(&bind.bind_back_binding).ok_or_else(|| Denied {
-        reason: format!("{:?} is no string binding for a bind-back", bind.bind_back_binding),
-        step: "bind-back-name",
+    let (name, port) = split_binding(&bind.bind_back_binding).ok_or_else(|| {
+        let reason = format!("{:?} is no string binding for a bind-back", bind.bind_back_binding);
+        Denied::new(reason, "bind-back-name")
     })?;
     let allowed =
         name.eq_ignore_ascii_case(&peer.bind_back) || name.eq_ignore_ascii_case(&peer.host);
@@ -186,7 +197,7 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
             "asks to be bound back at {name}[{port}], configured is {}[{}]",
             peer.bind_back, peer.mapper_port
         );
-        return Err(Denied { reason, step: "bind-back-name" });
+        return Err(Denied::new(reason, "bind-back-name"));
     }
     let target = RpcTarget {
         host: name,
@@ -198,7 +209,7 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
 }
 
 /// The account must be the peer's and have the role on this server.
-pub(super) fn check_account(
+pub(crate) fn check_account(
     node: &Node,
     expected: &AccountName,
     principal: &AccountName,
@@ -206,12 +217,19 @@ pub(super) fn check_account(
 ) -> Result<(), Denied> {
     if !expected.matches(principal) {
         let reason = format!("{principal} does not speak for {peer}, {expected} does");
-        return Err(Denied { reason, step: "account" });
+        return Err(Denied::new(reason, "account"));
     }
     // A domain's account needs none here: that it is configured for the peer says that it may. One that it has counts.
     let stranger = node.accounts.find(principal).is_none();
     if stranger && rpc_security::by_winbind(&node.config(), principal) {
         return Ok(());
+    }
+    // Kerberos and winbind prove who somebody is; whether the account may be used here, its own row says. Passwords are
+    // the matter of whoever checked one.
+    let refusal = node.accounts.nt_hash(principal).err();
+    if let Some(failure @ (Disabled | LockedOut | AccountExpired | LogonTypeNotGranted)) = refusal {
+        let (reason, code) = (failure.to_string(), failure.win32());
+        return Err(Denied { reason, step: "account-state", code });
     }
     let answer = node.directory.authorise(&node.accounts, principal);
     if let Some(step) = answer.failed() {
@@ -221,7 +239,7 @@ pub(super) fn check_account(
             step.object,
             step.why
         );
-        return Err(Denied { reason, step: step.step.as_str() });
+        return Err(Denied::new(reason, step.step.as_str()));
     }
     Ok(())
 }
@@ -240,7 +258,7 @@ pub(super) fn refuse(
             user: principal.to_string(),
             peer,
             address: address.to_owned(),
-            code: ACCESS_DENIED,
+            code: denied.code,
             reason: denied.reason.clone(),
             step: denied.step,
             layer: Layer::AccessCheck,

@@ -8,5 +8,7 @@ mod proof;
 mod records;
 mod service;
 
+#[cfg(test)]
+pub(crate) use called::check_account;
 pub use caller::run_peer;
 pub use service::{BoundBack, ServiceFactory};

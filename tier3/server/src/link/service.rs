@@ -319,7 +319,7 @@ impl Service {
         let Some(peer) = caller.and_then(|name| config.peer(&name)) else {
             let reason = "bound back to a bind that this server did not make".to_owned();
             let known = self.node.peer_of_account(principal).map(|peer| peer.name);
-            let denied = Denied { reason, step: "token" };
+            let denied = Denied::new(reason, "token");
             refuse(&self.node, principal, &address, known.as_deref(), &denied);
             return refused;
         };

@@ -78,6 +78,28 @@ async fn each_state_of_an_account_has_its_code_and_its_remedy() {
     assert!(lines.contains(&"+ disabled".to_owned()), "{lines:?}");
 }
 
+/// Kerberos and winbind look at no account of this server: its states count all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_proved_elsewhere_needs_an_account_that_may_be_used() {
+    let east = Server::start("EAST", listener().await, &[("WEST", 1)]).await;
+    let ledger = ledger(&east);
+    let account = account_of("WEST");
+    let check = || crate::link::check_account(&east.node, &account, &account, "WEST");
+    let past = Some("2020-01-01T00:00:00Z".parse().unwrap());
+    for (fault, remedy, code) in [
+        (AccountAction::Disable, AccountAction::Enable, 1331),
+        (AccountAction::Expires(past), AccountAction::Expires(None), 1793),
+        (AccountAction::NetworkLogon(Some(false)), AccountAction::NetworkLogon(None), 1385),
+    ] {
+        let order = |action| ledger.order(AccountOrder { name: west(), action }, 0).unwrap();
+        order(fault);
+        let denied = check().unwrap_err();
+        assert_eq!((denied.code, denied.step), (code, "account-state"), "{}", denied.reason);
+        order(remedy);
+        assert!(check().is_ok());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_passwords_lock_and_the_right_one_does_not_open() {
     let mut east = Server::start("EAST", listener().await, &[("WEST", 1)]).await;
