@@ -137,7 +137,11 @@ struct Ground {
 impl Ground {
     fn make() -> Result<Self> {
         // Everybody comes from one address here, honest or not.
-        let plan = Plan::default().with("rpc", "max_per_address", "1000");
+        let plan = Plan::default().with("rpc", "max_per_address", "1000").with(
+            "smtp",
+            "max_per_address",
+            "1000",
+        );
         let organisation = Organisation::make(&plan)?;
         let servers = organisation.start_both()?;
         let mut ground = Self { organisation, servers, memory: [0; 2], mails: 0 };
