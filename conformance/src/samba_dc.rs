@@ -26,7 +26,7 @@ const NEEDED: [&str; 6] = [
     "/usr/sbin/ip",
 ];
 /// Longest wait for the namespace, and for the controller to listen.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(150);
 /// What a controller listens on once it is ready: LDAP, endpoint mapper, SMB, Kerberos.
 const PORTS: [u16; 4] = [389, 135, 445, 88];
 
