@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use conformance::{Direction, Tshark};
 
 const MTA_BIND: &str = "0";
@@ -35,9 +35,17 @@ pub fn associations(open: &Tshark, file: &Path) -> Result<Vec<Association>> {
     for row in open.fields(file, "dcerpc.decrypted_stub_data", &fields)? {
         // AUTH3 has no stub; it may share its packet with the first request.
         let kinds: Vec<&str> = row[1].split(',').filter(|kind| *kind != "16").collect();
-        let [kind] = kinds[..] else { bail!("more than one call in a packet: {row:?}") };
-        let stub = octets(&row[3])?;
-        reading.call(&row[0], kind, &row[2], &stub).with_context(|| format!("{row:?}"))?;
+        // A server may answer several calls at once: then every field has a value for each.
+        let operations: Vec<&str> = row[2].split(',').collect();
+        let stubs: Vec<&str> = row[3].split(',').collect();
+        ensure!(
+            kinds.len() == stubs.len() && operations.len() == stubs.len(),
+            "calls without a stub: {row:?}"
+        );
+        for ((kind, operation), stub) in kinds.iter().zip(operations).zip(stubs) {
+            let stub = octets(stub)?;
+            reading.call(&row[0], kind, operation, &stub).with_context(|| format!("{row:?}"))?;
+        }
     }
     Ok(reading.associations)
 }
