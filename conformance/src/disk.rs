@@ -97,7 +97,7 @@ pub fn has(tool: &str) -> bool {
     Command::new("which").arg(tool).output().is_ok_and(|output| output.status.success())
 }
 
-fn run(command: &[&str], paths: &[&Path]) -> bool {
+pub(crate) fn run(command: &[&str], paths: &[&Path]) -> bool {
     let mut process = Command::new(command[0]);
     process.args(&command[1..]).args(paths);
     process.output().is_ok_and(|output| output.status.success())
