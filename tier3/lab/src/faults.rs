@@ -56,13 +56,15 @@ pub struct Fault {
     pub prepare: &'static [Act],
     /// Other names for accounts; only EAST and WEST are there then.
     pub accounts: &'static [(Side, &'static str)],
+    /// Each server lives in a network namespace of its own.
+    pub wired: bool,
     /// Claims that it shows.
     pub claims: &'static [u8],
 }
 
 /// One thing that is done. In its words, names of EAST and WEST become those of the servers that play them, and these too:
 /// `{changed}` a file with a new password, `{east.password}` the file with the server's password, `{east.network}` the network that its
-/// calls come from, `{east.address}`, `{east.mapper}` and `{east.folder}`.
+/// calls come from, `{east.address}`, `{east.mapper}`, `{east.lower}` its name in lower case, `{east.folder}`, `{nowhere}` an address where nobody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// A command of the program on a server.
@@ -77,6 +79,10 @@ pub enum Act {
     Write(Side, &'static str, &'static str),
     /// In the configuration of a server, the first text becomes the second.
     Replace(Side, &'static str, &'static str),
+    /// A packet filter where a server lives gets this rule for what comes in.
+    Filter(Side, &'static str),
+    /// A shell's line where a server lives, and nothing of the program.
+    Shell(Side, &'static str),
     /// The KDC gets another key for a server's service.
     ChangeKey(Side),
 }
@@ -159,6 +165,7 @@ impl Fault {
             && self.set.is_empty()
             && self.prepare.is_empty()
             && self.accounts.is_empty()
+            && !self.wired
     }
 
     /// Whether it can be put in beside another one: it leaves both servers and all accounts there.

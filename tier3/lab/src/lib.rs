@@ -22,6 +22,7 @@ mod process;
 mod program;
 pub mod scenario;
 mod smtp_client;
+mod wires;
 
 pub use cast::Side;
 pub use engine::LabError;

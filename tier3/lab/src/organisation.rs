@@ -10,6 +10,7 @@ use finding::Cause;
 
 use crate::cast::{Cast, Mailbox, Side, mailboxes};
 use crate::kdc::{KdcPlan, REALM};
+use crate::wires::Wires;
 
 /// The role without which an account exchanges no mail.
 pub(crate) const ROLE: &str = "service-account-admin";
@@ -27,6 +28,9 @@ const ADDRESSES: [Ipv4Addr; 4] = [
     Ipv4Addr::new(127, 0, 1, 3),
     Ipv4Addr::new(127, 0, 1, 4),
 ];
+
+/// A loopback address that no server has.
+const NOWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 99);
 
 /// unix(7): the longest path of a socket, without its final zero.
 const SOCKET_PATH_MAX: usize = 107;
@@ -81,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) set: &'static [Setting],
     /// Seconds that an association stays open without mail: few, so that a fault shows soon.
     pub(crate) idle_s: u32,
+    /// Each server in a network of its own, not on loopback.
+    pub(crate) wired: bool,
 }
 
 /// Where one server listens.
@@ -96,6 +102,12 @@ pub(crate) struct Listeners {
 impl Listeners {
     pub(crate) fn smtp(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.smtp)
+    }
+
+    /// In a network of its own every port is free.
+    fn wired(side: Side) -> Self {
+        let address = IpAddr::V4(Wires::address(side));
+        Self { address, smtp: 25, mapper: 135, admin: 9100, rfc1006: 102 }
     }
 
     /// Finds free ports by binding them; between this and the start of the server somebody else may take one.
@@ -173,7 +185,12 @@ pub(crate) enum MakeError {
 impl Organisation {
     /// Writes the folders of all servers into `root`: configuration, password, token. `root` must be absolute.
     pub(crate) fn make(root: &Path, plan: Plan) -> Result<Self, MakeError> {
-        let listeners = find_listeners(plan.cast.sides().len())?;
+        let servers = plan.cast.sides().len();
+        let listeners = if plan.wired {
+            Side::ALL[..servers].iter().map(|side| Listeners::wired(*side)).collect()
+        } else {
+            find_listeners(servers)?
+        };
         let organisation = Self { root: root.to_owned(), plan, listeners };
         let sides = organisation.cast().sides();
         for side in sides {
@@ -256,6 +273,11 @@ impl Organisation {
         single(self.listeners(side).address)
     }
 
+    /// An address of the same sort where nobody is.
+    pub(crate) fn nowhere(&self) -> IpAddr {
+        IpAddr::V4(if self.plan.wired { Wires::nowhere() } else { NOWHERE })
+    }
+
     /// A new random password in a file that nobody else may read.
     pub(crate) fn write_password(&self, name: &str) -> Result<PathBuf, MakeError> {
         use std::io::Write;
@@ -324,7 +346,7 @@ impl Organisation {
         }
         let mine = self.plan.set.iter().filter(|one| one.section != Section::X400);
         let mine = mine.filter(|one| one.on.is_none_or(|on| on == side));
-        set.extend(mine.map(|one| (one.section, one.key, one.value.to_owned())));
+        set.extend(mine.map(|one| (one.section, one.key, self.cast().told(one.value))));
         set
     }
 
@@ -449,7 +471,7 @@ mod tests {
     use super::*;
 
     fn plan(cast: Cast, carrier: Carrier) -> Plan {
-        Plan { cast, carrier, kdc: None, set: &[], idle_s: 2 }
+        Plan { cast, carrier, kdc: None, set: &[], idle_s: 2, wired: false }
     }
 
     fn organisation() -> (tempfile::TempDir, Organisation) {

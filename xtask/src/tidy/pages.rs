@@ -9,12 +9,13 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 20] = [
+const PROBED_CAUSES: [&str; 21] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
     "remote-name-unresolvable",
     "bindback-name-unresolvable",
+    "lmhosts-stale-entry",
     "port-filtered-by-firewall",
     "remote-server-unreachable",
     "mta-password-mismatch",

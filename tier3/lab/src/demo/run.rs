@@ -62,7 +62,8 @@ async fn play(
     let (narrator, workplace) = place;
     narrator.step("Two servers, EAST and WEST, each a process of its own");
     let (carrier, auth) = (options.carrier, options.auth);
-    let setup = Setup { cast: Cast::demo(), carrier, auth, set: fault.set, idle_s: IDLE_S };
+    let setup =
+        Setup { cast: Cast::demo(), carrier, auth, set: fault.set, idle_s: IDLE_S, wired: false };
     let mut stage = Stage::set(narrator, workplace, letters, setup).await?;
     introduce(&stage)?;
     let mut report = FaultReport::new(options.fault);

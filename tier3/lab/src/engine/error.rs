@@ -11,6 +11,7 @@ use crate::letters::LetterError;
 use crate::organisation::{Carrier, MakeError};
 use crate::program::CommandError;
 use crate::smtp_client::HandInError;
+use crate::wires::WireError;
 
 /// The error of this module.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,8 @@ pub enum LabError {
     NoKdc(String),
     #[error("cannot set up the KDC")]
     Kdc(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("cannot lay the wires between the servers")]
+    Wires(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot make the organisation")]
     Organisation(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{doing} failed")]
@@ -107,6 +110,12 @@ impl From<KdcError> for LabError {
             missing @ KdcError::Missing(_) => Self::NoKdc(missing.to_string()),
             other => Self::Kdc(Box::new(other)),
         }
+    }
+}
+
+impl From<WireError> for LabError {
+    fn from(error: WireError) -> Self {
+        Self::Wires(Box::new(error))
     }
 }
 

@@ -65,12 +65,24 @@ impl Stage {
             }
             Act::Replace(side, from, to) => {
                 let path = self.organisation.config(side);
-                let (from, to) = (self.cast().told(from), self.cast().told(to));
-                self.narrator.tell(&format!("in {}: {from} becomes {to}", path.display()));
+                let (from, to) = (self.filled(from)?, self.filled(to)?);
+                self.narrator.tell(&format!(
+                    "in {}: {} becomes {}",
+                    path.display(),
+                    from.trim().replace('\n', "; "),
+                    to.trim().replace('\n', "; ")
+                ));
                 let changed = std::fs::read_to_string(&path)
                     .and_then(|text| std::fs::write(&path, text.replace(&from, &to)));
                 written(&path, changed)
             }
+            Act::Filter(side, rule) => {
+                let line = format!(
+                    "nft 'add table inet fault; add chain inet fault in {{ type filter hook input priority 0; }}; add rule inet fault in {rule}'"
+                );
+                self.shell(side, &line).await
+            }
+            Act::Shell(side, line) => self.shell(side, line).await,
             Act::ChangeKey(side) => {
                 if let Some(kdc) = &self.kdc {
                     kdc.change_key(self.cast().host(side)).await?;
@@ -78,6 +90,15 @@ impl Stage {
                 Ok(())
             }
         }
+    }
+
+    /// Runs a shell's line where a server lives.
+    async fn shell(&mut self, side: Side, line: &str) -> Result<(), LabError> {
+        let line = self.filled(line)?;
+        self.narrator.tell(&format!("{}# {line}", self.name(side)));
+        let run = self.program_at(side).run_line(&line).await;
+        let doing = "what is done beside the servers".to_owned();
+        run.map(drop).map_err(|source| LabError::Command { doing, source })
     }
 
     /// Runs a command on a server.
@@ -106,6 +127,8 @@ impl Stage {
                 self.organisation.write_password(&format!("changed{}.password", self.changed))?;
             out = out.replace("{changed}", &file.to_string_lossy());
         }
+        let nowhere = self.organisation.nowhere().to_string();
+        out = out.replace("{nowhere}", &nowhere);
         for side in Side::BOTH {
             let organisation = &self.organisation;
             let listeners = organisation.listeners(side);
@@ -114,6 +137,7 @@ impl Stage {
                 ("network", organisation.network(side)),
                 ("address", listeners.address.to_string()),
                 ("mapper", listeners.mapper.to_string()),
+                ("lower", self.cast().name(side).to_ascii_lowercase()),
                 ("folder", organisation.folder(side).display().to_string()),
             ];
             for (mark, text) in marks {
@@ -257,7 +281,8 @@ impl Stage {
     pub(crate) async fn show_doctor(&self, side: Side) -> Result<(), LabError> {
         let arguments = self.doctor_arguments(side);
         self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
-        let told = self.program.run(&arguments, DOCTOR_CODES).await.map_err(asking_failed)?;
+        let told =
+            self.program_at(side).run(&arguments, DOCTOR_CODES).await.map_err(asking_failed)?;
         self.narrator.tell(&String::from_utf8_lossy(&told.stdout));
         Ok(())
     }
@@ -265,7 +290,8 @@ impl Stage {
     /// Asks the doctor, a process that knows no more than its configuration.
     pub(crate) async fn doctor(&self, side: Side) -> Result<Answer, LabError> {
         let arguments = self.doctor_arguments(side).into_iter().chain(owned(&["--json"]));
-        let output = self.program.run(arguments, DOCTOR_CODES).await.map_err(asking_failed)?;
+        let output =
+            self.program_at(side).run(arguments, DOCTOR_CODES).await.map_err(asking_failed)?;
         serde_json::from_slice(&output.stdout).map_err(LabError::Doctor)
     }
 
@@ -350,7 +376,7 @@ impl Stage {
         match started {
             Some(side) if !self.runs(side) => {
                 // The shell makes room for the server, so that its end is the server's end.
-                let command = self.program.shell(&format!("exec {line}"));
+                let command = self.program_at(side).shell(&format!("exec {line}"));
                 self.start_with(side, command).map(Ok)
             }
             Some(side) => Ok(Err(format!("{} runs already", self.name(side)))),

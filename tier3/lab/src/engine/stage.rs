@@ -22,6 +22,7 @@ use crate::observe::Observer;
 use crate::organisation::{Auth, Carrier, Organisation, Plan, ROLE, Setting};
 use crate::process::{End, Process};
 use crate::program::Program;
+use crate::wires::Wires;
 
 /// Between two looks.
 pub(crate) const LOOK: Duration = Duration::from_millis(25);
@@ -51,6 +52,8 @@ pub(crate) struct Stage {
     last_ids: [Option<u32>; 4],
     /// Files with new passwords so far.
     pub(super) changed: u32,
+    /// Dropped after the servers that live there.
+    wires: Option<Wires>,
 }
 
 /// What the servers of a stage are.
@@ -62,6 +65,8 @@ pub(crate) struct Setup {
     pub(crate) set: &'static [Setting],
     /// Seconds that an association stays open without mail.
     pub(crate) idle_s: u32,
+    /// Each server in a network namespace of its own.
+    pub(crate) wired: bool,
 }
 
 /// What was sent in one round from one server to another.
@@ -97,8 +102,15 @@ impl Stage {
                 Auth::Ntlm => None,
                 Auth::Kerberos => Some(KdcPlan::make(workplace.root())?),
             };
-            let Setup { cast, carrier, set, idle_s, .. } = setup.clone();
-            Ok(Organisation::make(workplace.root(), Plan { cast, carrier, kdc, set, idle_s })?)
+            let Setup { cast, carrier, set, idle_s, wired, .. } = setup.clone();
+            Ok(Organisation::make(
+                workplace.root(),
+                Plan { cast, carrier, kdc, set, idle_s, wired },
+            )?)
+        };
+        let wires = match setup.wired {
+            true => Some(Wires::lay(setup.cast.sides()).await?),
+            false => None,
         };
         let folder = workplace.programs();
         let program = Program::current(&folder).map_err(|source| LabError::Folder {
@@ -118,6 +130,7 @@ impl Stage {
             kdc: None,
             last_ids: [None; 4],
             changed: 0,
+            wires,
         };
         for attempt in 1.. {
             let Err(error) = stage.start_all().await else { break };
@@ -146,6 +159,14 @@ impl Stage {
     /// The name of the server that plays there.
     pub(crate) fn name(&self, side: Side) -> String {
         self.cast().name(side).to_owned()
+    }
+
+    /// The program as it is called where this server lives.
+    pub(crate) fn program_at(&self, side: Side) -> Program {
+        match &self.wires {
+            Some(wires) => self.program.inside(wires.inside(side)),
+            None => self.program.clone(),
+        }
     }
 
     async fn start_all(&mut self) -> Result<(), LabError> {
@@ -188,7 +209,7 @@ impl Stage {
     }
 
     fn start(&mut self, side: Side) -> Result<(), LabError> {
-        let mut command = Command::new(self.program.exe());
+        let mut command = self.program_at(side).command();
         command.arg("serve").arg("-c").arg(self.organisation.config(side));
         self.start_with(side, command)
     }
@@ -208,7 +229,10 @@ impl Stage {
         let smtp = self.organisation.listeners(side).smtp();
         loop {
             self.check_alive()?;
-            if self.observer(side).answers().await && TcpStream::connect(smtp).await.is_ok() {
+            // Into another network no connection leads from here; a server that answers listens.
+            let takes_mail =
+                async { self.wires.is_some() || TcpStream::connect(smtp).await.is_ok() };
+            if self.observer(side).answers().await && takes_mail.await {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -281,15 +305,7 @@ impl Stage {
                     recipients: to.clone(),
                     content: letter.content.to_vec(),
                 };
-                let smtp = self.organisation.listeners(side).smtp();
-                let id = crate::smtp_client::hand_in(smtp, request).await.map_err(|source| {
-                    let title = letter.title.clone();
-                    LabError::HandIn {
-                        side: cast.name(side).to_owned(),
-                        title,
-                        source: Box::new(source),
-                    }
-                })?;
+                let id = self.hand_in(side, &letter.title, request).await?;
                 self.ledger.enter(&letter.content, id.as_deref(), &letter.recipients);
                 let mut across = false;
                 for other in cast.others(side) {
@@ -312,6 +328,39 @@ impl Stage {
             }
         }
         Ok(round)
+    }
+
+    /// Over SMTP where that can be reached from here, else as a message from a file.
+    async fn hand_in(
+        &self,
+        side: Side,
+        title: &str,
+        request: SendRequest,
+    ) -> Result<Option<String>, LabError> {
+        if self.wires.is_none() {
+            let smtp = self.organisation.listeners(side).smtp();
+            let handed = crate::smtp_client::hand_in(smtp, request).await;
+            return handed.map_err(|source| LabError::HandIn {
+                side: self.name(side),
+                title: title.to_owned(),
+                source: Box::new(source),
+            });
+        }
+        let file = self.organisation.root.join("letter.eml");
+        let failed = |source| LabError::Folder { action: "write", path: file.clone(), source };
+        std::fs::write(&file, &request.content).map_err(failed)?;
+        let (file, config) =
+            (file.display().to_string(), self.organisation.config(side).display().to_string());
+        let mut words = vec!["send", &file, "--json", "-c", &config];
+        words.extend(["--from", &request.reverse_path, "--to"]);
+        words.extend(request.recipients.iter().map(String::as_str));
+        let output = self.program.run(&words, &[0]).await.map_err(|source| {
+            let doing = format!("handing in {title}");
+            LabError::Command { doing, source }
+        })?;
+        let answer: serde_json::Value =
+            serde_json::from_slice(&output.stdout).map_err(LabError::Doctor)?;
+        Ok(answer["id"].as_str().map(str::to_owned))
     }
 
     /// Reads what is new in the Maildirs; says whether there was anything.

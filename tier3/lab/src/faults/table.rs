@@ -88,6 +88,7 @@ const PLAIN: Fault = Fault {
     set: &[],
     prepare: &[],
     accounts: &[],
+    wired: false,
     claims: &[],
 };
 
@@ -150,6 +151,32 @@ pub const FAULTS: &[Fault] = &[
             bind_failed(EAST, SERVER_UNAVAILABLE, SERVER_UNAVAILABLE),
         ],
         claims: &[7, 30],
+        ..PLAIN
+    },
+    Fault {
+        name: "lmhosts-stale-entry",
+        cause: Cause::LmhostsStaleEntry,
+        title: "the name of the remote server leads elsewhere",
+        what: "On WEST the name east.demo.test leads to an address where nobody is.",
+        put_in: &[Act::Run(WEST, &["hosts", "set", "east.demo.test", "{nowhere}"])],
+        stops: &[WEST],
+        expected: &[bind_failed(WEST, SERVER_UNAVAILABLE, 0)],
+        claims: &[7, 30, 35],
+        ..PLAIN
+    },
+    Fault {
+        name: "bindback-name-leads-elsewhere",
+        cause: Cause::LmhostsStaleEntry,
+        title: "the name for the bind back leads elsewhere",
+        what: "On WEST the name east-rpc.demo.test, which EAST hands over for the bind back, leads to an address where nobody is.",
+        put_in: &[Act::Run(WEST, &["hosts", "set", "east-rpc.demo.test", "{nowhere}"])],
+        stops: &[EAST],
+        ask: EAST,
+        expected: &[
+            bind_back_failed(WEST, SERVER_UNAVAILABLE),
+            bind_failed(EAST, SERVER_UNAVAILABLE, SERVER_UNAVAILABLE),
+        ],
+        claims: &[7, 30, 35],
         ..PLAIN
     },
     Fault {
@@ -421,10 +448,87 @@ pub const FAULTS: &[Fault] = &[
         claims: &[22, 36],
         ..UNTRUSTED
     },
+    Fault {
+        name: "rpc-port-dropped",
+        title: "a firewall drops what goes to the RPC port",
+        what: "On EAST a packet filter drops what comes from WEST to the static RPC port; the mapper's port is open.",
+        put_in: &[filter("ip saddr {west.address} tcp dport 4747 drop")],
+        ..FILTERED
+    },
+    Fault {
+        name: "rpc-port-rejected",
+        title: "a firewall rejects what goes to the RPC port",
+        what: "On EAST a packet filter resets connections of WEST to the static RPC port; the mapper's port is open.",
+        put_in: &[filter("ip saddr {west.address} tcp dport 4747 reject with tcp reset")],
+        ..FILTERED
+    },
+    Fault {
+        name: "mapper-port-dropped",
+        title: "a firewall drops what goes to the endpoint mapper",
+        what: "On EAST a packet filter drops what comes from WEST to port 135.",
+        put_in: &[filter("ip saddr {west.address} tcp dport 135 drop")],
+        ..FILTERED
+    },
+    Fault {
+        name: "one-way-cut",
+        title: "connections are let through in one direction alone",
+        what: "A packet filter on EAST drops every connection that WEST opens to its mail ports; EAST's own to WEST go through.",
+        put_in: &[filter("ip saddr {west.address} tcp dport { 25, 135, 4747 } ct state new drop")],
+        ..FILTERED
+    },
+    Fault {
+        name: "link-down",
+        cause: Cause::RemoteServerUnreachable,
+        title: "the remote server has lost its network",
+        what: "The network link of EAST is taken down; its processes run.",
+        put_in: &[Act::Shell(EAST, "ip link set eth0 down")],
+        for_all: true,
+        expected: &[
+            bind_failed(WEST, SERVER_UNAVAILABLE, 0),
+            bind_failed(EAST, SERVER_UNAVAILABLE, 0),
+        ],
+        cure: &[Act::Shell(EAST, "ip link set eth0 up"), TRY_AGAIN, TRY_AGAIN_EAST],
+        ..FILTERED
+    },
+    Fault {
+        name: "name-leads-to-a-dead-address",
+        cause: Cause::LmhostsStaleEntry,
+        title: "the name leads to an address that nobody has",
+        what: "On WEST the name east.demo.test leads to an address of the same network that no machine has.",
+        put_in: &[Act::Run(WEST, &["hosts", "set", "east.demo.test", "{nowhere}"])],
+        stops: &[WEST],
+        expected: &[bind_failed(WEST, SERVER_UNAVAILABLE, 0)],
+        cure: &[],
+        claims: &[28, 30, 35],
+        ..FILTERED
+    },
 ];
+
+/// A rule of a packet filter on EAST, in a table of its own.
+const fn filter(rule: &'static str) -> Act {
+    Act::Filter(EAST, rule)
+}
+
+const FILTERED: Fault = Fault {
+    cause: Cause::PortFilteredByFirewall,
+    expected: &[
+        bind_failed(WEST, SERVER_UNAVAILABLE, 0),
+        bind_back_failed(WEST, SERVER_UNAVAILABLE),
+        bind_failed(EAST, SERVER_UNAVAILABLE, SERVER_UNAVAILABLE),
+    ],
+    cure: &[Act::Shell(EAST, "nft delete table inet fault"), TRY_AGAIN],
+    set: &[
+        setting(None, Section::Rpc, "port", "4747"),
+        setting(None, Section::Rpc, "connect_timeout_s", "2"),
+    ],
+    wired: true,
+    claims: &[7, 28, 35],
+    ..PLAIN
+};
 
 /// What a remedy says to do where no command tells the servers that something has changed.
 const TRY_AGAIN: Act = Act::Run(WEST, &["queue", "retry", "--all"]);
+const TRY_AGAIN_EAST: Act = Act::Run(EAST, &["queue", "retry", "--all"]);
 
 /// A logon with a wrong password, as somebody else would try it.
 const WRONG_LOGON: &[&str] = &[
@@ -512,23 +616,62 @@ const fn lacks_role(
 
 /// The faults of X.400 over TCP, the default first. EAST refuses WEST's password of every call of
 /// WEST, and in the answers to its own.
-pub const X400_FAULTS: &[Fault] = &[Fault {
-    name: "mta-password-mismatch",
-    cause: Cause::MtaPasswordMismatch,
-    title: "the password of an MTA differs",
-    what: "On EAST the password expected of the MTA WEST is changed; WEST goes on presenting the old one.",
-    put_in: &[Act::Run(
-        EAST,
-        &["x400", "set-password", "WEST", "--remote", "--password-file", "{changed}"],
-    )],
-    expected: &[
-        x400(EAST, event::id::CREDENTIALS_REFUSED),
-        x400(EAST, event::id::IN_REFUSED),
-        x400(EAST, event::id::OUT_REFUSED),
-        x400(WEST, event::id::OUT_REFUSED),
-    ],
+pub const X400_FAULTS: &[Fault] = &[
+    Fault {
+        name: "mta-password-mismatch",
+        cause: Cause::MtaPasswordMismatch,
+        title: "the password of an MTA differs",
+        what: "On EAST the password expected of the MTA WEST is changed; WEST goes on presenting the old one.",
+        put_in: &[Act::Run(
+            EAST,
+            &["x400", "set-password", "WEST", "--remote", "--password-file", "{changed}"],
+        )],
+        expected: &[
+            x400(EAST, event::id::CREDENTIALS_REFUSED),
+            x400(EAST, event::id::IN_REFUSED),
+            x400(EAST, event::id::OUT_REFUSED),
+            x400(WEST, event::id::OUT_REFUSED),
+        ],
+        ..PLAIN
+    },
+    Fault {
+        name: "connector-remote-name-mismatch",
+        title: "an MTA presents another name",
+        what: "WEST presents the MTA name WEST-2 to EAST, which knows WEST.",
+        put_in: &[
+            Act::Replace(WEST, NAMES_EAST, "\nname = \"EAST\"\nlocal_name = \"WEST-2\"\n"),
+            Act::Restart(WEST),
+        ],
+        cure: &[
+            Act::Replace(WEST, "\nname = \"EAST\"\nlocal_name = \"WEST-2\"\n", NAMES_EAST),
+            Act::Restart(WEST),
+        ],
+        ..NAME_DIFFERS
+    },
+    Fault {
+        name: "connector-remote-name-differs-in-case",
+        title: "an MTA presents its name in lower case",
+        what: "WEST presents its MTA name to EAST in lower case.",
+        put_in: &[
+            Act::Replace(WEST, NAMES_EAST, "\nname = \"EAST\"\nlocal_name = \"{west.lower}\"\n"),
+            Act::Restart(WEST),
+        ],
+        cure: &[
+            Act::Replace(WEST, "\nname = \"EAST\"\nlocal_name = \"{west.lower}\"\n", NAMES_EAST),
+            Act::Restart(WEST),
+        ],
+        ..NAME_DIFFERS
+    },
+];
+
+/// WEST's table for EAST.
+const NAMES_EAST: &str = "\nname = \"EAST\"\n";
+
+const NAME_DIFFERS: Fault = Fault {
+    cause: Cause::ConnectorRemoteNameMismatch,
+    expected: &[x400(EAST, event::id::IN_REFUSED), x400(WEST, event::id::OUT_REFUSED)],
     ..PLAIN
-}];
+};
 
 /// The password fault where accounts are proved by Kerberos: the key that a service has beside its keytab.
 pub(super) const KEY_DIFFERS: Fault = Fault {

@@ -71,7 +71,7 @@ pub async fn matrix(
 fn plain_setup(chance: &mut Chance) -> Setup {
     let servers = 2 + chance.below(3);
     let cast = Cast::random(chance, servers);
-    Setup { cast, carrier: Carrier::Rpc, auth: Auth::Ntlm, set: &[], idle_s: IDLE_S }
+    Setup { cast, carrier: Carrier::Rpc, auth: Auth::Ntlm, set: &[], idle_s: IDLE_S, wired: false }
 }
 
 async fn healthy(runs: u32, chance: &mut Chance) -> Result<Healthy, LabError> {

@@ -11,7 +11,7 @@ use super::table::{self, Scenario};
 use crate::cast::{Cast, Side};
 use crate::chance::Chance;
 use crate::engine::{LOOK, LabError, Narrator, PATIENCE, RECOVERY_LIMIT, Setup, Stage, Workplace};
-use crate::faults::Fault;
+use crate::faults::{Act, Fault};
 use crate::letters::Letters;
 use crate::organisation::{Auth, Carrier};
 
@@ -80,6 +80,7 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
         auth: Auth::Ntlm,
         set: fault.map_or(&[], |fault| fault.set),
         idle_s: IDLE_S,
+        wired: fault.is_some_and(|fault| fault.wired),
     }
 }
 
@@ -91,7 +92,12 @@ pub(super) async fn flowing(
 ) -> Result<Stage, LabError> {
     let names: Vec<&str> = setup.cast.sides().iter().map(|side| setup.cast.name(*side)).collect();
     narrator.step(&format!("{}, each a process of its own", names.join(", ")));
-    Stage::set(narrator, workplace, Letters::Short, setup).await
+    let mut stage = Stage::set(narrator, workplace, Letters::Short, setup).await?;
+    // Who called another one before that was up would wait for a retry, which comes late on purpose.
+    for side in stage.sides() {
+        stage.act_all(&[Act::Run(side, &["queue", "retry", "--all"])]).await?;
+    }
+    Ok(stage)
 }
 
 /// Plays a scenario in a folder.

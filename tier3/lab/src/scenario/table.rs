@@ -4,6 +4,7 @@ use super::report::Listed;
 use crate::engine::LabError;
 use crate::faults::{FAULTS, Fault, X400_FAULTS};
 use crate::organisation::Carrier;
+use crate::wires::Wires;
 
 /// What is played.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +14,9 @@ pub(super) enum Scenario {
     /// The password of an account is changed again and again while mail flows; nothing may fail.
     Rotation,
 }
+
+/// What a scenario needs whose servers live in network namespaces.
+const NETWORKS: [&str; 3] = ["root", "netns", "nftables"];
 
 const ROTATION: &str = "account-rotation";
 const ROTATION_TITLE: &str = "a rotation under load";
@@ -36,16 +40,19 @@ pub(super) fn find(name: &str) -> Result<Scenario, LabError> {
 impl Scenario {
     pub(super) fn listed(self) -> Listed {
         match self {
-            Self::Fault(fault, _) => Listed {
-                name: fault.name,
-                cause: Some(fault.cause),
-                title: fault.title,
-                what: fault.what,
-                claims: fault.claims.to_vec(),
-                needs: Vec::new(),
-                runnable: true,
-                why_not: None,
-            },
+            Self::Fault(fault, _) => {
+                let why_not = if fault.wired { Wires::why_not() } else { None };
+                Listed {
+                    name: fault.name,
+                    cause: Some(fault.cause),
+                    title: fault.title,
+                    what: fault.what,
+                    claims: fault.claims.to_vec(),
+                    needs: if fault.wired { NETWORKS.to_vec() } else { Vec::new() },
+                    runnable: why_not.is_none(),
+                    why_not,
+                }
+            }
             Self::Rotation => Listed {
                 name: ROTATION,
                 cause: None,
