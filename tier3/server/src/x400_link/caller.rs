@@ -264,14 +264,21 @@ impl Connector {
             line.close().await;
             records::ended(&self.node, &self.name, index, ended.why.as_deref());
             let Some(why) = ended.why else { break None };
-            let Some(broken) = ended.flight else { break Some(why) };
-            if let Some(unfinished) = unfinished.filter(Unfinished::is_sending)
+            // Of what the other MTA was sending nothing is in the queue here: who called opens again,
+            // whoever of both goes on.
+            let resumable = |one: &Unfinished| match &ended.flight {
+                Some(_) => one.is_sending(),
+                None => one.is_receiving(),
+            };
+            if let Some(unfinished) = unfinished.filter(resumable)
                 && let Some(again) = self.recover(settings, unfinished).await
             {
-                (open, flight) = (again, Some(broken));
+                (open, flight) = (again, ended.flight);
                 continue;
             }
-            exchange.give_back(broken, &why);
+            if let Some(broken) = ended.flight {
+                exchange.give_back(broken, &why);
+            }
             break Some(why);
         };
         match why {
