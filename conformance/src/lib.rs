@@ -27,6 +27,7 @@ mod smtp;
 mod soak;
 mod tool;
 mod wait;
+mod x400;
 
 pub use address::Block;
 pub use capture::{Capture, Conversation, Direction, tpkt};
@@ -46,3 +47,4 @@ pub use smtp::{HandInError, Letter, Reply, Session};
 pub use soak::{Blow, Counts, Soak};
 pub use tool::{Tshark, skip};
 pub use wait::{Look, Random, until, while_it_moves};
+pub use x400::Connector;
