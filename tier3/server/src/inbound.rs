@@ -23,6 +23,17 @@ pub enum InboundError {
     Store(#[from] StoreError),
 }
 
+impl InboundError {
+    /// Whether the same APDU may be taken later: what is wrong lies here, not in it.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Accept(_) | Self::Store(_) => true,
+            Self::Transfer(_) => false,
+        }
+    }
+}
+
 /// Takes an APDU that this peer hands over; returns once it is on disk.
 ///
 /// # Errors
