@@ -21,6 +21,8 @@ pub enum InboundError {
     Accept(#[from] AcceptError),
     #[error("cannot read the store")]
     Store(#[from] StoreError),
+    #[error("memory is short, no new mail is taken for now")]
+    Memory,
 }
 
 impl InboundError {
@@ -28,7 +30,7 @@ impl InboundError {
     #[must_use]
     pub const fn passes(&self) -> bool {
         match self {
-            Self::Accept(_) | Self::Store(_) => true,
+            Self::Accept(_) | Self::Store(_) | Self::Memory => true,
             Self::Transfer(_) => false,
         }
     }
@@ -39,6 +41,9 @@ impl InboundError {
 /// # Errors
 /// It cannot be read or kept.
 pub async fn take(node: &Arc<Node>, from: &str, apdu: Vec<u8>) -> Result<(), InboundError> {
+    if node.resources.memory_is_short() {
+        return Err(InboundError::Memory);
+    }
     let entry = {
         let (node, from) = (Arc::clone(node), from.to_owned());
         blocking(move || read(&node, &from, &apdu)).await?
