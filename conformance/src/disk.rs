@@ -61,14 +61,24 @@ impl Disk {
     pub fn mount_again(&mut self) -> Result<()> {
         ensure!(run(&["umount"], &[&self.path()]), "cannot unmount");
         self.mounted = false;
+        if self.is_held()? {
+            // Another process took a copy of all mounts while this was one of them (mount_namespaces(7)), and mounting
+            // the file again would show the old filesystem, shut down as it is. A copy of the file is another one.
+            let (image, copy) = (self.dir.path().join("image"), self.dir.path().join("copy"));
+            ensure!(run(&["cp", "--sparse=always"], &[&image, &copy]), "cannot copy the image");
+            fs::rename(&copy, &image)?;
+        }
         ensure!(self.mount(), "cannot mount again");
         self.mounted = true;
         Ok(())
     }
 
-    /// Read-only, as a kernel makes it that has found a fault; or writable again.
-    pub fn set_writable(&self, writable: bool) -> bool {
-        run(&["mount", "-o", if writable { "remount,rw" } else { "remount,ro" }], &[&self.path()])
+    /// Whether the file still is a device, though it is not mounted here any more.
+    fn is_held(&self) -> Result<bool> {
+        let image = self.dir.path().join("image");
+        let listed = Command::new("losetup").arg("--associated").arg(&image).output()?;
+        ensure!(listed.status.success(), "losetup: {}", String::from_utf8_lossy(&listed.stderr));
+        Ok(!listed.stdout.is_empty())
     }
 }
 

@@ -106,7 +106,7 @@ impl Blow {
     pub fn why_not(self) -> Option<String> {
         match self {
             Self::Kill => None,
-            Self::PowerCut => missing(&["mount", "mkfs.ext4", "xfs_io"]),
+            Self::PowerCut => missing(&["mount", "losetup", "mkfs.ext4", "xfs_io"]),
             Self::NetworkCut => Network::why_not(),
         }
     }

@@ -35,6 +35,8 @@ pub mod id {
     pub const MESSAGE_DELAYED: u32 = 20006;
     /// Mail was refused for want of memory.
     pub const MEMORY_LIMIT: u32 = 20007;
+    /// The process may open fewer files than its connections ask for.
+    pub const DESCRIPTORS_FEW: u32 = 20010;
 }
 
 const fn own(
@@ -162,6 +164,14 @@ pub const OWN: &[Definition] = &[
         "Mail was refused for now: {held} octets of mail that is coming in are held in memory, and the limit is {limit}.",
         &[number("held"), number("limit")],
     ),
+    own(
+        id::DESCRIPTORS_FEW,
+        Warning,
+        Resource,
+        "This process may open {limit} files, and the connections that smtp.max_connections allows ask for {wanted}. Fewer \
+         clients are let in at the same time; raise the hard limit of open files (LimitNOFILE), or lower that key.",
+        &[number("limit"), number("wanted")],
+    ),
 ];
 
 /// 287: a message goes another way.
@@ -236,6 +246,11 @@ pub fn memory_limit(held: u64, limit: u64) -> Draft {
     Draft::new(id::MEMORY_LIMIT).number("held", held).number("limit", limit)
 }
 
+/// 20010: the process may open fewer files than its connections ask for.
+pub fn descriptors_few(limit: u64, wanted: u64) -> Draft {
+    Draft::new(id::DESCRIPTORS_FEW).number("limit", limit).number("wanted", wanted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +269,7 @@ mod tests {
             message_set_aside("EAST.1", "000000000000001f", 2, "panicked"),
             message_delayed("EAST.1", 240, Some("refused")),
             memory_limit(1000, 999),
+            descriptors_few(1024, 13000),
         ];
         let numbers: Vec<u32> = drafts.iter().map(Draft::id).collect();
         assert_eq!(numbers, OWN.iter().map(|one| one.id).collect::<Vec<_>>());

@@ -86,6 +86,8 @@ pub struct ServerFacts {
     pub ltab: Vec<LtabFacts>,
     /// What keeps its store from taking mail, if anything does.
     pub store_trouble: Option<StoreTrouble>,
+    /// What else it lacks, or lacked a moment ago: `memory`, `file-descriptors`.
+    pub shortages: Vec<StoreTrouble>,
 }
 
 /// What keeps a store from taking mail.

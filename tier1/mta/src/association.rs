@@ -7,7 +7,8 @@
 use ber::{Encoder, Tag};
 use osi::{
     Abstract, Layer, OpenParameters, OpenedMode, Partial, Protocol, RefuseReason, Rejection,
-    RespondParameters, SessionIdentifier, Stack, StackError, StackEvent, Unfinished,
+    RespondParameters, SessionIdentifier, Stack, StackError, StackEvent, TransferFailure,
+    Unfinished,
 };
 use wire::DecodeError;
 use x400::{MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity};
@@ -184,6 +185,8 @@ pub enum Output {
     Sent,
     /// The peer did not take the APDU; it is still ours.
     NotSent(String),
+    /// The same, for a reason that lies with the peer and passes: its disk is full, its memory short.
+    NotNow(String),
     /// It is over; `None` after an orderly release.
     Ended(Option<String>),
 }
@@ -496,6 +499,14 @@ impl Association {
         Ok(self.stack.refuse_transfer(osi::ExceptionReason::LocalUserError)?)
     }
 
+    /// The same for want of room: X.228 7.5 tells it from other reasons, so that the peer need not count it.
+    ///
+    /// # Errors
+    /// None was received.
+    pub fn refuse_for_now(&mut self) -> Result<(), AssociationError> {
+        Ok(self.stack.refuse_transfer(osi::ExceptionReason::ReceivingAbilityJeopardized)?)
+    }
+
     /// True when APDUs can pass and none is under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -546,6 +557,12 @@ impl Association {
                     self.outputs.push_back(Output::Received(apdu));
                 }
                 StackEvent::TransferConfirmed => self.outputs.push_back(Output::Sent),
+                StackEvent::TransferFailed {
+                    reason:
+                        reason @ TransferFailure::RefusedByPeer(
+                            osi::ExceptionReason::ReceivingAbilityJeopardized,
+                        ),
+                } => self.outputs.push_back(Output::NotNow(reason.to_string())),
                 StackEvent::TransferFailed { reason } => {
                     self.outputs.push_back(Output::NotSent(reason.to_string()));
                 }

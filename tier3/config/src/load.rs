@@ -117,6 +117,7 @@ fn server(table: &TableReader<'_>) -> Checked<Server> {
         organisation: table.value("organisation")?.text()?,
         site: table.value("site")?.text()?,
         data_dir: table.value("data_dir")?.path()?,
+        memory_mib: table.value("memory_mib")?.integer()?,
         host_name: table.value("host_name")?.domain()?,
         domain,
     })
@@ -131,6 +132,7 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
         max_message_size: table.value("max_message_size")?.integer()?,
         max_recipients: table.value("max_recipients")?.integer()?,
         max_per_address: table.value("max_per_address")?.integer()?,
+        max_connections: table.value("max_connections")?.integer()?,
         memory_mib: table.value("memory_mib")?.integer()?,
     })
 }

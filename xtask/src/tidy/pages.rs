@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 21] = [
+const PROBED_CAUSES: [&str; 25] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -31,6 +31,11 @@ const PROBED_CAUSES: [&str; 21] = [
     "directory-not-replicated",
     "upgrade-needs-restart",
     "service-account-extended-characters",
+    "disk-space-low",
+    "store-read-only",
+    "store-disk-fault",
+    "file-descriptors-exhausted",
+    "low-memory",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

@@ -172,6 +172,12 @@ impl Exchange<'_> {
                         self.complete(&work, &self.refused(work.id, error));
                     }
                 }
+                // It counts for nothing: the message is not to blame, and the mail's own life ends the waiting.
+                Output::NotNow(error) => {
+                    if let Some(Flight { work, .. }) = flight.take() {
+                        self.complete(&work, &Outcome::Retry { error });
+                    }
+                }
                 Output::Turn => asked = false,
                 Output::TurnWanted(_) => wanted = true,
                 Output::Ended(why) => return Ok(why),
@@ -214,7 +220,11 @@ impl Exchange<'_> {
             Ok(()) => line.association().confirm(),
             Err(error) => {
                 eprintln!("transfer from {peer} refused: {}", chain(&error));
-                line.association().refuse()
+                if error.passes() {
+                    line.association().refuse_for_now()
+                } else {
+                    line.association().refuse()
+                }
             }
         };
         answered
