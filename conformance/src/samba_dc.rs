@@ -17,10 +17,12 @@ use crate::process::Process;
 use crate::wait::until;
 
 /// What has to be there, and where.
-const NEEDED: [&str; 6] = [
+const NEEDED: [&str; 8] = [
     "/usr/sbin/samba",
     "/usr/bin/samba-tool",
     "/usr/share/samba/setup/provision.ldif",
+    "/usr/bin/ldbmodify",
+    "/usr/bin/ldapmodify",
     "/usr/bin/unshare",
     "/usr/bin/nsenter",
     "/usr/sbin/ip",
@@ -54,7 +56,7 @@ impl SambaDc {
             return Some("a domain controller needs root (namespaces of its own)".to_owned());
         }
         NEEDED.into_iter().find(|path| !Path::new(path).exists()).map(|path| {
-            format!("there is no {path} (Debian: apt-get install samba samba-ad-provision samba-dsdb-modules python3-samba iproute2)")
+            format!("there is no {path} (Debian: apt-get install samba samba-ad-provision samba-dsdb-modules python3-samba ldb-tools ldap-utils iproute2)")
         })
     }
 
@@ -99,6 +101,46 @@ impl SambaDc {
     pub fn add_user(&self, name: &str, password: &str) -> Result<()> {
         let local = format!("tdb://{}", self.folder().join("private/sam.ldb").display());
         self.tool(&["user", "create", name, password, "-H", &local]).map(drop)
+    }
+
+    /// Lets an account be a service, with AES keys, and puts its keys and those of the service into a keytab.
+    pub fn add_service(&self, name: &str, service: &str, keytab: &Path) -> Result<()> {
+        let local = format!("tdb://{}", self.folder().join("private/sam.ldb").display());
+        self.tool(&["spn", "add", service, name, "-H", &local])?;
+        let change = format!(
+            "dn: CN={name},CN=Users,DC=east,DC=test\nchangetype: modify\n\
+             replace: msDS-SupportedEncryptionTypes\nmsDS-SupportedEncryptionTypes: 24\n"
+        );
+        let file = self.folder().join("aes.ldif");
+        std::fs::write(&file, change)?;
+        let mut command = self.command("/usr/bin/ldbmodify");
+        said("ldbmodify", command.args(["-H", &local]).arg(&file).output()?)?;
+        let keytab = keytab.to_string_lossy();
+        for principal in [name, service] {
+            let principal = format!("--principal={principal}@{}", Self::REALM);
+            self.tool(&["domain", "exportkeytab", &keytab, &principal])?;
+        }
+        Ok(())
+    }
+
+    /// Loads the schema that is shipped, as docs/schema says.
+    pub fn extend_schema(&self) -> Result<()> {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/bindback-ad.ldf");
+        let text = std::fs::read_to_string(shipped)?.replace("DC=X", "DC=east,DC=test");
+        let file = self.folder().join("schema.ldif");
+        std::fs::write(&file, text)?;
+        self.ldap("ldapmodify", &["-f", &file.to_string_lossy()]).map(drop)
+    }
+
+    /// Runs one of OpenLDAP's clients as the administrator, over TLS, and gives what it printed.
+    pub fn ldap(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        let password = self.folder().join("password");
+        std::fs::write(&password, Self::PASSWORD)?;
+        let mut command = self.command(program);
+        // The controller made its certificate itself.
+        command.env("LDAPTLS_REQCERT", "never").arg("-H").arg(format!("ldaps://{}", Self::HOST));
+        command.args(["-x", "-o", "ldif-wrap=no", "-D", "administrator@east.test", "-y"]);
+        said(program, command.arg(&password).args(arguments).output()?)
     }
 
     pub fn configuration(&self) -> PathBuf {
@@ -158,6 +200,7 @@ impl SambaDc {
              cache directory = {place}/cache\nlock directory = {place}\n\
              binddns dir = {place}/bind-dns\nntp signd socket directory = {place}/ntp_signd\n\
              log file = {place}/log/log.%m\nlogging = file\nlog level = 1\npanic action =\n\
+             dsdb:schema update allowed = yes\n\
              idmap_ldb:use rfc2307 = yes\nvfs objects = dfs_samba4 acl_xattr xattr_tdb\n\
              xattr_tdb:file = {place}/xattr.tdb\n\
              [sysvol]\npath = {place}/state/sysvol\nread only = no\n\

@@ -10,6 +10,7 @@ pub mod seed;
 mod dcerpc_targets;
 mod eventlog_targets;
 mod kerberos_targets;
+mod ldap_targets;
 mod mail;
 mod mta_targets;
 mod osi_targets;
@@ -50,6 +51,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("krb5_tokens", kerberos_targets::tokens),
     ("krb5_names", kerberos_targets::names),
     ("kerberos_realms", kerberos_targets::realms),
+    ("ldap_response", ldap_targets::response),
     ("dcerpc_pdu", dcerpc_targets::pdu),
     ("dcerpc_client", dcerpc_targets::client),
     ("dcerpc_server", dcerpc_targets::server),

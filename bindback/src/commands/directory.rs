@@ -5,7 +5,9 @@ mod render;
 
 use std::path::PathBuf;
 
-use admin::directory_api::{AgentOrder, DirectoryOrder, GrantOrder, LegacyChange, Mode, SetOrder};
+use admin::directory_api::{
+    AgentOrder, DirectoryAnswer, DirectoryOrder, GrantOrder, LegacyChange, Mode, SetOrder,
+};
 use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -340,6 +342,10 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if let (Some(path), Some(ldif)) = (&file, &answer.ldif) {
         std::fs::write(path, ldif).with_context(|| format!("cannot write {}", path.display()))?;
         setting.output.narrate(&format!("written to {}", path.display()));
+        if setting.output.is_json() {
+            // The text is in the file.
+            setting.output.object(&DirectoryAnswer { ldif: None, ..answer })?;
+        }
         return Ok(Found::Nothing);
     }
     let legacy = answer.legacy.as_ref().is_some_and(|legacy| !legacy.agrees);

@@ -24,5 +24,5 @@ pub use listen::{ListenError, listen};
 pub use mx::{Exchanger, MailResolver, MxError};
 pub use pump::{Machine, Progress, Pump, PumpError};
 pub use resolve::{ResolveError, Resolved, Resolver, Source};
-pub use rpc_client::{BindError, CallError, Reply, RpcClient};
+pub use rpc_client::{AddError, BindError, CallError, Reply, RpcClient};
 pub use rpc_server::{RpcRequest, RpcService, serve_rpc};

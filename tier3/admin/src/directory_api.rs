@@ -168,6 +168,12 @@ pub struct AgentView {
     pub lag_s: Option<i64>,
     /// Since when the copy is behind.
     pub behind_since: Option<Timestamp>,
+    /// `ok`, or why the LDAP server cannot be reached; absent where the directory is in the server's own store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<String>,
+    /// What could not be understood of the directory in LDAP.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// One entry of the audit trail.

@@ -1,6 +1,7 @@
 //! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a
 //! default.
 
+mod directory;
 mod ways;
 
 use crate::section::Section;
@@ -162,8 +163,10 @@ const TIMER_MAX: i64 = 2_592_000;
 const LIFE_MAX: i64 = 31_536_000;
 
 /// Every key that the file may have, except the free names of `[hosts]`; the order counts within a section only.
-pub const KEYS: &[Key] =
-    &joined::<{ SERVER_KEYS.len() + ways::KEYS.len() }>(SERVER_KEYS, ways::KEYS);
+pub const KEYS: &[Key] = &joined::<{ FIRST.len() + ways::KEYS.len() }>(FIRST, ways::KEYS);
+
+const FIRST: &[Key] =
+    &joined::<{ SERVER_KEYS.len() + directory::KEYS.len() }>(SERVER_KEYS, directory::KEYS);
 
 const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
     let mut all = [first[0]; N];

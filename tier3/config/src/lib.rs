@@ -23,6 +23,7 @@ mod fault;
 mod init;
 mod keys;
 mod load;
+mod load_directory;
 mod load_x400;
 mod locate;
 mod model;
@@ -43,9 +44,10 @@ pub use init::{Initialised, RANDOM_BYTES, init};
 pub use keys::{Fallback, KEYS, Key, Kind};
 pub use locate::locate;
 pub use model::{
-    Accounts, Admin, Association, Config, Connector, ConnectorKind, DEFAULT_FILE, Events,
-    GlobalDomain, HostPort, Insecure, Kerberos, Mail, Mailboxes, NeighbourApi, OverrideAccount,
-    Peer, PeerAuth, Queue, Rpc, RpcLevel, SYSTEM_FILE, Server, Smtp, SmtpConnector, StderrLevel,
+    Accounts, Admin, Association, Config, Connector, ConnectorKind, DEFAULT_FILE, DirectoryPlace,
+    Events, GlobalDomain, HostPort, Insecure, Kerberos, LdapDirectory, LdapProtection, Mail,
+    Mailboxes, NeighbourApi, OverrideAccount, Peer, PeerAuth, Queue, Rpc, RpcLevel, SYSTEM_FILE,
+    Server, Smtp, SmtpConnector, StderrLevel,
 };
 pub use model_x400::{
     ConnectorRetry, Rfc1006, Schedule, Selectors, TransferMode, TransferTerms, X400,

@@ -16,7 +16,7 @@ use crate::model::{
     OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
 };
 use crate::section::Section;
-use crate::{load_x400, names};
+use crate::{load_directory, load_x400, names};
 
 /// Octets of a configuration file: no real one comes near, and a wrong path (a device, a log) is refused before it
 /// fills the memory.
@@ -69,8 +69,9 @@ fn assemble(source: &Source) -> Checked<Config> {
         smtp: smtp(&source.section(Section::Smtp))?,
         mail: mail(&source.section(Section::Mail))?,
         peers: peers.collect::<Checked<_>>()?,
-        rpc,
         accounts: accounts(&source.section(Section::Accounts))?,
+        directory: load_directory::directory(&source.section(Section::Directory), source, &rpc)?,
+        rpc,
         connectors: source
             .connectors()
             .iter()

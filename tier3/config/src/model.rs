@@ -27,6 +27,7 @@ pub struct Config {
     pub mail: Mail,
     pub rpc: Rpc,
     pub accounts: Accounts,
+    pub directory: DirectoryPlace,
     /// In the order of the file; names are unique without regard to case.
     pub peers: Vec<Peer>,
     /// In the order of the file; names are unique without regard to case, also among the peers.
@@ -314,6 +315,37 @@ pub struct Accounts {
     /// Zero leaves a lock to an administrator.
     pub lockout_duration: Duration,
     pub password_overlap: Duration,
+}
+
+/// `[directory]`: where the directory is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DirectoryPlace {
+    /// In this server's store.
+    Embedded,
+    /// In an LDAP server.
+    Ldap(LdapDirectory),
+}
+
+/// What `[directory]` says of an LDAP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LdapDirectory {
+    pub host: String,
+    pub port: u16,
+    pub protection: LdapProtection,
+    /// What DNs end in; `None` for the domain of `server.host_name`.
+    pub base: Option<String>,
+    pub bind_name: String,
+    pub password_file: PathBuf,
+    pub ca_file: Option<PathBuf>,
+    pub poll: Duration,
+}
+
+/// How the connection to an LDAP server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LdapProtection {
+    Ldaps,
+    StartTls,
+    Kerberos,
 }
 
 /// `[queue]`: retry and life times.

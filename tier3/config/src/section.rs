@@ -8,6 +8,7 @@ pub enum Section {
     Mail,
     Rpc,
     Accounts,
+    Directory,
     Peer,
     Connector,
     AddressSpace,
@@ -22,12 +23,13 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
         Self::Rpc,
         Self::Accounts,
+        Self::Directory,
         Self::Peer,
         Self::Connector,
         Self::AddressSpace,
@@ -48,6 +50,7 @@ impl Section {
             Self::Mail => "mail",
             Self::Rpc => "rpc",
             Self::Accounts => "accounts",
+            Self::Directory => "directory",
             Self::Peer => "peer",
             Self::Connector => "connector",
             Self::AddressSpace => "connector.address_space",
@@ -87,6 +90,9 @@ impl Section {
             }
             Self::Accounts => {
                 "The accounts that this server accepts: how their verifiers are kept, and what locks them."
+            }
+            Self::Directory => {
+                "Where the directory is kept: in this server's own store, or in an LDAP directory that several servers share. docs/directory.md tells what that takes."
             }
             Self::Peer => {
                 "A server that mail is exchanged with. One table for each peer, as many as there are."

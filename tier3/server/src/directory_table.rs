@@ -2,16 +2,19 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use config::{Config, Mailboxes};
+use config::{Config, DirectoryPlace, LdapDirectory, Mailboxes};
 use directory::{
     Agent, Authorisation, Change, Copies, Directory, DirectoryError, LegacyAccount, Name, Object,
     Role, Seed, Step, authorise, diff, seed,
 };
+use identity::descriptor::access::Token;
 use identity::{AccountName, Sid};
+use ldap::{DomainAccount, Found, LdapError};
 use serde::{Deserialize, Serialize};
 use store::{Row, Store, StoreError, Table};
 
 use crate::account_table::{AccountError, AccountTable};
+use crate::directory_ldap::{self, Backing};
 
 const AGENT: &str = "directory-agent";
 const STAGED: &str = "directory-staged";
@@ -29,6 +32,10 @@ pub enum DirectoryTableError {
     Accounts(#[from] AccountError),
     #[error("the row of {0} in the directory's store is damaged: {1}")]
     Damaged(String, String),
+    #[error("the directory in LDAP")]
+    Ldap(#[from] LdapError),
+    #[error("the system gives no thread for the directory in LDAP")]
+    Thread(#[from] std::io::Error),
 }
 
 /// One entry of the audit trail.
@@ -61,6 +68,8 @@ struct Shared {
     at_start: Directory,
     place: Place,
     store: Store,
+    /// Where the organisation's directory really is, if not here.
+    backing: Option<Backing>,
     /// One change at a time, and the last time that one had.
     order: Mutex<i64>,
 }
@@ -95,7 +104,10 @@ impl DirectoryTable {
             organisation: config.server.organisation.clone(),
             site: config.server.site.clone(),
             server: config.server.name.clone(),
-            base: base(&config.server.host_name),
+            base: match &config.directory {
+                DirectoryPlace::Ldap(LdapDirectory { base: Some(base), .. }) => base.clone(),
+                _ => base(&config.server.host_name),
+            },
         };
         let rows = store.rows(Table::Directory)?;
         let mut copies = if rows.is_empty() {
@@ -116,22 +128,149 @@ impl DirectoryTable {
             }
         }
         let at_start = copies.site.clone();
+        let backing = Backing::of_config(config, &place.base)?;
         let shared = Shared {
             copies: RwLock::new(copies),
             staged: Mutex::new(staged),
             at_start,
             place,
             store,
+            backing,
             order: Mutex::new(0),
         };
         let mut table = Self { shared: Arc::new(shared) };
-        table.complete(config, accounts)?;
+        table.begin(config, accounts)?;
         table.drop_old_audits()?;
         let at_start = table.site();
         if let Some(shared) = Arc::get_mut(&mut table.shared) {
             shared.at_start = at_start;
         }
         Ok(table)
+    }
+
+    /// A directory in LDAP is read first. Where it cannot be, what this server knew of it stays in force.
+    fn begin(&self, config: &Config, accounts: &AccountTable) -> Result<(), DirectoryTableError> {
+        let Some(backing) = &self.shared.backing else {
+            return self.complete(config, accounts);
+        };
+        match backing.service.read() {
+            Ok(found) => drop(self.take(found, now_ms())?),
+            Err(error) if self.organisation().is_empty() => return Err(error.into()),
+            Err(error) => {
+                eprintln!("{}; what was known of it stays in force", net::chain(&error));
+                return Ok(());
+            }
+        }
+        for peer in &config.peers {
+            backing.look_up(&peer.account);
+        }
+        backing.look_up(&config.rpc.account);
+        match self.complete(config, accounts) {
+            // A server that may only look finds what others made.
+            Err(DirectoryTableError::Ldap(error)) if error.code().is_some() => {
+                eprintln!(
+                    "what is missing in the directory cannot be made: {}",
+                    net::chain(&error)
+                );
+                Ok(())
+            }
+            completed => completed,
+        }
+    }
+
+    /// Takes over what the LDAP server has; whether the site's copy changed. What others changed is in the audit trail.
+    fn take(&self, found: Found, now_ms: i64) -> Result<bool, DirectoryTableError> {
+        let mut last = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_in_order(&mut last, found, now_ms, Some("somebody, in the LDAP directory"))
+    }
+
+    fn take_in_order(
+        &self,
+        last: &mut i64,
+        found: Found,
+        now_ms: i64,
+        who: Option<&str>,
+    ) -> Result<bool, DirectoryTableError> {
+        let mut copies = self.copies().clone();
+        let before = copies.clone();
+        let changes = diff(&before.organisation, &found.directory);
+        copies.replace(found.directory, now_ms);
+        if copies == before {
+            return Ok(false);
+        }
+        let mut rows = object_rows(Table::Directory, &changes, &copies.organisation)?;
+        let of_site = diff(&before.site, &copies.site);
+        rows.extend(object_rows(Table::SiteDirectory, &of_site, &copies.site)?);
+        rows.push(agent_row(&copies)?);
+        if let Some(who) = who.filter(|_| !before.organisation.is_empty()) {
+            *last = now_ms.max(last.saturating_add(1));
+            for (number, change) in changes.iter().enumerate() {
+                let audited = Audited {
+                    time_ms: now_ms,
+                    who: who.to_owned(),
+                    what: change.object().to_string(),
+                    lines: change.lines(),
+                    // Theirs to undo.
+                    change: None,
+                    together: *last,
+                };
+                rows.push(audit_row(*last, number, &audited)?);
+            }
+        }
+        self.shared.store.write_rows(rows)?;
+        *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
+        Ok(!of_site.is_empty())
+    }
+
+    /// What the LDAP server's worker saw change, and the accounts that count here anew; whether the site's copy changed.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn watch(&self, accounts: &[AccountName]) -> Result<bool, DirectoryTableError> {
+        let Some(backing) = &self.shared.backing else { return Ok(false) };
+        let mut changed = false;
+        if backing.service.status().trouble.is_none() {
+            for name in accounts {
+                let before = backing.known(name);
+                changed |= backing.look_up(name) != before;
+            }
+        }
+        if let Some(found) = backing.service.changed() {
+            changed |= self.take(found, now_ms())?;
+        }
+        Ok(changed)
+    }
+
+    /// Why the LDAP server cannot be reached, and what could not be understood of its directory; nothing where the directory
+    /// is here.
+    #[must_use]
+    pub fn ldap_status(&self) -> Option<ldap::Status> {
+        self.shared.backing.as_ref().map(|backing| backing.service.status())
+    }
+
+    /// An account of the LDAP server's domain as it was last known.
+    #[must_use]
+    pub fn domain_account(&self, name: &AccountName) -> Option<DomainAccount> {
+        self.shared.backing.as_ref()?.known(name)
+    }
+
+    /// An account of the LDAP server's domain, asked for now; waits for the answer.
+    #[must_use]
+    pub fn look_up(&self, name: &AccountName) -> Option<DomainAccount> {
+        self.shared.backing.as_ref()?.look_up(name)
+    }
+
+    /// The name of an identifier of the LDAP server's domain; waits for the answer.
+    #[must_use]
+    pub fn domain_name_of(&self, sid: &Sid) -> Option<String> {
+        Some(self.shared.backing.as_ref()?.name_of(sid)?.to_string())
+    }
+
+    /// The token of an account: of this server's own, or of the domain's.
+    #[must_use]
+    pub fn token(&self, accounts: &AccountTable, account: &AccountName) -> Option<Token> {
+        let own = accounts.token(account);
+        own.or_else(|| self.domain_account(account).map(|found| directory_ldap::token(&found)))
     }
 
     /// Adds what the configuration names and the directory does not have: everything the first time.
@@ -145,13 +284,27 @@ impl DirectoryTable {
         let first = self.organisation().is_empty();
         let place = self.place();
         let role = Role::ServiceAccountAdmin;
-        let granted: Vec<Sid> = if first {
+        let mut granted: Vec<Sid> = Vec::new();
+        if first {
             let with_role =
                 |account: &identity::Account| account.has_role(identity::Role::ServiceAccountAdmin);
-            accounts.list().into_iter().filter(with_role).map(|account| account.sid).collect()
-        } else {
-            Vec::new()
-        };
+            let with_role = accounts.list().into_iter().filter(with_role);
+            granted.extend(with_role.map(|account| account.sid));
+        }
+        let new_site = self.organisation().get(&self.group()).is_err();
+        if let Some(own) = self.domain_account(&config.rpc.account).filter(|_| new_site) {
+            // What this server makes it must be able to change; setup gave the service account these rights, too.
+            granted.push(own.sid);
+        }
+        let own_server = Step::Configuration
+            .object(&place.organisation, &place.site)
+            .child(directory::Kind::Cn, "Servers")
+            .and_then(|servers| servers.child(directory::Kind::Cn, &place.server));
+        let first = first || own_server.is_ok_and(|name| self.organisation().get(&name).is_err());
+        // The schema of a domain is another's: a refusal there takes nothing away of the rest.
+        let of_domain = self.domain_account(&config.rpc.account).is_some();
+        let early = Step::ALL.into_iter().filter(|step| !(of_domain && *step == Step::Schema));
+        let early: Vec<Step> = early.collect();
         self.edit("the server", now_ms, |directory| {
             for object in wanted.objects() {
                 let mailbox = object.class == directory::Class::Mailbox;
@@ -160,14 +313,20 @@ impl DirectoryTable {
                     directory.add(object.clone())?;
                 }
             }
-            for sid in &granted {
-                for step in Step::ALL {
-                    let on = step.object(&place.organisation, &place.site);
-                    directory.grant(role, sid, &on, true, now_ms)?;
-                }
+            for (sid, step) in
+                granted.iter().flat_map(|sid| early.iter().map(move |one| (sid, *one)))
+            {
+                let on = step.object(&place.organisation, &place.site);
+                directory.grant(role, sid, &on, true, now_ms)?;
             }
             Ok(())
         })?;
+        if of_domain && !granted.is_empty() {
+            let on = Step::Schema.object(&place.organisation, &place.site);
+            self.edit("the server", now_ms, |directory| {
+                granted.iter().try_for_each(|sid| directory.grant(role, sid, &on, true, now_ms))
+            })?;
+        }
         Ok(())
     }
 
@@ -211,7 +370,7 @@ impl DirectoryTable {
     /// Whether an account may bind, by the site's copy.
     #[must_use]
     pub fn authorise(&self, accounts: &AccountTable, account: &AccountName) -> Authorisation {
-        let token = accounts.token(account).unwrap_or_default();
+        let token = self.token(accounts, account).unwrap_or_default();
         let copies = self.copies();
         let schema = if self.is_old(&copies.site) { &self.shared.at_start } else { &copies.site };
         let place = &self.shared.place;
@@ -233,7 +392,7 @@ impl DirectoryTable {
     /// Whether a grant on the schema waits for a restart of this server.
     #[must_use]
     pub fn waits_for_restart(&self, accounts: &AccountTable, account: &AccountName) -> bool {
-        let token = accounts.token(account).unwrap_or_default();
+        let token = self.token(accounts, account).unwrap_or_default();
         let site = self.site();
         let place = &self.shared.place;
         let fresh = authorise(&site, &site, &token, &place.organisation, &place.site);
@@ -321,24 +480,32 @@ impl DirectoryTable {
         }
         // Entries of the audit trail are in the order of their keys.
         *last = now_ms.max(last.saturating_add(1));
+        if let Some(backing) = &self.shared.backing {
+            return self.edit_ldap(backing, &mut last, who, now_ms, changes);
+        }
         let site = copies.site.clone();
         let mut rows = object_rows(Table::Directory, &changes, &changed)?;
         copies.replace(changed, now_ms);
         rows.extend(object_rows(Table::SiteDirectory, &diff(&site, &copies.site), &copies.site)?);
         rows.push(agent_row(&copies)?);
-        for (number, change) in changes.iter().enumerate() {
-            let audited = Audited {
-                time_ms: now_ms,
-                who: who.to_owned(),
-                what: change.object().to_string(),
-                lines: change.lines(),
-                change: Some(change.clone()),
-                together: *last,
-            };
-            rows.push(audit_row(*last, number, &audited)?);
-        }
+        rows.extend(audit_rows(*last, who, now_ms, &changes)?);
         self.shared.store.write_rows(rows)?;
         *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
+        Ok(changes)
+    }
+
+    /// Writes changes to the LDAP server, then down here what it has after them.
+    fn edit_ldap(
+        &self,
+        backing: &Backing,
+        last: &mut i64,
+        who: &str,
+        now_ms: i64,
+        changes: Vec<Change>,
+    ) -> Result<Vec<Change>, DirectoryTableError> {
+        let found = backing.service.apply(&changes)?;
+        self.take_in_order(last, found, now_ms, None)?;
+        self.shared.store.write_rows(audit_rows(*last, who, now_ms, &changes)?)?;
         Ok(changes)
     }
 
@@ -524,6 +691,26 @@ fn object_rows(
 fn agent_row(copies: &Copies) -> Result<Row, DirectoryTableError> {
     let row = AgentRow { agent: copies.agent, behind_since_ms: copies.behind_since_ms };
     Ok(Row { table: Table::State, key: AGENT.to_owned(), json: Some(json(AGENT, &row)?) })
+}
+
+fn audit_rows(
+    order: i64,
+    who: &str,
+    now_ms: i64,
+    changes: &[Change],
+) -> Result<Vec<Row>, DirectoryTableError> {
+    let rows = changes.iter().enumerate().map(|(number, change)| {
+        let audited = Audited {
+            time_ms: now_ms,
+            who: who.to_owned(),
+            what: change.object().to_string(),
+            lines: change.lines(),
+            change: Some(change.clone()),
+            together: order,
+        };
+        audit_row(order, number, &audited)
+    });
+    rows.collect()
 }
 
 fn audit_row(order: i64, number: usize, entry: &Audited) -> Result<Row, DirectoryTableError> {

@@ -7,6 +7,7 @@ mod account_table;
 mod blocking;
 mod clock;
 mod delay_notice;
+mod directory_ldap;
 mod directory_table;
 mod event_log;
 pub mod examine;

@@ -311,8 +311,14 @@ async fn run_agent(node: Arc<Node>) {
             () = node.stopped() => return,
         }
         let directory = node.directory.clone();
+        let config = node.config();
+        let work = move || {
+            let accounts: Vec<_> = config.peers.iter().map(|peer| peer.account.clone()).collect();
+            let seen = directory.watch(&accounts)?;
+            directory.poll(now_ms()).map(|polled| polled || seen)
+        };
         // What cannot be written now is tried again; the copy stays as it was.
-        if crate::blocking::blocking(move || directory.poll(now_ms())).await.unwrap_or(false) {
+        if crate::blocking::blocking(work).await.unwrap_or(false) {
             node.wake_all_peers();
         }
     }

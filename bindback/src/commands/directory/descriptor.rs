@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use admin::Shape;
 use clap::Args;
-use identity::descriptor::access::{self, Request, Token};
-use identity::{SecurityDescriptor, Sid};
+use identity::descriptor::access::{self, ObjectNode, Request, Token};
+use identity::{Guid, SecurityDescriptor, Sid};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Found, Unreadable, Usage};
@@ -13,7 +13,7 @@ use crate::output::Output;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  bindback directory descriptor descriptors.txt\n\nEach line is a descriptor: SDDL such as O:BAG:BAD:(A;;GA;;;SY), hexadecimal octets, or a JSON object\n{\"sddl\" or \"hex\", \"domain\": SID, \"token\": [SID, ...], \"desired\": NUMBER}; with a token the access check is made."
+    after_help = "Example:\n  bindback directory descriptor descriptors.txt\n\nEach line is a descriptor: SDDL such as O:BAG:BAD:(A;;GA;;;SY), hexadecimal octets, or a JSON object\n{\"sddl\" or \"hex\", \"domain\": SID, \"token\": [SID, ...], \"desired\": NUMBER, \"tree\": [GUID, ...]}; with a token the access\ncheck is made; the tree is class, property set and attribute, or an extended right, from the outermost on (MS-DTYP 2.5.3.2)."
 )]
 pub struct Arguments {
     /// The file, one descriptor a line
@@ -30,6 +30,8 @@ struct Asked {
     domain: Option<Sid>,
     token: Option<Vec<Sid>>,
     desired: u32,
+    /// Each below the one before.
+    tree: Vec<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -102,9 +104,18 @@ fn shown(asked: &Asked) -> Shown {
         Ok(sddl) => shown.sddl = Some(sddl),
         Err(error) => shown.error = Some(error.to_string()),
     }
+    let tree = asked.tree.iter().zip(0..).map(|(text, level)| {
+        let guid: Guid = text.parse().map_err(|_| format!("{text:?} is no GUID"))?;
+        Ok(ObjectNode { level, guid })
+    });
+    let tree: Vec<ObjectNode> = match tree.collect::<Result<_, String>>() {
+        Ok(tree) => tree,
+        Err(error) => return Shown { error: Some(error), ..shown },
+    };
     if let Some(sids) = &asked.token {
         let token = Token::new(sids.iter().cloned());
-        let answer = access::check(&descriptor, &token, &Request::directory(asked.desired));
+        let request = Request::directory(asked.desired).on(&tree);
+        let answer = access::check(&descriptor, &token, &request);
         shown.granted = Some(answer.is_granted());
         shown.why = Some(answer.explain(&descriptor));
     }

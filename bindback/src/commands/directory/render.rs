@@ -44,6 +44,10 @@ pub fn text(answer: &DirectoryAnswer, running: bool) -> String {
         });
         let lag = agent.lag_s.map_or(String::new(), |lag| format!(" by {lag} s"));
         parts.push(format!("the agent is {}{lag}; {since}", agent.mode));
+        if let Some(state) = &agent.ldap {
+            parts.push(format!("the LDAP server: {}", clean(state)));
+        }
+        parts.extend(agent.faults.iter().map(|fault| format!("not understood: {}", clean(fault))));
     }
     match answer.objects.as_slice() {
         [] => {}

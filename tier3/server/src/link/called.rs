@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dcerpc::{ContextHandle, StringBinding, status::Status};
 use event::Layer;
-use identity::AccountName;
+use identity::{AccountName, AccountState};
 use jiff::Timestamp;
 use mta::rpc_interface::{
     Bind, BindAnswer, BindBack, BindBackAnswer, INTERFACE, MTA_BIND_BACK, MTA_UNBIND_BACK,
@@ -18,8 +18,8 @@ use mta::rpc_interface::{
 use mta::{Association, AssociationNames, Direction, Output, State};
 use net::chain;
 use net::{Evidence, FailureLayer, RefusedBy, RpcClient, RpcFailure, RpcTarget};
-use security::Accounts;
 use security::LogonFailure::{AccountExpired, Disabled, LockedOut, LogonTypeNotGranted};
+use security::{Accounts, LogonFailure};
 use tokio::sync::mpsc;
 
 use super::channel::{Channel, ChannelEnd};
@@ -221,8 +221,13 @@ pub(crate) fn check_account(
     }
     // A domain's account needs none here: that it is configured for the peer says that it may. One that it has counts.
     let stranger = node.accounts.find(principal).is_none();
-    if stranger && rpc_security::by_winbind(&node.config(), principal) {
+    let of_domain = node.directory.domain_account(principal).filter(|_| stranger);
+    if stranger && of_domain.is_none() && rpc_security::by_winbind(&node.config(), principal) {
         return Ok(());
+    }
+    if let Some(failure) = of_domain.and_then(|account| account.state).and_then(bars) {
+        let (reason, code) = (format!("{failure} in the domain"), failure.win32());
+        return Err(Denied { reason, step: "account-state", code });
     }
     // Kerberos and winbind prove who somebody is; whether the account may be used here, its own row says. Passwords are
     // the matter of whoever checked one.
@@ -242,6 +247,16 @@ pub(crate) fn check_account(
         return Err(Denied::new(reason, step.step.as_str()));
     }
     Ok(())
+}
+
+/// What keeps an account of the domain out although it proved who it is; passwords are the domain's matter.
+fn bars(state: AccountState) -> Option<LogonFailure> {
+    match state {
+        AccountState::Disabled => Some(Disabled),
+        AccountState::Locked => Some(LockedOut),
+        AccountState::Expired => Some(AccountExpired),
+        AccountState::PasswordExpired | AccountState::MustChange => None,
+    }
 }
 
 /// Logs the exact reason of a refusal by the access check.

@@ -57,10 +57,37 @@ impl Ledger {
     ) -> Result<AccountRow, OperationError> {
         let name = account_name(&order.name)?;
         let Role::ServiceAccountAdmin = role(&order.role)?;
-        let account = self.accounts.find(&name).ok_or_else(|| unknown(&name))?;
-        let done = self.directory.set_service_role(&self.who, &account.sid, granted);
+        let own = self.accounts.find(&name).map(|account| account.sid);
+        let is_own = own.is_some();
+        let of_domain = || self.directory.look_up(&name).map(|account| account.sid);
+        let sid = own.or_else(of_domain).ok_or_else(|| unknown(&name))?;
+        let done = self.directory.set_service_role(&self.who, &sid, granted);
         done.map_err(directory_error)?;
-        self.shown(&name)
+        match self.directory.domain_account(&name).filter(|_| !is_own) {
+            Some(account) => Ok(self.row_of_domain(&account)),
+            None => self.shown(&name),
+        }
+    }
+
+    /// What is known of an account of the directory's domain.
+    fn row_of_domain(&self, account: &ldap::DomainAccount) -> AccountRow {
+        let may = self.directory.authorise(&self.accounts, &account.name).failed().is_none();
+        AccountRow {
+            name: account.name.to_string(),
+            enabled: account.state != Some(AccountState::Disabled),
+            roles: if may { vec![Role::ServiceAccountAdmin.to_string()] } else { Vec::new() },
+            password_set: Timestamp::UNIX_EPOCH,
+            sid: account.sid.to_string(),
+            state: state_word(account.state).to_owned(),
+            created: None,
+            expires: None,
+            password_expires: None,
+            locked_until: None,
+            older_password_until: None,
+            groups: account.groups.iter().map(ToString::to_string).collect(),
+            network_logon: true,
+            network_logon_source: "the domain".to_owned(),
+        }
     }
 
     /// `account remove`.

@@ -146,6 +146,7 @@ fn permissions(ledger: &Ledger, effective: &SecurityDescriptor) -> Vec<String> {
     let effective = aces.filter(|ace| ace.is_effective());
     let line = |ace: &identity::Ace| {
         let who = ledger.accounts.name_of(&ace.sid);
+        let who = who.or_else(|| ledger.directory.domain_name_of(&ace.sid));
         let who = who.unwrap_or_else(|| format!("{} (nobody known)", ace.sid));
         let role = Role::ALL.into_iter().find(|role| role.rights() == (ace.mask, ace.types.object));
         let what = role.map_or_else(
@@ -264,7 +265,11 @@ fn grant(
 
 fn sid(ledger: &Ledger, who: &str) -> Result<Sid, OperationError> {
     let found = ledger.accounts.sid_of(who).map_err(account_error)?;
-    found.ok_or_else(|| {
+    let of_domain = || {
+        let name: identity::AccountName = who.parse().ok()?;
+        Some(ledger.directory.look_up(&name)?.sid)
+    };
+    found.or_else(of_domain).ok_or_else(|| {
         let text = format!("{who:?} is no account, group or well-known name here; `bindback account list` shows the accounts");
         OperationError::NotFound(text)
     })
@@ -277,13 +282,20 @@ fn access(
     object: Option<&str>,
 ) -> Result<DirectoryAnswer, OperationError> {
     let account = account_name(account)?;
-    let Some(token) = ledger.accounts.token(&account) else {
+    // For what it leaves in mind.
+    drop(ledger.directory.look_up(&account));
+    let Some(token) = ledger.directory.token(&ledger.accounts, &account) else {
         sid(ledger, &account.to_string())?;
         return Ok(DirectoryAnswer::default());
     };
     let named = |text: String| {
         // Identifiers are of little use to a person.
-        token.sids.iter().fold(text, |text, sid| match ledger.accounts.name_of(sid) {
+        let name_of = |sid| {
+            let own = ledger.accounts.name_of(sid);
+            own.or_else(|| ledger.directory.domain_name_of(sid))
+        };
+        let named = |text: &str, sid| text.contains(&format!(";{sid})")).then(|| name_of(sid));
+        token.sids.iter().fold(text, |text, sid| match named(&text, sid).flatten() {
             Some(name) => text.replace(&format!(";{sid})"), &format!(";{name})")),
             None => text,
         })
@@ -335,7 +347,14 @@ fn agent(ledger: &Ledger, change: Option<AgentOrder>) -> Result<DirectoryAnswer,
         Agent::Lagging { lag_ms } => ("lagging", Some(lag_ms / 1000)),
         Agent::Stopped => ("stopped", None),
     };
-    let view = AgentView { mode: word.to_owned(), lag_s, behind_since: since.map(time) };
+    let ldap = table.ldap_status();
+    let view = AgentView {
+        mode: word.to_owned(),
+        lag_s,
+        behind_since: since.map(time),
+        ldap: ldap.as_ref().map(|status| status.trouble.clone().unwrap_or_else(|| "ok".to_owned())),
+        faults: ldap.map(|status| status.faults).unwrap_or_default(),
+    };
     Ok(DirectoryAnswer { agent: Some(view), ..answer(behind, false) })
 }
 

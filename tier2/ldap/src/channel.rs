@@ -1,0 +1,175 @@
+//! The way messages go: TCP, TLS on it, or Kerberos' seal on it (RFC 4752 section 3.3).
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use krb5::KerberosSession;
+use rustls::{ClientConnection, StreamOwned};
+use security::SignatureError;
+
+use crate::error::LdapError;
+use crate::message::{MAX_MESSAGE, message_len};
+
+/// Octets that are read at once.
+const CHUNK: usize = 64 * 1024;
+/// What sealing adds to a piece at most: header, confounder, header again, filling, checksum.
+const SEAL_ROOM: usize = 128;
+/// Octets of a length before a sealed piece.
+const LENGTH: usize = 4;
+
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+struct Seal {
+    session: KerberosSession,
+    /// Most octets of plain text in one piece.
+    piece: usize,
+}
+
+/// A connection that carries whole messages.
+pub(crate) struct Channel {
+    host: String,
+    wire: Wire,
+    seal: Option<Seal>,
+    inbox: Vec<u8>,
+    patience: Duration,
+}
+
+impl Channel {
+    pub(crate) fn new(host: &str, stream: TcpStream, patience: Duration) -> io::Result<Self> {
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        stream.set_nodelay(true)?;
+        let (host, wire) = (host.to_owned(), Wire::Plain(stream));
+        Ok(Self { host, wire, seal: None, inbox: Vec::new(), patience })
+    }
+
+    /// Puts TLS on the connection.
+    pub(crate) fn start_tls(self, mut tls: ClientConnection) -> Result<Self, LdapError> {
+        let Wire::Plain(mut stream) = self.wire else {
+            return Ok(self);
+        };
+        // RFC 4513 section 3.1.2: what came before in the clear counts for nothing.
+        let host = self.host;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut stream).map_err(|error| tls_error(&host, error))?;
+        }
+        let wire = Wire::Tls(Box::new(StreamOwned::new(tls, stream)));
+        Ok(Self { host, wire, seal: None, inbox: Vec::new(), patience: self.patience })
+    }
+
+    /// Seals everything from now on; `most` is the longest piece that the server takes.
+    pub(crate) fn seal(&mut self, session: KerberosSession, most: usize) {
+        let piece = most.saturating_sub(SEAL_ROOM).clamp(1, CHUNK);
+        self.seal = Some(Seal { session, piece });
+    }
+
+    pub(crate) fn send(&mut self, message: &[u8]) -> Result<(), LdapError> {
+        let mut out = Vec::new();
+        match &mut self.seal {
+            None => out.extend_from_slice(message),
+            Some(seal) => {
+                for piece in message.chunks(seal.piece) {
+                    let token = seal.session.wrap(piece, true);
+                    let length = u32::try_from(token.len()).unwrap_or(u32::MAX);
+                    out.extend_from_slice(&length.to_be_bytes());
+                    out.extend_from_slice(&token);
+                }
+            }
+        }
+        let written = match &mut self.wire {
+            Wire::Plain(stream) => stream.write_all(&out),
+            Wire::Tls(stream) => stream.write_all(&out).and_then(|()| stream.flush()),
+        };
+        written.map_err(|source| self.broken(source))
+    }
+
+    /// The octets of the next message.
+    pub(crate) fn receive(&mut self) -> Result<Vec<u8>, LdapError> {
+        let until = Instant::now() + self.patience;
+        loop {
+            match message_len(&self.inbox)? {
+                Some(length) if length > MAX_MESSAGE => {
+                    return Err(LdapError::TooLong { length, limit: MAX_MESSAGE });
+                }
+                Some(length) if length <= self.inbox.len() => {
+                    let rest = self.inbox.split_off(length);
+                    return Ok(std::mem::replace(&mut self.inbox, rest));
+                }
+                _ => {}
+            }
+            // One octet now and then keeps nobody waiting for longer.
+            if Instant::now() >= until {
+                return Err(self.broken(io::ErrorKind::TimedOut.into()));
+            }
+            self.more()?;
+        }
+    }
+
+    fn more(&mut self) -> Result<(), LdapError> {
+        if self.seal.is_none() {
+            let octets = self.read(CHUNK)?;
+            self.inbox.extend_from_slice(&octets);
+            return Ok(());
+        }
+        let length = self.exactly(LENGTH)?;
+        let length = length.iter().fold(0usize, |sum, octet| sum << 8 | usize::from(*octet));
+        if length > MAX_MESSAGE {
+            return Err(LdapError::TooLong { length, limit: MAX_MESSAGE });
+        }
+        let token = self.exactly(length)?;
+        if let Some(seal) = &mut self.seal {
+            let (plain, sealed) = seal.session.unwrap(&token)?;
+            if !sealed {
+                return Err(SignatureError::Mismatch.into());
+            }
+            self.inbox.extend_from_slice(&plain);
+        }
+        Ok(())
+    }
+
+    fn exactly(&mut self, length: usize) -> Result<Vec<u8>, LdapError> {
+        let until = Instant::now() + self.patience;
+        let mut out = Vec::new();
+        // Grows with what comes, not with what is announced.
+        while out.len() < length {
+            if Instant::now() >= until {
+                return Err(self.broken(io::ErrorKind::TimedOut.into()));
+            }
+            out.extend(self.read((length - out.len()).min(CHUNK))?);
+        }
+        Ok(out)
+    }
+
+    fn read(&mut self, most: usize) -> Result<Vec<u8>, LdapError> {
+        let mut buffer = vec![0; most];
+        let read = match &mut self.wire {
+            Wire::Plain(stream) => stream.read(&mut buffer),
+            Wire::Tls(stream) => stream.read(&mut buffer),
+        };
+        match read {
+            Ok(0) => Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+            Ok(count) => {
+                buffer.truncate(count);
+                Ok(buffer)
+            }
+            Err(source) => Err(self.broken(source)),
+        }
+    }
+
+    fn broken(&self, source: io::Error) -> LdapError {
+        tls_error(&self.host, source)
+    }
+}
+
+/// TLS tells its errors inside those of the socket.
+fn tls_error(host: &str, error: io::Error) -> LdapError {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(source) => LdapError::Tls { host: host.to_owned(), source: source.clone() },
+        None => LdapError::Broken { host: host.to_owned(), source: error },
+    }
+}
