@@ -22,6 +22,7 @@ mod samba_server;
 mod smtp;
 mod tool;
 mod wait;
+mod x400;
 
 pub use address::Block;
 pub use capture::{Capture, Conversation, Direction, tpkt};
@@ -37,3 +38,4 @@ pub use samba_server::SambaServer;
 pub use smtp::{HandInError, Letter, Reply, Session};
 pub use tool::{Tshark, skip};
 pub use wait::{Random, until};
+pub use x400::Connector;

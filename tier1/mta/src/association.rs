@@ -6,7 +6,7 @@
 
 use ber::{Encoder, Tag};
 use osi::{
-    Abstract, Layer, OpenParameters, OpenedMode, Protocol, RefuseReason, Rejection,
+    Abstract, Layer, OpenParameters, OpenedMode, Partial, Protocol, RefuseReason, Rejection,
     RespondParameters, SessionIdentifier, Stack, StackError, StackEvent, Unfinished,
 };
 use wire::DecodeError;
@@ -175,6 +175,9 @@ pub enum Output {
     Refused(Refusal),
     /// The P1 bind stands: messages may flow.
     Opened,
+    /// A checkpoint was reached, and is confirmed with the next octets that are sent: what came
+    /// until now can be kept before that ([`Association::partial`]).
+    Checkpoint,
     /// An APDU came: make it durable, then [`Association::confirm`] it.
     Received(Vec<u8>),
     /// The peer took responsibility for the APDU that was sent.
@@ -314,6 +317,7 @@ impl Association {
     pub fn answer(terms: Terms, own: Selectors) -> Self {
         let stack = Stack::responder(RespondParameters {
             x410: TransferProtocol::ALL.into_iter().filter_map(TransferProtocol::number).collect(),
+            tell_checkpoints: true,
             ssel: own.session,
             psel: own.presentation,
             checkpoint_kib: terms.checkpoint_kib,
@@ -409,6 +413,12 @@ impl Association {
     /// What is left of an activity when the association has broken, to go on with on another.
     pub fn take_unfinished(&mut self) -> Option<Unfinished> {
         self.stack.take_unfinished()
+    }
+
+    /// What came of the APDU under way until its last checkpoint.
+    #[must_use]
+    pub fn partial(&self) -> Option<Partial<'_>> {
+        self.stack.partial()
     }
 
     /// The name in the other MTA's answer to the bind of this side.
@@ -529,6 +539,7 @@ impl Association {
                         Bind::Calling(_) | Bind::Called { .. } => Output::Refused(refusal),
                     });
                 }
+                StackEvent::Checkpoint => self.outputs.push_back(Output::Checkpoint),
                 StackEvent::TransferIndication { apdu } => {
                     self.outputs.push_back(Output::Received(apdu));
                 }

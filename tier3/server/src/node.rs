@@ -103,7 +103,7 @@ impl Node {
             resolver,
             ltab: Mutex::new(Ltab::new(config.rpc.ltab_limit)),
             x400_table: Mutex::new(Ltab::numbered_from(X400_FIRST, X400_ROWS)),
-            x400: x400_link::Memory::default(),
+            x400: x400_link::Memory::open(&config.server.data_dir, &config.x400),
             config: RwLock::new(Arc::new(config)),
             routes: RwLock::new(Arc::new(routes)),
             accounts,

@@ -303,8 +303,18 @@ async fn a_dialogue_that_the_connector_does_not_have_is_refused() {
 
 /// A relay that can be cut after so many octets; it counts those that passed towards the server.
 async fn relay(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
+    relay_counting(to, (cut_after, true), passed).await
+}
+
+/// The same for octets that pass from the server.
+async fn relay_back(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
+    relay_counting(to, (cut_after, false), passed).await
+}
+
+async fn relay_counting(to: u16, cut: (usize, bool), passed: Arc<AtomicUsize>) -> u16 {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (listener, port) = listener().await;
+    let (cut_after, towards) = cut;
     tokio::spawn(async move {
         let mut cut_after = Some(cut_after);
         while let Ok((mut from, _)) = listener.accept().await {
@@ -313,19 +323,22 @@ async fn relay(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
                 continue;
             };
             let mut left = cut_after.take().unwrap_or(usize::MAX);
+            let mut may_pass = |count: usize| {
+                passed.fetch_add(count, Ordering::Relaxed);
+                left = left.saturating_sub(count);
+                left > 0
+            };
             let (mut out, mut back) = (vec![0; 4096], vec![0; 4096]);
             loop {
                 tokio::select! {
                     read = from.read(&mut out) => match read {
-                        Ok(count) if count > 0 && count <= left => {
-                            left -= count;
-                            passed.fetch_add(count, Ordering::Relaxed);
+                        Ok(count) if count > 0 && (!towards || may_pass(count)) => {
                             if there.write_all(&out[..count]).await.is_err() { break }
                         }
                         _ => break,
                     },
                     read = there.read(&mut back) => match read {
-                        Ok(count) if count > 0 => {
+                        Ok(count) if count > 0 && (towards || may_pass(count)) => {
                             if from.write_all(&back[..count]).await.is_err() { break }
                         }
                         _ => break,
@@ -335,6 +348,30 @@ async fn relay(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
         }
     });
     port
+}
+
+/// Two-way alternate: what the called side was sending when the connection broke goes on, too, once the
+/// caller has opened another association.
+#[tokio::test]
+async fn a_cut_transfer_of_the_called_side_goes_on() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let passed = Arc::new(AtomicUsize::new(0));
+    let through = relay_back(west_port, 400_000, Arc::clone(&passed)).await;
+    let two_way = ("dialogue", "\"two-way-alternate\"");
+    let more: &[(&'static str, &str)] = &[two_way, ("checkpoint_kib", "30"), ("window", "3")];
+    let east = Mta::start("EAST", "WEST", for_east, through, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, more);
+    let body = vec![b'z'; 1_000_000];
+    west.submit("anna@east.demo.test", &body).await;
+    // Only EAST calls.
+    east.call("WEST");
+    let mails = east.inbox(1).await;
+    assert!(mails[0].ends_with(&body));
+    until(|| west.node.queue.view(|queue, _| queue.is_empty()).then_some(())).await;
+    let passed = passed.load(Ordering::Relaxed);
+    assert!((1_000_000..1_250_000).contains(&passed), "{passed} octets");
+    assert_eq!(east.inbox(1).await.len(), 1);
 }
 
 /// A large transfer is cut in the middle: it goes on from its last checkpoint on a new connection.

@@ -14,10 +14,12 @@ use net::chain;
 use tokio::net::TcpStream;
 use x400::MtaBindError;
 
-use super::exchange::{Ended, Exchange, Role};
+use super::exchange::{Ended, Exchange, Flight, Role};
 use super::line::{Line, LineEnd};
+use super::memory::Kept;
 use super::records::{self, Refused};
 use super::secrets::{BindTerms, bind_terms};
+use super::spool;
 use crate::node::Node;
 use crate::settings::connector_terms;
 
@@ -42,28 +44,59 @@ pub async fn serve(node: Arc<Node>, stream: TcpStream, address: SocketAddr, cand
     let machine = Rfc1006::answer(&parameters, association);
     let mut line = Line::new(&address.ip().to_string(), machine, stream);
     if let Some(open) = open(&node, &mut line, address, &candidates).await {
-        let Open { connector, index, two_way, old } = open;
+        let Open { connector, index, two_way, old, flight } = open;
         let role = Role::Called;
         let exchange = Exchange { node: &node, settings: &connector, two_way, old, index, role };
         let ended = tokio::select! {
-            ended = exchange.run(&mut line, None) => ended,
+            ended = exchange.run(&mut line, flight) => ended,
             () = drained(&node) => {
                 line.association().abort();
-                Ended { why: None, flight: None }
+                Ended { why: None, flight: None, file: None }
             }
         };
         if let Some(why) = &ended.why {
-            let time = connector.transfer.recovery_timeout;
-            if let Some(unfinished) = line.association().take_unfinished() {
-                node.x400.keep(&connector.name, unfinished, time);
-            }
-            if let Some(flight) = ended.flight {
-                exchange.give_back(flight, why);
+            let Ended { flight, file, .. } = ended;
+            match line.association().take_unfinished() {
+                Some(unfinished) => {
+                    let sending = unfinished.is_sending();
+                    let (kept, over) = if sending { (flight, None) } else { (None, flight) };
+                    keep(&node, Kept::new(&connector, unfinished, kept, file), &connector);
+                    if let Some(flight) = over {
+                        exchange.give_back(flight, why);
+                    }
+                }
+                None => {
+                    if let Some(file) = file {
+                        spool::remove(&file);
+                    }
+                    if let Some(flight) = flight {
+                        exchange.give_back(flight, why);
+                    }
+                }
             }
         }
         records::ended(&node, &connector.name, index, ended.why.as_deref());
     }
     line.close().await;
+}
+
+/// Keeps what an association left until its caller goes on with it or the time is over.
+fn keep(node: &Arc<Node>, kept: Kept, connector: &X400) {
+    const WHY: &str = "the association broke, and the MTA did not go on with it";
+    for flight in node.x400.keep(kept) {
+        flight.give_back(node, WHY);
+    }
+    let (node, time) = (Arc::clone(node), connector.transfer.recovery_timeout);
+    tokio::spawn(async move {
+        tokio::select! {
+            // A moment more, so that it is over then.
+            () = tokio::time::sleep(time + Duration::from_millis(10)) => {}
+            () = node.stopped() => return,
+        }
+        for flight in node.x400.expire() {
+            flight.give_back(&node, WHY);
+        }
+    });
 }
 
 /// A caller that has bound.
@@ -72,6 +105,8 @@ struct Open {
     index: u32,
     two_way: bool,
     old: bool,
+    /// What this side was sending on the association that broke.
+    flight: Option<Flight>,
 }
 
 async fn open(
@@ -214,7 +249,7 @@ async fn judge(
                 node.wake_peer(&connector.name);
             }
             let old = request.protocol == TransferProtocol::MtsTransferProtocol1984;
-            Some(Open { connector, index, two_way: request.two_way, old })
+            Some(Open { connector, index, two_way: request.two_way, old, flight: None })
         }
         Verdict::Refused { peer, expected, mismatch } => {
             let reason = MtaBindError::AUTHENTICATION_ERROR;
@@ -294,10 +329,11 @@ async fn recover(
     address: SocketAddr,
     candidates: &[X400],
 ) -> Option<Open> {
-    let Some((name, unfinished)) = node.x400.take(session, candidates) else {
+    let Some(kept) = node.x400.take(session, candidates) else {
         line.association().refuse_recovery();
         return None;
     };
+    let Kept { connector: name, unfinished, flight, .. } = kept;
     let connector = Box::new(candidates.iter().find(|one| one.name == name)?.clone());
     let two_way = unfinished.two_way;
     let old = connector.mode == TransferMode::X1984;
@@ -305,7 +341,7 @@ async fn recover(
     line.association().accept_recovery(unfinished);
     let index = records::open_row(node, Direction::In, &name, &name);
     records::opened(node, &name, Direction::In, index, &records::protocol_string(address));
-    Some(Open { connector, index, two_way, old })
+    Some(Open { connector, index, two_way, old, flight })
 }
 
 /// A stopping server lets callers finish what they are sending for a moment.

@@ -208,8 +208,11 @@ impl Connector {
             Ok(_) => fail(Layer::Bind, "the MTA did not answer the bind".to_owned()),
             Err(end) => fail(Layer::Bind, end.to_string()),
         };
+        // A connection that ends without a word is that of something on the way, as a rule: whoever
+        // forwards calls to an MTA that is down.
+        let lost = line.is_lost();
         line.close().await;
-        Err(OpenError::Refused(why))
+        Err(if lost { OpenError::Unreached(why) } else { OpenError::Refused(why) })
     }
 
     /// Transfers what waits, on as many associations as the backlog asks for.
@@ -264,14 +267,21 @@ impl Connector {
             line.close().await;
             records::ended(&self.node, &self.name, index, ended.why.as_deref());
             let Some(why) = ended.why else { break None };
-            let Some(broken) = ended.flight else { break Some(why) };
-            if let Some(unfinished) = unfinished.filter(Unfinished::is_sending)
+            // Of what the other MTA was sending nothing is in the queue here: who called opens again,
+            // whoever of both goes on.
+            let resumable = |one: &Unfinished| match &ended.flight {
+                Some(_) => one.is_sending(),
+                None => one.is_receiving(),
+            };
+            if let Some(unfinished) = unfinished.filter(resumable)
                 && let Some(again) = self.recover(settings, unfinished).await
             {
-                (open, flight) = (again, Some(broken));
+                (open, flight) = (again, ended.flight);
                 continue;
             }
-            exchange.give_back(broken, &why);
+            if let Some(broken) = ended.flight {
+                exchange.give_back(broken, &why);
+            }
             break Some(why);
         };
         match why {

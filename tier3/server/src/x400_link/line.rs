@@ -52,6 +52,11 @@ impl Line {
         peer.clone_into(&mut self.peer);
     }
 
+    /// The connection is gone.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
     pub fn machine(&mut self) -> &mut Rfc1006 {
         &mut self.pump.machine.0
     }

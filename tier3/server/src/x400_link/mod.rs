@@ -11,6 +11,7 @@ mod listener;
 mod memory;
 mod records;
 mod secrets;
+mod spool;
 
 pub use caller::run_connector;
 pub use line::{Line, LineEnd};
