@@ -312,11 +312,13 @@ impl Association {
     }
 
     /// Waits for a caller of whom nothing is known yet; the bind is told and judged elsewhere.
-    /// `own` are the selectors that callers must call, where they call any.
+    /// `own` are the selectors that callers must call, where they call any; other protocols than
+    /// these are refused.
     #[must_use]
-    pub fn answer(terms: Terms, own: Selectors) -> Self {
+    pub fn answer(terms: Terms, own: Selectors, protocols: &[TransferProtocol]) -> Self {
         let stack = Stack::responder(RespondParameters {
-            x410: TransferProtocol::ALL.into_iter().filter_map(TransferProtocol::number).collect(),
+            normal: protocols.contains(&TransferProtocol::MtsTransfer).then(syntaxes),
+            x410: protocols.iter().filter_map(|one| one.number()).collect(),
             tell_checkpoints: true,
             ssel: own.session,
             psel: own.presentation,

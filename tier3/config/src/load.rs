@@ -62,6 +62,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
 fn assemble(source: &Source) -> Checked<Config> {
     let server = server(&source.section(Section::Server))?;
     let rpc = rpc(&source.section(Section::Rpc), &server.host_name)?;
+    let rfc1006 = load_x400::rfc1006(&source.section(Section::Rfc1006))?;
+    let own = rfc1006.own.clone();
     let tables = source.peers();
     let peers = tables.iter().map(|table| peer(table, source));
     Ok(Config {
@@ -76,11 +78,11 @@ fn assemble(source: &Source) -> Checked<Config> {
             .iter()
             .map(|table| connector(table, source, &server.host_name))
             .collect::<Checked<_>>()?,
-        rfc1006: load_x400::rfc1006(&source.section(Section::Rfc1006))?,
+        rfc1006,
         x400: source
             .x400()
             .iter()
-            .map(|table| load_x400::x400(table, source, &server.name))
+            .map(|table| load_x400::x400(table, source, (&server.name, &own)))
             .collect::<Checked<_>>()?,
         hosts: hosts(source)?,
         queue: queue(&source.section(Section::Queue))?,

@@ -18,7 +18,11 @@ pub(crate) fn rfc1006(table: &TableReader<'_>) -> Checked<Rfc1006> {
     })
 }
 
-pub(crate) fn x400(table: &TableReader<'_>, source: &Source, server_name: &str) -> Checked<X400> {
+pub(crate) fn x400(
+    table: &TableReader<'_>,
+    source: &Source,
+    (server_name, listener): (&str, &Selectors),
+) -> Checked<X400> {
     let url = table.optional("admin")?.map(|found| found.url()).transpose()?;
     let token_file = table.optional("admin_token_file")?.map(|found| found.path()).transpose()?;
     let admin = both(table, source, "admin", url, "admin_token_file", token_file)?
@@ -42,6 +46,8 @@ pub(crate) fn x400(table: &TableReader<'_>, source: &Source, server_name: &str) 
         },
         two_way,
         called: selectors(table)?,
+        own: own_selectors(table, listener)?,
+        any_mode: table.value("incoming_mode")?.choice()? == 0,
         transfer: TransferTerms {
             checkpoint_kib: table.value("checkpoint_kib")?.integer()?,
             window: table.value("window")?.integer()?,
@@ -63,6 +69,19 @@ pub(crate) fn x400(table: &TableReader<'_>, source: &Source, server_name: &str) 
         schedule: schedule(table, source, two_way)?,
         admin,
         configuration: path("configuration")?,
+    })
+}
+
+/// This server's selectors for a connector: its own, else those of the listener.
+fn own_selectors(table: &TableReader<'_>, listener: &Selectors) -> Checked<Selectors> {
+    let selector = |name, fallback: &Vec<u8>| -> Checked<Vec<u8>> {
+        let found = table.optional(name)?.map(|found| found.selector()).transpose()?;
+        Ok(found.unwrap_or_else(|| fallback.clone()))
+    };
+    Ok(Selectors {
+        transport: selector("own_t_selector", &listener.transport)?,
+        session: selector("own_s_selector", &listener.session)?,
+        presentation: selector("own_p_selector", &listener.presentation)?,
     })
 }
 

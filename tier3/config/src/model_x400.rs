@@ -44,6 +44,10 @@ pub struct X400 {
     pub mode: TransferMode,
     pub two_way: bool,
     pub called: Selectors,
+    /// What this server presents to it, and what its calls must name.
+    pub own: Selectors,
+    /// It may call in modes other than `mode`, too.
+    pub any_mode: bool,
     pub transfer: TransferTerms,
     pub retry: ConnectorRetry,
     pub schedule: Schedule,

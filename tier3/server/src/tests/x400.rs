@@ -37,6 +37,7 @@ fn configuration(
     peer: &str,
     ports: (u16, u16),
     more: &[(&'static str, &str)],
+    third: &[(&'static str, &str)],
 ) -> Config {
     let (low, other) = (name.to_lowercase(), peer.to_lowercase());
     let quoted = |text: &str| format!("\"{text}\"");
@@ -48,13 +49,19 @@ fn configuration(
         ("remote_password_file", quoted("secrets/remote")),
         ("local_password_file", quoted("secrets/local")),
     ];
-    set.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let owned = |keys: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        keys.iter().map(|(key, value)| (*key, (*value).to_owned())).collect()
+    };
+    set.extend(owned(more));
     let answers = InitAnswers {
         name: name.to_owned(),
         host_name: format!("{low}.demo.test"),
         domains: vec![format!("{low}.demo.test")],
         hosts: vec![(format!("{low}.demo.test"), vec![IpAddr::from(Ipv4Addr::LOCALHOST)])],
-        x400: vec![X400Answers { set }],
+        x400: std::iter::once(set)
+            .chain((!third.is_empty()).then(|| owned(third)))
+            .map(|set| X400Answers { set })
+            .collect(),
         set: vec![
             (Section::Events, "stderr_level", "\"off\"".to_owned()),
             (Section::Rfc1006, "listen", "[\"127.0.0.1\"]".to_owned()),
@@ -77,8 +84,20 @@ impl Mta {
         port: u16,
         more: &[(&'static str, &str)],
     ) -> Self {
+        Self::start_with(name, peer, own, port, more, &[])
+    }
+
+    /// With one more connector.
+    fn start_with(
+        name: &str,
+        peer: &str,
+        own: (TcpListener, u16),
+        port: u16,
+        more: &[(&'static str, &str)],
+        third: &[(&'static str, &str)],
+    ) -> Self {
         let folder = TempDir::new().unwrap();
-        let config = configuration(folder.path(), name, peer, (own.1, port), more);
+        let config = configuration(folder.path(), name, peer, (own.1, port), more, third);
         let (node, orders): (Arc<Node>, Orders) = build_node(&config).unwrap();
         tokio::spawn(x400_link::listen(Arc::clone(&node), own.0));
         tokio::spawn(local_delivery::run(Arc::clone(&node)));
@@ -516,4 +535,104 @@ async fn probes_are_answered_and_1984_is_not_told_what_it_cannot_take() {
     let mails = east.inbox(2).await;
     let all: Vec<_> = mails.iter().map(|mail| String::from_utf8_lossy(mail)).collect();
     assert!(all.iter().any(|text| text.contains("Status: 5.3.3")), "{all:?}");
+}
+
+/// One connector whose MTA takes the call and says nothing held up the mail of all others.
+#[tokio::test]
+async fn q169691_a_silent_mta_stalls_no_other() {
+    let (silent, silent_port) = listener().await;
+    // Calls are taken by the system, and nobody reads them.
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let port = silent_port.to_string();
+    let third: &[(&'static str, &str)] = &[
+        ("name", "\"SILENT\""),
+        ("host", "\"127.0.0.1\""),
+        ("port", &port),
+        ("domains", "[\"silent.demo.test\"]"),
+    ];
+    let east = Mta::start_with("EAST", "WEST", for_east, west_port, &[], third);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, &[]);
+    for body in [&b"one\r\n"[..], b"two\r\n"] {
+        east.submit("anna@silent.demo.test", body).await;
+    }
+    east.call("SILENT");
+    until(|| {
+        let mut rows = east.node.x400_table().rows().cloned().collect::<Vec<_>>().into_iter();
+        rows.any(|row| row.peer == "SILENT").then_some(())
+    })
+    .await;
+    east.submit("anna@west.demo.test", b"passes\r\n").await;
+    east.call("WEST");
+    west.inbox(1).await;
+    let hops = east.node.queue.view(|queue, now| queue.hops(now));
+    let waits = hops.iter().filter(|hop| hop.messages > 0).map(|hop| &hop.next_hop);
+    let silent_hop = queue::NextHop::Peer("SILENT".to_owned());
+    assert_eq!(waits.collect::<Vec<_>>(), [&silent_hop], "that one still waits");
+    drop(silent);
+}
+
+/// The first failure to open an association returned the mail: it waits for the next try, and no
+/// report is made.
+#[tokio::test]
+async fn q152955_the_first_failure_returns_nothing() {
+    let gone = listener().await.1.to_string();
+    let (mut east, west) = pair(&[("port", &gone), ("open_interval_s", "1")], &[]).await;
+    east.submit("anna@west.demo.test", b"waits\r\n").await;
+    east.call("WEST");
+    for _ in 0..3 {
+        east.events_until(301).await;
+    }
+    let hops = east.node.queue.view(|queue, now| queue.hops(now));
+    assert_eq!(hops.iter().map(|hop| hop.messages).sum::<u64>(), 1, "{hops:?}");
+    let inbox = east.node.config().mail.maildir.join("anna").join("new");
+    assert_eq!(std::fs::read_dir(inbox).map_or(0, Iterator::count), 0, "a report was delivered");
+    drop(west);
+}
+
+/// Two connectors of one address are told apart by the selector that is called, and each may say
+/// in which mode its MTA calls.
+#[tokio::test]
+async fn a_call_is_dispatched_by_selector_and_mode() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let port = east_port.to_string();
+    let third: &[(&'static str, &str)] = &[
+        ("name", "\"NORTH\""),
+        ("host", "\"127.0.0.1\""),
+        ("port", &port),
+        ("domains", "[\"north.demo.test\"]"),
+        ("own_t_selector", "\"FORNORTH\""),
+    ];
+    let for_the_caller: &[(&'static str, &str)] =
+        &[("own_t_selector", "\"FOREAST\""), ("incoming_mode", "\"same\""), ("mode", "\"x410\"")];
+    let mut west = Mta::start_with("WEST", "EAST", for_west, west_port, for_the_caller, third);
+    // The right selector in the right mode.
+    let right: &[(&'static str, &str)] = &[("t_selector", "\"FOREAST\""), ("mode", "\"x410\"")];
+    let east = Mta::start("EAST", "WEST", for_east, west_port, right);
+    east.submit("anna@west.demo.test", b"x\r\n").await;
+    east.call("WEST");
+    west.inbox(1).await;
+    // Another mode: refused by a layer below the MTA bind.
+    let mode: &[(&'static str, &str)] = &[("t_selector", "\"FOREAST\""), ("mode", "\"1984\"")];
+    let mut other = Mta::start("EAST", "WEST", listener().await, west_port, mode);
+    other.call("WEST");
+    let there = west.events_until(1293).await.pop().unwrap();
+    assert_ne!(there.number("provider"), Some(6), "{there:?}");
+    assert_eq!(other.events_until(289).await[0].id, 1290);
+    // The selector of another connector: its name and password do not fit.
+    let north: &[(&'static str, &str)] = &[("t_selector", "\"FORNORTH\"")];
+    let mut other = Mta::start("EAST", "WEST", listener().await, west_port, north);
+    other.call("WEST");
+    let there = west.events_until(1293).await.pop().unwrap();
+    assert_eq!((there.number("provider"), there.number("reason")), (Some(6), Some(2)), "{there:?}");
+    assert_eq!(other.events_until(289).await[0].id, 1290);
+    // One that nobody has.
+    let nobody: &[(&'static str, &str)] = &[("t_selector", "\"NOBODY\"")];
+    let mut other = Mta::start("EAST", "WEST", listener().await, west_port, nobody);
+    other.call("WEST");
+    let there = west.events_until(4293).await.pop().unwrap();
+    assert_eq!(there.word("expected"), Some("0x464f5245415354 or 0x464f524e4f525448"));
+    let here = other.events_until(289).await;
+    assert_eq!((here[0].id, here[0].number("provider")), (1290, Some(1)));
 }

@@ -14,6 +14,7 @@ use net::chain;
 use tokio::net::TcpStream;
 use x400::MtaBindError;
 
+use super::caller::protocol as protocol_of;
 use super::exchange::{Ended, Exchange, Flight, Role};
 use super::line::{Line, LineEnd};
 use super::memory::Kept;
@@ -36,14 +37,10 @@ pub async fn serve(node: Arc<Node>, stream: TcpStream, address: SocketAddr, cand
         calling_selector: Vec::new(),
         called_selector: config.rfc1006.own.transport.clone(),
     };
-    let own = Selectors {
-        session: config.rfc1006.own.session.clone(),
-        presentation: config.rfc1006.own.presentation.clone(),
-    };
-    let association = Association::answer(connector_terms(candidates.first()), own);
+    let association = association(&candidates);
     let machine = Rfc1006::answer(&parameters, association);
     let mut line = Line::new(&address.ip().to_string(), machine, stream);
-    if let Some(open) = open(&node, &mut line, address, &candidates).await {
+    if let Some(open) = open(&node, &mut line, address, candidates).await {
         let Open { connector, index, two_way, old, flight } = open;
         let role = Role::Called;
         let exchange = Exchange { node: &node, settings: &connector, two_way, old, index, role };
@@ -113,7 +110,7 @@ async fn open(
     node: &Arc<Node>,
     line: &mut Line,
     address: SocketAddr,
-    candidates: &[X400],
+    candidates: Vec<X400>,
 ) -> Option<Open> {
     let place = address.ip().to_canonical().to_string();
     let called = match line.called(HANDSHAKE).await {
@@ -125,7 +122,6 @@ async fn open(
             return None;
         }
     };
-    let own = node.config().rfc1006.own.transport.clone();
     if candidates.is_empty() {
         node.log(build::unknown_address(&records::network_address(address), &place));
         let detail = "no [[x400]] table has a host of this address";
@@ -133,12 +129,13 @@ async fn open(
         refuse_call(line, DisconnectReason::UNSPECIFIED);
         return None;
     }
-    if !own.is_empty() && called.called_selector != own {
-        let (said, wanted) = (records::hex(&called.called_selector), records::hex(&own));
-        node.log(build::wrong_t_selector(&said, &wanted, &place));
+    let Some(candidates) = of_selector(node, candidates, &called, &place) else {
         refuse_call(line, DisconnectReason::NOT_ATTACHED);
         return None;
-    }
+    };
+    let candidates = &*candidates;
+    // Which connector it is may be known better now.
+    *line.association() = association(candidates);
     // The call is there: it was polled a moment ago.
     line.machine().accept_call().ok()?;
     match line.next_output_within(HANDSHAKE).await {
@@ -173,6 +170,55 @@ async fn open(
     }
 }
 
+/// Of the connectors of a caller those whose transport selector it calls; `None` when there are
+/// none, which is written down.
+fn of_selector(
+    node: &Node,
+    mut candidates: Vec<X400>,
+    called: &Called,
+    place: &str,
+) -> Option<Vec<X400>> {
+    let mut wanted: Vec<String> =
+        candidates.iter().map(|one| records::hex(&one.own.transport)).collect();
+    candidates
+        .retain(|one| one.own.transport.is_empty() || one.own.transport == called.called_selector);
+    if candidates.is_empty() {
+        wanted.dedup();
+        let said = records::hex(&called.called_selector);
+        node.log(build::wrong_t_selector(&said, &wanted.join(" or "), place));
+        return None;
+    }
+    // One that asks for this selector goes before one that takes any.
+    if candidates.iter().any(|one| !one.own.transport.is_empty()) {
+        candidates.retain(|one| !one.own.transport.is_empty());
+    }
+    Some(candidates)
+}
+
+/// What answers a caller that may be one of these connectors; the selectors of the layers above
+/// are theirs where they agree on them.
+fn association(candidates: &[X400]) -> Association {
+    let agreed = |one: fn(&config::Selectors) -> &Vec<u8>| {
+        let mut all = candidates.iter().map(|connector| one(&connector.own));
+        let first = all.next().cloned().unwrap_or_default();
+        if all.all(|other| *other == first) { first } else { Vec::new() }
+    };
+    let own = Selectors {
+        session: agreed(|own| &own.session),
+        presentation: agreed(|own| &own.presentation),
+    };
+    let protocols: Vec<TransferProtocol> = TransferProtocol::ALL
+        .into_iter()
+        .filter(|one| candidates.is_empty() || candidates.iter().any(|by| takes(by, *one)))
+        .collect();
+    Association::answer(connector_terms(candidates.first()), own, &protocols)
+}
+
+/// Whether the MTA of a connector may call in this mode.
+fn takes(connector: &X400, protocol: TransferProtocol) -> bool {
+    connector.any_mode || protocol_of(connector.mode) == protocol
+}
+
 fn refuse_call(line: &mut Line, reason: DisconnectReason) {
     // Without a call there is nobody to tell.
     let _ = line.machine().refuse_call(reason);
@@ -200,7 +246,9 @@ async fn judge(
     caller: &Caller<'_>,
 ) -> Option<Open> {
     let presented = request.identity.as_ref().map_or("", |identity| identity.name.as_str());
-    let verdict = judge_credentials(request, presented, caller.candidates).await;
+    let of_mode: Vec<X400> =
+        caller.candidates.iter().filter(|one| takes(one, request.protocol)).cloned().collect();
+    let verdict = judge_credentials(request, presented, &of_mode).await;
     let refused = |peer, expected, mismatch, reason: MtaBindError, detail| Refused {
         peer,
         presented,

@@ -333,7 +333,7 @@ fn machine(
     recover: Option<Unfinished>,
 ) -> Result<Rfc1006, mta::CallError> {
     let config = node.config();
-    let own = &config.rfc1006.own;
+    let own = &settings.own;
     let selectors = |from: &config::Selectors| Selectors {
         session: from.session.clone(),
         presentation: from.presentation.clone(),
