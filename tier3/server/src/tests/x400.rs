@@ -118,6 +118,11 @@ impl Mta {
     }
 
     async fn submit(&self, to: &str, body: &[u8]) {
+        self.submit_with("", to, body).await;
+    }
+
+    /// With more header fields.
+    async fn submit_with(&self, header: &str, to: &str, body: &[u8]) {
         let (node, now) = (&self.node, Timestamp::now());
         let routes = node.routes();
         let submission = mta::Submission {
@@ -126,7 +131,7 @@ impl Mta {
                 ..SmtpOriginator::default()
             },
             recipients: vec![SmtpRecipient { address: to.to_owned(), ..SmtpRecipient::default() }],
-            content: [b"Subject: across\r\n\r\n", body].concat(),
+            content: [header.as_bytes(), b"Subject: across\r\n\r\n", body].concat(),
             added: 0,
             submitted: now,
             routes: node.router(&routes),
@@ -635,4 +640,57 @@ async fn a_call_is_dispatched_by_selector_and_mode() {
     assert_eq!(there.word("expected"), Some("0x464f5245415354 or 0x464f524e4f525448"));
     let here = other.events_until(289).await;
     assert_eq!((here[0].id, here[0].number("provider")), (1290, Some(1)));
+}
+
+/// A large message of ordinary priority is under way on the only association: urgent mail gets one
+/// of its own, and is there first.
+#[tokio::test]
+async fn urgent_mail_has_an_association_of_its_own() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let through = slow_relay(west_port).await;
+    let more: &[(&'static str, &str)] = &[("max_associations", "2"), ("threshold", "1")];
+    let east = Mta::start("EAST", "WEST", for_east, through, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, &[]);
+    // About ten seconds on the relay.
+    east.submit("anna@west.demo.test", &vec![b'z'; 2_000_000]).await;
+    east.call("WEST");
+    until(|| {
+        let rows: Vec<_> = east.node.x400_table().rows().cloned().collect();
+        rows.iter().any(|row| row.state == mta::State::Open).then_some(())
+    })
+    .await;
+    east.submit_with("Priority: urgent\r\n", "anna@west.demo.test", b"quick\r\n").await;
+    let mails = west.inbox(1).await;
+    assert!(mails[0].ends_with(b"quick\r\n"), "the large one was first");
+    assert_eq!(west.inbox(2).await.len(), 2);
+}
+
+/// A relay that passes 200,000 octets a second on each connection.
+async fn slow_relay(to: u16) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        while let Ok((from, _)) = listener.accept().await {
+            let Ok(there) = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await else {
+                continue;
+            };
+            let ((mut client_in, mut client_out), (mut server_in, mut server_out)) =
+                (from.into_split(), there.into_split());
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 4_000];
+                while let Ok(count @ 1..) = client_in.read(&mut buffer).await {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    if server_out.write_all(&buffer[..count]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            tokio::spawn(async move {
+                // The ways back are short.
+                let _ = tokio::io::copy(&mut server_in, &mut client_out).await;
+            });
+        }
+    });
+    port
 }

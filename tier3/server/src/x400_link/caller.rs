@@ -29,6 +29,10 @@ use crate::settings::connector_terms;
 const HANDSHAKE: Duration = Duration::from_secs(60);
 /// Between two tries to go on with a transfer.
 const RECOVERY_STEP: Duration = Duration::from_secs(2);
+/// How often the backlog is looked at while an association stands.
+const LOOK: Duration = Duration::from_millis(200);
+/// For how many looks urgent mail waits for the first association before it gets one of its own.
+const URGENT_WAITS: u32 = 2;
 /// How often a connector looks whether its schedule lets it call.
 const SCHEDULE_STEP: Duration = Duration::from_secs(20);
 
@@ -215,30 +219,43 @@ impl Connector {
         Err(if lost { OpenError::Unreached(why) } else { OpenError::Refused(why) })
     }
 
-    /// Transfers what waits, on as many associations as the backlog asks for.
+    /// Transfers what waits, on as many associations as the backlog asks for; of several, the last
+    /// one is for urgent mail alone, which so never waits behind large messages of others.
     async fn serve_all(self: &Arc<Self>, open: Open, settings: &X400) {
-        let mut further = JoinSet::new();
+        let (mut further, mut urgent) = (JoinSet::new(), JoinSet::new());
+        let most = settings.retry.max_associations.saturating_sub(1).max(1);
+        let mut urgent_for = 0;
         let first = self.serve(open, settings, Role::Caller);
         tokio::pin!(first);
         loop {
             tokio::select! {
                 () = &mut first => break,
-                () = tokio::time::sleep(Duration::from_millis(200)) => {
+                () = tokio::time::sleep(LOOK) => {
                     let standing = 1 + further.len();
                     let wanted = self.backlog() / settings.retry.threshold.max(1);
-                    if wanted >= standing && standing < settings.retry.max_associations {
-                        let (this, settings) = (Arc::clone(self), settings.clone());
-                        further.spawn(async move {
-                            if let Ok(open) = this.open(&settings).await {
-                                this.serve(open, &settings, Role::Further).await;
-                            }
-                        });
+                    if wanted >= standing && standing < most {
+                        further.spawn(Arc::clone(self).help(settings.clone(), Role::Further));
+                    }
+                    let waits = self.node.queue.view(|queue, _| queue.demand(&self.hop)).urgent;
+                    urgent_for = if waits { urgent_for + 1 } else { 0 };
+                    let reserved = settings.retry.max_associations > 1 && urgent.is_empty();
+                    if urgent_for >= URGENT_WAITS && reserved {
+                        urgent.spawn(Arc::clone(self).help(settings.clone(), Role::Urgent));
                     }
                 }
                 Some(_) = further.join_next(), if !further.is_empty() => {}
+                Some(_) = urgent.join_next(), if !urgent.is_empty() => {}
             }
         }
         while further.join_next().await.is_some() {}
+        while urgent.join_next().await.is_some() {}
+    }
+
+    /// One more association; one that cannot be opened changes nothing.
+    async fn help(self: Arc<Self>, settings: X400, role: Role) {
+        if let Ok(open) = self.open(&settings).await {
+            self.serve(open, &settings, role).await;
+        }
     }
 
     fn backlog(&self) -> usize {

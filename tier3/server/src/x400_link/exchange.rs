@@ -27,6 +27,8 @@ pub enum Role {
     Caller,
     /// A further association of this server: it leaves once nothing waits.
     Further,
+    /// The same for urgent mail alone.
+    Urgent,
     /// The other MTA called.
     Called,
 }
@@ -125,7 +127,8 @@ impl Exchange<'_> {
                 asked = line.association().request_turn(0).is_ok();
             }
             let rest = self.settings.retry.lifetime.saturating_sub(idle_since.elapsed());
-            let done = node.is_stopping() || rest.is_zero() || self.role == Role::Further;
+            let helps = matches!(self.role, Role::Further | Role::Urgent);
+            let done = node.is_stopping() || rest.is_zero() || helps;
             if self.role != Role::Called && flight.is_none() && done && leaving.is_none() {
                 line.association().release();
                 leaving = Some(Instant::now() + self.settings.retry.disconnect);
@@ -220,10 +223,15 @@ impl Exchange<'_> {
         Ok(())
     }
 
+    fn next_work(&self) -> Option<Work> {
+        let (queue, hop) = (&self.node.queue, self.hop());
+        if self.role == Role::Urgent { queue.take_urgent(&hop) } else { queue.take(&hop) }
+    }
+
     /// Begins to hand over the next message of the queue.
     async fn start(&self, line: &mut Line) -> Option<Flight> {
         while !self.node.is_stopping()
-            && let Some(work) = self.node.queue.take(&self.hop())
+            && let Some(work) = self.next_work()
         {
             let begun = match outbound::apdu(self.node, &work).await {
                 Ok(apdu) if self.old => match mta::downgrade(&apdu) {
