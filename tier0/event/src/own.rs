@@ -6,7 +6,7 @@
 
 use crate::build::Draft;
 use crate::catalogue::{Definition, Parameter, SOURCE, number, text};
-use crate::words::Category::{self, FieldEngineering, Resource, X400Service};
+use crate::words::Category::{self, FieldEngineering, Resource, Security, X400Service};
 use crate::words::EventType::{self, Error, Information, Warning};
 use crate::words::Level;
 
@@ -35,6 +35,8 @@ pub mod id {
     pub const MESSAGE_DELAYED: u32 = 20006;
     /// Mail was refused for want of memory.
     pub const MEMORY_LIMIT: u32 = 20007;
+    /// TLS with another MTA did not come about.
+    pub const TLS_REFUSED: u32 = 20020;
 }
 
 const fn own(
@@ -162,6 +164,21 @@ pub const OWN: &[Definition] = &[
         "Mail was refused for now: {held} octets of mail that is coming in are held in memory, and the limit is {limit}.",
         &[number("held"), number("limit")],
     ),
+    own(
+        id::TLS_REFUSED,
+        Warning,
+        Security,
+        "TLS with the MTA {entity} was refused by the {refused_by} side ({cause}): {detail}.",
+        &[
+            text("entity"),
+            text("refused_by"),
+            text("cause"),
+            text("detail"),
+            text("role"),
+            text("address"),
+            number("code"),
+        ],
+    ),
 ];
 
 /// 287: a message goes another way.
@@ -254,6 +271,16 @@ mod tests {
             message_set_aside("EAST.1", "000000000000001f", 2, "panicked"),
             message_delayed("EAST.1", 240, Some("refused")),
             memory_limit(1000, 999),
+            crate::build::tls_refused(&crate::build::TlsRefused {
+                entity: "WEST".into(),
+                peer: Some("WEST".into()),
+                refused_by: "local",
+                cause: "expired".into(),
+                detail: "certificate expired".into(),
+                role: "caller",
+                address: "192.0.2.2".into(),
+                code: 0x800b_0101,
+            }),
         ];
         let numbers: Vec<u32> = drafts.iter().map(Draft::id).collect();
         assert_eq!(numbers, OWN.iter().map(|one| one.id).collect::<Vec<_>>());

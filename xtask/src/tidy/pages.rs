@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 20] = [
+const PROBED_CAUSES: [&str; 21] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -19,6 +19,7 @@ const PROBED_CAUSES: [&str; 20] = [
     "remote-server-unreachable",
     "mta-password-mismatch",
     "connector-remote-name-mismatch",
+    "certificate-expired",
     "account-disabled",
     "account-locked-out",
     "account-expired",
