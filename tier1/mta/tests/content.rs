@@ -474,3 +474,37 @@ fn q196663_q179837_a_report_that_cannot_be_delivered_makes_no_report() {
     let disposition = mta::dispose(&site(), router(&routes()), None, &request);
     assert!(matches!(disposition, Disposition::Fail { .. }), "{disposition:?}");
 }
+
+/// P22 with nothing in it that 1984 does not know is P2, and goes on as such.
+#[test]
+fn a_plain_p22_goes_on_as_p2() {
+    const P22: &[u8] = include_bytes!("../../../tier0/x400/tests/vectors/plain.p22");
+    let sent = |content: &[u8]| {
+        let mut envelope = foreign(vec![recipient(1, FAR)]);
+        envelope.content_type = ContentType::BuiltIn(22);
+        let mut apdu = MtsApdu::Message(Message { envelope, content: content.to_vec() });
+        apdu.downgrade().map(|()| apdu)
+    };
+    // As it is, the recipient in its heading has a common name: an extension attribute.
+    assert_eq!(sent(P22).unwrap_err(), DowngradeError::Content);
+    let mut plain = P22.to_vec();
+    assert_eq!(plain[0x9a], 0x31);
+    // In its place domain-defined attributes.
+    plain[0x9a] = 0x30;
+    let MtsApdu::Message(old) = sent(&plain).unwrap() else { panic!() };
+    assert_eq!(old.envelope.content_type, ContentType::BuiltIn(2));
+    assert_eq!(old.content, plain, "octet for octet");
+    for at in 0..plain.len() {
+        assert_eq!(sent(&plain[..at]).unwrap_err(), DowngradeError::Content, "cut at {at}");
+    }
+    // Extensions of the heading [15] in the place of the subject, an extended body part [15],
+    // recipient extensions [3], and a notification [1].
+    for (at, was, tag) in
+        [(0xb1, 0xa8, 0xaf), (0xc1, 0xa0, 0xaf), (0xad, 0x81, 0x83), (0, 0xa0, 0xa1)]
+    {
+        let mut bent = plain.clone();
+        assert_eq!(bent[at], was);
+        bent[at] = tag;
+        assert_eq!(sent(&bent).unwrap_err(), DowngradeError::Content, "{at:#x}");
+    }
+}
