@@ -6,7 +6,7 @@
 
 use crate::build::Draft;
 use crate::catalogue::{Definition, Parameter, SOURCE, number, text};
-use crate::words::Category::{self, FieldEngineering, Resource, X400Service};
+use crate::words::Category::{self, FieldEngineering, Resource, Security, X400Service};
 use crate::words::EventType::{self, Error, Information, Warning};
 use crate::words::Level;
 
@@ -37,6 +37,8 @@ pub mod id {
     pub const MEMORY_LIMIT: u32 = 20007;
     /// The process may open fewer files than its connections ask for.
     pub const DESCRIPTORS_FEW: u32 = 20010;
+    /// TLS with another MTA did not come about.
+    pub const TLS_REFUSED: u32 = 20020;
 }
 
 const fn own(
@@ -172,6 +174,21 @@ pub const OWN: &[Definition] = &[
          clients are let in at the same time; raise the hard limit of open files (LimitNOFILE), or lower that key.",
         &[number("limit"), number("wanted")],
     ),
+    own(
+        id::TLS_REFUSED,
+        Warning,
+        Security,
+        "TLS with the MTA {entity} was refused by the {refused_by} side ({cause}): {detail}.",
+        &[
+            text("entity"),
+            text("refused_by"),
+            text("cause"),
+            text("detail"),
+            text("role"),
+            text("address"),
+            number("code"),
+        ],
+    ),
 ];
 
 /// 287: a message goes another way.
@@ -270,6 +287,16 @@ mod tests {
             message_delayed("EAST.1", 240, Some("refused")),
             memory_limit(1000, 999),
             descriptors_few(1024, 13000),
+            crate::build::tls_refused(&crate::build::TlsRefused {
+                entity: "WEST".into(),
+                peer: Some("WEST".into()),
+                refused_by: "local",
+                cause: "expired".into(),
+                detail: "certificate expired".into(),
+                role: "caller",
+                address: "192.0.2.2".into(),
+                code: 0x800b_0101,
+            }),
         ];
         let numbers: Vec<u32> = drafts.iter().map(Draft::id).collect();
         assert_eq!(numbers, OWN.iter().map(|one| one.id).collect::<Vec<_>>());

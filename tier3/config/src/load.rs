@@ -62,7 +62,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
 fn assemble(source: &Source) -> Checked<Config> {
     let server = server(&source.section(Section::Server))?;
     let rpc = rpc(&source.section(Section::Rpc), &server.host_name)?;
-    let rfc1006 = load_x400::rfc1006(&source.section(Section::Rfc1006))?;
+    let rfc1006 = load_x400::rfc1006(&source.section(Section::Rfc1006), source)?;
     let own = rfc1006.own.clone();
     let tables = source.peers();
     let peers = tables.iter().map(|table| peer(table, source));

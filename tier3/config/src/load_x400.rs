@@ -5,17 +5,26 @@ use crate::fault::FaultKind;
 use crate::load::both;
 use crate::model::NeighbourApi;
 use crate::model_x400::{
-    ConnectorRetry, Rfc1006, Schedule, Selectors, TransferMode, TransferTerms, X400,
+    ConnectorRetry, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode, TransferTerms, X400,
 };
 
-pub(crate) fn rfc1006(table: &TableReader<'_>) -> Checked<Rfc1006> {
+pub(crate) fn rfc1006(table: &TableReader<'_>, source: &Source) -> Checked<Rfc1006> {
     Ok(Rfc1006 {
         listen: table.value("listen")?.addresses()?,
         port: table.value("port")?.integer()?,
         allow: table.value("allow")?.networks()?,
         tpdu: table.value("tpdu")?.integer()?,
         own: selectors(table)?,
+        tls: tls_files(table, source)?,
     })
+}
+
+fn tls_files(table: &TableReader<'_>, source: &Source) -> Checked<Option<TlsFiles>> {
+    let path = |name| table.optional(name)?.map(|found| found.path()).transpose();
+    let (certificate, key, trust) = (path("certificate")?, path("key")?, path("trust")?);
+    let with_key = both(table, source, "certificate", certificate, "key", key)?;
+    let all = both(table, source, "certificate", with_key, "trust", trust)?;
+    Ok(all.map(|((certificate, key), trust)| TlsFiles { certificate, key, trust }))
 }
 
 pub(crate) fn x400(
@@ -30,10 +39,22 @@ pub(crate) fn x400(
     let path = |name| table.optional(name)?.map(|found| found.path()).transpose();
     let local_name = table.optional("local_name")?.map(|found| found.text()).transpose()?;
     let two_way = table.value("dialogue")?.choice()? == 1;
+    let host = table.value("host")?.host()?;
+    let tls_name = table.optional("tls_name")?.map(|found| found.host()).transpose()?;
+    let tls_name = match (table.value("tls")?.choice()?, tls_name) {
+        (0, Some(_)) => {
+            let what = "x400.tls_name is of use with tls \"required\" only".to_owned();
+            let way_out = "write `tls = \"required\"`, or remove tls_name".to_owned();
+            return Err(source.fault(table.at_key("tls_name"), FaultKind::Conflict, what, way_out));
+        }
+        (0, None) => None,
+        (_, name) => Some(name.unwrap_or_else(|| host.clone())),
+    };
     Ok(X400 {
         name: table.value("name")?.text()?,
         ignore_case: table.value("name_case")?.choice()? == 1,
-        host: table.value("host")?.host()?,
+        host,
+        tls_name,
         port: table.value("port")?.integer()?,
         domains: table.value("domains")?.domains()?,
         remote_password_file: path("remote_password_file")?,

@@ -42,6 +42,9 @@ pub fn of_config(config: &Config) -> ServerFacts {
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,
         rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
+        tls_files: config.rfc1006.tls.as_ref().map(|files| {
+            (files.certificate.display().to_string(), files.key.display().to_string())
+        }),
         hosts: config
             .hosts
             .iter()

@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 25] = [
+const PROBED_CAUSES: [&str; 27] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -20,6 +20,7 @@ const PROBED_CAUSES: [&str; 25] = [
     "remote-server-unreachable",
     "mta-password-mismatch",
     "connector-remote-name-mismatch",
+    "certificate-expired",
     "account-disabled",
     "account-locked-out",
     "account-expired",

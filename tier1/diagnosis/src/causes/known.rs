@@ -26,4 +26,5 @@ pub(crate) const RULES: &[Rule] = &[
     network::SERVER_UNREACHABLE,
     x400::PASSWORD,
     x400::NAME,
+    x400::CERTIFICATE,
 ];

@@ -23,7 +23,7 @@ use crate::{local_delivery, reporting, settings, x400_link};
 pub(super) struct Mta {
     pub(super) node: Arc<Node>,
     pub(super) events: broadcast::Receiver<Event>,
-    folder: TempDir,
+    pub(super) folder: TempDir,
 }
 
 fn write_secret(file: &Path, text: &str) {
@@ -67,6 +67,9 @@ fn configuration(
             (Section::Rfc1006, "listen", "[\"127.0.0.1\"]".to_owned()),
             (Section::Rfc1006, "port", ports.0.to_string()),
             (Section::Server, "prmd", quoted(&low)),
+            (Section::Rfc1006, "certificate", "\"own.pem\"".to_owned()),
+            (Section::Rfc1006, "key", "\"own.key\"".to_owned()),
+            (Section::Rfc1006, "trust", "\"trust.pem\"".to_owned()),
         ],
         ..InitAnswers::default()
     };
@@ -108,7 +111,7 @@ impl Mta {
         Self { node, events, folder }
     }
 
-    fn call(&self, peer: &str) {
+    pub(super) fn call(&self, peer: &str) {
         tokio::spawn(x400_link::run_connector(Arc::clone(&self.node), peer.to_owned()));
         self.node.wake_peer(peer);
     }
@@ -117,7 +120,7 @@ impl Mta {
         write_secret(&self.folder.path().join("secrets").join(name), text);
     }
 
-    async fn submit(&self, to: &str, body: &[u8]) {
+    pub(super) async fn submit(&self, to: &str, body: &[u8]) {
         self.submit_with("", to, body).await;
     }
 
@@ -144,7 +147,7 @@ impl Mta {
     }
 
     /// The numbers of the events that were logged, up to one of this number.
-    async fn events_until(&mut self, number: u32) -> Vec<Event> {
+    pub(super) async fn events_until(&mut self, number: u32) -> Vec<Event> {
         let mut seen = Vec::new();
         loop {
             let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap();
@@ -157,7 +160,7 @@ impl Mta {
     }
 
     /// The mails of a mailbox, once there are so many.
-    async fn inbox(&self, count: usize) -> Vec<Vec<u8>> {
+    pub(super) async fn inbox(&self, count: usize) -> Vec<Vec<u8>> {
         let inbox = self.node.config().mail.maildir.join("anna").join("new");
         let files = until(|| {
             let files: Vec<_> = std::fs::read_dir(&inbox).ok()?.flatten().collect();
@@ -168,7 +171,7 @@ impl Mta {
     }
 }
 
-async fn pair(
+pub(super) async fn pair(
     east_more: &[(&'static str, &str)],
     west_more: &[(&'static str, &str)],
 ) -> (Mta, Mta) {
@@ -461,6 +464,7 @@ async fn a_probe_of_the_mta_tells_each_mode() {
         transport: Vec::new(),
         session: Vec::new(),
         presentation: Vec::new(),
+        tls: None,
         patience: PATIENCE.min(Duration::from_secs(10)),
     };
     let steps = probe(&settings("Secret of EAST")).await;

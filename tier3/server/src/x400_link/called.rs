@@ -18,8 +18,9 @@ use super::caller::protocol as protocol_of;
 use super::exchange::{Ended, Exchange, Flight, Role};
 use super::line::{Line, LineEnd};
 use super::memory::Kept;
-use super::records::{self, Refused};
+use super::records::{self, Refused, TlsEnd};
 use super::secrets::{BindTerms, bind_terms};
+use super::security::{begins_with_tls, credentials, of_the_same_security};
 use super::spool;
 use crate::node::Node;
 use crate::settings::connector_terms;
@@ -39,7 +40,23 @@ pub async fn serve(node: Arc<Node>, stream: TcpStream, address: SocketAddr, cand
     };
     let association = association(&candidates);
     let machine = Rfc1006::answer(&parameters, association);
-    let mut line = Line::new(&address.ip().to_string(), machine, stream);
+    let Some(mut line) = line(&node, machine, stream, address, only(&candidates)).await else {
+        return;
+    };
+    let candidates = of_the_same_security(candidates, line.is_secured(), |name| line.peer_is(name));
+    let candidates = match candidates {
+        Ok(candidates) => candidates,
+        Err(why) => {
+            let peer = why.peer.as_deref();
+            let end = TlsEnd::not_this_way(peer, address, why.cause, why.detail());
+            records::tls_refused(&node, &end);
+            if line.called(HANDSHAKE).await.is_ok() {
+                refuse_call(&mut line, DisconnectReason::UNSPECIFIED);
+            }
+            line.close().await;
+            return;
+        }
+    };
     if let Some(open) = open(&node, &mut line, address, candidates).await {
         let Open { connector, index, two_way, old, flight } = open;
         let role = Role::Called;
@@ -94,6 +111,52 @@ fn keep(node: &Arc<Node>, kept: Kept, connector: &X400) {
             flight.give_back(&node, WHY);
         }
     });
+}
+
+/// The connection of a caller, once TLS stands where it begins with that; `None` where nothing
+/// comes of it, which is written down.
+async fn line(
+    node: &Node,
+    machine: Rfc1006,
+    stream: TcpStream,
+    address: SocketAddr,
+    peer: Option<&str>,
+) -> Option<Line> {
+    let place = address.ip().to_canonical().to_string();
+    match begins_with_tls(&stream, &place, HANDSHAKE).await {
+        Ok(true) => {}
+        Ok(false) => return Some(Line::new(&place, machine, stream)),
+        // Somebody who only looks whether the port is open.
+        Err(LineEnd::Lost { .. }) => return None,
+        Err(end) => {
+            node.log(build::accept_failed(0, &place, &end.to_string()));
+            return None;
+        }
+    }
+    let config = node.config();
+    let own = match &config.rfc1006.tls {
+        Some(files) => credentials(files).await.map_err(|error| chain(&error)),
+        None => Err("the caller begins with TLS, and [rfc1006] has no certificate".to_owned()),
+    };
+    let line = own.and_then(|own| {
+        Line::secured_answer(&place, machine, stream, own).map_err(|error| chain(&error))
+    });
+    let mut line = match line {
+        Ok(line) => line,
+        Err(detail) => {
+            node.log(build::accept_failed(0, &place, &detail));
+            return None;
+        }
+    };
+    match line.secure(HANDSHAKE).await {
+        Ok(()) => return Some(line),
+        Err(LineEnd::Tls { source, .. }) => {
+            records::tls_refused(node, &TlsEnd::new(peer, Direction::In, address, &source));
+        }
+        Err(end) => node.log(build::accept_failed(0, &place, &end.to_string())),
+    }
+    line.close().await;
+    None
 }
 
 /// A caller that has bound.

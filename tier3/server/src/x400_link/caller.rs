@@ -19,9 +19,10 @@ use tokio::task::JoinSet;
 use x400::{DiagnosticCode, ReasonCode};
 
 use super::exchange::{Exchange, Role};
-use super::line::Line;
-use super::records::{self, OutFailure};
+use super::line::{Line, LineEnd};
+use super::records::{self, OutFailure, TlsEnd};
 use super::secrets::{BindTerms, bind_terms};
+use super::security::credentials;
 use crate::node::{Node, random};
 use crate::settings::connector_terms;
 
@@ -169,8 +170,10 @@ impl Connector {
                         let text = error.to_string();
                         OpenError::Refused(fail(0, Layer::Bind, text, &place))
                     })?;
-                    let line = Line::new(&self.name, machine, stream);
-                    return self.bind(settings, line, index, &place).await;
+                    let line = self.line(settings, machine, stream).await.map_err(|detail| {
+                        OpenError::Refused(fail(0, Layer::Authentication, detail, &place))
+                    })?;
+                    return self.bind(settings, line, index, to).await;
                 }
                 Err((code, detail)) => {
                     node.log(build::connect_failed(&self.name, code, &to.to_string(), &detail));
@@ -181,16 +184,34 @@ impl Connector {
         Err(OpenError::Unreached(last))
     }
 
+    /// The connection as the connector wants it, with TLS or without; the error is what of this
+    /// server's own certificate cannot be used.
+    async fn line(
+        &self,
+        settings: &X400,
+        machine: Rfc1006,
+        stream: TcpStream,
+    ) -> Result<Line, String> {
+        let Some(name) = &settings.tls_name else {
+            return Ok(Line::new(&self.name, machine, stream));
+        };
+        let config = self.node.config();
+        // The configuration is refused without.
+        let files = config.rfc1006.tls.as_ref().ok_or("[rfc1006] has no certificate")?;
+        let own = credentials(files).await.map_err(|error| chain(&error))?;
+        Line::secured_call(&self.name, machine, stream, (own, name)).map_err(|error| chain(&error))
+    }
+
     async fn bind(
         &self,
         settings: &X400,
         mut line: Line,
         index: u32,
-        place: &str,
+        to: SocketAddr,
     ) -> Result<Open, OpenError> {
         let node = &self.node;
-        let fail = |layer, detail: String| {
-            let code = 0;
+        let place = &*records::protocol_string(to);
+        let fail = |code, layer, detail: String| {
             records::out_failed(
                 node,
                 &OutFailure { peer: &self.name, index, code, layer, detail: &detail, place },
@@ -207,13 +228,21 @@ impl Connector {
                 refusal.text
             }
             Ok(Output::Ended(why)) => {
-                fail(Layer::Bind, why.unwrap_or_else(|| "the MTA left at once".to_owned()))
+                fail(0, Layer::Bind, why.unwrap_or_else(|| "the MTA left at once".to_owned()))
             }
-            Ok(_) => fail(Layer::Bind, "the MTA did not answer the bind".to_owned()),
-            Err(end) => fail(Layer::Bind, end.to_string()),
+            Ok(_) => fail(0, Layer::Bind, "the MTA did not answer the bind".to_owned()),
+            Err(LineEnd::Tls { source, .. }) => {
+                let end = TlsEnd::new(Some(&self.name), Direction::Out, to, &source);
+                records::tls_refused(node, &end);
+                fail(end.code, Layer::Authentication, end.detail)
+            }
+            Err(end) => fail(0, Layer::Bind, end.to_string()),
         };
+        // A connection that ends without a word is that of something on the way, as a rule: whoever
+        // forwards calls to an MTA that is down.
+        let lost = line.is_lost();
         line.close().await;
-        Err(OpenError::Refused(why))
+        Err(if lost { OpenError::Unreached(why) } else { OpenError::Refused(why) })
     }
 
     /// Transfers what waits, on as many associations as the backlog asks for; of several, the last
