@@ -16,8 +16,11 @@ pub struct QueueConfig {
     pub commit_retry_s: u32,
     /// How long a dedupe key is kept, in seconds; longer than any neighbour keeps a message it may send again.
     pub seen_s: u32,
-    /// How many messages the queue holds before it refuses more; bounds memory, about 1 KiB each.
+    /// How many messages the queue holds before it refuses more; they are on the disk.
     pub max_messages: usize,
+    /// How many messages of a next hop and class are in memory, about 1 KiB each; the others are read from the store
+    /// when their turn comes.
+    pub window: usize,
     /// How delays run.
     pub profile: Profile,
     /// The rules of every link that has none of its own.
@@ -116,6 +119,7 @@ impl Default for QueueConfig {
             commit_retry_s: 5,
             seen_s: 14 * DAY_S,
             max_messages: 1_000_000,
+            window: 500,
             profile: Profile::default(),
             link: Link::default(),
             links: BTreeMap::new(),

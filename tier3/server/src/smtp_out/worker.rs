@@ -155,7 +155,7 @@ async fn carry(node: &Arc<Node>, connection: &mut Connection, work: Work) {
 
 /// `None` when the message is gone.
 async fn read(node: &Arc<Node>, work: &Work) -> Result<Option<parcel::Parcel>, String> {
-    let Some(record) = node.queue.view(|queue, _| queue.record(work.id)) else { return Ok(None) };
+    let Some(record) = node.queue.record(work.id) else { return Ok(None) };
     let (node, work) = (Arc::clone(node), work.clone());
     blocking(move || parcel::read(&node, &work, &record)).await.map(Some)
 }

@@ -223,7 +223,7 @@ impl Exchange<'_> {
 
     /// How long a transfer may take: so many seconds for each kibibyte, by priority.
     fn patience(&self, work: &Work, octets: usize) -> Duration {
-        let record = self.node.queue.view(|queue, _| queue.record(work.id));
+        let record = self.node.queue.record(work.id);
         let transfer = &self.settings.transfer;
         let each = match record.map(|record| record.head.priority) {
             Some(Priority::Urgent) => transfer.timeout_urgent,
