@@ -125,6 +125,8 @@ pub(crate) struct Hop {
     pub(crate) name: NextHop,
     /// An operator stopped it.
     pub(crate) held: bool,
+    /// The schedule of its link does not let this server call, until a time if there is one.
+    pub(crate) closed: Option<Option<Timestamp>>,
     /// An association stands.
     pub(crate) up: bool,
     /// `Ready` was emitted and the caller still owes a `take` that finds nothing.
@@ -165,10 +167,11 @@ pub(crate) struct Hop {
 }
 
 impl Hop {
-    fn new(name: &NextHop) -> Self {
+    fn new(name: &NextHop, closed: Option<Option<Timestamp>>) -> Self {
         Self {
             name: name.clone(),
             held: false,
+            closed,
             up: false,
             announced: false,
             failures: 0,
@@ -206,7 +209,8 @@ impl Hop {
 
     /// Whether the caller is to be told of work; notes that it is.
     pub(crate) fn announce(&mut self) -> bool {
-        let tell = self.open() && !self.announced && !self.ready.is_empty();
+        let callable = self.open() && self.closed.is_none();
+        let tell = callable && !self.announced && !self.ready.is_empty();
         if tell {
             self.announced = true;
         }
@@ -219,6 +223,8 @@ impl Hop {
 pub(crate) struct Hops {
     list: Vec<Hop>,
     index: BTreeMap<NextHop, HopIndex>,
+    /// Links whose schedule is closed, by their name in lower case, and until when.
+    closed: BTreeMap<String, Option<Timestamp>>,
 }
 
 impl Hops {
@@ -228,9 +234,35 @@ impl Hops {
             return *index;
         }
         let index = self.list.len();
-        self.list.push(Hop::new(name));
+        let closed = self.closed(name);
+        self.list.push(Hop::new(name, closed));
         self.index.insert(name.clone(), index);
         index
+    }
+
+    /// Whether the schedule of a hop's link is closed, and until when.
+    pub(crate) fn closed(&self, hop: &NextHop) -> Option<Option<Timestamp>> {
+        hop.link().and_then(|link| self.closed.get(&link.to_lowercase()).copied())
+    }
+
+    /// Notes that the schedule of a link closed or opened; the hops of that link.
+    pub(crate) fn set_closed(
+        &mut self,
+        link: &str,
+        closed: Option<Option<Timestamp>>,
+    ) -> Vec<HopIndex> {
+        match closed {
+            Some(until) => self.closed.insert(link.to_lowercase(), until),
+            None => self.closed.remove(&link.to_lowercase()),
+        };
+        let mut of_link = Vec::new();
+        for (index, hop) in self.list.iter_mut().enumerate() {
+            if hop.name.link().is_some_and(|name| name.eq_ignore_ascii_case(link)) {
+                hop.closed = closed;
+                of_link.push(index);
+            }
+        }
+        of_link
     }
 
     /// The number of a known hop.

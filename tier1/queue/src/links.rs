@@ -13,6 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 /// X.411 8.3.1.2.1.10 (Non-delivery-reason-code): transfer-failure.
 const REASON_TRANSFER_FAILURE: i64 = 0;
 
+/// X.411 8.3.1.2.1.11 (Non-delivery-diagnostic-code): transfer-attempts-limit-reached.
+const DIAGNOSTIC_ATTEMPTS: i64 = 49;
+
 /// How many associations the backlog of a hop is worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
@@ -32,7 +35,7 @@ impl Queue {
             return Demand::default();
         };
         let state = self.hops.at(index);
-        if !state.open() {
+        if !state.open() || state.closed.is_some() {
             return Demand::default();
         }
         let link = self.config.link(hop);
@@ -53,7 +56,7 @@ impl Queue {
     pub fn retries_used_up(last_error: Option<&str>) -> Failure {
         Failure {
             reason: REASON_TRANSFER_FAILURE,
-            diagnostic: None,
+            diagnostic: Some(DIAGNOSTIC_ATTEMPTS),
             error: last_error.unwrap_or("the next server could not be reached").to_owned(),
             ended: Some(Clock::OpenRetries),
         }
@@ -70,7 +73,7 @@ impl Queue {
         let Some(retries) = link.open_retries else {
             return;
         };
-        let used_up = match self.config.profile {
+        let used_up = match self.config.profile_of(&name) {
             // The first failure is no retry.
             Profile::Classic => failures > retries,
             Profile::Growth => {

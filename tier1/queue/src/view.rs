@@ -17,6 +17,8 @@ pub enum HopState {
     Ready,
     /// It failed and waits.
     Retry,
+    /// It waits for the schedule of its connector.
+    Scheduled,
     /// An operator stopped it.
     Held,
 }
@@ -125,6 +127,8 @@ impl Queue {
                 let due = hop.waits.first().map(|(due, _)| *due);
                 let state = if hop.held {
                     HopState::Held
+                } else if hop.closed.is_some() && hop.flying.is_empty() {
+                    HopState::Scheduled
                 } else if hop.retry_at.is_some() {
                     HopState::Retry
                 } else if hop.up || !hop.flying.is_empty() {
@@ -143,7 +147,12 @@ impl Queue {
                     messages: hop.messages.saturating_add(hop.parked.all()),
                     bytes: hop.bytes.saturating_add(hop.parked.bytes),
                     oldest: here.chain(hop.ready.oldest()).chain(parked).min(),
-                    next_attempt: hop.retry_at.or(due),
+                    next_attempt: match hop.closed {
+                        Some(until) => {
+                            until.map(|until| hop.retry_at.map_or(until, |at| at.max(until)))
+                        }
+                        None => hop.retry_at.or(due),
+                    },
                     last_error: hop.last_error.clone(),
                 }
             })
@@ -156,11 +165,23 @@ impl Queue {
         self.hops.find(hop).is_some_and(|index| self.hops.at(index).retry_at.is_some())
     }
 
+    /// Until when a delay after a failure keeps this hop from being tried; takes no time.
+    #[must_use]
+    pub fn retry_at(&self, hop: &NextHop) -> Option<Timestamp> {
+        self.hops.find(hop).and_then(|index| self.hops.at(index).retry_at)
+    }
+
     /// The hops that a delay after a failure keeps from being tried.
     #[must_use]
     pub fn waiting_hops(&self) -> Vec<NextHop> {
         let waiting = self.hops.by_name().filter(|(_, hop)| hop.retry_at.is_some());
         waiting.map(|(_, hop)| hop.name.clone()).collect()
+    }
+
+    /// How many messages in memory can be taken for this hop; takes no time.
+    #[must_use]
+    pub fn at_hand(&self, hop: &NextHop) -> usize {
+        self.hops.find(hop).map_or(0, |index| self.hops.at(index).ready.len())
     }
 
     /// How many messages are ready for this hop; takes no time.

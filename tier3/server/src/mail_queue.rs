@@ -280,6 +280,11 @@ impl MailQueue {
         self.shared.unheard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The schedule of a link closed or opened.
+    pub fn set_schedule(&self, link: &str, closed: Option<Option<Timestamp>>) {
+        self.with(|queue, _| queue.set_schedule(link, closed));
+    }
+
     /// What became of a message in flight.
     pub fn complete(&self, id: MessageId, results: Vec<(u32, Outcome)>) {
         // It may be an answer of an association that was given up long ago.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event::own;
+use jiff::Timestamp;
 use queue::{Action, Kind, MessageId, MessageRecord, NextHop, Queue, Work};
 use routing::Request;
 use tokio::sync::mpsc;
@@ -12,6 +13,7 @@ use crate::delay_notice;
 use crate::node::Node;
 use crate::processing::Suspect;
 use crate::route_table;
+use crate::schedules::Schedules;
 
 /// Messages that are read at once to look at their ways.
 const PAGE: usize = 1000;
@@ -48,6 +50,7 @@ pub fn accuse(node: &Node, suspects: Vec<Suspect>) {
 #[derive(Default)]
 struct Watch {
     refusing: Option<(Instant, &'static str)>,
+    schedules: Schedules,
 }
 
 impl Watch {
@@ -55,6 +58,7 @@ impl Watch {
         if let Some(by) = node.queue.follow_clock() {
             node.log(own::clock_set(by.is_positive(), by.unsigned_abs().as_secs()));
         }
+        self.schedules.follow(node, Timestamp::now());
         let store = node.queue.store();
         let (seen, trouble) = (store.take_seen_trouble(), store.trouble());
         // One that came and went between two looks is told as well.
