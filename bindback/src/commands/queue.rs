@@ -28,7 +28,7 @@ enum Action {
     List,
     /// Show the messages that wait
     #[command(
-        after_help = "Examples:\n  bindback queue show\n  bindback queue show --next-hop WEST"
+        after_help = "Examples:\n  bindback queue show\n  bindback queue show --next-hop WEST\n  bindback queue show --limit 50 --after 19a0c4f2b8e00001"
     )]
     Show {
         /// This message only
@@ -36,6 +36,9 @@ enum Action {
         /// Only messages that wait for this server
         #[arg(long, value_name = "H")]
         next_hop: Option<String>,
+        /// Only messages behind this one, the last that was shown before
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
         /// At most so many, oldest first
         #[arg(long, value_name = "N")]
         limit: Option<u32>,
@@ -94,8 +97,8 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             let queues = Queues { queues: Backend::find(config)?.queues().await? };
             setting.output.answer(&queues, |queues| list(&queues.queues))?;
         }
-        Action::Show { id, next_hop, limit } => {
-            let query = MessageQuery { id, next_hop, limit };
+        Action::Show { id, next_hop, after, limit } => {
+            let query = MessageQuery { id, next_hop, after, limit };
             let messages = Messages { messages: Backend::find(config)?.messages(query).await? };
             setting.output.answer(&messages, |messages| show(&messages.messages))?;
         }

@@ -3,6 +3,7 @@
 use crate::message::{Clock, MessageHead, RecipientRecord, StoredMessage};
 use crate::name::{BatchId, MessageId, NextHop, Ticket};
 use crate::steps::Step;
+use crate::window::{Load, Order};
 use jiff::Timestamp;
 
 /// What the caller has to do next.
@@ -70,6 +71,8 @@ pub enum Action {
         /// What was seen.
         evidence: String,
     },
+    /// Read this of the store, and call `loaded` with it before anything else is told to the engine.
+    Load(Load),
     /// Nothing of this message is left, neither here nor on disk.
     Finished {
         /// The message.
@@ -110,6 +113,8 @@ pub enum Write {
         /// The message.
         id: MessageId,
     },
+    /// Changes of the order in which messages are found.
+    Order(Box<Order>),
     /// A dedupe key, to be kept until the given time.
     PutSeen {
         /// The key.

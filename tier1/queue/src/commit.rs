@@ -7,7 +7,7 @@ use crate::action::{Action, Failure, QueueError, Write};
 use crate::config::after;
 use crate::engine::{Entry, Queue, Recipient, Timer};
 use crate::hop::HopIndex;
-use crate::message::{MessageRecord, NewMessage, StoredMessage};
+use crate::message::{MessageHead, MessageRecord, NewMessage, RecipientRecord, StoredMessage};
 use crate::name::{BatchId, MessageId, Ticket};
 use crate::state::{Input, Phase, State, Turn};
 use crate::steps::{Step, StepKind};
@@ -34,8 +34,38 @@ pub(crate) enum Op {
     Head { id: MessageId, why: Option<StepKind> },
     /// A hop was stopped, or goes on.
     Hold { index: HopIndex },
+    /// What stands in the store is brought in line with memory, so that the message can be parked.
+    Settle { id: MessageId },
+    /// Rows of the order lead to nothing.
+    Stray,
     /// The message has no recipient left.
     Forget { id: MessageId },
+}
+
+impl Op {
+    /// The messages that it is about.
+    fn ids(&self) -> [Option<MessageId>; 2] {
+        match self {
+            Self::Report { id, report, .. } => [Some(*id), Some(report.record.head.id)],
+            Self::Accept { id, .. }
+            | Self::Remove { id, .. }
+            | Self::Note { id, .. }
+            | Self::Head { id, .. }
+            | Self::Settle { id }
+            | Self::Forget { id } => [Some(*id), None],
+            Self::Hold { .. } | Self::Stray => [None, None],
+        }
+    }
+
+    /// The recipients of a message that it removes.
+    fn removed_of(&self, of: MessageId) -> &[u32] {
+        match self {
+            Self::Remove { id, numbers, .. } | Self::Report { id, numbers, .. } if *id == of => {
+                numbers
+            }
+            _ => &[],
+        }
+    }
 }
 
 impl Queue {
@@ -45,7 +75,8 @@ impl Queue {
             self.actions.push_back(Action::Refused { ticket, error: error.to_string() });
             return;
         }
-        let (stored, seen) = message.into_stored();
+        let (mut stored, seen) = message.into_stored();
+        defer(&mut stored, now);
         let id = stored.record.head.id;
         self.enter(stored.record.clone(), State::Committing, Phase::Arriving);
         for key in &seen {
@@ -54,6 +85,7 @@ impl Queue {
         let steps = vec![Step::new(&stored.record, StepKind::Accepted, None, None, now)];
         let mut writes = vec![Write::PutMessage(Box::new(stored))];
         writes.extend(self.seen_writes(&seen, now));
+        self.write_order(id, &mut writes);
         self.emit(Op::Accept { id, ticket, seen }, writes, steps);
     }
 
@@ -99,7 +131,8 @@ impl Queue {
             self.start_removal(id, numbers, StepKind::Discarded, now);
             return Ok(());
         };
-        let (stored, seen) = report.into_stored();
+        let (mut stored, seen) = report.into_stored();
+        defer(&mut stored, now);
         self.enter(stored.record.clone(), State::Committing, Phase::Arriving);
         let op = Op::Report { id, numbers, report: Box::new(stored), seen, whole: false };
         self.start(op, now);
@@ -108,7 +141,12 @@ impl Queue {
 
     /// The commit is on disk.
     pub fn handle_durable(&mut self, batch: BatchId, now: Timestamp) {
-        match self.batches.remove(&batch) {
+        let op = self.batches.remove(&batch);
+        let ids = op.as_ref().map_or([None; 2], Op::ids);
+        for id in ids.into_iter().flatten() {
+            self.op_durable(id);
+        }
+        match op {
             None => {}
             Some(Op::Accept { id, ticket, seen }) => {
                 for key in &seen {
@@ -122,8 +160,13 @@ impl Queue {
                 self.gone(id, &numbers, whole, now);
                 self.queue_committed(report.record.head.id, now);
             }
-            Some(Op::Note { .. } | Op::Head { .. } | Op::Hold { .. }) => {}
+            Some(Op::Settle { .. }) => self.settling = self.settling.saturating_sub(1),
+            Some(Op::Note { .. } | Op::Head { .. } | Op::Hold { .. } | Op::Stray) => {}
             Some(Op::Forget { id }) => self.drop_entry(id),
+        }
+        for id in ids.into_iter().flatten() {
+            self.tidy_order(id, now);
+            self.park_if_full(id, now);
         }
     }
 
@@ -139,7 +182,18 @@ impl Queue {
                 self.forget_entry(id);
                 self.actions.push_back(Action::Refused { ticket, error });
             }
+            // They are found again.
+            Some(Op::Stray) => {}
+            // It stays in memory.
+            Some(Op::Settle { id }) => {
+                self.settling = self.settling.saturating_sub(1);
+                self.op_durable(id);
+                self.doubt_order(id, &[]);
+            }
             Some(op) => {
+                for id in op.ids().into_iter().flatten() {
+                    self.doubt_order(id, op.removed_of(id));
+                }
                 let delay = SignedDuration::from_secs(i64::from(self.config.commit_retry_s));
                 self.failed_ops.insert(batch, op);
                 self.timers.insert((after(now, delay), Timer::Commit(batch)));
@@ -156,6 +210,9 @@ impl Queue {
     /// Tries a failed commit again.
     pub(crate) fn retry_commit(&mut self, batch: BatchId, now: Timestamp) {
         if let Some(op) = self.failed_ops.remove(&batch) {
+            for id in op.ids().into_iter().flatten() {
+                self.op_durable(id);
+            }
             self.start(op, now);
         }
     }
@@ -175,9 +232,9 @@ impl Queue {
     /// Emits the commit of an operation, or drops it when nothing is left to write.
     pub(crate) fn start(&mut self, mut op: Op, now: Timestamp) {
         let mut steps = Vec::new();
-        let writes = match &mut op {
+        let mut writes = match &mut op {
             // Its content is with the store only; a failed acceptance is refused and never started again.
-            Op::Accept { .. } => return,
+            Op::Accept { .. } | Op::Stray => return,
             Op::Remove { id, numbers, why, whole } => {
                 *whole = self.is_last(*id, numbers);
                 steps.extend(self.step_of(*id, *why, Some(numbers), now));
@@ -212,7 +269,7 @@ impl Queue {
                     |entry: &&Entry| matches!(entry.phase, Phase::Standing | Phase::Aside);
                 let entry = self.messages.get(id).filter(standing);
                 entry
-                    .map(|entry| Write::PutHead(Box::new(entry.head.clone())))
+                    .map(|entry| Write::PutHead(Box::new(self.head_on_disk(entry))))
                     .into_iter()
                     .collect()
             }
@@ -220,6 +277,7 @@ impl Queue {
                 let hop = self.hops.at(*index);
                 vec![Write::PutHold { hop: hop.name.clone(), held: hop.held }]
             }
+            Op::Settle { id } => self.unsettled(*id),
             Op::Forget { id } => vec![Write::RemoveMessage { id: *id }],
         };
         if let Op::Remove { id, whole: true, .. }
@@ -229,14 +287,34 @@ impl Queue {
         {
             entry.turn(Turn::Emptied);
         }
+        self.note_written(&op, &writes);
+        if !writes.is_empty() {
+            for id in op.ids().into_iter().flatten() {
+                writes.extend(self.unknown(id));
+            }
+        }
+        let settles = matches!(&op, Op::Settle { id } if self.stands(*id));
+        if !writes.is_empty() || settles {
+            for id in op.ids().into_iter().flatten() {
+                self.write_order(id, &mut writes);
+            }
+        }
+        if writes.is_empty() && matches!(op, Op::Settle { .. }) {
+            self.settling = self.settling.saturating_sub(1);
+        }
         if !writes.is_empty() {
             self.emit(op, writes, steps);
         }
     }
 
-    fn emit(&mut self, op: Op, writes: Vec<Write>, steps: Vec<Step>) {
+    pub(crate) fn emit(&mut self, op: Op, writes: Vec<Write>, steps: Vec<Step>) {
         self.last_batch += 1;
         let batch = BatchId(self.last_batch);
+        for id in op.ids().into_iter().flatten() {
+            if let Some(entry) = self.messages.get_mut(&id) {
+                entry.ops += 1;
+            }
+        }
         self.batches.insert(batch, op);
         self.actions.push_back(Action::Commit { batch, writes, steps });
     }
@@ -291,9 +369,146 @@ impl Queue {
             .filter(|recipient| recipient.is_pending())
             .map(|recipient| Write::PutRecipient {
                 id,
-                recipient: self.recipient_record(recipient),
+                recipient: self.recipient_on_disk(id, recipient),
             })
             .collect()
+    }
+
+    /// The records of recipients whose wait is not the one that the store knows.
+    fn unsettled(&self, id: MessageId) -> Vec<Write> {
+        let Some(entry) = self.messages.get(&id).filter(|entry| entry.phase == Phase::Standing)
+        else {
+            return Vec::new();
+        };
+        let moved = entry.recipients.iter().filter(|recipient| {
+            recipient.is_pending() && recipient.disk_due != Some(recipient.waits_until())
+        });
+        moved
+            .map(|recipient| Write::PutRecipient {
+                id,
+                recipient: self.recipient_on_disk(id, recipient),
+            })
+            .collect()
+    }
+
+    /// The records of recipients of which a commit that failed left it open how they stand on the disk.
+    fn unknown(&mut self, id: MessageId) -> Vec<Write> {
+        let unknown = |recipient: &&mut Recipient| {
+            let there = !matches!(recipient.state, State::Committing | State::Gone);
+            recipient.disk_due.is_none() && !recipient.leaving && there
+        };
+        let Some(entry) = self.messages.get_mut(&id) else {
+            return Vec::new();
+        };
+        if matches!(entry.phase, Phase::Leaving | Phase::Gone) {
+            return Vec::new();
+        }
+        let mut numbers = Vec::new();
+        for recipient in entry.recipients.iter_mut().filter(unknown) {
+            recipient.disk_due = Some(recipient.waits_until());
+            numbers.push(recipient.number);
+        }
+        let Some(entry) = self.messages.get(&id).filter(|_| !numbers.is_empty()) else {
+            return Vec::new();
+        };
+        entry
+            .recipients
+            .iter()
+            .filter(|recipient| numbers.binary_search(&recipient.number).is_ok())
+            .map(|recipient| Write::PutRecipient {
+                id,
+                recipient: self.recipient_on_disk(id, recipient),
+            })
+            .collect()
+    }
+
+    /// A record as it goes to the disk: in the time by which the message was stored.
+    fn recipient_on_disk(&self, id: MessageId, recipient: &Recipient) -> RecipientRecord {
+        let mut record = self.recipient_record(recipient);
+        let shift = self.shift_of(id);
+        record.due = record.due.map(|due| after(due, -shift));
+        record
+    }
+
+    /// The same for a head.
+    fn head_on_disk(&self, entry: &Entry) -> MessageHead {
+        let mut head = entry.head.clone();
+        let shift = self.shift_of(head.id);
+        head.expires = after(head.expires, -shift);
+        let wishes = &mut head.wishes;
+        wishes.latest_delivery = wishes.latest_delivery.map(|time| after(time, -shift));
+        wishes.deferred_until = wishes.deferred_until.map(|time| after(time, -shift));
+        head
+    }
+
+    /// What a commit that goes out leaves in the store.
+    fn note_written(&mut self, op: &Op, writes: &[Write]) {
+        for write in writes {
+            if let Write::PutRecipient { id, recipient } = write
+                && let Some(entry) = self.messages.get_mut(id)
+                && let Some(recipient) = entry.recipient_mut(recipient.number)
+            {
+                recipient.disk_due = Some(recipient.waits_until());
+            }
+        }
+        if let Op::Report { report, .. } = op
+            && let Some(entry) = self.messages.get_mut(&report.record.head.id)
+        {
+            for (recipient, record) in entry.recipients.iter_mut().zip(&report.record.recipients) {
+                recipient.disk_due = Some(record.due);
+            }
+        }
+        if let Op::Remove { id, numbers, .. } | Op::Report { id, numbers, .. } = op
+            && let Some(entry) = self.messages.get_mut(id)
+        {
+            for number in numbers {
+                if let Some(recipient) = entry.recipient_mut(*number) {
+                    recipient.leaving = true;
+                }
+            }
+        }
+    }
+
+    /// Adds the changes of a message's order, if there are any.
+    fn write_order(&mut self, id: MessageId, writes: &mut Vec<Write>) {
+        if let Some(order) = self.order_of(id) {
+            writes.push(Write::Order(Box::new(order)));
+        }
+    }
+
+    /// Whether a message is on the disk and no commit removes it.
+    fn stands(&self, id: MessageId) -> bool {
+        let phase = self.messages.get(&id).map(|entry| entry.phase);
+        matches!(phase, Some(Phase::Standing | Phase::Aside))
+    }
+
+    /// Takes out the rows that were left because several commits were under way.
+    fn tidy_order(&mut self, id: MessageId, now: Timestamp) {
+        let left = self
+            .messages
+            .get(&id)
+            .is_some_and(|entry| entry.ops == 0 && !entry.stale.is_empty() && !entry.stale_written);
+        if left && self.stands(id) {
+            self.settling += 1;
+            self.start(Op::Settle { id }, now);
+        }
+    }
+
+    /// A commit about a message has its answer.
+    fn op_durable(&mut self, id: MessageId) {
+        if let Some(entry) = self.messages.get_mut(&id) {
+            entry.ops = entry.ops.saturating_sub(1);
+            if entry.ops == 0 && entry.behind {
+                entry.behind = false;
+                entry.stale.append(&mut entry.replaced);
+                entry.stale_written = false;
+            } else if entry.ops == 0 {
+                entry.replaced.clear();
+                if entry.stale_written {
+                    entry.stale.clear();
+                }
+            }
+        }
     }
 
     fn seen_writes(&self, seen: &[String], now: Timestamp) -> Vec<Write> {
@@ -305,7 +520,7 @@ impl Queue {
     /// Only what comes in is limited: a report of our own takes the place of what it reports.
     fn check_room(&self) -> Result<(), QueueError> {
         let limit = self.config.max_messages;
-        if self.messages.len() >= limit {
+        if self.is_full() {
             return Err(QueueError::Full { limit });
         }
         Ok(())
@@ -419,6 +634,15 @@ fn still_failed(entry: &Entry, named: &[u32]) -> Option<Vec<(u32, Failure)>> {
         .filter_map(|recipient| Some((recipient.number, recipient.failure.as_deref()?.clone())))
         .collect();
     (failures.len() != named.len()).then_some(failures)
+}
+
+/// A message that is not to be delivered yet is stored as one that waits.
+fn defer(stored: &mut StoredMessage, now: Timestamp) {
+    let record = &mut stored.record;
+    let due = record.head.wishes.deferred_until.filter(|due| *due > now);
+    for recipient in &mut record.recipients {
+        recipient.due = due;
+    }
 }
 
 fn removal(id: MessageId, numbers: &[u32], whole: bool) -> Vec<Write> {

@@ -16,8 +16,11 @@ pub struct QueueConfig {
     pub commit_retry_s: u32,
     /// How long a dedupe key is kept, in seconds; longer than any neighbour keeps a message it may send again.
     pub seen_s: u32,
-    /// How many messages the queue holds before it refuses more; bounds memory, about 1 KiB each.
+    /// How many messages the queue holds before it refuses more; they are on the disk.
     pub max_messages: usize,
+    /// How many messages of a next hop and class are in memory, about 1 KiB each; the others are read from the store
+    /// when their turn comes.
+    pub window: usize,
     /// How delays run.
     pub profile: Profile,
     /// The rules of every link that has none of its own.
@@ -37,7 +40,7 @@ impl QueueConfig {
 
     /// How long a hop waits after so many failures in a row.
     pub(crate) fn open_delay(&self, hop: &NextHop, failures: u32, salt: u64) -> SignedDuration {
-        match self.profile {
+        match self.profile_of(hop) {
             Profile::Growth => self.retry.delay(failures, salt),
             Profile::Classic => {
                 SignedDuration::from_secs(i64::from(self.link(hop).open_interval_s))
@@ -45,9 +48,14 @@ impl QueueConfig {
         }
     }
 
+    /// How delays of a link run.
+    pub(crate) fn profile_of(&self, hop: &NextHop) -> Profile {
+        if self.link(hop).fixed { Profile::Classic } else { self.profile }
+    }
+
     /// How long a recipient waits after so many attempts.
     pub(crate) fn transfer_delay(&self, hop: &NextHop, attempts: u32, salt: u64) -> SignedDuration {
-        match self.profile {
+        match self.profile_of(hop) {
             Profile::Growth => self.retry.delay(attempts, salt),
             Profile::Classic => {
                 SignedDuration::from_secs(i64::from(self.link(hop).transfer_interval_s))
@@ -74,9 +82,11 @@ pub struct Link {
     /// without end where not given, as inside a site. With [`Profile::Growth`] it is the time that so many intervals
     /// last, however many attempts are made in it.
     pub open_retries: Option<u32>,
-    /// Seconds between two attempts to open it, in the classic profile.
+    /// Whether its intervals are those given here in every profile.
+    pub fixed: bool,
+    /// Seconds between two attempts to open it, in the classic profile or where they are fixed.
     pub open_interval_s: u32,
-    /// Seconds between two attempts to transfer a message, in the classic profile.
+    /// Seconds between two attempts to transfer a message, in the classic profile or where they are fixed.
     pub transfer_interval_s: u32,
     /// Most associations at the same time.
     pub associations: u32,
@@ -91,6 +101,7 @@ impl Default for Link {
     fn default() -> Self {
         Self {
             open_retries: None,
+            fixed: false,
             open_interval_s: 600,
             transfer_interval_s: 120,
             associations: 10,
@@ -104,7 +115,7 @@ impl Link {
     /// An X.400 or dial-up connector: 144 attempts, 600 seconds apart.
     #[must_use]
     pub fn connector() -> Self {
-        Self { open_retries: Some(144), ..Self::default() }
+        Self { open_retries: Some(144), fixed: true, ..Self::default() }
     }
 }
 
@@ -116,6 +127,7 @@ impl Default for QueueConfig {
             commit_retry_s: 5,
             seen_s: 14 * DAY_S,
             max_messages: 1_000_000,
+            window: 500,
             profile: Profile::default(),
             link: Link::default(),
             links: BTreeMap::new(),

@@ -8,6 +8,7 @@ use crate::hop::{BacklogKey, HopIndex, Hops};
 use crate::message::{Kind, MessageHead, MessageRecord, Priority, RecipientRecord};
 use crate::name::{BatchId, MessageId, NextHop};
 use crate::state::{Input, Phase, State, Turn};
+use crate::window::{Placed, Position};
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,6 +31,21 @@ pub struct Queue {
     pub(crate) actions: VecDeque<Action>,
     pub(crate) last_id: MessageId,
     pub(crate) last_batch: u64,
+    /// Messages in the store alone.
+    pub(crate) parked_total: u64,
+    /// Messages in memory that have rows in the order of the store.
+    pub(crate) placed_total: u64,
+    /// When something is due for a parked message, not later.
+    pub(crate) parked_due: Option<Timestamp>,
+    /// Up to where the order of what is due was read.
+    pub(crate) due_after: Option<Position>,
+    pub(crate) loading_due: bool,
+    /// Messages that came in for what was due and are not dealt with.
+    pub(crate) due_busy: BTreeSet<MessageId>,
+    /// Commits under way that bring the store in line with memory.
+    pub(crate) settling: usize,
+    /// The last identifier when the clock was set, and by how much.
+    pub(crate) jumps: Vec<(MessageId, SignedDuration)>,
 }
 
 /// A message in memory.
@@ -43,6 +59,20 @@ pub(crate) struct Entry {
     pub(crate) recipients: Vec<Recipient>,
     /// When its timer is set.
     pub(crate) timer: Option<Timestamp>,
+    /// The hops that count it, and until when it waits there.
+    pub(crate) indexed: Vec<(HopIndex, Option<Timestamp>)>,
+    /// Its rows in the order of the store, as the last commit leaves them.
+    pub(crate) placed: Placed,
+    /// Rows that commits under way replace.
+    pub(crate) replaced: Vec<Placed>,
+    /// Rows that commits which failed may have left.
+    pub(crate) stale: Vec<Placed>,
+    /// Whether rows are left because another commit was under way.
+    pub(crate) behind: bool,
+    /// Whether a commit under way takes those out.
+    pub(crate) stale_written: bool,
+    /// Commits about it that are not durable.
+    pub(crate) ops: u32,
     /// Failures that were said before the message was durable.
     pub(crate) early_failures: Vec<(u32, Failure)>,
 }
@@ -60,6 +90,10 @@ pub(crate) struct Recipient {
     /// The hop's `failures_ever` when it joined: later ones count as its attempts too.
     pub(crate) hop_base: u32,
     pub(crate) last_error: Option<String>,
+    /// Until when it waits by its row in the store; nothing where that is not known.
+    pub(crate) disk_due: Option<Option<Timestamp>>,
+    /// The commit of its removal was handed out and did not fail.
+    pub(crate) leaving: bool,
     /// Why it failed for good, while its report is being made.
     pub(crate) failure: Option<Box<Failure>>,
 }
@@ -73,6 +107,10 @@ pub(crate) enum Timer {
     Message(MessageId),
     /// A failed commit is tried again.
     Commit(BatchId),
+    /// Something is due for a parked message.
+    Parked,
+    /// The store is asked again for parked messages of a hop and class.
+    Load(HopIndex, usize),
 }
 
 impl Queue {
@@ -90,6 +128,14 @@ impl Queue {
             actions: VecDeque::new(),
             last_id: MessageId::ZERO,
             last_batch: 0,
+            parked_total: 0,
+            placed_total: 0,
+            parked_due: None,
+            due_after: None,
+            loading_due: false,
+            due_busy: BTreeSet::new(),
+            settling: 0,
+            jumps: Vec::new(),
         }
     }
 
@@ -116,6 +162,7 @@ impl Queue {
             let phase =
                 if record.head.trouble.aside.is_some() { Phase::Aside } else { Phase::Standing };
             self.enter(record, State::Queued, phase);
+            self.end_past_waits(id, now);
             self.defer_if_asked(id, now);
             if empty {
                 self.start(Op::Forget { id }, now);
@@ -171,34 +218,32 @@ impl Queue {
                 }
                 Timer::Message(id) => self.message_due(id, now),
                 Timer::Commit(batch) => self.retry_commit(batch, now),
+                Timer::Parked => self.ask_due(now),
+                Timer::Load(index, class) => self.load_again(index, class),
             }
         }
     }
 
-    /// How many messages the queue holds.
+    /// How many messages the queue holds, in memory and in the store alone.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.messages.len()
+        let parked = usize::try_from(self.parked_total).unwrap_or(usize::MAX);
+        self.messages.len().saturating_add(parked)
     }
 
     /// Whether it holds as many messages as it may.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.messages.len() >= self.config.max_messages
-    }
-
-    /// The number of every message.
-    pub fn ids(&self) -> impl Iterator<Item = MessageId> {
-        self.messages.keys().copied()
+        self.len() >= self.config.max_messages
     }
 
     /// Whether the queue holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.len() == 0
     }
 
-    /// The record of a message, with the recipients that are still to be served.
+    /// The record of a message in memory, with the recipients that are still to be served.
     #[must_use]
     pub fn record(&self, id: MessageId) -> Option<MessageRecord> {
         let entry = self.messages.get(&id)?;
@@ -230,10 +275,15 @@ impl Queue {
                     address: recipient.address,
                     report_wanted: recipient.report_wanted,
                     hop,
-                    state,
+                    state: match (state, recipient.due) {
+                        (State::Queued, Some(due)) => State::Waiting { due },
+                        _ => state,
+                    },
                     attempts: recipient.attempts,
                     hop_base: self.hops.at(hop).failures_ever,
                     last_error: recipient.last_error,
+                    disk_due: Some(recipient.due),
+                    leaving: false,
                     failure: None,
                 }
             })
@@ -245,6 +295,13 @@ impl Queue {
             warn_at,
             recipients,
             timer: None,
+            indexed: Vec::new(),
+            placed: Placed::default(),
+            replaced: Vec::new(),
+            stale: Vec::new(),
+            behind: false,
+            stale_written: false,
+            ops: 0,
             early_failures: Vec::new(),
         };
         self.messages.insert(id, entry);
@@ -253,7 +310,27 @@ impl Queue {
     /// Takes a message out of memory and all indexes; whether it was there.
     pub(crate) fn forget_entry(&mut self, id: MessageId) -> bool {
         self.unindex(id);
-        self.messages.remove(&id).is_some()
+        self.due_done(id);
+        let Some(entry) = self.messages.remove(&id) else {
+            return false;
+        };
+        for (index, class) in &entry.placed.hops {
+            self.hops.at_mut(*index).placed.take(*class, entry.head.size);
+        }
+        let placed = u64::from(entry.placed.due.is_some());
+        self.placed_total = self.placed_total.saturating_sub(placed);
+        true
+    }
+
+    /// Queues the recipients of a message that comes in whose delays are over.
+    pub(crate) fn end_past_waits(&mut self, id: MessageId, now: Timestamp) {
+        if let Some(entry) = self.messages.get_mut(&id) {
+            for recipient in &mut entry.recipients {
+                if matches!(recipient.state, State::Waiting { due } if due <= now) {
+                    recipient.step(Input::Due);
+                }
+            }
+        }
     }
 
     /// Brings backlogs and timer of a message in line with the states of its recipients.
@@ -263,36 +340,60 @@ impl Queue {
             return;
         };
         let key = entry.backlog_key();
+        let age = (entry.head.submitted, id);
+        let size = entry.head.size;
         let (end, _) = entry.head.end();
         let end = entry.warn_at.map_or(end, |warn_at| warn_at.min(end));
         let (aside, hopeless) = (entry.is_aside(), entry.is_hopeless());
         let mut timer: Option<Timestamp> = None;
+        let mut failing = false;
         for recipient in &entry.recipients {
             let hop = self.hops.at_mut(recipient.hop);
-            let due = match recipient.state {
+            let mut waits = None;
+            match recipient.state {
                 State::Queued => {
                     if !aside {
                         hop.ready.insert(key);
                     }
-                    end
                 }
                 State::Waiting { due } => {
-                    hop.waiting.insert(id);
-                    due.min(end)
+                    hop.waiting.insert(age);
+                    waits = Some(due);
                 }
                 State::InFlight | State::Doomed => {
-                    hop.flying.insert(id);
+                    hop.flying.insert(age);
+                }
+                State::Failed | State::Reporting => {
+                    failing = true;
                     continue;
                 }
                 _ => continue,
-            };
-            timer = Some(timer.map_or(due, |earlier| earlier.min(due)));
+            }
+            if !matches!(recipient.state, State::InFlight | State::Doomed) {
+                let due = waits.map_or(end, |waits| waits.min(end));
+                timer = Some(timer.map_or(due, |earlier| earlier.min(due)));
+            }
+            match entry.indexed.iter_mut().find(|(index, _)| *index == recipient.hop) {
+                Some((_, known)) => *known = (*known).into_iter().chain(waits).min(),
+                None => entry.indexed.push((recipient.hop, waits)),
+            }
+        }
+        for (index, waits) in &entry.indexed {
+            let hop = self.hops.at_mut(*index);
+            hop.messages += 1;
+            hop.bytes = hop.bytes.saturating_add(size);
+            if let Some(due) = waits {
+                hop.waits.insert((*due, id));
+            }
         }
         // Whatever is due has no effect on it.
         let timer = timer.filter(|_| !hopeless);
         entry.timer = timer;
         if let Some(due) = timer {
             self.timers.insert((due, Timer::Message(id)));
+        }
+        if !failing {
+            self.due_done(id);
         }
     }
 
@@ -302,11 +403,18 @@ impl Queue {
             return;
         };
         let key = entry.backlog_key();
-        for recipient in &entry.recipients {
-            let hop = self.hops.at_mut(recipient.hop);
+        let age = (entry.head.submitted, id);
+        let indexed = std::mem::take(&mut entry.indexed);
+        for (index, waits) in &indexed {
+            let hop = self.hops.at_mut(*index);
             hop.ready.remove(&key);
-            hop.waiting.remove(&id);
-            hop.flying.remove(&id);
+            hop.waiting.remove(&age);
+            hop.flying.remove(&age);
+            if let Some(due) = waits {
+                hop.waits.remove(&(*due, id));
+            }
+            hop.messages = hop.messages.saturating_sub(1);
+            hop.bytes = hop.bytes.saturating_sub(entry.head.size);
         }
         if let Some(due) = entry.timer.take() {
             self.timers.remove(&(due, Timer::Message(id)));
@@ -347,6 +455,7 @@ impl Queue {
             report_wanted: recipient.report_wanted,
             attempts: recipient.all_attempts(hop.failures_ever),
             last_error: last_error.cloned(),
+            due: recipient.waits_until(),
         }
     }
 
@@ -356,14 +465,17 @@ impl Queue {
     }
 }
 
+/// X.411 8.2.1.1.1.7: reports travel as urgent mail does.
+pub(crate) const fn urgency(head: &MessageHead) -> Priority {
+    match head.kind {
+        Kind::Report => Priority::Urgent,
+        Kind::Message => head.priority,
+    }
+}
+
 impl Entry {
     pub(crate) fn backlog_key(&self) -> BacklogKey {
-        // X.411 8.2.1.1.1.7: reports travel as urgent mail does.
-        let priority = match self.head.kind {
-            Kind::Report => Priority::Urgent,
-            Kind::Message => self.head.priority,
-        };
-        (Reverse(priority), self.head.submitted, self.head.id)
+        (Reverse(urgency(&self.head)), self.head.submitted, self.head.id)
     }
 
     /// Takes the table's next phase; whether there was one.
@@ -408,6 +520,14 @@ impl Recipient {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Until when it waits, if it does.
+    pub(crate) fn waits_until(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Waiting { due } => Some(due),
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::message::Priority;
 use crate::name::{MessageId, NextHop};
+use crate::window::{CLASSES as ALL_CLASSES, HopCount, Position, Sweep};
 use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,26 @@ impl Backlog {
         self.order.len()
     }
 
+    /// How many there are of a class.
+    pub(crate) fn count(&self, class: usize) -> usize {
+        self.counts.get(class).copied().unwrap_or(0)
+    }
+
+    /// The last one of a class.
+    pub(crate) fn last(&self, class: Reverse<Priority>) -> Option<&BacklogKey> {
+        let to = (class, Timestamp::MAX, MessageId::from_number(u64::MAX));
+        self.order.range(..=to).next_back().filter(|key| key.0 == class)
+    }
+
+    /// When the oldest of all was submitted.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        let firsts = CLASSES.iter().filter_map(|priority| {
+            let from = (Reverse(*priority), Timestamp::MIN, MessageId::ZERO);
+            self.order.range(from..).next().filter(|key| key.0.0 == *priority)
+        });
+        firsts.map(|(_, submitted, _)| *submitted).min()
+    }
+
     /// How many are urgent.
     pub(crate) fn urgent(&self) -> usize {
         self.counts[0]
@@ -90,7 +111,7 @@ impl Backlog {
     }
 }
 
-const fn class(priority: Priority) -> usize {
+pub(crate) const fn class(priority: Priority) -> usize {
     match priority {
         Priority::Urgent => 0,
         Priority::Normal => 1,
@@ -104,6 +125,8 @@ pub(crate) struct Hop {
     pub(crate) name: NextHop,
     /// An operator stopped it.
     pub(crate) held: bool,
+    /// The schedule of its link does not let this server call, until a time if there is one.
+    pub(crate) closed: Option<Option<Timestamp>>,
     /// An association stands.
     pub(crate) up: bool,
     /// `Ready` was emitted and the caller still owes a `take` that finds nothing.
@@ -119,17 +142,36 @@ pub(crate) struct Hop {
     pub(crate) last_error: Option<String>,
     /// Messages with a queued recipient for this hop.
     pub(crate) ready: Backlog,
-    /// Messages with a recipient in flight to this hop.
-    pub(crate) flying: BTreeSet<MessageId>,
-    /// Messages with a recipient for this hop that waits out a delay of its own.
-    pub(crate) waiting: BTreeSet<MessageId>,
+    /// Messages with a recipient in flight to this hop, by age.
+    pub(crate) flying: BTreeSet<Position>,
+    /// Messages with a recipient for this hop that waits out a delay of its own, by age.
+    pub(crate) waiting: BTreeSet<Position>,
+    /// The same by the end of the delay.
+    pub(crate) waits: BTreeSet<Position>,
+    /// Messages in memory with a recipient for this hop, and their octets.
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// Messages in memory that stand in its order in the store.
+    pub(crate) placed: HopCount,
+    /// Messages in the store alone.
+    pub(crate) parked: HopCount,
+    /// When the oldest of them was submitted, not later, by class.
+    pub(crate) parked_oldest: [Option<Timestamp>; ALL_CLASSES],
+    /// Up to where the order of each class was read.
+    pub(crate) horizon: [Option<Position>; ALL_CLASSES],
+    /// Classes whose order was read to its end, with nothing parked since: a count may be wrong after a crash.
+    pub(crate) read_all: [bool; ALL_CLASSES],
+    /// Classes that the store was asked for.
+    pub(crate) loading: [bool; ALL_CLASSES],
+    pub(crate) sweep: Sweep,
 }
 
 impl Hop {
-    fn new(name: &NextHop) -> Self {
+    fn new(name: &NextHop, closed: Option<Option<Timestamp>>) -> Self {
         Self {
             name: name.clone(),
             held: false,
+            closed,
             up: false,
             announced: false,
             failures: 0,
@@ -140,7 +182,24 @@ impl Hop {
             ready: Backlog::default(),
             flying: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            waits: BTreeSet::new(),
+            messages: 0,
+            bytes: 0,
+            placed: HopCount::default(),
+            parked: HopCount::default(),
+            parked_oldest: [None; ALL_CLASSES],
+            horizon: [None; ALL_CLASSES],
+            read_all: [true; ALL_CLASSES],
+            loading: [false; ALL_CLASSES],
+            sweep: Sweep::default(),
         }
+    }
+
+    /// How many messages are ready, in memory and in the store alone; and how many of them are urgent.
+    pub(crate) fn backlog(&self) -> (usize, usize) {
+        let parked = |class: usize| usize::try_from(self.parked.messages[class]).unwrap_or(0);
+        let urgent = self.ready.urgent() + parked(0);
+        (self.ready.len() + parked(0) + parked(1) + parked(2), urgent)
     }
 
     /// Whether work may be handed out now.
@@ -150,7 +209,8 @@ impl Hop {
 
     /// Whether the caller is to be told of work; notes that it is.
     pub(crate) fn announce(&mut self) -> bool {
-        let tell = self.open() && !self.announced && !self.ready.is_empty();
+        let callable = self.open() && self.closed.is_none();
+        let tell = callable && !self.announced && !self.ready.is_empty();
         if tell {
             self.announced = true;
         }
@@ -163,6 +223,8 @@ impl Hop {
 pub(crate) struct Hops {
     list: Vec<Hop>,
     index: BTreeMap<NextHop, HopIndex>,
+    /// Links whose schedule is closed, by their name in lower case, and until when.
+    closed: BTreeMap<String, Option<Timestamp>>,
 }
 
 impl Hops {
@@ -172,9 +234,35 @@ impl Hops {
             return *index;
         }
         let index = self.list.len();
-        self.list.push(Hop::new(name));
+        let closed = self.closed(name);
+        self.list.push(Hop::new(name, closed));
         self.index.insert(name.clone(), index);
         index
+    }
+
+    /// Whether the schedule of a hop's link is closed, and until when.
+    pub(crate) fn closed(&self, hop: &NextHop) -> Option<Option<Timestamp>> {
+        hop.link().and_then(|link| self.closed.get(&link.to_lowercase()).copied())
+    }
+
+    /// Notes that the schedule of a link closed or opened; the hops of that link.
+    pub(crate) fn set_closed(
+        &mut self,
+        link: &str,
+        closed: Option<Option<Timestamp>>,
+    ) -> Vec<HopIndex> {
+        match closed {
+            Some(until) => self.closed.insert(link.to_lowercase(), until),
+            None => self.closed.remove(&link.to_lowercase()),
+        };
+        let mut of_link = Vec::new();
+        for (index, hop) in self.list.iter_mut().enumerate() {
+            if hop.name.link().is_some_and(|name| name.eq_ignore_ascii_case(link)) {
+                hop.closed = closed;
+                of_link.push(index);
+            }
+        }
+        of_link
     }
 
     /// The number of a known hop.

@@ -16,6 +16,8 @@
 //!
 //! The states of recipients and messages and their transitions are two tables, in `state.rs` and `docs/queue.md`.
 //!
+//! What does not fit into the window of its hop is parked: in the store alone, see `window.rs`.
+//!
 //! Left out on purpose: contents and envelopes (they go through to the store and are read back from there) and routing
 //! (next hops are handed in).
 
@@ -34,6 +36,7 @@ mod schedule;
 mod state;
 mod steps;
 mod view;
+mod window;
 
 pub use action::{Action, Failure, Outcome, QueueError, Work, Write};
 pub use aside::CRASHES;
@@ -47,3 +50,4 @@ pub use message::{
 pub use name::{BatchId, MessageId, NextHop, ParseNameError, Ticket};
 pub use steps::{Step, StepKind, StepRecipient};
 pub use view::{HopState, HopView, MessageFilter, MessageView, RecipientView};
+pub use window::{Class, Holdings, HopCount, Load, Loaded, Order, Place, Position};

@@ -7,10 +7,14 @@ use crate::hop::HopIndex;
 use crate::message::Clock;
 use crate::name::{MessageId, NextHop};
 use crate::state::State;
+use crate::window::Position;
 use jiff::{SignedDuration, Timestamp};
 
 /// X.411 8.3.1.2.1.10 (Non-delivery-reason-code): transfer-failure.
 const REASON_TRANSFER_FAILURE: i64 = 0;
+
+/// X.411 8.3.1.2.1.11 (Non-delivery-diagnostic-code): transfer-attempts-limit-reached.
+const DIAGNOSTIC_ATTEMPTS: i64 = 49;
 
 /// How many associations the backlog of a hop is worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,12 +35,12 @@ impl Queue {
             return Demand::default();
         };
         let state = self.hops.at(index);
-        if !state.open() {
+        if !state.open() || state.closed.is_some() {
             return Demand::default();
         }
         let link = self.config.link(hop);
-        let urgent = state.ready.urgent();
-        let rest = state.ready.len() - urgent;
+        let (all, urgent) = state.backlog();
+        let rest = all - urgent;
         let threshold = usize::try_from(link.threshold).unwrap_or(usize::MAX).max(1);
         let worth = u32::try_from(rest.div_ceil(threshold)).unwrap_or(u32::MAX);
         let most = link.associations.saturating_sub(link.reserved).max(1);
@@ -52,7 +56,7 @@ impl Queue {
     pub fn retries_used_up(last_error: Option<&str>) -> Failure {
         Failure {
             reason: REASON_TRANSFER_FAILURE,
-            diagnostic: None,
+            diagnostic: Some(DIAGNOSTIC_ATTEMPTS),
             error: last_error.unwrap_or("the next server could not be reached").to_owned(),
             ended: Some(Clock::OpenRetries),
         }
@@ -69,7 +73,7 @@ impl Queue {
         let Some(retries) = link.open_retries else {
             return;
         };
-        let used_up = match self.config.profile {
+        let used_up = match self.config.profile_of(&name) {
             // The first failure is no retry.
             Profile::Classic => failures > retries,
             Profile::Growth => {
@@ -88,17 +92,29 @@ impl Queue {
         if !work.is_empty() {
             self.actions.push_back(Action::RetriesUsedUp { hop: name, work });
         }
+        // What is in the store alone follows, piece by piece.
+        self.sweep(index, false);
     }
 
-    /// Everything that waits for a hop, with the recipients that do.
+    /// Everything in memory that waits for a hop, with the recipients that do.
     fn all_waiting(&self, index: HopIndex) -> Vec<Work> {
         let state = self.hops.at(index);
         let ready = state.ready.iter().map(|(_, _, id)| *id);
-        let mut ids: Vec<MessageId> = ready.chain(state.waiting.iter().copied()).collect();
+        let waiting = state.waiting.iter().map(|(_, id): &Position| *id);
+        let mut ids: Vec<MessageId> = ready.chain(waiting).collect();
         ids.sort_unstable();
         ids.dedup();
-        let work = ids.into_iter().filter_map(|id| {
-            let entry = self.messages.get(&id)?;
+        self.work_of(index, ids.into_iter())
+    }
+
+    /// Those of the named messages that wait for a hop, with the recipients that do.
+    pub(crate) fn work_of(
+        &self,
+        index: HopIndex,
+        ids: impl Iterator<Item = MessageId>,
+    ) -> Vec<Work> {
+        let work = ids.filter_map(|id| {
+            let entry = self.messages.get(&id).filter(|entry| !entry.is_aside())?;
             let recipients: Vec<u32> = entry
                 .recipients
                 .iter()

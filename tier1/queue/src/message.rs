@@ -179,6 +179,8 @@ pub struct RecipientRecord {
     pub attempts: u32,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
+    /// Until when it waits, if it does.
+    pub due: Option<Timestamp>,
 }
 
 /// A message without envelope and content: what the queue holds in memory and gets back at start.
@@ -234,6 +236,7 @@ impl NewMessage {
                 report_wanted: recipient.report_wanted,
                 attempts: 0,
                 last_error: None,
+                due: None,
             })
             .collect();
         recipients.sort_by_key(|recipient| recipient.number);

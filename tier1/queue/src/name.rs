@@ -76,6 +76,18 @@ pub enum NextHop {
     },
 }
 
+impl NextHop {
+    /// The configured name of the peer or connector; none for the mailboxes of this server.
+    #[must_use]
+    pub fn link(&self) -> Option<&str> {
+        match self {
+            Self::Local => None,
+            Self::Peer(name) | Self::Connector(name) => Some(name),
+            Self::Domain { connector, .. } => Some(connector),
+        }
+    }
+}
+
 impl fmt::Display for NextHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -26,6 +26,21 @@ impl Queue {
         self.announce(index);
     }
 
+    /// The schedule of a link closed or opened: while it is closed nothing is announced for its hops, so that no
+    /// association is opened for them; one that stands may go on. `closed` holds until when, where that is known.
+    pub fn set_schedule(&mut self, link: &str, closed: Option<Option<Timestamp>>) {
+        for index in self.hops.set_closed(link, closed) {
+            self.hops.at_mut(index).announced = false;
+            self.announce(index);
+        }
+    }
+
+    /// Whether the schedule of a hop's link is closed, and until when if that is known.
+    #[must_use]
+    pub fn closed(&self, hop: &NextHop) -> Option<Option<Timestamp>> {
+        self.hops.closed(hop)
+    }
+
     /// Tries a message now: its own delays and those of its hops are over.
     ///
     /// # Errors

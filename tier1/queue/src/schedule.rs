@@ -60,6 +60,7 @@ impl Queue {
                 }
             }
             self.reindex(id);
+            self.refill(index);
             if !recipients.is_empty() {
                 return Some(Work { id, recipients });
             }
@@ -223,7 +224,7 @@ impl Queue {
             self.timers.insert((due, Timer::Hop(index)));
             failed = true;
         }
-        let back: Vec<MessageId> = self.hops.at(index).flying.iter().copied().collect();
+        let back: Vec<MessageId> = self.hops.at(index).flying.iter().map(|(_, id)| *id).collect();
         for id in back {
             self.give_back(id, index, now);
         }
@@ -247,11 +248,12 @@ impl Queue {
         if let Some(due) = state.retry_at.take() {
             self.timers.remove(&(due, Timer::Hop(index)));
         }
-        let waiting: Vec<MessageId> = state.waiting.iter().copied().collect();
+        let waiting: Vec<MessageId> = state.waiting.iter().map(|(_, id)| *id).collect();
         for id in waiting {
             self.end_waits(id, Some(index));
             self.expire_if_due(id, now);
         }
+        self.sweep(index, true);
         self.announce(index);
     }
 
@@ -288,6 +290,7 @@ impl Queue {
         self.expire_if_due(id, now);
         self.warn_if_due(id, now);
         self.announce_hops_of(id);
+        self.park_if_full(id, now);
     }
 
     /// Asks once for a warning to the originator of what still waits.
@@ -306,8 +309,9 @@ impl Queue {
         let wanted = entry.is_reportable() && !deferred && !recipients.is_empty();
         entry.head.trouble.warned = true;
         self.reindex(id);
+        let why = wanted.then_some(StepKind::Warned);
+        self.start(Op::Head { id, why }, now);
         if wanted {
-            self.start(Op::Head { id, why: Some(StepKind::Warned) }, now);
             self.actions.push_back(Action::Delayed { id, recipients });
         }
     }

@@ -1,12 +1,11 @@
 //! What an operator sees: the objects of `queue list` and `queue show`.
 
 use crate::engine::{Entry, Queue, Recipient};
-use crate::message::{Kind, Priority};
+use crate::message::{Kind, MessageRecord, Priority};
 use crate::name::{MessageId, NextHop};
 use crate::state::{Phase, State};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// How a hop stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +17,8 @@ pub enum HopState {
     Ready,
     /// It failed and waits.
     Retry,
+    /// It waits for the schedule of its connector.
+    Scheduled,
     /// An operator stopped it.
     Held,
 }
@@ -92,54 +93,66 @@ pub struct MessageFilter {
     pub next_hop: Option<NextHop>,
     /// Only those from or to this address, in any case of letters.
     pub address: Option<String>,
+    /// Only those behind this one, the last of the page before.
+    pub after: Option<MessageId>,
     /// At most so many, oldest number first; all if not given.
     pub limit: Option<usize>,
+}
+
+impl MessageFilter {
+    /// Whether it lets a message through, as far as its view tells; place and number of a list aside.
+    #[must_use]
+    pub fn takes(&self, view: &MessageView) -> bool {
+        let for_hop = |hop: &NextHop| {
+            let waits = |state: &str| matches!(state, "queued" | "in-flight" | "retry");
+            view.recipients.iter().any(|one| one.next_hop == *hop && waits(one.state))
+        };
+        let concerns = |address: &String| {
+            let mut addresses = view.recipients.iter().map(|one| &one.address).chain([&view.from]);
+            addresses.any(|one| one.eq_ignore_ascii_case(address))
+        };
+        self.id.is_none_or(|id| view.id == id)
+            && self.next_hop.as_ref().is_none_or(for_hop)
+            && self.address.as_ref().is_none_or(concerns)
+    }
 }
 
 impl Queue {
     /// All hops that were ever named, by name.
     #[must_use]
     pub fn hops(&self, _now: Timestamp) -> Vec<HopView> {
-        let mut tallies = vec![Tally::default(); self.hops.by_name().count()];
-        for entry in self.messages.values().filter(|entry| entry.is_accepted()) {
-            let present: BTreeSet<usize> = entry
-                .recipients
-                .iter()
-                .filter(|recipient| recipient.is_waiting_for_hop())
-                .map(|recipient| recipient.hop)
-                .collect();
-            for index in present {
-                tallies[index].count(entry);
-            }
-            for recipient in &entry.recipients {
-                if let State::Waiting { due } = recipient.state {
-                    let earliest = &mut tallies[recipient.hop].due;
-                    *earliest = Some(earliest.map_or(due, |other: Timestamp| other.min(due)));
-                }
-            }
-        }
         self.hops
             .by_name()
-            .map(|(index, hop)| {
-                let tally = &tallies[index];
+            .map(|(_, hop)| {
+                let due = hop.waits.first().map(|(due, _)| *due);
                 let state = if hop.held {
                     HopState::Held
+                } else if hop.closed.is_some() && hop.flying.is_empty() {
+                    HopState::Scheduled
                 } else if hop.retry_at.is_some() {
                     HopState::Retry
                 } else if hop.up || !hop.flying.is_empty() {
                     HopState::Active
-                } else if hop.ready.is_empty() && tally.due.is_some() {
+                } else if hop.backlog().0 == 0 && due.is_some() {
                     HopState::Retry
                 } else {
                     HopState::Ready
                 };
+                let sets = [hop.flying.first(), hop.waiting.first()];
+                let here = sets.into_iter().flatten().map(|(submitted, _)| *submitted);
+                let parked = hop.parked_oldest.iter().flatten().copied();
                 HopView {
                     next_hop: hop.name.clone(),
                     state,
-                    messages: tally.messages,
-                    bytes: tally.bytes,
-                    oldest: tally.oldest,
-                    next_attempt: hop.retry_at.or(tally.due),
+                    messages: hop.messages.saturating_add(hop.parked.all()),
+                    bytes: hop.bytes.saturating_add(hop.parked.bytes),
+                    oldest: here.chain(hop.ready.oldest()).chain(parked).min(),
+                    next_attempt: match hop.closed {
+                        Some(until) => {
+                            until.map(|until| hop.retry_at.map_or(until, |at| at.max(until)))
+                        }
+                        None => hop.retry_at.or(due),
+                    },
                     last_error: hop.last_error.clone(),
                 }
             })
@@ -152,6 +165,12 @@ impl Queue {
         self.hops.find(hop).is_some_and(|index| self.hops.at(index).retry_at.is_some())
     }
 
+    /// Until when a delay after a failure keeps this hop from being tried; takes no time.
+    #[must_use]
+    pub fn retry_at(&self, hop: &NextHop) -> Option<Timestamp> {
+        self.hops.find(hop).and_then(|index| self.hops.at(index).retry_at)
+    }
+
     /// The hops that a delay after a failure keeps from being tried.
     #[must_use]
     pub fn waiting_hops(&self) -> Vec<NextHop> {
@@ -159,18 +178,62 @@ impl Queue {
         waiting.map(|(_, hop)| hop.name.clone()).collect()
     }
 
-    /// How many messages are ready for this hop; takes no time.
+    /// How many messages in memory can be taken for this hop; takes no time.
     #[must_use]
-    pub fn backlog(&self, hop: &NextHop) -> usize {
+    pub fn at_hand(&self, hop: &NextHop) -> usize {
         self.hops.find(hop).map_or(0, |index| self.hops.at(index).ready.len())
     }
 
-    /// The messages that the filter lets through, by number.
+    /// How many messages are ready for this hop; takes no time.
+    #[must_use]
+    pub fn backlog(&self, hop: &NextHop) -> usize {
+        self.hops.find(hop).map_or(0, |index| self.hops.at(index).backlog().0)
+    }
+
+    /// One message in memory.
+    #[must_use]
+    pub fn message(&self, id: MessageId) -> Option<MessageView> {
+        let entry = self.messages.get(&id).filter(|entry| entry.is_accepted())?;
+        Some(self.message_view(entry))
+    }
+
+    /// A message that is in the store alone, as [`Queue::message`] shows those in memory.
+    #[must_use]
+    pub fn view_of(&self, record: MessageRecord, now: Timestamp) -> MessageView {
+        let head = record.head;
+        let recipients = record.recipients.into_iter().map(|recipient| {
+            let hop = self.hops.find(&recipient.next_hop).map(|index| self.hops.at(index));
+            let next_attempt = recipient.due.filter(|due| *due > now);
+            RecipientView {
+                number: recipient.number,
+                address: recipient.address,
+                state: if next_attempt.is_some() { "retry" } else { "queued" },
+                next_hop: recipient.next_hop,
+                attempts: recipient.attempts,
+                last_error: hop.and_then(|hop| hop.last_error.clone()).or(recipient.last_error),
+                next_attempt,
+            }
+        });
+        MessageView {
+            recipients: recipients.collect(),
+            id: head.id,
+            kind: head.kind,
+            mts_id: head.mts_id,
+            from: head.originator,
+            priority: head.priority,
+            size: head.size,
+            submitted: head.submitted,
+            expires: head.expires,
+        }
+    }
+
+    /// The messages in memory that the filter lets through, by number.
     #[must_use]
     pub fn messages(&self, filter: &MessageFilter) -> Vec<MessageView> {
         self.messages
             .values()
             .filter(|entry| entry.is_accepted())
+            .filter(|entry| filter.after.is_none_or(|after| entry.head.id > after))
             .filter(|entry| filter.id.is_none_or(|id| entry.head.id == id))
             .filter(|entry| match &filter.next_hop {
                 None => true,
@@ -253,23 +316,5 @@ impl State {
             Self::Removing => Some("removing"),
             Self::Committing | Self::Gone => None,
         }
-    }
-}
-
-/// Sums over a hop's backlog.
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    messages: u64,
-    bytes: u64,
-    oldest: Option<Timestamp>,
-    due: Option<Timestamp>,
-}
-
-impl Tally {
-    fn count(&mut self, entry: &Entry) {
-        self.messages += 1;
-        self.bytes = self.bytes.saturating_add(entry.head.size);
-        let submitted = entry.head.submitted;
-        self.oldest = Some(self.oldest.map_or(submitted, |other| other.min(submitted)));
     }
 }

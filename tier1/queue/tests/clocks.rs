@@ -4,8 +4,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use queue::{
-    Action, Clock, Demand, Failure, Kind, Link, MessageId, NewMessage, NewRecipient, NextHop,
-    Outcome, Priority, Profile, Queue, QueueConfig, StepKind, Ticket, Wishes, Work, Write,
+    Action, Clock, Demand, Failure, HopState, Kind, Link, MessageId, NewMessage, NewRecipient,
+    NextHop, Outcome, Priority, Profile, Queue, QueueConfig, StepKind, Ticket, Wishes, Work, Write,
 };
 
 const DAY: i64 = 24 * 3600;
@@ -333,4 +333,66 @@ fn a_clock_that_is_set_changes_no_delay_and_no_life() {
         let told = settle(&mut queue, due + shift).0;
         assert!(matches!(&told[..], [Action::ReportNeeded { .. }]), "{told:?}");
     }
+}
+
+#[test]
+fn a_closed_schedule_announces_nothing_and_opens_at_once() {
+    let mut queue = Queue::new(QueueConfig::default());
+    let domain =
+        |name: &str| NextHop::Domain { connector: "Internet".to_owned(), domain: name.to_owned() };
+    let ready = |queue: &mut Queue| -> Vec<NextHop> {
+        let actions = std::iter::from_fn(|| queue.poll_action());
+        let ready = actions.filter_map(|action| match action {
+            Action::Ready { hop } => Some(hop),
+            _ => None,
+        });
+        ready.collect()
+    };
+    let accept = |queue: &mut Queue, hop: &NextHop| {
+        let (id, now) = (queue.next_id(), at(0));
+        let message = NewMessage {
+            id,
+            kind: Kind::Message,
+            mts_id: String::new(),
+            message_id_header: None,
+            originator: String::new(),
+            priority: Priority::Normal,
+            submitted: now,
+            expires: queue.expires(Priority::Normal, now),
+            wishes: Wishes::default(),
+            size: 10,
+            recipients: vec![NewRecipient {
+                number: 1,
+                address: String::new(),
+                next_hop: hop.clone(),
+                report_wanted: true,
+            }],
+            envelope: Vec::new(),
+            content: [].into(),
+            seen: Vec::new(),
+        };
+        queue.accept(message, Ticket(id.number()), now);
+        let Some(Action::Commit { batch, .. }) = queue.poll_action() else { panic!("no commit") };
+        queue.handle_durable(batch, now);
+        ready(queue)
+    };
+    queue.set_schedule("internet", Some(Some(at(600))));
+    // Also a hop that is named for the first time belongs to the link.
+    assert_eq!(accept(&mut queue, &domain("a.example")), []);
+    assert_eq!(accept(&mut queue, &west()), [west()]);
+    let view = queue.hops(at(1)).into_iter().find(|view| view.next_hop == domain("a.example"));
+    let view = view.unwrap();
+    assert_eq!((view.state, view.next_attempt), (HopState::Scheduled, Some(at(600))));
+    // An operator's wish does not open it; what stands already may go on.
+    queue.wake(&domain("a.example"), at(2));
+    assert_eq!(ready(&mut queue), []);
+    assert_eq!(queue.demand(&domain("a.example")), Demand::default());
+    queue.set_schedule("Internet", None);
+    assert_eq!(ready(&mut queue), [domain("a.example")]);
+    assert_eq!(queue.closed(&domain("a.example")), None);
+    assert!(queue.take(&domain("a.example"), at(3)).is_some());
+    // Closed for good: no time is known.
+    queue.set_schedule("internet", Some(None));
+    assert_eq!(accept(&mut queue, &domain("b.example")), []);
+    assert_eq!(queue.closed(&domain("b.example")), Some(None));
 }

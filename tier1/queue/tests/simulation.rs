@@ -9,13 +9,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 use queue::{
-    Action, BatchId, Kind, Life, Link, MessageId, MessageRecord, NewMessage, NewRecipient, NextHop,
-    Outcome, Priority, Profile, Queue, QueueConfig, Retry, Ticket, Work, Write,
+    Action, BatchId, Holdings, HopCount, Kind, Life, Link, Load, Loaded, MessageId, MessageRecord,
+    NewMessage, NewRecipient, NextHop, Outcome, Place, Position, Priority, Profile, Queue,
+    QueueConfig, Retry, Ticket, Work, Write,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-const RUNS: u64 = 3000;
-const STEPS: u32 = 120;
+const RUNS: u64 = 1500;
+/// Runs of which every commit is crashed at.
+const CRASH_RUNS: u64 = 5;
+const STEPS: u32 = 150;
 /// A recipient: message and number.
 type Key = (MessageId, u32);
 
@@ -33,12 +36,48 @@ fn every_recipient_is_done_or_reported_or_still_there() {
     println!("{totals:?}");
     // The runs really come through all of this.
     assert!(totals.done > 10_000 && totals.reported > 5_000, "{totals:?}");
-    assert!(
-        totals.crashes > 5_000 && totals.refused > 1_000 && totals.repeated > 100,
-        "{totals:?}"
-    );
-    assert!(totals.used_up > 50 && totals.set_aside > 100, "{totals:?}");
-    assert!(totals.astray > 1000, "{totals:?}");
+    assert!(totals.crashes > 2_500 && totals.refused > 500 && totals.repeated > 100, "{totals:?}");
+    assert!(totals.used_up > 25 && totals.set_aside > 50, "{totals:?}");
+    assert!(totals.astray > 500, "{totals:?}");
+    assert!(totals.parked > 5_000 && totals.loads > 5_000, "{totals:?}");
+}
+
+/// The process dies before and after each single commit of a run, of which the store makes one write and one sync: the
+/// last one that reached the disk is once the one before, once this one, whose answer nobody heard.
+#[test]
+fn a_crash_at_any_commit_loses_nothing_and_repeats_nothing() {
+    let seeds = match setting("BINDBACK_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..setting("BINDBACK_RUNS").map_or(CRASH_RUNS, |runs| runs / 100).max(CRASH_RUNS),
+    };
+    let (mut points, mut commits, mut parked) = (0, 0, 0);
+    for seed in seeds {
+        let whole = simulate_with_crash(seed, None);
+        assert_eq!(whole.crashes, 1, "seed {seed}: only the one at the end");
+        commits += whole.commits;
+        for commit in 1..=whole.commits {
+            for reached in [false, true] {
+                let run = simulate_with_crash(seed, Some((commit, reached)));
+                assert_eq!(run.crashes, 2, "seed {seed}: no crash at commit {commit}");
+                points += 1;
+                parked += run.parked;
+            }
+        }
+    }
+    println!("{points} crashes at {commits} commits");
+    assert!(points == 2 * commits && points > 400 && parked > 400, "{points} {parked}");
+}
+
+fn simulate_with_crash(seed: u64, at: Option<(u64, bool)>) -> Run {
+    let mut run = Run::new(seed);
+    run.crashes_by_chance = false;
+    run.crash_at = at;
+    for _ in 0..STEPS {
+        run.step();
+    }
+    run.drain();
+    run.check_promises();
+    run
 }
 
 /// A number from the environment: `BINDBACK_SEED` repeats one run, `BINDBACK_RUNS` makes more than usual.
@@ -67,6 +106,9 @@ struct Totals {
     used_up: u64,
     set_aside: u64,
     astray: u64,
+    /// Messages that were in the store alone when something was due, asked for or loaded.
+    parked: u64,
+    loads: u64,
 }
 
 impl Totals {
@@ -79,6 +121,8 @@ impl Totals {
         self.used_up += run.used_up;
         self.set_aside += run.set_aside;
         self.astray += run.astray;
+        self.parked += run.parked;
+        self.loads += run.loads;
     }
 }
 
@@ -88,6 +132,8 @@ struct Run {
     now: Timestamp,
     queue: Queue,
     disk: BTreeMap<MessageId, MessageRecord>,
+    /// The order rows on the disk.
+    places: BTreeSet<Place>,
     holds: BTreeSet<NextHop>,
     last_id: MessageId,
     /// Commits handed out and not answered, in order.
@@ -116,6 +162,13 @@ struct Run {
     /// Answers of associations that were given up, on their way.
     late: Vec<(MessageId, Vec<(u32, Outcome)>)>,
     astray: u64,
+    parked: u64,
+    loads: u64,
+    /// Commits that were answered.
+    commits: u64,
+    crashes_by_chance: bool,
+    /// Dies at this commit, and whether it reached the disk.
+    crash_at: Option<(u64, bool)>,
 }
 
 impl Run {
@@ -126,6 +179,7 @@ impl Run {
             now: Timestamp::UNIX_EPOCH,
             queue: Queue::new(config(seed)),
             disk: BTreeMap::new(),
+            places: BTreeSet::new(),
             holds: BTreeSet::new(),
             last_id: MessageId::ZERO,
             pending: Vec::new(),
@@ -148,6 +202,11 @@ impl Run {
             set_aside: 0,
             late: Vec::new(),
             astray: 0,
+            parked: 0,
+            loads: 0,
+            commits: 0,
+            crashes_by_chance: true,
+            crash_at: None,
         }
     }
 
@@ -185,7 +244,8 @@ impl Run {
             77..87 => self.finish_work(false),
             87..92 => self.trouble(),
             92..98 => self.pass_time(),
-            _ => self.crash(),
+            _ if self.crashes_by_chance => self.crash(),
+            _ => {}
         }
     }
 
@@ -276,6 +336,11 @@ impl Run {
                     self.seed
                 );
             }
+            Some(Action::Load(load)) => {
+                self.load(&load);
+                // It is no step of its own.
+                self.act();
+            }
             Some(Action::RetriesUsedUp { hop, work }) => self.go_another_way(&hop, work),
             Some(Action::Delayed { id, .. }) => {
                 assert!(self.warned.insert(id), "seed {}: warned twice {id}", self.seed);
@@ -299,6 +364,7 @@ impl Run {
     fn go_another_way(&mut self, hop: &NextHop, work: Vec<Work>) {
         self.used_up += 1;
         for work in work {
+            self.bring(work.id);
             if self.draw(2) == 0 {
                 let other = self.any_hop();
                 drop(self.queue.set_next_hop(work.id, &work.recipients, &other, self.now));
@@ -325,6 +391,13 @@ impl Run {
     /// The store answers the oldest commit.
     fn answer_commit(&mut self, durable: bool) {
         if self.pending.is_empty() {
+            return;
+        }
+        self.commits += 1;
+        if let Some((commit, reached)) = self.crash_at
+            && commit == self.commits
+        {
+            self.crash_with(usize::from(reached));
             return;
         }
         let (batch, writes) = self.pending.remove(0);
@@ -363,12 +436,22 @@ impl Run {
                     let record = self.disk.remove(id).unwrap();
                     removed.extend(record.recipients.iter().map(|r| (*id, r.number)));
                 }
-                Write::PutHead(_)
-                | Write::PutHold { .. }
-                | Write::PutSeen { .. }
-                | Write::RemoveSeen { .. } => {}
+                Write::PutHead(head) => {
+                    let seed = self.seed;
+                    let known = self.disk.get_mut(&head.id);
+                    known.unwrap_or_else(|| panic!("seed {seed}: a head returns")).head =
+                        *head.clone();
+                }
+                Write::Order(order) => {
+                    for place in &order.remove {
+                        self.places.remove(place);
+                    }
+                    self.places.extend(order.put.iter().cloned());
+                }
+                Write::PutHold { .. } | Write::PutSeen { .. } | Write::RemoveSeen { .. } => {}
             }
         }
+        self.check_order(writes);
         for key in reported {
             let first = self.reported.insert(key);
             assert!(first, "seed {}: reported twice {key:?}", self.seed);
@@ -383,6 +466,111 @@ impl Run {
                 || self.reports.contains_key(&key.0);
             assert!(known, "seed {}: lost {key:?}", self.seed);
         }
+    }
+
+    /// Whatever is on the disk is found by its order: in each of its hops, and at its time.
+    fn check_order(&self, writes: &[Write]) {
+        let id_of = |place: &Place| match place {
+            Place::Backlog { id, .. } | Place::Due { id, .. } => *id,
+        };
+        let changed: BTreeSet<MessageId> = writes
+            .iter()
+            .filter_map(|write| match write {
+                Write::Order(order) => Some(order.put.iter().chain(&order.remove)),
+                _ => None,
+            })
+            .flatten()
+            .map(id_of)
+            .collect();
+        for id in changed {
+            let Some(record) = self.disk.get(&id) else { continue };
+            let rows: Vec<&Place> = self.places.iter().filter(|row| id_of(row) == id).collect();
+            let due = rows.iter().any(|row| matches!(row, Place::Due { .. }));
+            assert!(due, "seed {}: {id} is never due, {writes:?}", self.seed);
+            for recipient in &record.recipients {
+                let is_its = |row: &&&Place| matches!(row, Place::Backlog { hop, .. } if *hop == recipient.next_hop);
+                let found = rows.iter().any(|row| is_its(&row));
+                assert!(found, "seed {}: {id} is not found for its hop, {writes:?}", self.seed);
+            }
+        }
+    }
+
+    /// The store reads what it is asked for.
+    fn load(&mut self, load: &Load) {
+        self.loads += 1;
+        let (after, limit) = match load {
+            Load::Backlog { after, limit, .. } | Load::Due { after, limit, .. } => (*after, *limit),
+        };
+        let rows: Vec<Position> = match load {
+            Load::Backlog { hop: of, class: among, .. } => self
+                .places
+                .iter()
+                .filter_map(|place| match place {
+                    Place::Backlog { hop, class, submitted, id } => {
+                        (hop == of && class == among).then_some((*submitted, *id))
+                    }
+                    Place::Due { .. } => None,
+                })
+                .collect(),
+            Load::Due { .. } => self
+                .places
+                .iter()
+                .filter_map(|place| match place {
+                    Place::Due { due, id } => Some((*due, *id)),
+                    Place::Backlog { .. } => None,
+                })
+                .collect(),
+        };
+        let mut loaded = Loaded::default();
+        for row in rows.into_iter().filter(|row| after.is_none_or(|after| *row > after)) {
+            let late = matches!(load, Load::Due { until, .. } if row.0 > *until);
+            if late || loaded.records.len() == limit {
+                loaded.more = !late;
+                loaded.next = Some(row.0);
+                break;
+            }
+            loaded.last = Some(row);
+            if !self.queue.is_loaded(row.1) {
+                match self.disk.get(&row.1) {
+                    Some(record) => loaded.records.push((row.0, record.clone())),
+                    None => loaded.stray.push(row),
+                }
+            }
+        }
+        self.parked += u64::try_from(loaded.records.len()).unwrap();
+        self.queue.loaded(load, loaded, self.now);
+    }
+
+    /// Takes a message into memory if it is in the store alone.
+    fn bring(&mut self, id: MessageId) {
+        if !self.queue.is_loaded(id)
+            && let Some(record) = self.disk.get(&id)
+        {
+            self.queue.bring(record.clone(), self.now);
+        }
+    }
+
+    /// What the store says of its order at a start.
+    fn holdings(&self) -> Holdings {
+        let mut holdings = Holdings::default();
+        let mut hops: BTreeMap<NextHop, (HopCount, [Option<Timestamp>; 5])> = BTreeMap::new();
+        for place in &self.places {
+            match place {
+                Place::Backlog { hop, class, submitted, .. } => {
+                    let (count, oldest) = hops.entry(hop.clone()).or_default();
+                    count.messages[class.index()] += 1;
+                    count.bytes += 1;
+                    oldest[class.index()].get_or_insert(*submitted);
+                }
+                Place::Due { due, .. } => {
+                    holdings.total += 1;
+                    holdings.due = holdings.due.into_iter().chain([*due]).min();
+                }
+            }
+        }
+        holdings.hops =
+            hops.into_iter().map(|(hop, (count, oldest))| (hop, count, oldest)).collect();
+        holdings
     }
 
     fn take(&mut self, hop: NextHop) {
@@ -458,6 +646,7 @@ impl Run {
     fn hear_late(&mut self) {
         if let Some(at) = self.pick(self.late.len()) {
             let (id, done) = self.late.swap_remove(at);
+            self.bring(id);
             // It may be going out again at this moment; what comes of that counts no more.
             self.queue.complete(id, done, self.now);
         }
@@ -515,6 +704,7 @@ impl Run {
             return;
         };
         let id = known[at];
+        self.bring(id);
         // The engine may refuse what it does not hold; the promises are checked all the same.
         match self.draw(5) {
             4 => {
@@ -543,13 +733,17 @@ impl Run {
         self.queue.handle_timeout(self.now);
     }
 
-    /// The process dies: of the commits under way any may have reached the disk, in order.
+    /// The process dies: of the commits under way the first ones may have reached the disk.
     fn crash(&mut self) {
+        let reached = self.pick(self.pending.len() + 1).unwrap_or(0);
+        self.crash_with(reached);
+    }
+
+    fn crash_with(&mut self, reached: usize) {
         self.crashes += 1;
-        for (_, writes) in std::mem::take(&mut self.pending) {
-            if self.draw(2) == 0 {
-                self.write(&writes);
-            }
+        let pending = std::mem::take(&mut self.pending);
+        for (_, writes) in pending.into_iter().take(reached) {
+            self.write(&writes);
         }
         self.flying.clear();
         self.late.clear();
@@ -573,8 +767,7 @@ impl Run {
         }
         self.queue = Queue::new(config(self.seed));
         self.queue.restore_holds(self.holds.clone());
-        let records: Vec<MessageRecord> = self.disk.values().cloned().collect();
-        self.queue.restore(records, self.last_id, self.now);
+        self.queue.restore_parked(self.holdings(), self.last_id, self.now);
     }
 
     /// Everything gets well: after that nothing may be left.
@@ -587,6 +780,7 @@ impl Run {
         for round in 0..400 {
             let stuck: Vec<MessageId> = self.disk.keys().copied().collect();
             for id in stuck {
+                self.bring(id);
                 drop(self.queue.release_message(id, self.now));
                 self.aside.remove(&id);
             }
@@ -611,6 +805,26 @@ impl Run {
         }
         assert!(self.queue.is_empty() && self.disk.is_empty(), "seed {}: stuck", self.seed);
         assert_eq!(self.queue.next_timeout(), None, "seed {}: a timer is left", self.seed);
+        self.check_strays();
+    }
+
+    /// Rows that a crash left behind are taken out once they are read; no count stays wrong by them.
+    fn check_strays(&mut self) {
+        self.crash();
+        self.now = self.now.checked_add(SignedDuration::from_hours(10_000)).unwrap();
+        for _ in 0..10 {
+            self.queue.handle_timeout(self.now);
+            if self.places.is_empty() && self.pending.is_empty() && self.queue.is_empty() {
+                break;
+            }
+            for _ in 0..30 {
+                self.act();
+                self.answer_commit(true);
+            }
+        }
+        let seed = self.seed;
+        assert!(self.places.is_empty(), "seed {seed}: rows are left: {:?}", self.places);
+        assert!(self.queue.is_empty(), "seed {seed}: {} left", self.queue.len());
     }
 
     fn check_promises(&self) {
@@ -638,6 +852,7 @@ fn config(seed: u64) -> QueueConfig {
         profile: if seed.is_multiple_of(2) { Profile::Growth } else { Profile::Classic },
         link: Link { open_retries: Some(1), open_interval_s: 5, ..Link::default() },
         warn_after_s: seed.is_multiple_of(3).then_some(40),
+        window: usize::try_from(2 + seed % 5).unwrap(),
         ..QueueConfig::default()
     }
 }

@@ -121,6 +121,7 @@ fn message(number: u64) -> StoredMessage {
         report_wanted: true,
         attempts: 0,
         last_error: None,
+        due: None,
     };
     // No two contents alike, and nothing that compresses to nothing.
     let mut state = number | 1;

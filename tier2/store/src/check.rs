@@ -11,6 +11,7 @@ use crate::error::StoreError;
 use crate::group::Group;
 use crate::journal;
 use crate::open::Engine;
+use crate::order;
 use crate::recover;
 use crate::spaces::Space;
 use fjall::PersistMode;
@@ -79,6 +80,9 @@ pub fn check(dir: &Path, aside: Option<&Path>) -> Result<Checked, StoreError> {
         let changes = std::mem::take(&mut check.changes);
         changes.commit(&engine)?;
         engine.sync()?;
+        if !check.done.faults.is_empty() {
+            order::distrust(&engine)?;
+        }
     }
     Ok(check.done)
 }

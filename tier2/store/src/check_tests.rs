@@ -37,7 +37,7 @@ fn quick() -> TempDir {
     dir.unwrap_or_else(|_| TempDir::new().unwrap())
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

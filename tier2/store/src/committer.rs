@@ -11,7 +11,7 @@ use crate::spaces::Space;
 use crate::track;
 use identity::{Account, AccountName};
 use jiff::{SignedDuration, Timestamp};
-use queue::{Step, Write};
+use queue::{Order, Step, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -419,6 +419,12 @@ fn undo_of(writes: &[Write]) -> Option<Vec<Write>> {
                 undo.push(Write::RemoveMessage { id: message.record.head.id });
             }
             Write::PutSeen { key, .. } => undo.push(Write::RemoveSeen { key: key.clone() }),
+            Write::Order(order) if order.remove.is_empty() => {
+                // The counts are put right by the next order.
+                let order =
+                    Order { remove: order.put.clone(), total: order.total, ..Order::default() };
+                undo.push(Write::Order(Box::new(order)));
+            }
             _ => return None,
         }
     }

@@ -3,6 +3,7 @@
 use crate::disk;
 use crate::error::StoreError;
 use crate::open::Engine;
+use crate::order;
 use crate::spaces::Space;
 use fjall::{PersistMode, Readable};
 use queue::MessageId;
@@ -38,8 +39,9 @@ pub(crate) fn backup(engine: &Engine, to: &Path) -> Result<Copied, StoreError> {
         for row in snapshot.iter(engine.spaces.of(space)) {
             let (key, value) =
                 row.into_inner().map_err(|error| engine.error("reading for a copy", error))?;
-            // The copy is at rest.
-            if space == Space::Meta && *key == *disk::META_OPEN {
+            // The copy is at rest, and its own numbers say nothing of who kept its order.
+            let own = space == Space::Meta && *key == *disk::META_OPEN;
+            if own || space == Space::Order && *key == *order::KEEPER {
                 continue;
             }
             copied.count(space, key.len() + value.len());

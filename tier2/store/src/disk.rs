@@ -81,7 +81,7 @@ impl Rewritten for DiskMessage {
 
 impl Rewritten for DiskRecipient {
     const FIELDS: &'static [&'static str] =
-        &["address", "next_hop", "report_wanted", "attempts", "last_error"];
+        &["address", "next_hop", "report_wanted", "attempts", "last_error", "due"];
 }
 
 /// A row in place of `old`, with the fields of the old one that this program does not know.
@@ -113,6 +113,8 @@ pub(crate) struct DiskRecipient {
     attempts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<Timestamp>,
 }
 
 impl DiskMessage {
@@ -192,6 +194,7 @@ impl DiskRecipient {
             report_wanted: recipient.report_wanted,
             attempts: recipient.attempts,
             last_error: recipient.last_error.clone(),
+            due: recipient.due,
         }
     }
 
@@ -203,6 +206,7 @@ impl DiskRecipient {
             report_wanted: self.report_wanted,
             attempts: self.attempts,
             last_error: self.last_error,
+            due: self.due,
         }
     }
 }
@@ -351,6 +355,7 @@ mod tests {
             report_wanted: true,
             attempts: 0,
             last_error: Some(String::new()),
+            due: time,
         };
         known = DiskRecipient::FIELDS.map_sorted();
         assert_eq!(fields(&recipient), known);

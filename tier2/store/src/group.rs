@@ -9,6 +9,7 @@ use crate::disk::{
 };
 use crate::error::StoreError;
 use crate::open::Engine;
+use crate::order;
 use crate::spaces::Space;
 use fjall::{PersistMode, UserValue};
 use identity::{Account, AccountName};
@@ -53,6 +54,7 @@ impl Group {
                     self.remove(Space::Recipients, recipient_key(id, number));
                 }
                 Write::RemoveMessage { id } => self.remove_message(engine, id)?,
+                Write::Order(order) => order::add(self, &order),
                 Write::PutSeen { key, until } => self.put_seen(&key, until),
                 Write::RemoveSeen { key } => self.remove_seen(engine, &key)?,
             }

@@ -27,6 +27,7 @@ mod events;
 mod group;
 mod journal;
 mod open;
+mod order;
 mod recover;
 mod rows;
 mod slot;

@@ -3,6 +3,7 @@
 use crate::disk::{self, FORMAT, META_FORMAT, META_LAST_ID};
 use crate::error::StoreError;
 use crate::journal;
+use crate::order;
 use crate::spaces::{Space, Spaces};
 use fjall::{Database, PersistMode, UserValue};
 use queue::MessageId;
@@ -89,7 +90,7 @@ impl Engine {
         let clean = self.get(Space::Meta, disk::META_OPEN)?.is_none();
         self.spaces
             .of(Space::Meta)
-            .insert(disk::META_OPEN, [])
+            .insert(disk::META_OPEN, order::KEPT)
             .map_err(|error| self.error("writing that it is open", error))?;
         self.sync()?;
         Ok(clean)
@@ -97,10 +98,7 @@ impl Engine {
 
     /// Notes that the store is closed in order.
     pub(crate) fn note_closed(&self) -> Result<(), StoreError> {
-        self.spaces
-            .of(Space::Meta)
-            .remove(disk::META_OPEN)
-            .map_err(|error| self.error("writing that it is closed", error))?;
+        order::note_closed(self)?;
         self.sync()
     }
 

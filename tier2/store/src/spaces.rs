@@ -23,11 +23,12 @@ pub(crate) enum Space {
     Peers,
     Track,
     Rows,
+    Order,
 }
 
 impl Space {
     /// Every keyspace.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Meta,
         Self::Messages,
         Self::Envelopes,
@@ -39,6 +40,7 @@ impl Space {
         Self::Peers,
         Self::Track,
         Self::Rows,
+        Self::Order,
     ];
 
     /// The keyspace of the engine's number: they are numbered as they are opened, from 1 on.
@@ -60,6 +62,7 @@ impl Space {
             Self::Peers => "peers",
             Self::Track => "track",
             Self::Rows => "rows",
+            Self::Order => "order",
         }
     }
 
@@ -89,6 +92,7 @@ pub(crate) struct Spaces {
     peers: Keyspace,
     track: Keyspace,
     rows: Keyspace,
+    order: Keyspace,
 }
 
 impl Spaces {
@@ -109,6 +113,7 @@ impl Spaces {
             peers: open(Space::Peers)?,
             track: open(Space::Track)?,
             rows: open(Space::Rows)?,
+            order: open(Space::Order)?,
         })
     }
 
@@ -125,6 +130,7 @@ impl Spaces {
             Space::Peers => &self.peers,
             Space::Track => &self.track,
             Space::Rows => &self.rows,
+            Space::Order => &self.order,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::disk::{self, DiskMessage, DiskRecipient};
 use crate::error::StoreError;
 use crate::events::{self, EventLog};
 use crate::open::Engine;
+use crate::order;
 use crate::slot::{Slot, Trouble};
 use crate::spaces::Space;
 use crate::track;
@@ -69,6 +70,7 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_with(dir: &Path, limits: EventLimits) -> Result<Self, StoreError> {
         let engine = Engine::open(dir)?;
+        order::renew_if_foreign(&engine)?;
         let was_clean = engine.note_open()?;
         let events = EventLog::open(&engine, limits.keep)?;
         let slot = Arc::new(Slot::new(engine, RESERVE));

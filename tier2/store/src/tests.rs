@@ -28,6 +28,7 @@ pub(crate) fn recipient(number: u32) -> RecipientRecord {
         report_wanted: true,
         attempts: 0,
         last_error: None,
+        due: None,
     }
 }
 

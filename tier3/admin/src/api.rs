@@ -48,6 +48,9 @@ pub struct MessageQuery {
     /// Only messages with a recipient that waits for this next hop.
     #[serde(default)]
     pub next_hop: Option<String>,
+    /// Only messages behind this one: the last of the page before.
+    #[serde(default)]
+    pub after: Option<String>,
     /// At most so many, oldest first.
     #[serde(default)]
     pub limit: Option<u32>,

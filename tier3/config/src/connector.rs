@@ -4,7 +4,9 @@ use routing::{AddressSpace, AddressType, Restrictions};
 
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::FaultKind;
+use crate::load_x400::schedule;
 use crate::model::{Connector, ConnectorKind, SmtpConnector};
+use crate::model_x400::Schedule;
 
 /// Reads one connector; the words of its kind say which keys it has.
 pub(crate) fn connector(
@@ -32,6 +34,10 @@ pub(crate) fn connector(
             return Err(kind.bad_value(kind.at, &format!("{} is no kind", shown(other))));
         }
     };
+    let schedule = schedule(table, source, "connector", false)?;
+    if matches!(kind, ConnectorKind::Site { .. }) && schedule != Schedule::Always {
+        return Err(misplaced(table, source, "schedule", "smtp"));
+    }
     let address_spaces =
         table.address_spaces().into_iter().map(|space| address_space(&space, source));
     Ok(Connector {
@@ -45,6 +51,7 @@ pub(crate) fn connector(
             refuse_senders: table.value("refuse_senders")?.patterns()?,
         },
         open_retries: limit(table.value("open_retries")?.integer()?),
+        schedule,
     })
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn x400(
             threshold: table.value("threshold")?.integer()?,
             max_associations: table.value("max_associations")?.integer()?,
         },
-        schedule: schedule(table, source, two_way)?,
+        schedule: schedule(table, source, "x400", two_way)?,
         admin,
         configuration: path("configuration")?,
     })
@@ -118,12 +118,19 @@ fn selectors(table: &TableReader<'_>) -> Checked<Selectors> {
     })
 }
 
-fn schedule(table: &TableReader<'_>, source: &Source, two_way: bool) -> Checked<Schedule> {
+/// When a connector of a section opens associations; `two_way` where the other side's may carry mail of this one, too.
+pub(crate) fn schedule(
+    table: &TableReader<'_>,
+    source: &Source,
+    section: &str,
+    two_way: bool,
+) -> Checked<Schedule> {
     let hours = table.optional("hours")?;
     let choice = table.value("schedule")?.choice()?;
     let fault = |what: &str, way_out: &str| {
         let at = table.at_key("schedule");
-        Err(source.fault(at, FaultKind::Conflict, what.to_owned(), way_out.to_owned()))
+        let what = format!("{section}.{what}");
+        Err(source.fault(at, FaultKind::Conflict, what, way_out.to_owned()))
     };
     match (choice, hours) {
         (1, Some(found)) => {
@@ -137,17 +144,17 @@ fn schedule(table: &TableReader<'_>, source: &Source, two_way: bool) -> Checked<
             }
         }
         (1, None) => fault(
-            "x400.schedule: \"selected\" has no hours beside it",
+            "schedule: \"selected\" has no hours beside it",
             "add hours, as in `hours = \"08:00-18:00\"`",
         ),
         (_, Some(_)) => fault(
-            "x400.hours is of use with schedule \"selected\" only",
+            "hours is of use with schedule \"selected\" only",
             "write `schedule = \"selected\"`, or remove hours",
         ),
         (0, None) => Ok(Schedule::Always),
         (2, None) => Ok(Schedule::Never),
         _ if !two_way => fault(
-            "x400.schedule: \"remote-initiated\" needs both ends to send on one association",
+            "schedule: \"remote-initiated\" needs both ends to send on one association",
             "write `dialogue = \"two-way-alternate\"` beside it",
         ),
         _ => Ok(Schedule::RemoteInitiated),

@@ -9,7 +9,7 @@ use identity::AccountName;
 use ipnet::IpNet;
 use routing::{AddressSpace, Restrictions};
 
-use crate::model_x400::{Rfc1006, X400};
+use crate::model_x400::{Rfc1006, Schedule, X400};
 
 /// The file that a command reads when it is given none.
 pub const DEFAULT_FILE: &str = "bindback.toml";
@@ -255,6 +255,8 @@ pub struct Connector {
     pub restrictions: Restrictions,
     /// Failed tries after which a message goes another way; `None` without end.
     pub open_retries: Option<u32>,
+    /// When this server opens connections; a connector of kind site is always open.
+    pub schedule: Schedule,
 }
 
 /// How mail leaves.

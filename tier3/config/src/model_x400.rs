@@ -105,6 +105,9 @@ pub struct ConnectorRetry {
     pub max_associations: usize,
 }
 
+/// Minutes of a day.
+const DAY: u16 = 24 * 60;
+
 /// When this server calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Schedule {
@@ -140,6 +143,18 @@ impl Schedule {
         ranges.filter(|ranges| !ranges.is_empty())
     }
 
+    /// Until when this server may not call, if it may not at this minute of the day, in UTC: in how many minutes it may,
+    /// or `None` where time alone does not change that.
+    #[must_use]
+    pub fn closed(&self, minute: u16) -> Option<Option<u16>> {
+        if self.is_open(minute) {
+            return None;
+        }
+        let Self::Selected(ranges) = self else { return Some(None) };
+        let waits = ranges.iter().map(|(from, _)| (from + DAY - minute) % DAY);
+        Some(waits.min())
+    }
+
     /// True when this server may call at this minute of the day, in UTC.
     #[must_use]
     pub fn is_open(&self, minute: u16) -> bool {
@@ -164,6 +179,14 @@ mod tests {
         for (minute, open) in [(479, false), (480, true), (719, true), (720, false), (1439, true)] {
             assert_eq!(schedule.is_open(minute), open, "{minute}");
         }
+        for (minute, closed) in
+            [(479, Some(Some(1))), (480, None), (720, Some(Some(90))), (0, Some(Some(480)))]
+        {
+            assert_eq!(schedule.closed(minute), closed, "{minute}");
+        }
+        let early = Schedule::Selected(vec![(60, 120)]);
+        assert_eq!(early.closed(1439), Some(Some(61)));
+        assert_eq!(Schedule::Never.closed(0), Some(None));
         for bad in ["", "8-12", "08:00-07:00", "08:00-25:00", "08:60-09:00", "08:00", "+8:00-09:00"]
         {
             assert_eq!(Schedule::hours(bad), None, "{bad}");

@@ -17,7 +17,7 @@ use crate::settings;
 
 /// Warns the originator, unless there is none or it does not want to hear of delays.
 pub async fn send(node: &Arc<Node>, id: MessageId, recipients: &[u32]) {
-    let Some(record) = node.queue.view(|queue, _| queue.record(id)) else { return };
+    let Some(record) = node.queue.record(id) else { return };
     let waited = Timestamp::now().duration_since(record.head.submitted).as_mins();
     let waiting: Vec<u32> = recipients.to_vec();
     let made = {

@@ -34,6 +34,7 @@ mod rpc_listener;
 mod rpc_security;
 pub mod rpc_tools;
 mod runtime;
+mod schedules;
 mod settings;
 mod smtp_limits;
 mod smtp_listener;

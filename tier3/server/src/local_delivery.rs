@@ -76,7 +76,7 @@ async fn deliver(
         results: work.recipients.iter().map(|n| (*n, outcome.clone())).collect(),
         moved: Vec::new(),
     };
-    let Some(record) = node.queue.view(|queue, _| queue.record(work.id)) else {
+    let Some(record) = node.queue.record(work.id) else {
         return all(Outcome::Done);
     };
     let read = {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use queue::{
-    Action, BatchId, Failure, MessageId, NewMessage, NextHop, Outcome, Priority, Queue,
-    QueueConfig, QueueError, Ticket, Work,
+    Action, BatchId, Failure, Load, MessageFilter, MessageId, MessageRecord, MessageView,
+    NewMessage, NextHop, Outcome, Priority, Queue, QueueConfig, QueueError, Ticket, Work,
 };
 use store::{Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -51,6 +51,9 @@ pub enum Refusal {
     Sick,
 }
 
+/// Messages that a list reads at once.
+const PAGE: usize = 200;
+
 /// By message: recipient, way, and how often it was tried.
 type Tries = HashMap<MessageId, Vec<(u32, String, u32)>>;
 
@@ -84,7 +87,8 @@ struct Engine {
 }
 
 impl MailQueue {
-    /// Loads what the store holds; orders for reports come out of the receiver.
+    /// Takes over what the store holds, of which the first of each hop comes into memory; orders for reports come out of
+    /// the receiver.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -93,11 +97,21 @@ impl MailQueue {
         config: QueueConfig,
     ) -> Result<(Self, mpsc::UnboundedReceiver<ReportOrder>), StoreError> {
         let mut queue = Queue::new(config);
-        let records = store.load_messages()?;
         let clock = Clock::default();
         let now = clock.now();
         queue.restore_holds(store.holds()?);
-        queue.restore(records, store.last_id()?.max(numbers_from(now)), now);
+        queue.restore_parked(store.holdings()?, store.last_id()?.max(numbers_from(now)), now);
+        // Nothing else happens before this: what is damaged is to be found at the start.
+        let mut begun = Vec::new();
+        while let Some(action) = queue.poll_action() {
+            match action {
+                Action::Load(load) => {
+                    let loaded = store.load(&load, |id| queue.is_loaded(id), Err)?;
+                    queue.loaded(&load, loaded, now);
+                }
+                other => begun.push(other),
+            }
+        }
         let (reports, orders) = mpsc::unbounded_channel();
         let engine =
             Engine { queue, next_ticket: 0, waiting: HashMap::new(), ready: HashMap::new() };
@@ -115,7 +129,11 @@ impl MailQueue {
             outgoing_orders: Mutex::new(Some(outgoing_orders)),
             tries: Mutex::default(),
         };
-        Ok((Self { shared: Arc::new(shared) }, orders))
+        let queue = Self { shared: Arc::new(shared) };
+        for action in begun {
+            queue.perform_one(action);
+        }
+        Ok((queue, orders))
     }
 
     /// Runs the engine's timers until the task is dropped.
@@ -206,14 +224,14 @@ impl MailQueue {
 
     /// Processing a message crashed or stalled.
     pub fn crashed(&self, id: MessageId, evidence: &str) {
-        let known = self.with(|queue, now| queue.crashed(id, evidence, now));
+        let known = self.with_message(id, |queue, now| queue.crashed(id, evidence, now));
         // It is gone already: nothing is left that could crash anybody.
         drop(known);
     }
 
     /// Recipients fail for good.
     pub fn fail(&self, id: MessageId, failures: Vec<(u32, Failure)>) {
-        self.with(|queue, now| queue.fail(id, failures, now));
+        self.with_message(id, |queue, now| queue.fail(id, failures, now));
     }
 
     /// Stops a hop.
@@ -231,7 +249,7 @@ impl MailQueue {
     /// # Errors
     /// There is no such message.
     pub fn release_message(&self, id: MessageId) -> Result<bool, QueueError> {
-        self.with(|queue, now| queue.release_message(id, now))
+        self.with_message(id, |queue, now| queue.release_message(id, now))
     }
 
     /// Why no mail can be taken now, if so: known before the mail is sent.
@@ -262,9 +280,15 @@ impl MailQueue {
         self.shared.unheard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The schedule of a link closed or opened.
+    pub fn set_schedule(&self, link: &str, closed: Option<Option<Timestamp>>) {
+        self.with(|queue, _| queue.set_schedule(link, closed));
+    }
+
     /// What became of a message in flight.
     pub fn complete(&self, id: MessageId, results: Vec<(u32, Outcome)>) {
-        self.with(|queue, now| queue.complete(id, results, now));
+        // It may be an answer of an association that was given up long ago.
+        self.with_message(id, |queue, now| queue.complete(id, results, now));
     }
 
     /// A hop could not be reached or broke; what was in flight waits again.
@@ -289,7 +313,8 @@ impl MailQueue {
 
     /// Sends one recipient that waits another way.
     pub fn reroute(&self, id: MessageId, number: u32, hop: NextHop) {
-        let taken = self.with(|queue, now| queue.set_next_hop(id, &[number], &hop, now));
+        let taken =
+            self.with_message(id, |queue, now| queue.set_next_hop(id, &[number], &hop, now));
         // The message was deleted meanwhile: nothing is left to send.
         drop(taken);
     }
@@ -306,7 +331,7 @@ impl MailQueue {
     /// # Errors
     /// There is no such message.
     pub fn delete(&self, id: MessageId) -> Result<(), QueueError> {
-        self.with(|queue, now| queue.delete(id, now))
+        self.with_message(id, |queue, now| queue.delete(id, now))
     }
 
     /// Tries a message at once.
@@ -314,7 +339,7 @@ impl MailQueue {
     /// # Errors
     /// There is no such message.
     pub fn retry(&self, id: MessageId) -> Result<(), QueueError> {
-        self.with(|queue, now| queue.retry(id, now))
+        self.with_message(id, |queue, now| queue.retry(id, now))
     }
 
     /// When a message of this priority comes back.
@@ -384,6 +409,91 @@ impl MailQueue {
         result
     }
 
+    /// [`MailQueue::with`] on a message that may be in the store alone.
+    fn with_message<R>(&self, id: MessageId, input: impl FnOnce(&mut Queue, Timestamp) -> R) -> R {
+        self.with(|queue, now| {
+            if !queue.is_loaded(id)
+                // What cannot be read is told when its hop is served.
+                && let Ok(Some(record)) = self.shared.store.message(id)
+            {
+                queue.bring(record, now);
+            }
+            input(queue, now)
+        })
+    }
+
+    /// The record of a message, in memory or in the store alone.
+    #[must_use]
+    pub fn record(&self, id: MessageId) -> Option<MessageRecord> {
+        let engine = self.lock();
+        engine.queue.record(id).or_else(|| self.shared.store.message(id).ok().flatten())
+    }
+
+    /// The messages that the filter lets through: by number, or for one hop by urgency and age, those that wait last.
+    /// What is on its way to the disk is not among them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn messages(&self, filter: &MessageFilter) -> Result<Vec<MessageView>, StoreError> {
+        if let Some(id) = filter.id {
+            return Ok(self.view_of(self.shared.store.message(id)?).into_iter().collect());
+        }
+        let limit = filter.limit.unwrap_or(usize::MAX);
+        let mut after = match filter.after {
+            Some(id) => self.shared.store.message(id)?,
+            None => None,
+        };
+        let mut after_id = filter.after;
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let wanted = (limit - found.len()).clamp(1, PAGE);
+            let page = match &filter.next_hop {
+                Some(hop) => self.shared.store.messages_for(hop, after.as_ref(), wanted)?,
+                None => self.shared.store.messages(after_id, wanted)?,
+            };
+            let ended = page.len() < wanted;
+            after = page.last().cloned();
+            after_id = after.as_ref().map(|record| record.head.id);
+            let views = page.into_iter().filter_map(|record| self.view_of(Some(record)));
+            found.extend(views.filter(|view| filter.takes(view)));
+            if ended {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// As the queue sees it, if it is there at all: the store may be a moment behind.
+    fn view_of(&self, record: Option<MessageRecord>) -> Option<MessageView> {
+        let record = record?;
+        let engine = self.lock();
+        if engine.queue.is_loaded(record.head.id) {
+            return engine.queue.message(record.head.id);
+        }
+        // It may have gone since it was read.
+        let there = self.shared.store.message(record.head.id).ok().flatten()?;
+        Some(engine.queue.view_of(there, self.shared.clock.now()))
+    }
+
+    /// Reads what the engine asks for, while nobody else can change it.
+    fn load(&self, load: &Load) {
+        let mut engine = self.lock();
+        let now = self.shared.clock.now();
+        let queue = &mut engine.queue;
+        let damaged = |error: StoreError| {
+            eprintln!("a message is left out, `bindback check` says more: {}", net::chain(&error));
+            Ok(())
+        };
+        match self.shared.store.load(load, |id| queue.is_loaded(id), damaged) {
+            Ok(loaded) => queue.loaded(load, loaded, now),
+            Err(error) => {
+                eprintln!("waiting messages cannot be read: {}", net::chain(&error));
+                queue.load_failed(load, now);
+            }
+        }
+    }
+
     fn perform(&self) {
         loop {
             // The lock is let go before an action is performed: a commit may answer at once.
@@ -420,6 +530,7 @@ impl MailQueue {
                 // The same holds for these.
                 let _ = self.shared.notices.send(notice);
             }
+            Action::Load(load) => self.load(&load),
             Action::ReportDiscarded { .. } => {}
             Action::Finished { id } => {
                 self.tries().remove(&id);

@@ -13,7 +13,7 @@ use crate::processing::process;
 /// # Errors
 /// The store cannot be read, or what it holds; in words, for the queue.
 pub async fn apdu(node: &Arc<Node>, work: &Work) -> Result<Vec<u8>, String> {
-    let record = node.queue.view(|queue, _| queue.record(work.id));
+    let record = node.queue.record(work.id);
     let Some(record) = record else { return Err(format!("message {} is gone", work.id)) };
     let (store, work) = (node.queue.store().clone(), work.clone());
     let id = work.id;

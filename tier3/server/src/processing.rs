@@ -124,20 +124,34 @@ pub async fn process<R: Send + 'static>(
     step: &'static str,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> Result<R, Crashed> {
+    process_within(node, id, step, STALL, work).await
+}
+
+/// [`process`] that takes a step for stalled after `patience`.
+///
+/// # Errors
+/// It crashed or stalled.
+pub(crate) async fn process_within<R: Send + 'static>(
+    node: &Arc<Node>,
+    id: MessageId,
+    step: &'static str,
+    patience: Duration,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, Crashed> {
     let note = node.processing.begin(id, step);
     let work = tokio::task::spawn_blocking(move || {
         let result = work();
         drop(note);
         result
     });
-    let evidence = match tokio::time::timeout(STALL, work).await {
+    let evidence = match tokio::time::timeout(patience, work).await {
         Ok(Ok(result)) => return Ok(result),
         Ok(Err(error)) => match error.try_into_panic() {
             Ok(panic) => format!("{step} panicked: {}", said(panic.as_ref())),
             // The runtime ends before the work began: nobody is left to hear of it.
             Err(_) => std::future::pending().await,
         },
-        Err(_) => format!("{step} did not end within {} s", STALL.as_secs()),
+        Err(_) => format!("{step} did not end within {} s", patience.as_secs()),
     };
     node.queue.crashed(id, &evidence);
     Err(Crashed(evidence))

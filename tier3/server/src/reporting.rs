@@ -28,7 +28,7 @@ pub async fn run(node: Arc<Node>, mut orders: mpsc::UnboundedReceiver<ReportOrde
 async fn report(node: &Arc<Node>, order: ReportOrder) {
     let id = order.id;
     let numbers: Vec<u32> = order.failures.iter().map(|(number, _)| *number).collect();
-    let record = node.queue.view(|queue, _| queue.record(order.id));
+    let record = node.queue.record(order.id);
     if let Some(record) = &record {
         log(node, record, &order.failures);
     }

@@ -56,8 +56,14 @@ pub fn build(config: &Config) -> Result<Table, TableError> {
 
 /// What the queue knows of the ways.
 impl LinkStates for MailQueue {
-    fn activation(&self, _: &str) -> Activation {
-        Activation::Now
+    fn activation(&self, link: &str) -> Activation {
+        // Both kinds of hop belong to the link of that name.
+        let hop = NextHop::Connector(link.to_owned());
+        match self.view(|queue, _| queue.closed(&hop)) {
+            None => Activation::Now,
+            Some(Some(_)) => Activation::Later,
+            Some(None) => Activation::Never,
+        }
     }
 
     fn is_waiting(&self, hop: &Route) -> bool {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use admin::{Exporter, UnixSocket};
 use config::{Config, ConfigError};
 use event::{build, own};
+use jiff::Timestamp;
 use net::{ListenError, listen};
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ use crate::operations::{Running, store_folder};
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::resources::Resources;
+use crate::schedules::Schedules;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
     keytab, local_delivery, reporting, rpc_listener, rpc_security, settings, smtp_listener,
@@ -173,6 +175,8 @@ pub(crate) fn build_node(config: &Config) -> Result<(Arc<Node>, Orders), ServeEr
     let node =
         Node::new(config.clone(), (accounts, directory), events, queue, histories, processing)?;
     let node = Arc::new(node.with_kerberos(keytab::open(config)?));
+    // Before anything is opened for the mail that waits.
+    Schedules::default().follow(&node, Timestamp::now());
     supervise::accuse(&node, suspects);
     if let Some(check) = check {
         log_check(&node, config, &check);

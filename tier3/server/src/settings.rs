@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use config::Config;
 use mta::{Site, Terms};
-use queue::{Life, Link, Profile, QueueConfig, Retry};
+use queue::{Life, Link, NextHop, Profile, QueueConfig, Retry};
 use x400::GlobalDomainIdentifier;
 
 /// The rules of the queue.
@@ -29,11 +29,27 @@ pub fn queue_config(config: &Config) -> QueueConfig {
             threshold: config.association.threshold,
             ..Link::default()
         },
+        links: config.x400.iter().map(x400_link).collect(),
         warn_after_s: Some(seconds(queue.warn_after)).filter(|seconds| *seconds > 0),
         max_messages: queue.max_messages,
         seen_s: seen_s(queue),
         ..QueueConfig::default()
     }
+}
+
+/// The rules of a link to another MTA over TCP: those of its connector, in every profile.
+fn x400_link(connector: &config::X400) -> (NextHop, Link) {
+    let retry = &connector.retry;
+    let link = Link {
+        open_retries: Some(retry.open_retries),
+        open_interval_s: seconds(retry.open_interval),
+        transfer_interval_s: seconds(retry.transfer_interval),
+        fixed: true,
+        associations: u32::try_from(retry.max_associations).unwrap_or(u32::MAX),
+        reserved: 0,
+        threshold: u32::try_from(retry.threshold).unwrap_or(u32::MAX),
+    };
+    (NextHop::Peer(connector.name.clone()), link)
 }
 
 /// A message that lives so long may be sent again for so long, and a little longer by a peer whose clock differs.

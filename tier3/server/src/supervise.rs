@@ -1,11 +1,11 @@
 //! What watches over the queue: its clock, its store, and what the engine says beside work.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event::own;
-use queue::{Action, Kind, MessageId, NextHop, Queue, Work};
+use jiff::Timestamp;
+use queue::{Action, Kind, MessageId, MessageRecord, NextHop, Queue, Work};
 use routing::Request;
 use tokio::sync::mpsc;
 
@@ -14,7 +14,10 @@ use crate::node::Node;
 use crate::processing::Suspect;
 use crate::resources::{Memory, Short};
 use crate::route_table;
+use crate::schedules::Schedules;
 
+/// Messages that are read at once to look at their ways.
+const PAGE: usize = 1000;
 /// How often the clock and the store are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -50,6 +53,7 @@ struct Watch {
     refusing: Option<(Instant, &'static str)>,
     /// Since when memory is short.
     short: Option<Instant>,
+    schedules: Schedules,
 }
 
 impl Watch {
@@ -58,6 +62,7 @@ impl Watch {
             node.log(own::clock_set(by.is_positive(), by.unsigned_abs().as_secs()));
         }
         self.look_at_memory(node);
+        self.schedules.follow(node, Timestamp::now());
         let store = node.queue.store();
         let (seen, trouble) = (store.take_seen_trouble(), store.trouble());
         // One that came and went between two looks is told as well.
@@ -107,7 +112,7 @@ async fn heed(node: &Arc<Node>, notice: Action) {
         Action::RetriesUsedUp { hop, work } => another_way(node, &hop, work),
         Action::Delayed { id, recipients } => delay_notice::send(node, id, &recipients).await,
         Action::SetAside { id, evidence } => {
-            let record = node.queue.view(|queue, _| queue.record(id));
+            let record = node.queue.record(id);
             let (mts_id, crashes) = record.map_or_else(
                 || (String::new(), 0),
                 |record| (record.head.mts_id, record.head.trouble.crashes),
@@ -125,7 +130,8 @@ fn another_way(node: &Node, hop: &NextHop, work: Vec<Work>) {
         hops.into_iter().find(|view| view.next_hop == *hop).and_then(|view| view.last_error)
     });
     for Work { id, recipients } in work {
-        let ways = ways(node, id, &recipients);
+        let Some(record) = node.queue.record(id) else { continue };
+        let ways = ways(node, &record, &recipients);
         let mut failed = Vec::new();
         for number in recipients {
             match ways.iter().find(|(known, _)| *known == number) {
@@ -139,31 +145,29 @@ fn another_way(node: &Node, hop: &NextHop, work: Vec<Work>) {
 
 /// Sends what waits for a peer the way that the routes have for it now; what they have no other way for stays.
 pub fn follow_routes(node: &Node) {
-    let waiting: Vec<(MessageId, Vec<u32>)> = node.queue.view(|queue, _| {
-        let hops: BTreeSet<MessageId> = queue.ids().collect();
-        hops.into_iter()
-            .filter_map(|id| {
-                let record = queue.record(id)?;
-                let remote = record.recipients.iter().filter(|r| r.next_hop != NextHop::Local);
-                Some((id, remote.map(|recipient| recipient.number).collect()))
-            })
-            .collect()
-    });
-    for (id, numbers) in waiting {
-        let Some(record) = node.queue.view(|queue, _| queue.record(id)) else { continue };
-        for (number, way) in ways(node, id, &numbers) {
-            let old = record.recipients.iter().find(|recipient| recipient.number == number);
-            if let Some(old) = old.map(|old| old.next_hop.clone()).filter(|old| *old != way) {
-                move_recipient(node, id, number, &old, way);
+    let mut after = None;
+    // What cannot be read stays where it is.
+    while let Ok(page) = node.queue.store().messages(after, PAGE)
+        && let Some(last) = page.last().map(|record| record.head.id)
+    {
+        after = Some(last);
+        for id in page.into_iter().map(|record| record.head.id) {
+            let Some(record) = node.queue.record(id) else { continue };
+            let remote = record.recipients.iter().filter(|r| r.next_hop != NextHop::Local);
+            let numbers: Vec<u32> = remote.map(|recipient| recipient.number).collect();
+            for (number, way) in ways(node, &record, &numbers) {
+                let old = record.recipients.iter().find(|recipient| recipient.number == number);
+                if let Some(old) = old.map(|old| old.next_hop.clone()).filter(|old| *old != way) {
+                    move_recipient(node, id, number, &old, way);
+                }
             }
         }
     }
 }
 
 /// The next hop that the routes have for each of these recipients.
-fn ways(node: &Node, id: MessageId, numbers: &[u32]) -> Vec<(u32, NextHop)> {
+fn ways(node: &Node, record: &MessageRecord, numbers: &[u32]) -> Vec<(u32, NextHop)> {
     let routes = node.routes();
-    let Some(record) = node.queue.view(|queue, _| queue.record(id)) else { return Vec::new() };
     let wanted = record.recipients.iter().filter(|r| numbers.contains(&r.number));
     let router = node.router(&routes);
     let ways = wanted.map(|recipient| {
@@ -181,7 +185,7 @@ fn ways(node: &Node, id: MessageId, numbers: &[u32]) -> Vec<(u32, NextHop)> {
 }
 
 fn move_recipient(node: &Node, id: MessageId, number: u32, old: &NextHop, new: NextHop) {
-    let mts_id = node.queue.view(|queue, _| queue.record(id)).map(|record| record.head.mts_id);
+    let mts_id = node.queue.record(id).map(|record| record.head.mts_id);
     let (from, to) = (crate::operations::hop_name(old), crate::operations::hop_name(&new));
     node.queue.reroute(id, number, new);
     node.log(own::rerouted(&mts_id.unwrap_or_default(), &to, &from));

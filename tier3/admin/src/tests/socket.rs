@@ -76,7 +76,7 @@ async fn every_operation_has_an_answer() {
     assert_eq!(
         fake.asked(),
         [
-            "messages MessageQuery { id: None, next_hop: Some(\"WEST & Söhne\"), limit: None }",
+            "messages MessageQuery { id: None, next_hop: Some(\"WEST & Söhne\"), after: None, limit: None }",
             "retry NextHop(\"WEST\")",
             "retry All",
             "delete m/1 ?",

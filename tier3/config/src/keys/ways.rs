@@ -97,6 +97,22 @@ pub(super) const KEYS: &[Key] = &[
         "tries",
         "Failed tries of a message after which it goes another way; 0 means that this way always stays a choice.",
     ),
+    key(
+        Connector,
+        "schedule",
+        Choice(&["always", "selected", "never"]),
+        Value("\"always\""),
+        "\"always\"",
+        "When this server opens connections (kind smtp): always, at the selected hours, or never. Mail waits meanwhile, or goes another way that is open.",
+    ),
+    key(
+        Connector,
+        "hours",
+        Text { min: 11, max: 200 },
+        Absent,
+        "\"08:00-12:00 13:30-18:00\"",
+        "The hours of schedule \"selected\", in UTC: ranges with a blank between them.",
+    ),
     counted(
         Connector,
         "max_associations",

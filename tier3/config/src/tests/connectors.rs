@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::files::SMALLEST;
-use crate::{Config, ConfigError, ConnectorKind, HostPort, reference_page};
+use crate::{Config, ConfigError, ConnectorKind, HostPort, Schedule, reference_page};
 
 fn parse(added: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("/etc/b.toml"), &format!("{SMALLEST}{added}"))
@@ -41,6 +41,28 @@ fn a_connector_says_where_and_for_whom() {
     assert_eq!(west.kind, ConnectorKind::Site { peer: "west".to_owned() });
     assert_eq!((west.open_retries, internet.open_retries), (Some(3), None));
     assert_eq!(config.connector("INTERNET"), Some(internet));
+    assert_eq!(internet.schedule, Schedule::Always);
+}
+
+#[test]
+fn a_connector_of_kind_smtp_may_have_hours() {
+    let connector = |more: &str| format!("{WEST}[[connector]]\nname = \"x\"\n{more}");
+    let smtp = |more: &str| connector(&format!("kind = \"smtp\"\n{more}"));
+    let config = parse(&smtp("schedule = \"selected\"\nhours = \"08:00-09:30\"\n")).unwrap();
+    assert_eq!(config.connectors[0].schedule, Schedule::Selected(vec![(480, 570)]));
+    let config = parse(&smtp("schedule = \"never\"\n")).unwrap();
+    assert_eq!(config.connectors[0].schedule, Schedule::Never);
+    let site = "kind = \"site\"\npeer = \"WEST\"\nschedule = \"never\"\n";
+    for (text, part) in [
+        (smtp("schedule = \"selected\"\n"), "connector.schedule: \"selected\" has no hours"),
+        (smtp("hours = \"08:00-09:30\"\n"), "connector.hours is of use"),
+        (smtp("schedule = \"remote-initiated\"\n"), "schedule"),
+        (connector(site), "only for connectors of kind smtp"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        let fault = error.fault().expect(part).to_string();
+        assert!(fault.contains(part), "{fault}");
+    }
 }
 
 #[test]

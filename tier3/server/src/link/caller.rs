@@ -97,11 +97,8 @@ pub async fn run_peer(node: Arc<Node>, peer: String) {
 
 /// Event 301: when the next attempt will be.
 fn log_retry(node: &Node, peer: &str, hop: &NextHop) {
-    let next = node.queue.view(|queue, now| {
-        let hops = queue.hops(now);
-        let view = hops.into_iter().find(|view| view.next_hop == *hop)?;
-        Some(view.next_attempt?.duration_since(now).as_secs())
-    });
+    let next =
+        node.queue.view(|queue, now| Some(queue.retry_at(hop)?.duration_since(now).as_secs()));
     if let Some(seconds) = next.and_then(|seconds| u32::try_from(seconds).ok()) {
         node.log(build::retry_timer(peer, Some(peer), 0, seconds));
     }

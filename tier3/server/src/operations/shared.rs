@@ -40,9 +40,18 @@ pub fn messages(
         id: query.id.as_deref().map(message_id).transpose()?,
         next_hop: query.next_hop.as_deref().map(|text| next_hop(queue, text)),
         address: None,
+        after: query.after.as_deref().map(message_id).transpose()?,
         limit: Some(asked.unwrap_or(MAX_MESSAGES).min(MAX_MESSAGES)),
     };
-    let found = queue.view(|queue, _| queue.messages(&filter));
+    if let (Some(text), Some(id)) = (&query.after, filter.after)
+        && query.next_hop.is_some()
+        && queue.record(id).is_none()
+    {
+        let text = format!("message {text} has gone meanwhile; list from the beginning");
+        return Err(OperationError::Invalid(text));
+    }
+    let found =
+        queue.messages(&filter).map_err(|error| OperationError::Internal(net::chain(&error)))?;
     if let (Some(id), true) = (&query.id, found.is_empty()) {
         return Err(not_queued(id));
     }
@@ -73,7 +82,7 @@ pub fn retry(queue: &MailQueue, selector: &RetrySelector) -> Result<Retried, Ope
     if let RetrySelector::Message(text) = selector {
         let id = message_id(text)?;
         let hops: BTreeSet<String> = queue
-            .view(|queue, _| queue.record(id))
+            .record(id)
             .ok_or_else(|| not_queued(text))?
             .recipients
             .iter()

@@ -142,7 +142,9 @@ impl Pool {
             self.destinations.remove(&destination.hop);
         }
         let waits = node.queue.view(|queue, _| {
-            queue.backlog(&destination.hop) > 0 && !queue.is_waiting(&destination.hop)
+            queue.at_hand(&destination.hop) > 0
+                && !queue.is_waiting(&destination.hop)
+                && queue.closed(&destination.hop).is_none()
         });
         if waits && !node.is_stopping() {
             self.want(node, destination.hop.clone());

@@ -40,6 +40,10 @@ pub(super) async fn run(node: &Arc<Node>, destination: &Destination) {
         reroute::after_failure(node, hop).await;
         return;
     };
+    if node.queue.view(|queue, _| queue.closed(hop)).is_some() {
+        // It closed between the call and this; it is told again when it opens.
+        return;
+    }
     let opened = tokio::select! {
         opened = Connection::open(node, &smtp, domain.as_deref()) => opened,
         () = node.stopped() => return,
@@ -91,7 +95,11 @@ async fn serve(
     metrics::counter!("bindback_smtp_out_connections_total", "result" => "opened").increment(1);
     let hop = &destination.hop;
     let mut carried = 0;
-    while connection.is_ready() && carried < smtp.messages_per_dialogue && !node.is_stopping() {
+    while connection.is_ready()
+        && carried < smtp.messages_per_dialogue
+        && !node.is_stopping()
+        && node.queue.view(|queue, _| queue.closed(hop)).is_none()
+    {
         let Some(work) = node.queue.take(hop) else {
             if idle(node, destination, smtp, &mut connection).await {
                 continue;
@@ -155,7 +163,7 @@ async fn carry(node: &Arc<Node>, connection: &mut Connection, work: Work) {
 
 /// `None` when the message is gone.
 async fn read(node: &Arc<Node>, work: &Work) -> Result<Option<parcel::Parcel>, String> {
-    let Some(record) = node.queue.view(|queue, _| queue.record(work.id)) else { return Ok(None) };
+    let Some(record) = node.queue.record(work.id) else { return Ok(None) };
     let (node, work) = (Arc::clone(node), work.clone());
     blocking(move || parcel::read(&node, &work, &record)).await.map(Some)
 }

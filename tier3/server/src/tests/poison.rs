@@ -1,13 +1,14 @@
 //! A message that crashes whoever processes it is set aside with its evidence, and the rest goes on.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::fixture::{configuration, until};
 use super::queue::{HOUR, message, west};
-use crate::processing::{Processing, process};
+use crate::processing::{Processing, process, process_within};
 use crate::runtime::build_node;
 use crate::supervise;
 
@@ -55,4 +56,40 @@ async fn a_message_that_crashes_twice_is_set_aside_and_the_rest_goes_on() {
     assert_eq!(words, ["Accepted", "SetAside"]);
     assert_eq!(node.queue.release_message(bad), Ok(true));
     assert_eq!(node.queue.take(&west()).unwrap().id, bad);
+}
+
+#[tokio::test]
+async fn a_message_that_stalls_twice_is_set_aside_and_the_rest_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let config = configuration(folder.path(), "EAST", port, &[("WEST", port)]);
+    let (node, _orders) = build_node(&config).unwrap();
+    let watching = tokio::spawn(supervise::run(Arc::clone(&node), node.queue.notices().unwrap()));
+    let mut events = node.events.follow();
+    let bad = node.queue.accept(message(&node.queue, HOUR, &[])).await.unwrap();
+    let good = node.queue.accept(message(&node.queue, HOUR, &[])).await.unwrap();
+
+    // What holds the step is let go only at the end: no machine is slow enough to finish it in time.
+    let (hold, held) = mpsc::channel::<()>();
+    let held = Arc::new(std::sync::Mutex::new(held));
+    for round in 1..=2 {
+        assert_eq!(node.queue.take(&west()).unwrap().id, bad, "round {round}");
+        let held = Arc::clone(&held);
+        let stalls = move || {
+            let _ = held.lock().unwrap().recv();
+        };
+        let stalled =
+            process_within(&node, bad, "encoding", Duration::from_millis(50), stalls).await;
+        assert!(stalled.unwrap_err().0.contains("encoding did not end within"), "round {round}");
+    }
+    let event = until(|| events.try_recv().ok().filter(|event| event.id == 20005)).await;
+    assert_eq!(event.params["message"].as_str(), Some(bad.to_string().as_str()));
+    assert!(event.params["evidence"].as_str().unwrap().contains("did not end"), "{event:?}");
+    assert_eq!(node.queue.take(&west()).unwrap().id, good);
+    assert!(node.queue.take(&west()).is_none());
+    // A step that stalls does not keep others from being processed.
+    let other = process(&node, good, "encoding", || 7).await;
+    assert_eq!(other.unwrap(), 7);
+    drop(hold);
+    watching.abort();
 }

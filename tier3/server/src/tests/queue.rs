@@ -9,7 +9,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use queue::{Kind, NewMessage, NewRecipient, NextHop, Outcome, Priority, QueueConfig};
+use queue::{
+    Kind, MessageFilter, MessageId, NewMessage, NewRecipient, NextHop, Outcome, Priority,
+    QueueConfig,
+};
 use store::Store;
 use tempfile::TempDir;
 
@@ -220,4 +223,82 @@ async fn timers_wake_when_it_is_time_and_not_much_more_often() {
     // Accepted, on disk, the hop's failure, the end of the message's life, and that on disk; each rings once or twice.
     let wakeups = wakeups.load(Ordering::SeqCst);
     assert!(wakeups <= 12, "{wakeups} wakeups");
+}
+
+/// Few of what waits for a dead neighbour is in memory, also after a restart; all of it is found, listed and served in
+/// its order, and mail for others is not held up by it.
+///
+/// Claims: 3.
+#[tokio::test]
+async fn a_long_queue_stands_in_the_store_and_a_window_of_it_in_memory() {
+    const WAITING: usize = 300;
+    const WINDOW: usize = 20;
+    let folder = TempDir::new().unwrap();
+    let open = || {
+        let store = Store::open(folder.path()).unwrap();
+        MailQueue::open(store, QueueConfig { window: WINDOW, ..QueueConfig::default() }).unwrap()
+    };
+    let in_memory = |queue: &MailQueue, ids: &[MessageId]| {
+        queue.view(|queue, _| ids.iter().filter(|id| queue.is_loaded(**id)).count())
+    };
+    let (queue, orders) = open();
+    queue.hop_failed(&west(), "connection refused");
+    let mut ids = Vec::new();
+    for number in 0..WAITING {
+        let mut message = message(&queue, HOUR, &[]);
+        // Every tenth is urgent.
+        if number % 10 == 9 {
+            message.priority = Priority::Urgent;
+        }
+        ids.push(queue.accept(message).await.unwrap());
+    }
+    let live = NextHop::Peer("NORTH".to_owned());
+    let mut last = message(&queue, HOUR, &[]);
+    last.recipients[0].next_hop = live.clone();
+    let last = queue.accept(last).await.unwrap();
+    assert!(in_memory(&queue, &ids) <= 3 * WINDOW, "{}", in_memory(&queue, &ids));
+    // What is parked is found by its number all the same.
+    let parked = *ids.iter().rev().find(|id| queue.view(|q, _| !q.is_loaded(**id))).unwrap();
+    assert_eq!(queue.record(parked).unwrap().recipients[0].next_hop, west());
+    queue.delete(parked).unwrap();
+    ids.retain(|id| *id != parked);
+    queue.store().sync().unwrap();
+    drop((queue, orders));
+
+    let (queue, _orders) = open();
+    assert!(in_memory(&queue, &ids) <= 3 * WINDOW, "{}", in_memory(&queue, &ids));
+    assert_eq!(queue.view(|queue, _| queue.len()), WAITING);
+    assert_eq!(queue.take(&live).map(|work| work.id), Some(last));
+    let hops = queue.view(|queue, now| queue.hops(now));
+    let counts: Vec<(NextHop, u64)> =
+        hops.into_iter().map(|hop| (hop.next_hop, hop.messages)).collect();
+    assert_eq!(counts, [(live, 1), (west(), u64::try_from(WAITING - 1).unwrap())]);
+    // Page by page.
+    let mut filter = MessageFilter { limit: Some(70), ..MessageFilter::default() };
+    let mut listed = Vec::new();
+    loop {
+        let page = queue.messages(&filter).unwrap();
+        let Some(end) = page.last() else { break };
+        filter.after = Some(end.id);
+        listed.extend(page.iter().map(|view| view.id));
+    }
+    let mut all = ids.clone();
+    all.push(last);
+    all.sort_unstable();
+    assert_eq!(listed, all);
+    let first = MessageFilter { next_hop: Some(west()), limit: Some(29), ..filter.clone() };
+    let first = queue.messages(&MessageFilter { after: None, ..first }).unwrap();
+    assert!(first.iter().all(|view| view.priority == Priority::Urgent), "{first:?}");
+    // Each once; within its class each in its turn.
+    let mut served = Vec::new();
+    while let Some(work) = queue.take(&west()) {
+        served.push(work.id);
+        queue.complete(work.id, vec![(0, Outcome::Done)]);
+        queue.store().commit_wait(Vec::new()).unwrap();
+    }
+    let is_urgent = |id: &MessageId| first.iter().any(|view| view.id == *id);
+    let (urgent, normal): (Vec<_>, Vec<_>) = served.iter().copied().partition(is_urgent);
+    assert!(urgent.is_sorted() && normal.is_sorted(), "{served:?}");
+    served.sort_unstable();
+    assert_eq!(served, ids);
 }

@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::fixture::*;
 use crate::node::Node;
-use crate::{local_delivery, settings, smtp_out};
+use crate::schedules::Schedules;
+use crate::{local_delivery, operations, settings, smtp_out};
 
 /// What a server took, and how many connections it had.
 #[derive(Default)]
@@ -101,6 +102,7 @@ fn connector(name: &str, pattern: &str, cost: u32, host: SocketAddr) -> Connecto
         address_spaces: vec![AddressSpace::new(AddressType::Smtp, pattern, cost).unwrap()],
         restrictions: Restrictions::default(),
         open_retries: None,
+        schedule: config::Schedule::Always,
     }
 }
 
@@ -273,4 +275,43 @@ async fn only_networks_that_may_relay_send_out() {
     sink.until(1).await;
     let content = sink.submissions.lock().unwrap()[0].content.clone();
     assert!(content.starts_with(b"Received: ") && content.ends_with(b"Subject: relay\r\n\r\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_whose_schedule_is_closed_opens_nothing_until_it_opens() {
+    let ((one, one_address), (other, other_address)) = (sink().await, sink().await);
+    let never = |name: &str, pattern: &str| Connector {
+        schedule: config::Schedule::Never,
+        ..connector(name, pattern, 1, one_address)
+    };
+    let closed = vec![
+        never("hub", "far.test"),
+        never("cheap", "two.test"),
+        connector("dear", "two.test", 9, other_address),
+    ];
+    let server = start(closed).await;
+    let node = &server.node;
+    let mut schedules = Schedules::default();
+    schedules.follow(node, Timestamp::now());
+    // Mail that has another way goes there; the other waits.
+    send(node, &["x@far.test"], "waits").await;
+    send(node, &["x@two.test"], "goes").await;
+    other.until(1).await;
+    let hub = NextHop::Connector("hub".to_owned());
+    let row =
+        operations::queue_rows(&node.queue).into_iter().find(|row| row.next_hop == "hub").unwrap();
+    assert_eq!((row.state.as_str(), row.messages, row.next_attempt), ("scheduled", 1, None));
+    // What an operator asks for does not open it.
+    node.queue.wake(&hub);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(*one.connections.lock().unwrap(), 0);
+    // Other hours are set.
+    let mut config = Config::clone(&node.config());
+    for connector in &mut config.connectors {
+        connector.schedule = config::Schedule::Always;
+    }
+    node.replace_config(config).unwrap();
+    schedules.follow(node, Timestamp::now());
+    one.until(1).await;
+    until_empty(node).await;
 }

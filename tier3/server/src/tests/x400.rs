@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 use super::fixture::{PATIENCE, listener, until};
 use crate::node::Node;
 use crate::runtime::{Orders, build_node};
-use crate::{local_delivery, reporting, settings, x400_link};
+use crate::{local_delivery, reporting, settings, supervise, x400_link};
 
 /// A server of the pair.
 pub(super) struct Mta {
@@ -107,6 +107,9 @@ impl Mta {
         tokio::spawn(reporting::run(Arc::clone(&node), orders));
         let timers = Arc::clone(&node);
         tokio::spawn(async move { timers.queue.run_timers().await });
+        if let Some(notices) = node.queue.notices() {
+            tokio::spawn(supervise::run(Arc::clone(&node), notices));
+        }
         let events = node.events.follow();
         Self { node, events, folder }
     }
@@ -697,4 +700,26 @@ async fn slow_relay(to: u16) -> u16 {
         }
     });
     port
+}
+
+/// On the real clock: the first attempt and two retries, a second apart.
+///
+/// Claims: 4.
+#[tokio::test]
+async fn mail_comes_back_when_the_attempts_to_open_a_link_are_used_up() {
+    let port = listener().await.1.to_string();
+    let more = [("port", port.as_str()), ("open_retries", "2"), ("open_interval_s", "1")];
+    let (mut east, _west) = pair(&more, &[]).await;
+    let begun = std::time::Instant::now();
+    east.submit("bert@west.demo.test", b"nobody there\r\n").await;
+    east.call("WEST");
+    let report = east.inbox(1).await.remove(0);
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    let report = String::from_utf8_lossy(&report);
+    // The words may be folded anywhere.
+    let words = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("the attempts to reach the next server were used up"), "{report}");
+    let seen = east.events_until(301).await;
+    let timer = seen.last().unwrap();
+    assert!(timer.number("seconds").is_some_and(|seconds| seconds <= 1), "{timer:?}");
 }

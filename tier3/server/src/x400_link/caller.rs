@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::{Schedule, TransferMode, X400};
+use config::{TransferMode, X400};
 use event::Layer;
 use event::build;
 use jiff::Timestamp;
@@ -13,10 +13,9 @@ use mta::{
     TransportParameters, Unfinished,
 };
 use net::chain;
-use queue::{NextHop, Outcome};
+use queue::NextHop;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use x400::{DiagnosticCode, ReasonCode};
 
 use super::exchange::{Exchange, Role};
 use super::line::{Line, LineEnd};
@@ -24,6 +23,7 @@ use super::records::{self, OutFailure, TlsEnd};
 use super::secrets::{BindTerms, bind_terms};
 use super::security::credentials;
 use crate::node::{Node, random};
+use crate::schedules::closed;
 use crate::settings::connector_terms;
 
 /// How long the other MTA may take to answer the bind.
@@ -34,8 +34,6 @@ const RECOVERY_STEP: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(200);
 /// For how many looks urgent mail waits for the first association before it gets one of its own.
 const URGENT_WAITS: u32 = 2;
-/// How often a connector looks whether its schedule lets it call.
-const SCHEDULE_STEP: Duration = Duration::from_secs(20);
 
 /// One connector's own memory.
 struct Connector {
@@ -56,75 +54,40 @@ pub async fn run_connector(node: Arc<Node>, name: String) {
     let (ready, greeting) = (node.queue.ready(&hop), node.greeting(&name));
     let connector = Arc::new(Connector { node, name, hop });
     let node = &connector.node;
-    let mut failures = 0;
     loop {
-        let greeted = tokio::select! {
-            () = ready.notified() => false,
-            () = greeting.notified() => true,
+        tokio::select! {
+            () = ready.notified() => {}
+            () = greeting.notified() => {}
             () = node.stopped() => return,
-        };
+        }
         let Some(settings) = node.config().x400(&connector.name).cloned() else { return };
-        if !may_call(&settings) {
-            if settings.schedule == Schedule::Never && !greeted {
-                node.queue.hop_failed(&connector.hop, "the schedule of the connector is never");
-            }
-            tokio::select! {
-                () = tokio::time::sleep(SCHEDULE_STEP) => node.queue.wake(&connector.hop),
-                () = node.stopped() => return,
-            }
+        // Its schedule does not let this server call: the queue rings again when it does.
+        if closed(&settings.schedule, Timestamp::now()).is_some() {
             continue;
         }
         match connector.open(&settings).await {
             Ok(open) => {
-                failures = 0;
                 node.queue.hop_up(&connector.hop);
                 connector.serve_all(open, &settings).await;
             }
             Err(why) => {
-                failures += 1;
+                // The queue counts the attempts: after the last one what waits goes another way or comes back.
                 node.queue.hop_failed(&connector.hop, &why);
-                if failures >= settings.retry.open_retries {
-                    failures = 0;
-                    connector.give_up(&why);
-                }
-                connector.log_retry(&settings);
-                // The connector's own interval rules, unless something was put right meanwhile.
-                tokio::select! {
-                    () = tokio::time::sleep(settings.retry.open_interval) => {}
-                    () = greeting.notified() => {}
-                    () = node.stopped() => return,
-                }
-                node.queue.wake(&connector.hop);
-                greeting.notify_one();
+                connector.log_retry();
             }
         }
     }
 }
 
-/// Whether the schedule lets this server call now.
-fn may_call(settings: &X400) -> bool {
-    let minute = Timestamp::now().as_second().rem_euclid(86_400) / 60;
-    settings.schedule.is_open(u16::try_from(minute).unwrap_or(0))
-}
-
 impl Connector {
     /// Event 301: when the next attempt will be.
-    fn log_retry(&self, settings: &X400) {
-        let seconds = u32::try_from(settings.retry.open_interval.as_secs()).unwrap_or(u32::MAX);
-        self.node.log(build::retry_timer(&self.name, Some(&self.name), 0, seconds));
-    }
-
-    /// The open retries are used up: what waits is returned, whatever its priority.
-    fn give_up(&self, why: &str) {
-        self.node.queue.wake(&self.hop);
-        while let Some(work) = self.node.queue.take(&self.hop) {
-            let outcome = Outcome::Fail {
-                reason: ReasonCode::TRANSFER_FAILURE.0,
-                diagnostic: Some(DiagnosticCode::TRANSFER_ATTEMPTS_LIMIT_REACHED.0),
-                error: why.to_owned(),
-            };
-            let all = work.recipients.iter().map(|number| (*number, outcome.clone())).collect();
-            self.node.queue.complete(work.id, all);
+    fn log_retry(&self) {
+        let next = self
+            .node
+            .queue
+            .view(|queue, now| Some(queue.retry_at(&self.hop)?.duration_since(now).as_secs()));
+        if let Some(seconds) = next.and_then(|seconds| u32::try_from(seconds).ok()) {
+            self.node.log(build::retry_timer(&self.name, Some(&self.name), 0, seconds));
         }
     }
 
@@ -285,11 +248,7 @@ impl Connector {
     }
 
     fn backlog(&self) -> usize {
-        let waiting = self.node.queue.view(|queue, now| {
-            let hops = queue.hops(now);
-            hops.into_iter().find(|view| view.next_hop == self.hop).map_or(0, |view| view.messages)
-        });
-        usize::try_from(waiting).unwrap_or(usize::MAX)
+        self.node.queue.view(|queue, _| queue.backlog(&self.hop))
     }
 
     /// One association to its end; the first one of a connector answers for the hop. A transfer

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use config::X400;
+use jiff::Timestamp;
 use mta::{OutboundError, Output};
 use net::chain;
 use queue::{MessageId, NextHop, Outcome, Priority, Work};
@@ -16,6 +17,7 @@ use crate::blocking::blocking;
 use crate::inbound;
 use crate::node::Node;
 use crate::outbound;
+use crate::schedules::closed;
 
 /// How often a side without work looks at the queue, should it have missed its bell.
 const LOOK: Duration = Duration::from_secs(10);
@@ -209,9 +211,12 @@ impl Exchange<'_> {
 
     fn waits(&self) -> bool {
         let hop = self.hop();
-        self.node.queue.view(|queue, now| {
-            queue.hops(now).iter().any(|view| view.next_hop == hop && view.messages > 0)
-        })
+        self.node.queue.view(|queue, _| queue.backlog(&hop) > 0)
+    }
+
+    /// Whether the schedule closed since this server called.
+    fn is_over(&self) -> bool {
+        self.role != Role::Called && closed(&self.settings.schedule, Timestamp::now()).is_some()
     }
 
     async fn receive(&self, line: &mut Line, apdu: Vec<u8>) -> Result<(), LineEnd> {
@@ -241,6 +246,7 @@ impl Exchange<'_> {
     /// Begins to hand over the next message of the queue.
     async fn start(&self, line: &mut Line) -> Option<Flight> {
         while !self.node.is_stopping()
+            && !self.is_over()
             && let Some(work) = self.next_work()
         {
             let begun = match outbound::apdu(self.node, &work).await {
@@ -293,7 +299,7 @@ impl Exchange<'_> {
 
     /// How long a transfer may take: so many seconds for each kibibyte, by priority.
     fn patience(&self, work: &Work, octets: usize) -> Duration {
-        let record = self.node.queue.view(|queue, _| queue.record(work.id));
+        let record = self.node.queue.record(work.id);
         let transfer = &self.settings.transfer;
         let each = match record.map(|record| record.head.priority) {
             Some(Priority::Urgent) => transfer.timeout_urgent,
