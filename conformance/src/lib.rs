@@ -41,7 +41,7 @@ pub use postfix::Postfix;
 pub use process::{End, Process};
 pub use program::{Program, binary, one_object};
 pub use relay::Relay;
-pub use samba_dc::SambaDc;
+pub use samba_dc::{Domain, SambaDc};
 pub use samba_server::SambaServer;
 pub use smtp::{HandInError, Letter, Reply, Session};
 pub use soak::{Blow, Counts, Soak};

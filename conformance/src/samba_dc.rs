@@ -32,6 +32,40 @@ const START: Duration = Duration::from_secs(150);
 /// What a controller listens on once it is ready: LDAP, endpoint mapper, SMB, Kerberos.
 const PORTS: [u16; 4] = [389, 135, 445, 88];
 
+/// What a controller and its domain are called, and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Domain {
+    pub realm: &'static str,
+    /// The NetBIOS name.
+    pub name: &'static str,
+    pub host: &'static str,
+    pub address: &'static str,
+    /// `DC=east,DC=test`.
+    pub base: &'static str,
+}
+
+impl Domain {
+    pub const EAST: Self = Self {
+        realm: SambaDc::REALM,
+        name: SambaDc::DOMAIN,
+        host: SambaDc::HOST,
+        address: SambaDc::ADDRESS,
+        base: "DC=east,DC=test",
+    };
+    /// One that neither trusts the other nor knows it.
+    pub const WEST: Self = Self {
+        realm: "WEST.TEST",
+        name: "WEST",
+        host: "dc2.west.test",
+        address: "10.53.2.10",
+        base: "DC=west,DC=test",
+    };
+
+    fn short(self) -> &'static str {
+        self.host.split('.').next().unwrap_or(self.host)
+    }
+}
+
 /// A running domain controller; dropped, it and everything in its namespace ends.
 #[derive(Debug)]
 pub struct SambaDc {
@@ -39,6 +73,7 @@ pub struct SambaDc {
     holder: Process,
     inside: u32,
     folder: TempDir,
+    domain: Domain,
 }
 
 impl SambaDc {
@@ -63,6 +98,15 @@ impl SambaDc {
     /// Provisions a controller and starts it; `prepare` runs between the two, on a directory that nobody serves yet
     /// (see [`Self::tool`]): the time to make accounts, principals and keytabs.
     pub fn start(prepare: impl FnOnce(&Self) -> Result<()>) -> Result<Self> {
+        Self::start_in(Domain::EAST, None, prepare)
+    }
+
+    /// The same for any domain; in the network of another controller, if there is one, else in one of its own.
+    pub fn start_in(
+        domain: Domain,
+        beside: Option<&Self>,
+        prepare: impl FnOnce(&Self) -> Result<()>,
+    ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("bindback-dc").tempdir()?;
         let place = folder.path();
         for name in ["run", "log", "ntp_signd"] {
@@ -71,10 +115,14 @@ impl SambaDc {
         std::fs::create_dir_all("/run/samba")?;
         std::fs::write(
             place.join("hosts"),
-            format!("127.0.0.1 localhost\n{} {} dc1\n", Self::ADDRESS, Self::HOST),
+            [Domain::EAST, Domain::WEST]
+                .iter()
+                .fold("127.0.0.1 localhost\n".to_owned(), |all, one| {
+                    format!("{all}{} {} {}\n", one.address, one.host, one.short())
+                }),
         )?;
-        let (holder, inside) = hold(place)?;
-        let controller = Self { holder, inside, folder };
+        let (holder, inside) = hold(place, domain, beside.map(Self::inside))?;
+        let controller = Self { holder, inside, folder, domain };
         controller.provision()?;
         prepare(&controller)?;
         controller.serve()?;
@@ -108,8 +156,9 @@ impl SambaDc {
         let local = format!("tdb://{}", self.folder().join("private/sam.ldb").display());
         self.tool(&["spn", "add", service, name, "-H", &local])?;
         let change = format!(
-            "dn: CN={name},CN=Users,DC=east,DC=test\nchangetype: modify\n\
-             replace: msDS-SupportedEncryptionTypes\nmsDS-SupportedEncryptionTypes: 24\n"
+            "dn: CN={name},CN=Users,{}\nchangetype: modify\n\
+             replace: msDS-SupportedEncryptionTypes\nmsDS-SupportedEncryptionTypes: 24\n",
+            self.domain.base
         );
         let file = self.folder().join("aes.ldif");
         std::fs::write(&file, change)?;
@@ -117,7 +166,7 @@ impl SambaDc {
         said("ldbmodify", command.args(["-H", &local]).arg(&file).output()?)?;
         let keytab = keytab.to_string_lossy();
         for principal in [name, service] {
-            let principal = format!("--principal={principal}@{}", Self::REALM);
+            let principal = format!("--principal={principal}@{}", self.domain.realm);
             self.tool(&["domain", "exportkeytab", &keytab, &principal])?;
         }
         Ok(())
@@ -126,7 +175,7 @@ impl SambaDc {
     /// Loads the schema that is shipped, as docs/schema says.
     pub fn extend_schema(&self) -> Result<()> {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/bindback-ad.ldf");
-        let text = std::fs::read_to_string(shipped)?.replace("DC=X", "DC=east,DC=test");
+        let text = std::fs::read_to_string(shipped)?.replace("DC=X", self.domain.base);
         let file = self.folder().join("schema.ldif");
         std::fs::write(&file, text)?;
         self.ldap("ldapmodify", &["-f", &file.to_string_lossy()]).map(drop)
@@ -138,8 +187,12 @@ impl SambaDc {
         std::fs::write(&password, Self::PASSWORD)?;
         let mut command = self.command(program);
         // The controller made its certificate itself.
-        command.env("LDAPTLS_REQCERT", "never").arg("-H").arg(format!("ldaps://{}", Self::HOST));
-        command.args(["-x", "-o", "ldif-wrap=no", "-D", "administrator@east.test", "-y"]);
+        command
+            .env("LDAPTLS_REQCERT", "never")
+            .arg("-H")
+            .arg(format!("ldaps://{}", self.domain.host));
+        let who = format!("administrator@{}", self.domain.realm);
+        command.args(["-x", "-o", "ldif-wrap=no", "-D", &who, "-y"]);
         said(program, command.arg(&password).args(arguments).output()?)
     }
 
@@ -172,14 +225,15 @@ impl SambaDc {
         let mut command = self.command("/usr/bin/samba-tool");
         command
             .args(["domain", "provision", "--server-role=dc", "--dns-backend=SAMBA_INTERNAL"])
-            .args(["--use-rfc2307", "--host-name=dc1"])
+            .arg("--use-rfc2307")
+            .arg(format!("--host-name={}", self.domain.short()))
             .arg(format!("--targetdir={}", place.display()))
             .arg(format!("--configfile={}", self.configuration().display()))
-            .arg(format!("--realm={}", Self::REALM))
-            .arg(format!("--domain={}", Self::DOMAIN))
-            .arg(format!("--host-ip={}", Self::ADDRESS))
+            .arg(format!("--realm={}", self.domain.realm))
+            .arg(format!("--domain={}", self.domain.name))
+            .arg(format!("--host-ip={}", self.domain.address))
             .arg(format!("--adminpass={}", Self::PASSWORD))
-            .arg(format!("--option=interfaces=lo {}/24", Self::ADDRESS))
+            .arg(format!("--option=interfaces={}/24", self.domain.address))
             .arg("--option=bind interfaces only=yes")
             .arg("--option=vfs objects=acl_xattr xattr_tdb")
             .arg(format!("--option=xattr_tdb:file={}", place.join("xattr.tdb").display()));
@@ -189,13 +243,14 @@ impl SambaDc {
 
     fn smb_conf(&self) -> String {
         let place = self.folder().display();
-        let (realm, domain, address) = (Self::REALM, Self::DOMAIN, Self::ADDRESS);
+        let Domain { realm, name: domain, address, .. } = self.domain;
+        let own = self.domain.short().to_uppercase();
         let lower = realm.to_lowercase();
         // `dns forwarder` is left out, else Kerberos clients wait for it; the standard process model is the default.
         format!(
-            "[global]\nnetbios name = DC1\nrealm = {realm}\nworkgroup = {domain}\n\
+            "[global]\nnetbios name = {own}\nrealm = {realm}\nworkgroup = {domain}\n\
              server role = active directory domain controller\n\
-             interfaces = 127.0.0.1/8 {address}/24\nbind interfaces only = yes\n\
+             interfaces = {address}/24\nbind interfaces only = yes\n\
              private dir = {place}/private\nstate directory = {place}/state\n\
              cache directory = {place}/cache\nlock directory = {place}\n\
              binddns dir = {place}/bind-dns\nntp signd socket directory = {place}/ntp_signd\n\
@@ -218,7 +273,7 @@ impl SambaDc {
         said("samba", command.output()?)?;
         let log = self.folder().join("log/log.samba");
         let probe = PORTS
-            .map(|port| format!("exec 3<>/dev/tcp/{}/{port} || exit 1", Self::ADDRESS))
+            .map(|port| format!("exec 3<>/dev/tcp/{}/{port} || exit 1", self.domain.address))
             .join("\n");
         let listening = until(START, "the domain controller's ports", || {
             let mut command = self.command("/bin/bash");
@@ -230,16 +285,27 @@ impl SambaDc {
 }
 
 /// The namespaces, and the process whose end ends them: the one started, and the first inside.
-fn hold(place: &Path) -> Result<(Process, u32)> {
+fn hold(place: &Path, domain: Domain, beside: Option<u32>) -> Result<(Process, u32)> {
     let shown = place.display();
     let script = format!(
         "set -e\nip link set lo up\nip addr add {}/24 dev lo\nchmod 0750 '{shown}/ntp_signd'\n\
          mount --bind '{shown}/run' /run/samba\nmount --bind '{shown}/hosts' /etc/hosts\n\
          touch '{shown}/held'\nexec sleep infinity\n",
-        SambaDc::ADDRESS
+        domain.address
     );
-    let mut command = Command::new("/usr/bin/unshare");
-    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", &script]);
+    let mut command = match beside {
+        None => {
+            let mut command = Command::new("/usr/bin/unshare");
+            command.arg("--net");
+            command
+        }
+        Some(inside) => {
+            let mut command = Command::new("/usr/bin/nsenter");
+            command.args(["-t", &inside.to_string(), "-n", "--", "/usr/bin/unshare"]);
+            command
+        }
+    };
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", &script]);
     let log = place.join("log/holder");
     let mut holder = Process::start(command, &log)?;
     until(START, "a namespace", || {

@@ -48,6 +48,14 @@ impl Backing {
         self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// Every account of the domain that was asked for.
+    pub fn all_known(&self) -> Vec<DomainAccount> {
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<DomainAccount> = accounts.values().cloned().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+
     /// Asks for an account of the domain.
     pub fn look_up(&self, name: &AccountName) -> Option<DomainAccount> {
         match self.service.account(name) {

@@ -254,6 +254,12 @@ impl DirectoryTable {
         self.shared.backing.as_ref()?.known(name)
     }
 
+    /// The accounts of the LDAP server's domain that count here, as they were last known.
+    #[must_use]
+    pub fn domain_accounts(&self) -> Vec<DomainAccount> {
+        self.shared.backing.as_ref().map(Backing::all_known).unwrap_or_default()
+    }
+
     /// An account of the LDAP server's domain, asked for now; waits for the answer.
     #[must_use]
     pub fn look_up(&self, name: &AccountName) -> Option<DomainAccount> {

@@ -128,10 +128,17 @@ fn of_failure(failure: &Failure) -> FailureFacts {
 #[must_use]
 pub fn of_accounts(ledger: &Ledger) -> Vec<AccountFacts> {
     let organisation = ledger.directory.organisation();
-    let facts = ledger.accounts.list().into_iter().map(|account| {
-        let row = ledger.row(&account);
-        let missing = missing_steps(ledger, &account.name);
-        let gone = ledger.accounts.gone(&account.name);
+    let own = ledger.accounts.list();
+    let of_domain = ledger.directory.domain_accounts().into_iter().filter(|account| {
+        // One that stands here, too, is judged by its own row.
+        !own.iter().any(|own| own.name.matches(&account.name))
+    });
+    let of_domain: Vec<_> =
+        of_domain.map(|account| (ledger.row_of_domain(&account), account.name)).collect();
+    let own = own.iter().map(|account| (ledger.row(account), account.name.clone()));
+    let facts = own.chain(of_domain).map(|(row, name)| {
+        let missing = missing_steps(ledger, &name);
+        let gone = ledger.accounts.gone(&name);
         // Rights that an earlier account of this name had are nobody's now.
         let stale = organisation.objects().any(|object| {
             let aces = object.descriptor.dacl.acl().into_iter().flat_map(|acl| &acl.aces);
@@ -150,7 +157,7 @@ pub fn of_accounts(ledger: &Ledger) -> Vec<AccountFacts> {
             network_logon_source: row.network_logon_source,
             missing: missing.into_iter().map(|step| step.as_str().to_owned()).collect(),
             rights_of_earlier: stale,
-            waits_for_restart: ledger.directory.waits_for_restart(&ledger.accounts, &account.name),
+            waits_for_restart: ledger.directory.waits_for_restart(&ledger.accounts, &name),
         }
     });
     facts.collect()

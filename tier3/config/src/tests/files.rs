@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::{
-    Config, ConfigError, Fallback, InitAnswers, KEYS, Mailboxes, PeerAnswers, RANDOM_BYTES,
-    Schedule, Section, StderrLevel, TransferMode, init, read_secret, template,
+    Config, ConfigError, DirectoryPlace, Fallback, InitAnswers, KEYS, Mailboxes, PeerAnswers,
+    RANDOM_BYTES, Schedule, Section, StderrLevel, TransferMode, init, read_secret, template,
 };
 
 /// A file that says only what has to be said.
@@ -65,6 +65,16 @@ lockout_threshold = 5
 lockout_reset_s = 60
 lockout_duration_s = 0
 password_overlap_s = 10
+[directory]
+kind = "ldap"
+host = "dc1.demo.test"
+port = 6636
+protection = "starttls"
+base = "DC=demo,DC=test"
+bind_name = "cn=bindback"
+password_file = "ldap.password"
+ca_file = "/ca.pem"
+poll_s = 7
 [[peer]]
 name = "WEST"
 host = "west.demo.test"
@@ -219,6 +229,7 @@ fn a_full_file_sets_everything() {
     for (full, default) in [
         (format!("{:?}", config.smtp), format!("{:?}", bare.smtp)),
         (format!("{:?}", config.accounts), format!("{:?}", bare.accounts)),
+        (format!("{:?}", config.directory), format!("{:?}", bare.directory)),
         (format!("{:?}", config.queue), format!("{:?}", bare.queue)),
         (format!("{:?}", config.association), format!("{:?}", bare.association)),
         (format!("{:?}", config.admin), format!("{:?}", bare.admin)),
@@ -278,6 +289,33 @@ fn connectors_that_contradict_themselves_are_told() {
         assert!(error.contains(part), "{more}: {error}");
     }
     parse("schedule = \"remote-initiated\"\ndialogue = \"two-way-alternate\"\n").unwrap();
+}
+
+#[test]
+fn a_directory_in_ldap_needs_a_host_and_kerberos_a_realm() {
+    let parse = |more: &str| Config::parse(Path::new("/b.toml"), &format!("{SMALLEST}{more}\n"));
+    for (more, expected) in [
+        ("kind = \"ldap\"", "directory.host is missing"),
+        (
+            "kind = \"ldap\"\nhost = \"dc\"\nprotection = \"kerberos\"",
+            "rpc.kerberos_realm is missing",
+        ),
+        ("kind = \"ldap\"\nhost = \"dc\"\nprotection = \"none\"", "directory.protection"),
+    ] {
+        let error = parse(&format!("[directory]\n{more}")).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    for (protection, port) in [("ldaps", 636), ("starttls", 389)] {
+        let more =
+            format!("[directory]\nkind = \"ldap\"\nhost = \"dc\"\nprotection = \"{protection}\"");
+        let config = parse(&more).unwrap();
+        let DirectoryPlace::Ldap(ldap) = &config.directory else { panic!("{config:?}") };
+        assert_eq!(
+            (ldap.port, ldap.bind_name.as_str()),
+            (port, config.rpc.account.to_string().as_str())
+        );
+        assert_eq!(ldap.password_file, config.rpc.password_file);
+    }
 }
 
 #[test]

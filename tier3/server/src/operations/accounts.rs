@@ -70,7 +70,8 @@ impl Ledger {
     }
 
     /// What is known of an account of the directory's domain.
-    fn row_of_domain(&self, account: &ldap::DomainAccount) -> AccountRow {
+    #[must_use]
+    pub fn row_of_domain(&self, account: &ldap::DomainAccount) -> AccountRow {
         let may = self.directory.authorise(&self.accounts, &account.name).failed().is_none();
         AccountRow {
             name: account.name.to_string(),
