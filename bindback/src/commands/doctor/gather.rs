@@ -2,15 +2,14 @@
 //!
 //! What cannot be read becomes a note and never a fact: the absence of an answer counts only where somebody was really asked.
 
-use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use admin::api::ProbeOrder;
-use admin::{Client, ClientError, Operations};
-use config::{Config, NeighbourApi, Peer, X400};
-use diagnosis::{ProbeFact, ProbeResult, Role, ServerFacts, Snapshot};
+use admin::{ClientError, Operations};
+use config::Config;
+use diagnosis::{ProbeFact, Role, ServerFacts, Snapshot};
 use jiff::Timestamp;
+use server::{Seen, checked};
 use tokio::task::JoinSet;
 
 use crate::backend;
@@ -31,26 +30,15 @@ pub struct Gathered {
     pub notes: Vec<String>,
 }
 
-/// A server that was looked at.
-struct Seen {
-    facts: ServerFacts,
-    /// Where it can be asked to probe, if it answered.
-    client: Option<Client>,
-    check: Option<ProbeFact>,
-    note: Option<String>,
-}
-
 /// Reads what can be read.
 ///
 /// # Errors
 /// This user may not ask the own server: nothing could be told from its silence.
 pub async fn gather(config: &Config) -> Result<Gathered, ClientError> {
     let mut neighbours = JoinSet::new();
-    let known = config.peers.iter().map(Neighbour::of_peer);
-    let known = known.chain(config.x400.iter().map(Neighbour::of_connector));
-    for (index, one) in known.enumerate() {
+    for (index, one) in server::neighbours(config).into_iter().enumerate() {
         let local = config.server.name.clone();
-        neighbours.spawn(async move { (index, neighbour(&local, &one).await) });
+        neighbours.spawn(async move { (index, one.read(&local).await) });
     }
     let own = own(config).await?;
     let mut others = neighbours.join_all().await;
@@ -110,126 +98,6 @@ async fn own(config: &Config) -> Result<Seen, ClientError> {
 async fn stored(config: &Config) -> Result<ServerFacts, String> {
     let store = backend::offline(config.clone()).map_err(|error| chain(error.as_ref()))?;
     store.facts().await.map_err(|error| chain(&error))
-}
-
-/// Another server, as this one's configuration knows it.
-struct Neighbour {
-    /// What is known of it where it cannot be read.
-    facts: ServerFacts,
-    admin: Option<NeighbourApi>,
-    /// The table of the configuration that it stands in.
-    table: &'static str,
-}
-
-impl Neighbour {
-    fn of_peer(peer: &Peer) -> Self {
-        Self { facts: known_of(peer), admin: peer.admin.clone(), table: "[[peer]]" }
-    }
-
-    fn of_connector(connector: &X400) -> Self {
-        let facts = ServerFacts {
-            name: connector.name.clone(),
-            role: Role::Unread,
-            config_path: connector.configuration.as_deref().map(shown_path),
-            host_name: connector.host.clone(),
-            ..ServerFacts::default()
-        };
-        Self { facts, admin: connector.admin.clone(), table: "[[x400]]" }
-    }
-}
-
-/// A neighbour through its API, with the token of this server's configuration and not with the service account, which may be what is broken.
-async fn neighbour(local: &str, peer: &Neighbour) -> Seen {
-    let name = peer.facts.name.as_str();
-    let unread = |note: String, check| Seen {
-        facts: peer.facts.clone(),
-        client: None,
-        check,
-        note: Some(note),
-    };
-    let Some(NeighbourApi { url, authority, token_file }) = &peer.admin else {
-        return unread(
-            format!(
-                "{name} is not read: the configuration names no admin address for it; set admin and admin_token_file of its {}, or run `bindback doctor` there too",
-                peer.table
-            ),
-            None,
-        );
-    };
-    let token = match config::read_secret(token_file) {
-        Ok(token) => token,
-        Err(error) => return unread(format!("{name} is not read: {}", chain(&error)), None),
-    };
-    let client = Client::tcp(authority, token).patience(FACTS_PATIENCE);
-    let started = Instant::now();
-    let asked = client.facts().await;
-    let check = checked(local, name, &asked, started, &format!("at {url}"));
-    match asked {
-        Ok(mut facts) => {
-            facts.role = Role::Neighbour;
-            facts.reachable = true;
-            let note = (!facts.name.eq_ignore_ascii_case(name)).then(|| {
-                format!("at {url} answers {}, where the configuration expects {name}", facts.name)
-            });
-            Seen { facts, client: Some(client), check, note }
-        }
-        Err(error) => unread(format!("{name} is not read: {}", chain(&error)), check),
-    }
-}
-
-/// What the own configuration knows of a neighbour that was not read.
-fn known_of(peer: &Peer) -> ServerFacts {
-    ServerFacts {
-        name: peer.name.clone(),
-        role: Role::Unread,
-        config_path: peer.configuration.as_deref().map(shown_path),
-        host_name: peer.host.clone(),
-        bind_back_name: peer.bind_back.clone(),
-        service_account: peer.account.to_string(),
-        mapper_port: peer.mapper_port,
-        ..ServerFacts::default()
-    }
-}
-
-/// A file as the peer itself would show it, where it can be seen from here.
-fn shown_path(path: &Path) -> String {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
-}
-
-/// The check of an administrative interface; none where the outcome says nothing about the server's life.
-fn checked(
-    from: &str,
-    target: &str,
-    asked: &Result<ServerFacts, ClientError>,
-    started: Instant,
-    detail: &str,
-) -> Option<ProbeFact> {
-    let result = match asked {
-        Ok(_) => ProbeResult::Ok,
-        Err(ClientError::NoServer { .. }) => ProbeResult::Refused,
-        Err(ClientError::NotAllowed { .. } | ClientError::Unauthorized { .. }) => {
-            ProbeResult::Denied
-        }
-        Err(ClientError::Timeout { .. }) => ProbeResult::Timeout,
-        Err(ClientError::Broken { .. }) => ProbeResult::Reset,
-        Err(ClientError::Unreachable { source, .. }) => match source.kind() {
-            io::ErrorKind::ConnectionRefused => ProbeResult::Refused,
-            io::ErrorKind::ConnectionReset => ProbeResult::Reset,
-            io::ErrorKind::TimedOut
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable => ProbeResult::Timeout,
-            _ => return None,
-        },
-        Err(_) => return None,
-    };
-    Some(ProbeFact {
-        check: "admin".to_owned(),
-        from: from.to_owned(),
-        target: target.to_owned(),
-        result,
-        detail: detail.to_owned(),
-        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-    })
 }
 
 /// Asks every server that answers to probe each of its peers, all at once.
