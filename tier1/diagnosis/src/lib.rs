@@ -18,6 +18,7 @@ mod offline;
 mod shell;
 mod snapshot;
 mod view;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -32,3 +33,4 @@ pub use snapshot::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
     ProbeResult, QueueFacts, Role, ServerFacts, Snapshot, StoreTrouble,
 };
+pub use watch::{Watch, WatchAction};

@@ -74,7 +74,12 @@ impl Running {
 
 impl Operations for Running {
     async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
-        Ok(shared::queues(&self.node.queue))
+        let mut rows = shared::queues(&self.node.queue);
+        let watch = self.node.watch();
+        for row in &mut rows {
+            row.finding = watch.finding(&row.next_hop).map(|finding| finding.cause);
+        }
+        Ok(rows)
     }
 
     async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
