@@ -100,6 +100,8 @@ impl Side {
 pub struct Plan {
     /// Each server reaches the other one at the address of a relay.
     pub through_relays: bool,
+    /// Each server may read the other one's side, and knows where its configuration is.
+    pub neighbours: bool,
     /// Keys beyond the usual ones, or in their place: server (or both), section, key, value as in the file.
     pub set: Vec<(Option<Side>, &'static str, &'static str, String)>,
     /// Text at the end of a server's file.
@@ -333,9 +335,18 @@ impl Organisation {
                 let _ = writeln!(out, "{key} = {value}");
             });
         }
+        let seen = if plan.neighbours {
+            format!(
+                "admin = 'http://{}:{ADMIN}'\nadmin_token_file = 'secrets/admin.token'\nconfiguration = '{}'\n",
+                self.address(peer),
+                self.config(peer).display()
+            )
+        } else {
+            String::new()
+        };
         let _ = write!(
             out,
-            "[[peer]]\nname = '{}'\nhost = '{}'\nbind_back = '{}'\nmapper_port = {MAPPER}\naccount = '{}'\ndomains = ['{}']\n[hosts]\n",
+            "[[peer]]\nname = '{}'\nhost = '{}'\nbind_back = '{}'\nmapper_port = {MAPPER}\naccount = '{}'\ndomains = ['{}']\n{seen}[hosts]\n",
             peer.name(),
             peer.host(),
             peer.bind_back(),

@@ -152,7 +152,10 @@ impl Operations for Running {
 
     async fn account(&self, order: AccountOrder) -> Result<AccountView, OperationError> {
         let overlap = super::accounts::overlap_ms(&self.node.config());
-        let changes = !matches!(order.action, AccountAction::Show);
+        let changes = !matches!(
+            order.action,
+            AccountAction::Show | AccountAction::Keep | AccountAction::Forget
+        );
         let done = self.change_accounts(move |ledger| ledger.order(order, overlap)).await;
         if changes && done.is_ok() {
             self.node.wake_all_peers();
