@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 20] = [
+const PROBED_CAUSES: [&str; 21] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -30,6 +30,7 @@ const PROBED_CAUSES: [&str; 20] = [
     "directory-not-replicated",
     "upgrade-needs-restart",
     "service-account-extended-characters",
+    "logon-server-unavailable",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.
