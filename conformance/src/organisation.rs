@@ -128,6 +128,8 @@ pub struct Plan {
     pub carrier: Carrier,
     /// Each server reaches the other one at the address of a relay.
     pub through_relays: bool,
+    /// Each server may read the other one's side, and knows where its configuration is.
+    pub neighbours: bool,
     /// Keys beyond the usual ones, or in their place: server (or both), section, key, value as in the file.
     pub set: Vec<(Option<Side>, &'static str, &'static str, String)>,
     /// Text at the end of a server's file.
@@ -384,6 +386,14 @@ impl Organisation {
             });
         }
         out += &self.way_to(side, plan.carrier);
+        if plan.neighbours {
+            let _ = writeln!(
+                out,
+                "admin = 'http://{}:{ADMIN}'\nadmin_token_file = 'secrets/admin.token'\nconfiguration = '{}'",
+                self.address(side.other()),
+                self.config(side.other()).display()
+            );
+        }
         out += "[hosts]\n";
         for named in Side::BOTH {
             let far = plan.through_relays && named != side;

@@ -17,7 +17,7 @@ fn a_samba_domain_controller_takes_our_calls_and_refuses_a_wrong_password() -> R
         return Ok(());
     }
     Program::find()?;
-    let controller = SambaDc::start(|controller| controller.add_user("mta", PASSWORD))?;
+    let controller = SambaDc::start(accounts)?;
     let mut command = controller.command(binary()?);
     let listed =
         one_object(&command.args(["rpc", "endpoints", SambaDc::HOST, "--json"]).output()?.stdout)?;
@@ -39,7 +39,86 @@ fn a_samba_domain_controller_takes_our_calls_and_refuses_a_wrong_password() -> R
             ensure!(last["step"] == "authentication" && last["result"] != "ok", "{said}");
         }
     }
+    doctor(&controller)
+}
+
+/// One account in each state.
+fn accounts(controller: &SambaDc) -> Result<()> {
+    for name in ["mta", "off", "late", "shut"] {
+        controller.add_user(name, PASSWORD)?;
+    }
+    let directory = format!("tdb://{}", controller.folder().join("private/sam.ldb").display());
+    controller.tool(&["user", "disable", "off", "-H", &directory])?;
+    controller.tool(&["user", "setexpiry", "late", "--days=0", "-H", &directory])?;
+    // Wrong passwords would lock it too, and take the test's time.
+    let since_1601 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let ticks = (since_1601.as_secs() + 11_644_473_600) * 10_000_000;
+    let change = controller.folder().join("shut.ldif");
+    std::fs::write(
+        &change,
+        format!(
+            "dn: CN=shut,CN=Users,DC=east,DC=test\nchangetype: modify\nreplace: lockoutTime\nlockoutTime: {ticks}\n"
+        ),
+    )?;
+    let mut command = controller.command("/usr/bin/ldbmodify");
+    let output = command.args(["-H", &directory]).arg(&change).output()?;
+    ensure!(output.status.success(), "ldbmodify: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
+}
+
+/// `bindback doctor HOST`: the KDC is asked before anybody logs on (RFC 4120 3.1.3, RFC 4512 5.1). Samba tells who proves
+/// nothing only whether the account is there, so that only an unknown one is not logged on as.
+fn doctor(controller: &SambaDc) -> Result<()> {
+    let (code, said) = look(controller, "EAST\\mta", PASSWORD)?;
+    ensure!(code == Some(0), "{said}");
+    for name in
+        ["kerberos-account", "ldap", "logon", "smb", "ntlm", "rpc", "rpc-privacy", "netbios"]
+    {
+        ensure!(check(&said, name)?["result"] == "ok", "{name}: {said}");
+    }
+    let keys = check(&said, "kerberos-account")?["detail"].as_str().unwrap_or_default();
+    ensure!(keys.contains("aes256-cts-hmac-sha1-96"), "{keys}");
+    let root = check(&said, "ldap")?["detail"].as_str().unwrap_or_default();
+    ensure!(root.contains("DC=east,DC=test"), "{root}");
+    for (user, cause) in [
+        ("off", "account-disabled"),
+        ("late", "account-expired"),
+        ("shut", "account-locked-out"),
+        ("nobody-there", "service-account-missing"),
+    ] {
+        let (code, said) = look(controller, &format!("EAST\\{user}"), PASSWORD)?;
+        ensure!(code == Some(1) && said["diagnoses"][0]["cause"] == cause, "{user}: {said}");
+        let is_known = user != "nobody-there";
+        ensure!(check(&said, "logon").is_ok() == is_known, "{user}: {said}");
+        ensure!(said.to_string().contains("without a proof"), "what was sent is not told: {said}");
+    }
+    // Nobody was locked by being asked about.
+    let shown = controller.tool(&[
+        "user",
+        "show",
+        "off",
+        "-H",
+        &format!("tdb://{}", controller.folder().join("private/sam.ldb").display()),
+    ])?;
+    ensure!(shown.contains("badPwdCount: 0"), "{shown}");
+    Ok(())
+}
+
+fn check<'a>(said: &'a Value, name: &str) -> Result<&'a Value> {
+    let checks = said["checks"].as_array().context("no checks")?;
+    checks.iter().find(|check| check["check"] == name).with_context(|| format!("no {name}: {said}"))
+}
+
+fn look(controller: &SambaDc, account: &str, password: &str) -> Result<(Option<i32>, Value)> {
+    let mut command = controller.command(binary()?);
+    command
+        .args(["doctor", SambaDc::HOST, "--json", "--timeout", "10", "--user", account])
+        .args(["--password-env", "BINDBACK_TEST_PASSWORD"])
+        .env("BINDBACK_TEST_PASSWORD", password);
+    let output = command.output()?;
+    let said = one_object(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok((output.status.code(), said))
 }
 
 fn ping(

@@ -2,6 +2,7 @@
 //!
 //! Absolute figures move with the machine and its neighbours; ratios within one run are what is promised.
 
+mod doctor;
 mod host;
 mod load;
 mod queue;
@@ -17,7 +18,7 @@ const USAGE: u8 = 2;
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Which one: queue, rpc.
+    /// Which one: doctor, queue, rpc.
     name: String,
     /// Seconds of each figure: 5 for rpc, 3 for part a of queue where nothing is said.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60))]
@@ -32,10 +33,11 @@ pub struct Options {
 /// Runs one; the last line is JSON.
 pub fn run(options: &Options) -> Result<ExitCode> {
     match options.name.as_str() {
+        "doctor" => doctor::run(),
         "queue" => queue::run(&options.queue, options.seconds.unwrap_or(3)),
         "rpc" => rpc::run(options.seconds.unwrap_or(5), options.write),
         name => {
-            eprintln!("there is no benchmark {name:?}; there are: queue, rpc");
+            eprintln!("there is no benchmark {name:?}; there are: doctor, queue, rpc");
             Ok(ExitCode::from(USAGE))
         }
     }

@@ -1,5 +1,6 @@
 //! `bindback doctor`: why mail is stopped, and what to do about it.
 
+mod fix;
 mod gather;
 mod host;
 mod html;
@@ -82,6 +83,8 @@ pub struct Arguments {
     /// Show every check and all the evidence
     #[arg(short, long)]
     verbose: bool,
+    #[command(flatten)]
+    fix: fix::Options,
 }
 
 /// The answer, with what it rests on.
@@ -159,11 +162,14 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     }
     let report = Report {
         answer,
-        local: gathered.snapshot.local,
+        local: gathered.snapshot.local.clone(),
         running: gathered.runs,
         read: gathered.read,
         notes: gathered.notes,
     };
+    if arguments.fix.fix {
+        return fix::run(&arguments.fix, setting, &config, report, &gathered.snapshot).await;
+    }
     paper.answer(setting.output, &report, |report| render::text(report, arguments.verbose))?;
     Ok(if report.answer.is_healthy() { Found::Nothing } else { Found::Something })
 }

@@ -35,6 +35,10 @@ pub mod id {
     pub const MESSAGE_DELAYED: u32 = 20006;
     /// Mail was refused for want of memory.
     pub const MEMORY_LIMIT: u32 = 20007;
+    /// The server's own watch found what stops mail to a next hop.
+    pub const FINDING: u32 = 20008;
+    /// That is over.
+    pub const FINDING_CLOSED: u32 = 20009;
     /// The process may open fewer files than its connections ask for.
     pub const DESCRIPTORS_FEW: u32 = 20010;
     /// TLS with another MTA did not come about.
@@ -167,6 +171,21 @@ pub const OWN: &[Definition] = &[
         &[number("held"), number("limit")],
     ),
     own(
+        id::FINDING,
+        Warning,
+        X400Service,
+        "Mail with {next_hop} is stopped. The cause: {meaning} ({cause}, {percent} %). What to do: {remedy} More with \
+         `bindback doctor`.",
+        &[text("next_hop"), text("cause"), text("meaning"), text("percent"), text("remedy")],
+    ),
+    own(
+        id::FINDING_CLOSED,
+        Information,
+        X400Service,
+        "Mail with {next_hop} can flow again after {seconds} seconds; the cause was {cause}.",
+        &[text("next_hop"), number("seconds"), text("cause")],
+    ),
+    own(
         id::DESCRIPTORS_FEW,
         Warning,
         Resource,
@@ -263,6 +282,35 @@ pub fn memory_limit(held: u64, limit: u64) -> Draft {
     Draft::new(id::MEMORY_LIMIT).number("held", held).number("limit", limit)
 }
 
+/// What stops mail to a next hop.
+#[derive(Clone, Copy, Debug)]
+pub struct FindingFound<'a> {
+    pub next_hop: &'a str,
+    /// Its slug.
+    pub cause: &'a str,
+    pub meaning: &'a str,
+    pub percent: &'a str,
+    pub remedy: &'a str,
+}
+
+/// 20008: the server's own watch found what stops mail to a next hop.
+pub fn finding(said: &FindingFound<'_>) -> Draft {
+    Draft::new(id::FINDING)
+        .text("next_hop", said.next_hop)
+        .text("cause", said.cause)
+        .text("meaning", said.meaning)
+        .text("percent", said.percent)
+        .text("remedy", said.remedy)
+}
+
+/// 20009: what stopped mail to a next hop is over.
+pub fn finding_closed(next_hop: &str, cause: &str, seconds: u64) -> Draft {
+    Draft::new(id::FINDING_CLOSED)
+        .text("next_hop", next_hop)
+        .text("cause", cause)
+        .number("seconds", seconds)
+}
+
 /// 20010: the process may open fewer files than its connections ask for.
 pub fn descriptors_few(limit: u64, wanted: u64) -> Draft {
     Draft::new(id::DESCRIPTORS_FEW).number("limit", limit).number("wanted", wanted)
@@ -286,6 +334,14 @@ mod tests {
             message_set_aside("EAST.1", "000000000000001f", 2, "panicked"),
             message_delayed("EAST.1", 240, Some("refused")),
             memory_limit(1000, 999),
+            finding(&FindingFound {
+                next_hop: "WEST",
+                cause: "account-disabled",
+                meaning: "The account is disabled",
+                percent: "95",
+                remedy: "On EAST, enable it.",
+            }),
+            finding_closed("WEST", "account-disabled", 61),
             descriptors_few(1024, 13000),
             crate::build::tls_refused(&crate::build::TlsRefused {
                 entity: "WEST".into(),

@@ -36,6 +36,15 @@ pub struct Remedy {
     pub command: Option<String>,
 }
 
+/// A way between two servers that a cause stops.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stop {
+    /// The server that cannot get in.
+    pub from: String,
+    /// The server that it cannot get into.
+    pub to: String,
+}
+
 /// One cause with what speaks for it, what speaks against it, and its cure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
@@ -57,6 +66,9 @@ pub struct Diagnosis {
     pub remedy: Vec<Remedy>,
     /// Pages that explain it, as paths inside this project.
     pub reads: Vec<String>,
+    /// The ways that it stops, where servers were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Stop>,
 }
 
 impl Diagnosis {
@@ -73,6 +85,7 @@ impl Diagnosis {
             against: Vec::new(),
             remedy: Vec::new(),
             reads: Vec::new(),
+            stops: Vec::new(),
         }
     }
 }

@@ -7,6 +7,6 @@ mod answer;
 mod cause;
 mod group;
 
-pub use answer::{Answer, Check, CheckResult, Diagnosis, Evidence, NextProbe, Remedy};
+pub use answer::{Answer, Check, CheckResult, Diagnosis, Evidence, NextProbe, Remedy, Stop};
 pub use cause::{Cause, UnknownCause};
 pub use group::{Group, Owner, Severity};

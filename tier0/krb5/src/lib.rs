@@ -19,6 +19,7 @@ mod initiator;
 mod keytab;
 pub mod message;
 mod principal;
+mod question;
 mod replay;
 mod session;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use initiator::{ContextSeed, KerberosInitiator, Style};
 pub use keytab::{Keytab, KeytabEntry};
 pub use message::RawKey;
 pub use principal::{NT_PRINCIPAL, NT_SRV_HST, NT_SRV_INST, Principal, PrincipalError};
+pub use question::{AccountAnswer, account_answer, account_question};
 pub use replay::{ReplayCache, Seen};
 pub use session::KerberosSession;
 pub use time::Time;

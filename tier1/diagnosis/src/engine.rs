@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe};
+use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
 use crate::causes::{Case, Clue, Kind, RULES, Rule, store};
 use crate::obstacle::{Obstacle, Step, collect};
@@ -130,12 +130,16 @@ fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
 /// Adds a cause to the list, or its evidence to the diagnosis that has the same cause and subject.
 fn add(listed: &mut Vec<(String, Diagnosis)>, case: Case<'_>, weighed: &Weighed) {
     let subject = (weighed.rule.subject)(case);
+    let stop = Stop { from: case.actor().to_owned(), to: case.target().to_owned() };
     let same =
         listed.iter_mut().find(|(known, one)| *known == subject && one.cause == weighed.rule.cause);
     if let Some((_, known)) = same {
         known.confidence = known.confidence.max(weighed.confidence);
         merge(&mut known.evidence, &weighed.evidence);
         merge(&mut known.against, &weighed.against);
+        if !known.stops.contains(&stop) {
+            known.stops.push(stop);
+        }
         return;
     }
     let mut diagnosis = Diagnosis::new(weighed.rule.cause, weighed.confidence);
@@ -143,6 +147,7 @@ fn add(listed: &mut Vec<(String, Diagnosis)>, case: Case<'_>, weighed: &Weighed)
     diagnosis.against.clone_from(&weighed.against);
     diagnosis.remedy = (weighed.rule.remedy)(case);
     diagnosis.reads = vec![weighed.rule.page.to_owned()];
+    diagnosis.stops = vec![stop];
     listed.push((subject, diagnosis));
 }
 

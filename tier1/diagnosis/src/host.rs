@@ -24,6 +24,12 @@ pub struct HostFacts {
     pub logon: Option<(Cause, String)>,
     /// True where the server does not say whether the name or the password is wrong.
     pub either_name_or_password: bool,
+    /// What the KDC says of the account before anything is proved: a cause where it says one, and its words.
+    pub kdc: Option<(Cause, String)>,
+    /// It is a domain controller whose KDC does not answer.
+    pub kdc_silent: bool,
+    /// The KDC has keys of the account, and none of AES.
+    pub without_aes: bool,
     /// RPC calls by authentication level, weakest first: the level's name, and whether the call was answered.
     pub ladder: Vec<(String, bool)>,
 }
@@ -33,6 +39,7 @@ pub struct HostFacts {
 pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
     let mut found = Vec::new();
     names_and_ports(&checks, &mut found);
+    kerberos(facts, &mut found);
     logon(facts, &mut found);
     found.sort_by(|a: &Diagnosis, b| b.confidence.total_cmp(&a.confidence));
     let undecided = found.first().is_some_and(|first| first.confidence < 0.5);
@@ -86,6 +93,28 @@ fn names_and_ports(checks: &[Check], found: &mut Vec<Diagnosis>) {
 /// True where X.400 over TCP is open: then RPC may not be wanted at all.
 fn is_x400(check: &Check) -> bool {
     check.check == "tcp" && check.target.ends_with(":102") && check.result == CheckResult::Ok
+}
+
+/// What the KDC says of the account, and whether there is one at all.
+fn kerberos(facts: &HostFacts, found: &mut Vec<Diagnosis>) {
+    let source = format!("{} kdc", facts.host);
+    if let Some((cause, text)) = &facts.kdc {
+        let evidence = vec![Evidence::new(&source, text.clone(), 0.9)];
+        found.push(diagnosis(*cause, 0.9, evidence));
+    }
+    if facts.without_aes {
+        let says = "it has no AES key of the account: it wants its password set anew";
+        found.push(diagnosis(
+            Cause::KerberosRc4Refused,
+            0.6,
+            vec![Evidence::new(&source, says, 0.6)],
+        ));
+    }
+    if facts.kdc_silent {
+        let says = "it is a domain controller, and its port 88 does not answer";
+        let evidence = vec![Evidence::new(&source, says, 0.8)];
+        found.push(diagnosis(Cause::LogonServerUnavailable, 0.75, evidence));
+    }
 }
 
 fn logon(facts: &HostFacts, found: &mut Vec<Diagnosis>) {
@@ -198,5 +227,17 @@ mod tests {
         assert_eq!(first(&facts, Vec::new()), Some(Cause::NtlmSessionSecurityMismatch));
         facts.ladder[1].1 = true;
         assert_eq!(first(&facts, Vec::new()), None);
+    }
+
+    #[test]
+    fn what_a_kdc_says_leads_and_its_silence_is_told() {
+        let none = HostFacts { host: "DC1".to_owned(), ..HostFacts::default() };
+        let locked = Some((Cause::AccountLockedOut, "the account is locked".to_owned()));
+        let facts = HostFacts { kdc: locked, ..none.clone() };
+        assert_eq!(first(&facts, Vec::new()), Some(Cause::AccountLockedOut));
+        let facts = HostFacts { kdc_silent: true, ..none.clone() };
+        assert_eq!(first(&facts, Vec::new()), Some(Cause::LogonServerUnavailable));
+        let facts = HostFacts { without_aes: true, ..none };
+        assert_eq!(first(&facts, Vec::new()), Some(Cause::KerberosRc4Refused));
     }
 }

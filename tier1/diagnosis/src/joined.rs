@@ -8,13 +8,13 @@
 //! Invariants: pure; work is bounded by the limits below. Deliberately left out: the absence of an event, which says
 //! something only where the level of logging is known, and a log does not tell it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Of one kind so many events of each log take part.
-const MAX_OF_KIND: usize = 2_000;
+/// Of one kind so many events of each log take part, the newest.
+const MAX_OF_KIND: usize = 1_000;
 /// Clocks further apart than this (a zone and a day) are not aligned.
 const MAX_OFFSET_S: i64 = 26 * 3600;
 /// A call and its bind-back are logged within so many seconds: the original gives up after two minutes.
@@ -85,11 +85,10 @@ pub fn join(logs: &[Vec<Moment>]) -> Joined {
     let folded = follows.iter().flatten().filter(|one| **one).count();
     let mut joined = Joined { follows, folded, ..Joined::default() };
     if let [first, second] = logs {
-        let candidates = candidates(first, second);
-        joined.clock_offset_s = offset(&candidates);
+        let meetings = Meetings::new(first, second);
+        joined.clock_offset_s = meetings.offset();
         // Without a difference that is sure, clocks are taken to agree.
-        let ahead = joined.clock_offset_s.unwrap_or(0);
-        joined.pairs = pairs(candidates, ahead);
+        joined.pairs = meetings.pairs(joined.clock_offset_s.unwrap_or(0));
     }
     joined
 }
@@ -112,86 +111,129 @@ fn consequences(log: &[Moment]) -> Vec<bool> {
     follows
 }
 
+/// The calls of each log beside the bind-backs of the other.
+struct Meetings<'a> {
+    /// Calls, bind-backs, and whether the calls are the second log's.
+    ways: [(Vec<Known<'a>>, Vec<Known<'a>>, bool); 2],
+}
+
+/// A moment with its names in one form.
+struct Known<'a> {
+    moment: &'a Moment,
+    server: String,
+    peer: Option<String>,
+}
+
 /// A call of one log and a bind-back of the other that name each other.
-struct Candidate<'a> {
-    call: &'a Moment,
-    bind_back: &'a Moment,
+#[derive(Clone, Copy)]
+struct Candidate {
+    way: usize,
+    call: usize,
+    bind_back: usize,
     /// How far the second log's event is after the first log's.
     ahead: i64,
 }
 
-fn candidates<'a>(first: &'a [Moment], second: &'a [Moment]) -> Vec<Candidate<'a>> {
-    let mut found = Vec::new();
-    for (calls, answers, turned) in [(first, second, false), (second, first, true)] {
-        let answers: Vec<&Moment> =
-            answers.iter().filter(|one| one.id == BIND_BACK).take(MAX_OF_KIND).collect();
-        for call in calls.iter().filter(|one| one.id == CALL).take(MAX_OF_KIND) {
-            for bind_back in answers.iter().copied().filter(|one| name_each_other(call, one)) {
-                let ahead = bind_back.time.as_second() - call.time.as_second();
-                let ahead = if turned { -ahead } else { ahead };
-                if ahead.abs() <= MAX_OFFSET_S {
-                    found.push(Candidate { call, bind_back, ahead });
-                }
-            }
-        }
+impl<'a> Meetings<'a> {
+    fn new(first: &'a [Moment], second: &'a [Moment]) -> Self {
+        let way =
+            |calls, answers, turned| (newest(calls, CALL), newest(answers, BIND_BACK), turned);
+        Self { ways: [way(first, second, false), way(second, first, true)] }
     }
-    found
+
+    /// Every candidate, one after the other: with many events there are too many of them to be kept.
+    fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.ways.iter().enumerate().flat_map(|(way, (calls, answers, turned))| {
+            calls.iter().enumerate().flat_map(move |(call, one)| {
+                let named = answers.iter().enumerate().filter(|(_, other)| one.meets(other));
+                named.filter_map(move |(bind_back, other)| {
+                    let ahead = apart(other.moment.time, one.moment.time);
+                    let ahead = if *turned { -ahead } else { ahead };
+                    let near = ahead.abs() <= MAX_OFFSET_S;
+                    near.then_some(Candidate { way, call, bind_back, ahead })
+                })
+            })
+        })
+    }
+
+    /// The difference of clocks at which most candidates meet; at least two must, and more than anywhere else.
+    fn offset(&self) -> Option<i64> {
+        let last = MAX_OFFSET_S / STEP_S + 1;
+        let place = |step: i64| usize::try_from(step + last + 1).unwrap_or_default();
+        // One counter for each step, with one more at either end.
+        let mut counts = vec![0_u32; place(last) + 2];
+        for one in self.candidates() {
+            counts[place(one.ahead.div_euclid(STEP_S))] += 1;
+        }
+        // A neighbour's step counts too, so that a difference at the edge of two is not split.
+        let around = |step: i64| counts[place(step) - 1..=place(step) + 1].iter().sum::<u32>();
+        let best = (-last..=last).map(around).max().filter(|best| *best >= 2)?;
+        // Of several equally good ones the one nearest to no difference.
+        let at = (-last..=last).filter(|step| around(*step) == best);
+        let at = at.min_by_key(|step| (step.abs(), *step))?;
+        let within = |one: &Candidate| (one.ahead.div_euclid(STEP_S) - at).abs() <= 1;
+        let mut list: Vec<i64> = self.candidates().filter(within).map(|one| one.ahead).collect();
+        list.sort_unstable();
+        list.get(list.len() / 2).copied()
+    }
+
+    /// Each call with the nearest bind-back, each bind-back once.
+    fn pairs(&self, ahead: i64) -> Vec<Pair> {
+        let mut near: Vec<Candidate> =
+            self.candidates().filter(|one| (one.ahead - ahead).abs() <= TOGETHER_S).collect();
+        near.sort_by_key(|one| {
+            ((one.ahead - ahead).abs(), self.ways[one.way].0[one.call].moment.time)
+        });
+        let mut used: BTreeSet<(usize, bool, usize)> = BTreeSet::new();
+        let mut found = Vec::new();
+        for one in near {
+            let ends = [(one.way, true, one.call), (one.way, false, one.bind_back)];
+            if ends.iter().any(|end| used.contains(end)) {
+                continue;
+            }
+            used.extend(ends);
+            let (calls, answers, _) = &self.ways[one.way];
+            let (call, bind_back) = (calls[one.call].moment, answers[one.bind_back].moment);
+            found.push(Pair {
+                caller: call.server.clone(),
+                called: bind_back.server.clone(),
+                time: call.time,
+                call_code: call.code,
+                bind_back_code: bind_back.code,
+            });
+        }
+        found.sort_by(|a, b| (a.time, &a.caller).cmp(&(b.time, &b.caller)));
+        found
+    }
 }
 
-/// Both name the other, by its name or the first part of its host name; one of them may be silent.
-fn name_each_other(call: &Moment, bind_back: &Moment) -> bool {
-    let is = |peer: &Option<String>, server: &str| {
-        peer.as_deref().is_none_or(|peer| short(peer) == short(server))
-    };
-    (call.peer.is_some() || bind_back.peer.is_some())
-        && is(&call.peer, &bind_back.server)
-        && is(&bind_back.peer, &call.server)
+impl Known<'_> {
+    /// Both name the other, by its name or the first part of its host name; one of them may be silent.
+    fn meets(&self, bind_back: &Self) -> bool {
+        let is =
+            |peer: &Option<String>, server: &str| peer.as_deref().is_none_or(|peer| peer == server);
+        (self.peer.is_some() || bind_back.peer.is_some())
+            && is(&self.peer, &bind_back.server)
+            && is(&bind_back.peer, &self.server)
+    }
+}
+
+/// The newest events of one number.
+fn newest(log: &[Moment], id: u32) -> Vec<Known<'_>> {
+    let mut found: Vec<&Moment> = log.iter().filter(|one| one.id == id).collect();
+    found.sort_by_key(|one| one.time);
+    let skipped = found.len().saturating_sub(MAX_OF_KIND);
+    let kept = found.into_iter().skip(skipped);
+    kept.map(|moment| Known {
+        moment,
+        server: short(&moment.server),
+        peer: moment.peer.as_deref().map(short),
+    })
+    .collect()
 }
 
 fn short(name: &str) -> String {
     name.trim_start_matches('\\').split('.').next().unwrap_or_default().to_lowercase()
-}
-
-/// The difference of clocks at which most candidates meet; at least two must, and more than anywhere else.
-fn offset(candidates: &[Candidate<'_>]) -> Option<i64> {
-    let mut counts: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-    for one in candidates {
-        let step = one.ahead.div_euclid(STEP_S);
-        // A neighbour's step counts too, so that a difference at the edge of two is not split.
-        for step in [step - 1, step, step + 1] {
-            counts.entry(step).or_default().push(one.ahead);
-        }
-    }
-    let best = counts.values().map(Vec::len).max().filter(|count| *count >= 2)?;
-    let mut at = counts.into_values().filter(|list| list.len() == best);
-    // Of several equally good ones the one nearest to no difference.
-    let mut list = at.by_ref().min_by_key(|list| list[list.len() / 2].abs())?;
-    list.sort_unstable();
-    list.get(list.len() / 2).copied()
-}
-
-/// Each call with the nearest bind-back, each bind-back once.
-fn pairs(mut candidates: Vec<Candidate<'_>>, ahead: i64) -> Vec<Pair> {
-    candidates.retain(|one| (one.ahead - ahead).abs() <= TOGETHER_S);
-    candidates.sort_by_key(|one| ((one.ahead - ahead).abs(), one.call.time));
-    let mut used: Vec<&Moment> = Vec::new();
-    let mut found = Vec::new();
-    for one in candidates {
-        let is_used = |moment| used.iter().any(|known| std::ptr::eq(*known, moment));
-        if is_used(one.call) || is_used(one.bind_back) {
-            continue;
-        }
-        used.extend([one.call, one.bind_back]);
-        found.push(Pair {
-            caller: one.call.server.clone(),
-            called: one.bind_back.server.clone(),
-            time: one.call.time,
-            call_code: one.call.code,
-            bind_back_code: one.bind_back.code,
-        });
-    }
-    found.sort_by(|a, b| (a.time, &a.caller).cmp(&(b.time, &b.caller)));
-    found
 }
 
 fn apart(later: Timestamp, earlier: Timestamp) -> i64 {
@@ -229,6 +271,22 @@ mod tests {
         );
         // The other way round the difference changes its sign.
         assert_eq!(join(&[west, east]).clock_offset_s, Some(-3_607));
+    }
+
+    #[test]
+    fn of_long_logs_the_newest_calls_are_paired_in_little_time() {
+        // A call a second: every call could belong to hundreds of bind-backs.
+        let every_second = |server: &str, id, peer: &str, ahead: i64| {
+            let at = (0..1_500).map(|at| moment(server, at + ahead, id, peer, 1722));
+            at.collect::<Vec<_>>()
+        };
+        let east = every_second("EAST", 9318, "WEST", 0);
+        let joined = join(&[east.clone(), every_second("WEST", 9322, "EAST", 40)]);
+        // Differences are counted in steps.
+        assert!(joined.clock_offset_s.is_some_and(|ahead| (ahead - 40).abs() < STEP_S));
+        assert!(joined.pairs.len() + 5 >= MAX_OF_KIND, "{}", joined.pairs.len());
+        let last = joined.pairs.last().map(|pair| pair.time).unwrap();
+        assert!(apart(east.last().unwrap().time, last) <= STEP_S, "the oldest were taken");
     }
 
     #[test]

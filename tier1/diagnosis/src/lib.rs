@@ -18,6 +18,7 @@ mod offline;
 mod shell;
 mod snapshot;
 mod view;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,9 @@ pub use engine::diagnose;
 pub use host::{HostFacts, judge_host};
 pub use joined::{Joined, Moment, Pair, join};
 pub use offline::{Code, FieldCase, FieldEvent, consult};
-pub use shell::quote;
+pub use shell::{quote, words};
 pub use snapshot::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
     ProbeResult, QueueFacts, Role, ServerFacts, Snapshot, StoreTrouble,
 };
+pub use watch::{Watch, WatchAction};

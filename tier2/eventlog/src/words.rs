@@ -1,5 +1,7 @@
 //! Texts in the encodings of Windows: UTF-16 with or without its mark, UTF-8, and the code pages 1252 and 850.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -12,22 +14,24 @@ const OEM: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø�
 const SAMPLE: usize = 64 * 1024;
 
 /// The text of octets, whatever a tool of Windows made of it. What cannot be read becomes the replacement character.
+///
+/// What is UTF-8 already is not copied: an export may be as large as memory allows.
 #[must_use]
-pub fn decode(octets: &[u8]) -> String {
+pub fn decode(octets: &[u8]) -> Cow<'_, str> {
     match octets {
-        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes).into(),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes).into(),
         [0xef, 0xbb, 0xbf, rest @ ..] => narrow(rest),
         _ => match unmarked_order(octets) {
-            Some(order) => wide(octets, order),
+            Some(order) => wide(octets, order).into(),
             None => narrow(octets),
         },
     }
 }
 
 fn wide(octets: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let units: Vec<u16> = octets.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-    String::from_utf16_lossy(&units)
+    let units = octets.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    char::decode_utf16(units).map(|one| one.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 /// UTF-16 without a mark shows by its many zeros on one side.
@@ -45,9 +49,9 @@ fn unmarked_order(octets: &[u8]) -> Option<fn([u8; 2]) -> u16> {
     }
 }
 
-fn narrow(octets: &[u8]) -> String {
+fn narrow(octets: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(octets) {
-        return text.to_owned();
+        return text.into();
     }
     let oem = is_oem(octets);
     octets.iter().map(|octet| of_octet(*octet, oem)).collect()

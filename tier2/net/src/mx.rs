@@ -107,6 +107,28 @@ impl MailResolver {
         Ok(found)
     }
 
+    /// The names that the DNS has for an address (RFC 1035 3.5); empty where it has none.
+    ///
+    /// # Errors
+    /// Nobody answers; in words.
+    pub async fn names_of(&self, address: IpAddr) -> Result<Vec<String>, String> {
+        let dns = self.dns.as_ref().map_err(Clone::clone)?;
+        let asked = tokio::time::timeout(LOOKUP_TIMEOUT, dns.reverse_lookup(address)).await;
+        let answer = match asked {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) if error.is_nx_domain() || error.is_no_records_found() => {
+                return Ok(Vec::new());
+            }
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => return Err(format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs())),
+        };
+        let names = answer.answers().iter().filter_map(|record| match &record.data {
+            RData::PTR(name) => Some(name.to_utf8().trim_end_matches('.').to_lowercase()),
+            _ => None,
+        });
+        Ok(names.collect())
+    }
+
     /// The addresses of a host, `[hosts]` first; then those servers are asked that were asked for the MX.
     ///
     /// # Errors

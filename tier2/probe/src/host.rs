@@ -1,19 +1,25 @@
 //! Any host, with or without an account: names, ports, the endpoint mapper, and a logon over SMB that tells why it fails.
 //!
 //! Read-only. At most one logon is made, with the account that was given; without one no logon is made, and only the first
-//! leg of NTLM is exchanged, which carries no name and no password.
+//! leg of NTLM is exchanged, which carries no name and no password. Where the host is a KDC it is asked about the account
+//! first, without a proof, which counts no wrong password; what it says is disabled, locked, expired or unknown is not
+//! logged on as.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use diagnosis::{ProbeFact, ProbeResult};
-use net::{Dialer, Source};
+use krb5::Principal;
+use net::{Dialer, MailResolver, Resolver, Source};
 use security::ntlm::{AvId, Challenge, Flags};
 use security::{FileTime, Initiator, Step};
 use smb::{MORE_PROCESSING_REQUIRED, Negotiated, Reply, message_length};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+
+use crate::root_dse::{self, RootDse};
+use crate::{kdc, netbios};
 
 /// The ports, and who listens there.
 pub const PORTS: [(u16, &str); 6] = [
@@ -26,6 +32,9 @@ pub const PORTS: [(u16, &str); 6] = [
 ];
 /// SMB over TCP.
 const SMB_PORT: u16 = 445;
+const LDAP_PORT: u16 = 389;
+/// FILETIME counts from 1601, this many seconds before 1970.
+const EPOCH_S: u64 = 11_644_473_600;
 /// FILETIME counts in 100 ns.
 const TICKS: u64 = 10_000_000;
 
@@ -39,6 +48,10 @@ pub struct Question<'a> {
     pub now: FileTime,
     /// Sixteen octets that name this client.
     pub client: [u8; 16],
+    /// Domain and name of the account that a KDC is asked about.
+    pub user: Option<(&'a str, &'a str)>,
+    /// A number that nobody can foresee.
+    pub nonce: u32,
 }
 
 /// What NTLM and SMB said, beside the facts.
@@ -58,6 +71,10 @@ pub struct Learned {
     pub resolved: bool,
     /// What was sent that bears on an account, for the reader.
     pub sent: Vec<String>,
+    /// What the KDC says of the account, where one was asked.
+    pub kdc: Option<krb5::AccountAnswer>,
+    /// It says that it is a domain controller, and its port 88 does not answer.
+    pub kdc_silent: bool,
 }
 
 /// Asks a host; with `account`, logs on once as it over SMB.
@@ -97,20 +114,181 @@ pub async fn ask_host(
         }
     };
     let Some(address) = addresses.first().copied() else { return (facts, learned) };
-    learned.ports = ports(question, address, &mut facts).await;
-    let is_open = |port| learned.ports.contains(&(port, ProbeResult::Ok));
+    let (named, asked, node) = tokio::join!(
+        names(dialer, question, address),
+        ports(question, address),
+        netbios_names(question, address)
+    );
+    facts.extend(named);
+    let (found, checks) = asked;
+    learned.ports = found;
+    facts.extend(checks);
+    facts.extend(node);
+    let outcome = |port| learned.ports.iter().find(|(one, _)| *one == port).map(|(_, is)| *is);
+    let is_open = |port| outcome(port) == Some(ProbeResult::Ok);
+    let mut root = None;
+    if is_open(LDAP_PORT) {
+        root = root_of(question, address, &mut facts).await;
+    }
+    let is_controller = root.as_ref().is_some_and(RootDse::is_domain_controller);
+    learned.kdc_silent = is_controller && !is_open(kdc::PORT);
+    if is_open(kdc::PORT) {
+        let realm = root.as_ref().and_then(RootDse::realm);
+        let asked = account_state(question, address, realm, &mut facts).await;
+        learned.kdc = asked;
+        if let (Some(_), Some((domain, name))) = (&learned.kdc, question.user) {
+            let sent = format!("one question about {domain}\\{name} to the KDC, without a proof");
+            learned.sent.push(sent);
+        }
+    }
+    let held_back = learned.kdc.as_ref().is_some_and(|answer| !answer.is_usable());
     if is_open(SMB_PORT) {
+        let account = account.filter(|_| !held_back);
         smb(question, address, first_leg, account, &mut facts, &mut learned).await;
     }
+    if learned.clock_ahead_s.is_none() {
+        let theirs = root.as_ref().and_then(RootDse::clock);
+        learned.clock_ahead_s = theirs.map(|theirs| theirs - now_s(question));
+    }
     (facts, learned)
+}
+
+fn now_s(question: &Question<'_>) -> i64 {
+    let seconds = (question.now.0 / TICKS).saturating_sub(EPOCH_S);
+    i64::try_from(seconds).unwrap_or_default()
+}
+
+/// What the system's resolver says beside the table of names, and what the DNS calls the address.
+async fn names(dialer: &Dialer, question: &Question<'_>, address: IpAddr) -> Vec<ProbeFact> {
+    let mut facts = Vec::new();
+    let listed =
+        |list: &[IpAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if dialer.resolver.knows(question.host) {
+        let started = Instant::now();
+        let ours = dialer.resolver.resolve(question.host).await.map(|found| found.addresses);
+        let system = Resolver::default().resolve(question.host).await.map(|found| found.addresses);
+        let (result, detail) = match (ours, system) {
+            (Ok(ours), Ok(system)) if ours == system => {
+                (ProbeResult::Ok, format!("{}, as in [hosts]", listed(&system)))
+            }
+            (Ok(ours), Ok(system)) => (
+                ProbeResult::Error,
+                format!("{}, where [hosts] has {}", listed(&system), listed(&ours)),
+            ),
+            // A name that stands in [hosts] alone stands there because nobody else knows it.
+            (_, Err(error)) => (ProbeResult::Ok, format!("in [hosts] alone ({error})")),
+            (Err(error), _) => (ProbeResult::NotFound, error.to_string()),
+        };
+        facts.push(fact(question, "resolve-system", question.host, result, detail, started));
+    }
+    let started = Instant::now();
+    let dns = MailResolver::new(Resolver::default(), &[]);
+    let asked = tokio::time::timeout(question.patience, dns.names_of(address)).await;
+    let (result, detail) = match asked {
+        Ok(Ok(names)) if names.is_empty() => {
+            (ProbeResult::Ok, "the DNS has no name for it".to_owned())
+        }
+        Ok(Ok(names)) => (ProbeResult::Ok, format!("the DNS calls it {}", names.join(", "))),
+        // Nobody needs it: many have no DNS for addresses of their own.
+        Ok(Err(error)) => (ProbeResult::Ok, format!("the DNS was not asked with success: {error}")),
+        Err(_) => (ProbeResult::Ok, "the DNS does not answer in time".to_owned()),
+    };
+    facts.push(fact(question, "reverse", &address.to_string(), result, detail, started));
+    facts
+}
+
+/// The names of a host over UDP 137, and whether it answers to the one that it is called by.
+async fn netbios_names(question: &Question<'_>, address: IpAddr) -> Vec<ProbeFact> {
+    let started = Instant::now();
+    let shown = SocketAddr::new(address, 137).to_string();
+    let names = match netbios::node_status(address, question.patience).await {
+        Ok(names) => names,
+        // Hosts of today have it switched off, and nothing of ours needs it.
+        Err(why) => return vec![fact(question, "netbios", &shown, ProbeResult::Ok, why, started)],
+    };
+    let list: Vec<String> =
+        names.iter().map(|one| format!("{}<{:02x}>", one.name, one.suffix)).collect();
+    let mut facts =
+        vec![fact(question, "netbios", &shown, ProbeResult::Ok, list.join(" "), started)];
+    let called = question.host.split('.').next().unwrap_or_default();
+    if question.host.parse::<IpAddr>().is_err() && !called.is_empty() {
+        let started = Instant::now();
+        let asked = netbios::name_query(address, called, question.patience).await;
+        let (result, detail) = match asked {
+            Ok(at) => {
+                let at: Vec<String> = at.iter().map(ToString::to_string).collect();
+                (ProbeResult::Ok, format!("it is {} at {}", called, at.join(", ")))
+            }
+            Err(why) => (ProbeResult::NotFound, why),
+        };
+        facts.push(fact(question, "netbios-name", called, result, detail, started));
+    }
+    facts
+}
+
+async fn root_of(
+    question: &Question<'_>,
+    address: IpAddr,
+    facts: &mut Vec<ProbeFact>,
+) -> Option<RootDse> {
+    let started = Instant::now();
+    let target = SocketAddr::new(address, LDAP_PORT);
+    let asked = tokio::time::timeout(question.patience, root_dse::ask(target)).await;
+    let (found, result, detail) = match asked {
+        Ok(Ok(root)) => {
+            let told = root.told();
+            (Some(root), ProbeResult::Ok, told)
+        }
+        Ok(Err(why)) => (None, ProbeResult::Error, why),
+        Err(_) => (None, ProbeResult::Timeout, "the answer does not come".to_owned()),
+    };
+    facts.push(fact(question, "ldap", &target.to_string(), result, detail, started));
+    found
+}
+
+/// What the KDC says of the account; its realm is the domain, as KDCs of Windows take it, where nobody told another one.
+async fn account_state(
+    question: &Question<'_>,
+    address: IpAddr,
+    realm: Option<&str>,
+    facts: &mut Vec<ProbeFact>,
+) -> Option<krb5::AccountAnswer> {
+    let (domain, name) = question.user?;
+    let started = Instant::now();
+    let target = SocketAddr::new(address, kdc::PORT);
+    let client = Principal::account(name, realm.unwrap_or(domain));
+    let asked = kdc::ask(target, &client, question.nonce, now_s(question));
+    let (answer, result, detail) = match tokio::time::timeout(question.patience, asked).await {
+        Ok(Ok(answer)) => {
+            let usable = answer.is_usable();
+            let result = if usable { ProbeResult::Ok } else { ProbeResult::Denied };
+            let detail = kerberos(&client, &answer);
+            (Some(answer), result, detail)
+        }
+        Ok(Err(why)) => (None, ProbeResult::Error, why),
+        Err(_) => (None, ProbeResult::Timeout, "the answer does not come".to_owned()),
+    };
+    facts.push(fact(question, "kerberos-account", &target.to_string(), result, detail, started));
+    answer
+}
+
+fn kerberos(client: &Principal, answer: &krb5::AccountAnswer) -> String {
+    let keys = match answer.etype_names() {
+        names if names.is_empty() => String::new(),
+        names => format!("; it has keys of {}", names.join(", ")),
+    };
+    let status = answer.status.map(|status| format!(" ({})", shown(status))).unwrap_or_default();
+    match answer.code {
+        Some(code) if !answer.is_usable() => format!("{client}: {code}{status}"),
+        _ => format!("{client}: the KDC knows it and asks for its password{keys}"),
+    }
 }
 
 /// All ports at once.
 async fn ports(
     question: &Question<'_>,
     address: IpAddr,
-    facts: &mut Vec<ProbeFact>,
-) -> Vec<(u16, ProbeResult)> {
+) -> (Vec<(u16, ProbeResult)>, Vec<ProbeFact>) {
     let mut running = JoinSet::new();
     for (port, name) in PORTS {
         let patience = question.patience;
@@ -133,11 +311,12 @@ async fn ports(
     }
     let mut done = running.join_all().await;
     done.sort_by_key(|(port, ..)| *port);
-    for (port, result, detail, started) in &done {
+    let checks = done.iter().map(|(port, result, detail, started)| {
         let target = SocketAddr::new(address, *port).to_string();
-        facts.push(fact(question, "tcp", &target, *result, detail.clone(), *started));
-    }
-    done.into_iter().map(|(port, result, ..)| (port, result)).collect()
+        fact(question, "tcp", &target, *result, detail.clone(), *started)
+    });
+    let checks = checks.collect();
+    (done.into_iter().map(|(port, result, ..)| (port, result)).collect(), checks)
 }
 
 async fn smb(

@@ -4,9 +4,14 @@
 //! but the one logon of [`ask_host`], and that only with an account that was given for it.
 
 mod host;
+mod kdc;
+mod netbios;
 mod road;
+mod root_dse;
 
 pub use host::{Learned, PORTS, Question, ask_host};
+pub use krb5::AccountAnswer;
+pub use netbios::{NodeName, name_query, node_status};
 pub use smb::{Reason, reason};
 
 pub use road::{Road, check_road, check_x400};

@@ -252,6 +252,12 @@ pub enum AccountAction {
     },
     /// Its own right to log on from the network: yes, no, or none of its own.
     NetworkLogon(Option<bool>),
+    /// Keep it as it is now, password included, on the server's own disk: it can be put back.
+    Keep,
+    /// Put it back as it was kept.
+    PutBack,
+    /// Forget what was kept.
+    Forget,
     /// A new password; the one before stays good for a while.
     Rotate {
         #[serde(serialize_with = "password_out", deserialize_with = "password_in")]

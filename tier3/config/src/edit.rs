@@ -218,18 +218,25 @@ fn table(document: &mut DocumentMut, section: Section) -> &mut dyn TableLike {
         .expect("the section is a table")
 }
 
+/// Puts an earlier text of the file back, if it still reads `now`; false where somebody has changed it since.
+pub fn put_back(path: &Path, now: &str, before: &str) -> Result<bool, ConfigError> {
+    let (path, folder) = lock(path)?;
+    if read_text(&path)? != now {
+        return Ok(false);
+    }
+    Config::parse(&path, before)?;
+    let failed = |source| ConfigError::Write { path: path.clone(), source };
+    write(&path, before).map_err(failed)?;
+    folder.sync_all().map_err(failed)?;
+    Ok(true)
+}
+
 fn edit(
     path: &Path,
     change: impl FnOnce(&mut DocumentMut, &Config),
 ) -> Result<Change, ConfigError> {
-    // A rename would replace a symbolic link by a file.
-    let path = path
-        .canonicalize()
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let (path, folder) = lock(path)?;
     let failed = |source| ConfigError::Write { path: path.clone(), source };
-    let folder = File::open(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
-    folder.lock().map_err(failed)?;
-
     let old = read_text(&path)?;
     let config = Config::parse(&path, &old)?;
     let Ok(mut document) = old.parse::<DocumentMut>() else {
@@ -245,6 +252,18 @@ fn edit(
     write(&path, &new).map_err(failed)?;
     folder.sync_all().map_err(failed)?;
     Ok(Change::Written)
+}
+
+/// The file itself, and its folder, locked until that is let go.
+fn lock(path: &Path) -> Result<(PathBuf, File), ConfigError> {
+    // A rename would replace a symbolic link by a file.
+    let path = path
+        .canonicalize()
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let failed = |source| ConfigError::Write { path: path.clone(), source };
+    let folder = File::open(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
+    folder.lock().map_err(failed)?;
+    Ok((path, folder))
 }
 
 /// Replaces the file in one step; mode and owner stay.

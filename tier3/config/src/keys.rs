@@ -743,6 +743,14 @@ const SERVER_KEYS: &[Key] = &[
     ),
     counted(
         Queue,
+        "finding_after_s",
+        Integer { min: 0, max: 86_400 },
+        "5",
+        "seconds",
+        "How long a cause that stops mail to a peer must stand until the queue, event 20008 and the metrics show it; what passes sooner is not told.",
+    ),
+    counted(
+        Queue,
         "max_messages",
         Integer { min: 1, max: 100_000_000 },
         "1000000",

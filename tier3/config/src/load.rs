@@ -286,6 +286,7 @@ fn queue(table: &TableReader<'_>) -> Checked<Queue> {
         life_non_urgent: table.value("life_non_urgent_s")?.seconds()?,
         classic: table.value("profile")?.is_word("classic", &["growth"])?,
         warn_after: table.value("warn_after_s")?.seconds()?,
+        finding_after: table.value("finding_after_s")?.seconds()?,
         max_messages: table.value("max_messages")?.integer()?,
         disk_reserve_mib: table.value("disk_reserve_mib")?.integer()?,
     })

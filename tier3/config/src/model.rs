@@ -366,6 +366,8 @@ pub struct Queue {
     pub classic: bool,
     /// Zero means never.
     pub warn_after: Duration,
+    /// How long a cause must stand until it is told.
+    pub finding_after: Duration,
     pub max_messages: usize,
     /// In mebibytes.
     pub disk_reserve_mib: u64,

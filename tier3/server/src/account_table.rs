@@ -309,6 +309,36 @@ impl AccountTable {
         Ok(Some(identity::Password::from(text)))
     }
 
+    /// Keeps an account as it is now, its verifier encrypted, until it is put back or forgotten.
+    ///
+    /// # Errors
+    /// There is none, or the store fails.
+    pub fn keep(&self, name: &AccountName) -> Result<(), AccountError> {
+        let account = self.find(name).ok_or_else(|| AccountError::Unknown(name.clone()))?;
+        let row =
+            Row { table: Table::Secrets, key: kept_key(name), json: self.row(&account)?.json };
+        Ok(self.shared.store.write_rows(vec![row])?)
+    }
+
+    /// An account as it was kept.
+    ///
+    /// # Errors
+    /// It cannot be read or decrypted.
+    pub fn kept(&self, name: &AccountName) -> Result<Option<Account>, AccountError> {
+        let rows = self.shared.store.rows(Table::Secrets)?;
+        let found = rows.into_iter().find(|(known, _)| *known == kept_key(name));
+        found.map(|(_, json)| read(&self.shared.vault, &key(name), &json)).transpose()
+    }
+
+    /// Forgets what was kept of an account.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn forget(&self, name: &AccountName) -> Result<(), AccountError> {
+        let row = Row { table: Table::Secrets, key: kept_key(name), json: None };
+        Ok(self.shared.store.write_rows(vec![row])?)
+    }
+
     fn group_sid(&self, name: &str) -> Option<Sid> {
         let known = self.identifiers();
         let rid = known
@@ -385,6 +415,10 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
 
 fn key(name: &AccountName) -> String {
     identity::upcase(&name.to_string())
+}
+
+fn kept_key(name: &AccountName) -> String {
+    format!("kept account {}", key(name))
 }
 
 fn state_row(known: &Identifiers) -> Result<Row, AccountError> {

@@ -60,6 +60,8 @@ pub async fn examine(examination: &Examination) -> Examined {
         patience: examination.patience,
         now: filetime_now(),
         client: random(),
+        user: examination.account.as_ref().map(|(name, _)| (name.domain(), name.name())),
+        nonce: u32::from_le_bytes(random()),
     };
     let account = examination.account.as_ref();
     let named =
@@ -75,6 +77,11 @@ pub async fn examine(examination: &Examination) -> Examined {
         keys_128: learned.keys_128,
         ..HostFacts::default()
     };
+    if let Some(answer) = &learned.kdc {
+        facts.kdc = said_by_kdc(answer);
+        facts.without_aes = answer.is_without_aes();
+    }
+    facts.kdc_silent = learned.kdc_silent;
     let refused = learned.logon.filter(|status| *status != 0).and_then(probe::reason);
     facts.logon = refused.and_then(|one| Some((one.cause.parse().ok()?, one.text.to_owned())));
     facts.either_name_or_password = learned.logon == Some(LOGON_FAILURE);
@@ -92,6 +99,27 @@ pub async fn examine(examination: &Examination) -> Examined {
         }
     }
     Examined { facts, checks, sent }
+}
+
+/// The cause that a KDC's answer about an account stands for, with its words. The status behind it tells more than the code.
+fn said_by_kdc(answer: &probe::AccountAnswer) -> Option<(finding::Cause, String)> {
+    if answer.is_usable() {
+        return None;
+    }
+    let code = answer.code?;
+    if let Some(reason) = answer.status.and_then(probe::reason)
+        && let Ok(cause) = reason.cause.parse()
+    {
+        return Some((cause, format!("{}: {}", reason.name, reason.text)));
+    }
+    let cause = match code.win32() {
+        1317 => finding::Cause::ServiceAccountMissing,
+        1330 => finding::Cause::PasswordExpired,
+        1331 => finding::Cause::AccountDisabled,
+        1793 => finding::Cause::AccountExpired,
+        _ => return None,
+    };
+    Some((cause, code.to_string()))
 }
 
 fn is_open(checks: &[ProbeFact], port: u16) -> bool {

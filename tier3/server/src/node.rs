@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use config::{Config, Peer, PeerAuth};
+use diagnosis::Watch;
 use event::Draft;
 use identity::{AccountName, Password};
+use jiff::SignedDuration;
 use mta::{Ltab, rpc_interface::AssociationToken};
 use net::{Dialer, MailResolver, Resolver};
 use queue::NextHop;
@@ -71,6 +73,7 @@ pub struct Node {
     pub reflection: ReflectionGuard,
     pub winbind: Winbind,
     failed_logons: Mutex<FailedLogons>,
+    watch: Mutex<Watch>,
     bind_back_pace: Mutex<Pace>,
     kerberos: Option<Arc<kerberos::Service>>,
     ltab: Mutex<Ltab>,
@@ -99,6 +102,7 @@ impl Node {
     ) -> Result<Self, routing::TableError> {
         let routes = route_table::build(&config)?;
         let resolver = Resolver::new(&config.hosts);
+        let watch = Watch::new(&config.server.name, SignedDuration::ZERO);
         let winbind = Winbind::new(&config.rpc.ntlm_auth, WINBIND_PATIENCE);
         Ok(Self {
             mail_resolver: RwLock::new(MailResolver::new(resolver.clone(), &config.smtp.dns)),
@@ -119,6 +123,7 @@ impl Node {
             reflection: ReflectionGuard::new(),
             winbind,
             failed_logons: Mutex::default(),
+            watch: Mutex::new(watch),
             bind_back_pace: Mutex::new(Pace::new(BIND_BACK_BURST, BIND_BACK_PACE)),
             kerberos: None,
             expected: Mutex::default(),
@@ -228,6 +233,11 @@ impl Node {
             .or_insert_with(|| Arc::new(Semaphore::new(MAX_BIND_BACKS)));
         let slot = Arc::clone(slots).try_acquire_owned().ok()?;
         pace.allows(Instant::now(), &name).then_some(slot)
+    }
+
+    /// The watch over this server's own ways.
+    pub fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counts of failed logons.

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use mta::LastError;
 use store::{Store, StoreError};
+use tokio::sync::Notify;
 
 /// A failure and when it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,7 @@ impl PeerHistory {
 #[derive(Debug)]
 pub struct PeerHistories {
     peers: Mutex<HashMap<String, PeerHistory>>,
+    changed: Notify,
     store: Store,
 }
 
@@ -58,7 +60,7 @@ impl PeerHistories {
                 Err(error) => eprintln!("the history of peer {name} is forgotten: {error}"),
             }
         }
-        Ok(Self { peers: Mutex::new(peers), store })
+        Ok(Self { peers: Mutex::new(peers), changed: Notify::new(), store })
     }
 
     /// What is remembered of a peer.
@@ -79,6 +81,12 @@ impl PeerHistories {
         if let Err(error) = kept {
             eprintln!("the history of peer {peer} cannot be stored: {error}");
         }
+        self.changed.notify_one();
+    }
+
+    /// Returns once a history has changed since the last time; for one listener.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, PeerHistory>> {

@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 27] = [
+const PROBED_CAUSES: [&str; 28] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -37,6 +37,7 @@ const PROBED_CAUSES: [&str; 27] = [
     "store-disk-fault",
     "file-descriptors-exhausted",
     "low-memory",
+    "logon-server-unavailable",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

@@ -119,8 +119,11 @@ fn notes(examined: &[Examined], account: Option<&AccountName>) -> Vec<String> {
     let mut out: Vec<String> =
         examined.iter().flat_map(|one| &one.sent).map(|sent| format!("Sent: {sent}.")).collect();
     match account {
-        Some(account) if !out.is_empty() => out.push(format!(
+        Some(account) if out.iter().any(|sent| sent.contains("logon")) => out.push(format!(
             "How many wrong passwords {account} may still give was not read before; no more than one logon that fails was made for each host."
+        )),
+        Some(account) if examined.iter().any(|one| one.facts.kdc.is_some()) => out.push(format!(
+            "No logon was made: what the KDC says of {account} is reason enough for one to fail."
         )),
         Some(_) => out.push("No logon was made: SMB is not open on any of the hosts.".to_owned()),
         None => out.push("No logon was made; --user 'DOMAIN\\NAME' tells whether an account is let in, and why not.".to_owned()),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use diagnosis::{Code, FieldEvent, Moment, ServerFacts};
 use eventlog::{EventLogError, Record, Summary, read_file};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::failure::{Unreadable, Usage};
@@ -17,6 +18,10 @@ const MAX_KINDS: usize = 4_000;
 const MAX_TEXTS: usize = 8;
 /// So many moments of a log: weeks of an MTA whose peer is away.
 const MAX_MOMENTS: usize = 20_000;
+/// So many octets of a text are read for the names and codes of a moment: they stand at its beginning.
+const READ: usize = 2 * 1024;
+/// Types of events that tell nothing about trouble unless the MTA logs them.
+const QUIET: [&str; 3] = ["information", "audit success", "success"];
 /// So much of a text is kept as a description in the timeline.
 const SHOWN: usize = 160;
 
@@ -28,8 +33,21 @@ pub struct Log {
     /// What was read.
     pub summary: Option<Summary>,
     kinds: BTreeMap<(Option<u32>, String), BTreeMap<String, FieldEvent>>,
+    /// The newest events as they stand in the log. They are read when all are here: reading costs far more than keeping.
+    unread: VecDeque<Unread>,
     /// What happened when, oldest first.
-    pub moments: VecDeque<Logged>,
+    pub moments: Vec<Logged>,
+}
+
+/// One event in time, of which nobody knows yet whether a newer one takes its place.
+#[derive(Debug)]
+struct Unread {
+    time: Timestamp,
+    id: u32,
+    server: String,
+    source: String,
+    event_type: String,
+    text: String,
 }
 
 /// One event in time.
@@ -55,26 +73,28 @@ impl Log {
         let mut log = Self { file: file.display().to_string(), ..Self::default() };
         log.summary =
             Some(read_file(file, |record| log.add(record)).map_err(|error| said(file, error))?);
-        let moments = log.moments.make_contiguous();
-        moments.sort_by_key(|logged| logged.moment.time);
+        log.moments = std::mem::take(&mut log.unread).into_iter().map(Unread::read).collect();
+        log.moments.sort_by_key(|logged| logged.moment.time);
         Ok(log)
     }
 
     fn add(&mut self, record: Record) {
         self.add_moment(&record);
-        let source = record.source.clone().unwrap_or_default();
-        let kind = (record.id, source.to_lowercase());
+        let kind = (record.id, record.source.as_deref().unwrap_or_default().to_lowercase());
         if self.kinds.len() >= MAX_KINDS && !self.kinds.contains_key(&kind) {
             return;
         }
         let texts = self.kinds.entry(kind).or_default();
-        let text = record.text.clone().unwrap_or_default();
+        let text = record.text.as_deref().unwrap_or_default();
         // A text without a number can be of any kind.
         let most = if record.id.is_some() { MAX_TEXTS } else { MAX_KINDS };
-        if texts.len() >= most && texts.last_key_value().is_some_and(|(last, _)| *last <= text) {
+        let is_full = texts.len() >= most;
+        if texts.contains_key(text)
+            || is_full && texts.last_key_value().is_some_and(|(last, _)| last.as_str() <= text)
+        {
             return;
         }
-        texts.insert(text, field_event(record));
+        texts.insert(text.to_owned(), field_event(record));
         if texts.len() > most {
             texts.pop_last();
         }
@@ -82,33 +102,24 @@ impl Log {
 
     fn add_moment(&mut self, record: &Record) {
         let (Some(time), Some(id)) = (record.time, record.id) else { return };
-        let source = record.source.clone().unwrap_or_default();
-        let quiet = record.event_type.as_deref().is_some_and(|kind| {
-            ["information", "audit success", "success"].contains(&kind.to_lowercase().as_str())
-        });
-        let is_mta = source.eq_ignore_ascii_case(event::SOURCE) || source.is_empty();
-        if quiet && !is_mta {
+        let source = record.source.as_deref().unwrap_or_default();
+        let quiet = record
+            .event_type
+            .as_deref()
+            .is_some_and(|kind| QUIET.iter().any(|quiet| kind.eq_ignore_ascii_case(quiet)));
+        if quiet && !is_mta(source) {
             return;
         }
-        let text = record.text.as_deref().unwrap_or_default();
-        let read = if is_mta { event::read(Some(id), text) } else { None };
-        let number = |name| read.as_ref().and_then(|read| read.number(name));
-        let peer = read.as_ref().and_then(|read| read.word("remote_server").map(str::to_owned));
-        self.moments.push_back(Logged {
-            moment: Moment {
-                time,
-                server: record.server.clone().unwrap_or_default(),
-                id,
-                peer: peer.filter(|peer| !peer.is_empty()),
-                code: number("code"),
-                bind: number("bind"),
-            },
-            source,
+        self.unread.push_back(Unread {
+            time,
+            id,
+            server: record.server.clone().unwrap_or_default(),
+            source: source.to_owned(),
             event_type: record.event_type.clone().unwrap_or_default(),
-            text: text.chars().take(SHOWN).collect(),
+            text: beginning(record.text.as_deref().unwrap_or_default(), READ).to_owned(),
         });
-        if self.moments.len() > MAX_MOMENTS {
-            self.moments.pop_front();
+        if self.unread.len() > MAX_MOMENTS {
+            self.unread.pop_front();
         }
     }
 
@@ -130,6 +141,37 @@ impl Log {
     pub fn story(&self) -> Vec<Moment> {
         self.moments.iter().map(|logged| logged.moment.clone()).collect()
     }
+}
+
+impl Unread {
+    fn read(self) -> Logged {
+        let read = if is_mta(&self.source) { event::read(Some(self.id), &self.text) } else { None };
+        let number = |name| read.as_ref().and_then(|read| read.number(name));
+        let peer = read.as_ref().and_then(|read| read.word("remote_server"));
+        Logged {
+            moment: Moment {
+                time: self.time,
+                server: self.server,
+                id: self.id,
+                peer: peer.filter(|peer| !peer.is_empty()).map(str::to_owned),
+                code: number("code"),
+                bind: number("bind"),
+            },
+            source: self.source,
+            event_type: self.event_type,
+            text: self.text.chars().take(SHOWN).collect(),
+        }
+    }
+}
+
+/// True for events of the MTA, and for those of which nobody knows who logged them.
+fn is_mta(source: &str) -> bool {
+    source.is_empty() || source.eq_ignore_ascii_case(event::SOURCE)
+}
+
+/// The beginning of a text that ends at a character.
+fn beginning(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 /// The events of servers that run, for the timeline.

@@ -196,7 +196,7 @@ fn load(file: &Path) -> anyhow::Result<String> {
     if octets > MAX_CASE {
         return Err(logs::said(file, eventlog::EventLogError::TooLarge { octets }));
     }
-    Ok(eventlog::decode(&std::fs::read(file).map_err(unreadable)?))
+    Ok(eventlog::decode(&std::fs::read(file).map_err(unreadable)?).into_owned())
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub mod pa {
     pub const TGS_REQ: i32 = 1;
     /// The time, encrypted.
     pub const ENC_TIMESTAMP: i32 = 2;
+    /// A salt; Samba puts the status of a refusal here.
+    pub const PW_SALT: i32 = 3;
     /// Encryption types with their salts.
     pub const ETYPE_INFO2: i32 = 19;
 }

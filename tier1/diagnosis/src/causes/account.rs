@@ -6,7 +6,7 @@
 use finding::{Cause, Remedy};
 
 use crate::causes::auth::{
-    account_command, account_words, denied, list_source, listed, refusal_says, subject,
+    NO_KDC, account_command, account_words, denied, list_source, listed, refusal_says, subject,
 };
 use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
 use crate::shell::command;
@@ -91,6 +91,15 @@ rule!(
     0.05,
     &[denied, spelt],
     other_account
+);
+
+rule!(
+    NO_LOGON_SERVER,
+    LogonServerUnavailable,
+    "logon-server-unavailable",
+    0.08,
+    &[no_ticket],
+    reach_kdc
 );
 
 /// The account that was refused and the one that the target expects, where they differ.
@@ -295,6 +304,31 @@ fn waits(case: Case<'_>) -> Vec<Clue> {
         }
         None => Vec::new(),
     }
+}
+
+/// The actor got no ticket: nobody was asked, and nobody refused.
+fn no_ticket(case: Case<'_>) -> Vec<Clue> {
+    if let Some(newest) = case.obstacle.refusals.first() {
+        let says = refusal_says(case, newest);
+        return vec![Clue::against(Kind::Reason, 0.92, &newest.source, says)];
+    }
+    let witnesses = case.obstacle.witnesses.iter();
+    let clues: Vec<Clue> = witnesses
+        .filter(|witness| witness.code == NO_KDC && witness.first_hand)
+        .map(|witness| Clue::speaks_for(Kind::Reason, 0.9, &witness.source, &*witness.says))
+        .collect();
+    if clues.is_empty() {
+        let says = "no server says that it found no KDC".to_owned();
+        return vec![Clue::against(Kind::Reason, 0.95, case.actor(), says)];
+    }
+    clues
+}
+
+fn reach_kdc(case: Case<'_>) -> Vec<Remedy> {
+    in_words(format!(
+        "On {}, make a KDC of its realm reachable: its name (rpc.kerberos_kdc), its port 88, or the machine itself; \"bindback doctor KDC-HOST\" shows which.",
+        case.actor()
+    ))
 }
 
 fn spelt(case: Case<'_>) -> Vec<Clue> {

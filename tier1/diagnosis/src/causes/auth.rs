@@ -73,11 +73,18 @@ pub(crate) fn subject(case: Case<'_>) -> String {
     format!("{} refuses {}", case.target(), account_words(case))
 }
 
+/// Who proves itself with Kerberos found no KDC: `ERROR_NO_LOGON_SERVERS` of its own call.
+pub(crate) const NO_KDC: u32 = 1311;
+
 /// Access was denied, or it failed in another way and accounts have nothing to do with it.
 pub(crate) fn denied(case: Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
     for witness in &case.obstacle.witnesses {
-        if witness.denied() {
+        if witness.code == NO_KDC && witness.first_hand {
+            let says =
+                format!("{}: no KDC was found, so that no account was looked at", witness.says);
+            clues.push(Clue::against(Kind::Symptom, 0.9, &witness.source, says));
+        } else if witness.denied() {
             clues.push(Clue::speaks_for(Kind::Symptom, 0.3, &witness.source, &*witness.says));
         } else if !case.obstacle.denied() {
             let says = format!("{}: no account was refused", witness.says);

@@ -19,6 +19,7 @@ pub(crate) const RULES: &[Rule] = &[
     account::COPY_LAGS,
     account::NEEDS_RESTART,
     account::SPELLING,
+    account::NO_LOGON_SERVER,
     name::REMOTE_NAME,
     name::BIND_BACK_NAME,
     stale::STALE_ENTRY,

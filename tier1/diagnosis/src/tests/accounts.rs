@@ -34,6 +34,23 @@ fn each_state_is_told_by_its_code_and_by_the_list() {
 }
 
 #[test]
+fn a_caller_that_finds_no_kdc_was_refused_by_nobody() {
+    let mut snapshot = healthy();
+    call_failed(west(&mut snapshot), Codes::own(1311), Layer::Authentication);
+    let answer = diagnose(&snapshot);
+    let first = decided(&answer);
+    assert_eq!(first.cause, Cause::LogonServerUnavailable);
+    assert!(first.remedy[0].text.starts_with("On WEST, make a KDC"), "{:?}", first.remedy);
+    // A refusal in the other log says that the call arrived.
+    let mut snapshot = east_refuses_west(1326, "wrong password");
+    call_failed(west(&mut snapshot), Codes::own(1311), Layer::Authentication);
+    assert_ne!(
+        diagnose(&snapshot).first().map(|one| one.cause),
+        Some(Cause::LogonServerUnavailable)
+    );
+}
+
+#[test]
 fn the_right_to_log_on_from_the_network_is_told_with_where_it_comes_from() {
     let mut snapshot = east_refuses_west(1385, "no right");
     let account = &mut east(&mut snapshot).accounts[0];

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::files::SMALLEST;
 use crate::Config;
-use crate::edit::{Change, Listener, allow_network, remove_host, remove_network, set_host};
+use crate::edit::{
+    Change, Listener, allow_network, put_back, remove_host, remove_network, set_host,
+};
 
 const LAID_OUT: &str = r#"# The east server.
 [server]
@@ -42,6 +44,20 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
 
 fn read(path: &PathBuf) -> String {
     std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_text_is_put_back_unless_somebody_changed_it_since() {
+    let (_folder, path) = file(LAID_OUT);
+    set_host(&path, "north.demo.test", &["10.0.0.9".parse().unwrap()]).unwrap();
+    let changed = read(&path);
+    assert_ne!(changed, LAID_OUT);
+    assert!(put_back(&path, &changed, LAID_OUT).unwrap());
+    assert_eq!(read(&path), LAID_OUT);
+    // Another one's change is not lost, and a text that does not load is not written.
+    assert!(!put_back(&path, &changed, LAID_OUT).unwrap());
+    assert!(put_back(&path, LAID_OUT, "[serve]").is_err());
+    assert_eq!(read(&path), LAID_OUT);
 }
 
 #[test]

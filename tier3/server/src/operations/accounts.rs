@@ -141,6 +141,17 @@ impl Ledger {
                 let what = format!("network logon {word}");
                 self.change(name, &what, |one, _| one.network_logon = right)
             }
+            AccountAction::Keep => {
+                let name = account_name(name)?;
+                self.accounts.keep(&name).map_err(account_error)?;
+                self.shown(&name)
+            }
+            AccountAction::Forget => {
+                let name = account_name(name)?;
+                self.accounts.forget(&name).map_err(account_error)?;
+                self.shown(&name)
+            }
+            AccountAction::PutBack => self.put_back(name),
             AccountAction::Rotate { password, overlap_s } => {
                 let overlap = overlap_s.map_or(overlap_ms, |seconds| i64::from(seconds) * 1000);
                 let hash = security::ntlm::nt_hash(&password);
@@ -150,6 +161,22 @@ impl Ledger {
             }
         };
         Ok(AccountView { account: account? })
+    }
+
+    /// The account as it was kept; one that was made again meanwhile is another one.
+    fn put_back(&self, name: &str) -> Result<AccountRow, OperationError> {
+        let kept = self.accounts.kept(&account_name(name)?).map_err(account_error)?;
+        let kept = kept.ok_or_else(|| {
+            OperationError::NotFound(format!("nothing is kept of account {name}"))
+        })?;
+        let now = self.accounts.find(&kept.name).ok_or_else(|| unknown(&kept.name))?;
+        if now.sid != kept.sid {
+            let text = format!("account {name} was made again since it was kept");
+            return Err(OperationError::Conflict(text));
+        }
+        self.change(name, "put back as it was kept", |one, _| *one = kept.clone())?;
+        self.accounts.forget(&kept.name).map_err(account_error)?;
+        self.shown(&kept.name)
     }
 
     fn change(

@@ -74,7 +74,12 @@ impl Running {
 
 impl Operations for Running {
     async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
-        Ok(shared::queues(&self.node.queue))
+        let mut rows = shared::queues(&self.node.queue);
+        let watch = self.node.watch();
+        for row in &mut rows {
+            row.finding = watch.finding(&row.next_hop).map(|finding| finding.cause);
+        }
+        Ok(rows)
     }
 
     async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
@@ -147,7 +152,10 @@ impl Operations for Running {
 
     async fn account(&self, order: AccountOrder) -> Result<AccountView, OperationError> {
         let overlap = super::accounts::overlap_ms(&self.node.config());
-        let changes = !matches!(order.action, AccountAction::Show);
+        let changes = !matches!(
+            order.action,
+            AccountAction::Show | AccountAction::Keep | AccountAction::Forget
+        );
         let done = self.change_accounts(move |ledger| ledger.order(order, overlap)).await;
         if changes && done.is_ok() {
             self.node.wake_all_peers();

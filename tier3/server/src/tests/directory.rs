@@ -101,6 +101,32 @@ async fn whoever_was_proved_elsewhere_needs_an_account_that_may_be_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_kept_is_put_back_with_its_password() {
+    let mut east = Server::start("EAST", listener().await, &[("WEST", 1)]).await;
+    let ledger = ledger(&east);
+    let order = |action| ledger.order(AccountOrder { name: west(), action }, 0);
+    assert!(order(AccountAction::PutBack).is_err(), "nothing is kept yet");
+    order(AccountAction::Keep).unwrap();
+    order(AccountAction::Disable).unwrap();
+    let password = AccountAction::Rotate { password: "fresh".into(), overlap_s: Some(0) };
+    order(password).unwrap();
+    order(AccountAction::Enable).unwrap();
+    assert_eq!(refused(&mut east, PASSWORD).await.0, 1326);
+    order(AccountAction::Disable).unwrap();
+    assert_eq!(order(AccountAction::PutBack).unwrap().account.state, "ok");
+    assert_eq!(refused(&mut east, PASSWORD).await.1, "bind-back-name");
+    assert!(order(AccountAction::PutBack).is_err(), "it is put back once");
+
+    // One that was made again under the name is somebody else.
+    order(AccountAction::Keep).unwrap();
+    ledger.remove(&west()).unwrap();
+    let again = admin::api::AccountAdd { name: west(), password: "x".into(), roles: Vec::new() };
+    ledger.add(&again).unwrap();
+    let error = order(AccountAction::PutBack).unwrap_err().to_string();
+    assert!(error.contains("made again"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_passwords_lock_and_the_right_one_does_not_open() {
     let mut east = Server::start("EAST", listener().await, &[("WEST", 1)]).await;
     let mut config = (*east.node.config()).clone();
