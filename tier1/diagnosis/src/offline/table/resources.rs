@@ -64,6 +64,38 @@ pub(super) const RULES: &[Rule] = &[
         &["Free space on the disk of MTADATA, or move MTADATA, then start the MTA."],
     ),
     rule(
+        Cause::StoreReadOnly,
+        "store filesystem mounted read-only erofs remount journal aborted takes no new mail bindback 20001",
+        &[
+            telling(&[20001], "read+only", 4.0),
+            says("erofs|remounting+filesystem+read|read+only+file+system", 3.0),
+        ],
+        "read in the system's log why the filesystem of the store became read-only",
+        &["Mend the filesystem of the store and make it writable; mail is taken again by itself."],
+    ),
+    rule(
+        Cause::StoreDiskFault,
+        "store disk input output error failed sync eio bad sector takes no new mail bindback 20001",
+        &[telling(&[20001], "io+error", 4.0), says("eio|fdatasync|smartctl", 3.0)],
+        "read in the system's log what the disk of the store fails with",
+        &[
+            "Mend or replace the disk of the store; mail is taken again as soon as a write succeeds.",
+        ],
+    ),
+    rule(
+        Cause::FileDescriptorsExhausted,
+        "too many open files emfile enfile limitnofile ulimit descriptors bindback 20004 20010",
+        &[
+            event(&[20004], 4.0),
+            event(&[20010], 2.0),
+            says("too+many+open+files|emfile|enfile|limitnofile", 3.0),
+        ],
+        "compare the open files of the process with its limit",
+        &[
+            "Raise the hard limit of open files of the process and restart it, or let fewer clients connect.",
+        ],
+    ),
+    rule(
         Cause::ControlBlocksExhausted,
         "no free control blocks available network type associations tcp/ip tp4 many x400 connectors resource limit 9156 more connectors than blocks tp0 x25 tp4 tcp listen associations refused",
         &[
