@@ -4,6 +4,7 @@
 
 mod host;
 mod load;
+mod p1;
 mod queue;
 mod rpc;
 
@@ -17,7 +18,7 @@ const USAGE: u8 = 2;
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Which one: queue, rpc.
+    /// Which one: p1, queue, rpc.
     name: String,
     /// Seconds of each figure: 5 for rpc, 3 for part a of queue where nothing is said.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60))]
@@ -27,6 +28,8 @@ pub struct Options {
     write: bool,
     #[command(flatten)]
     queue: queue::Options,
+    #[command(flatten)]
+    p1: p1::Options,
 }
 
 /// Runs one; the last line is JSON.
@@ -34,8 +37,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     match options.name.as_str() {
         "queue" => queue::run(&options.queue, options.seconds.unwrap_or(3)),
         "rpc" => rpc::run(options.seconds.unwrap_or(5), options.write),
+        "p1" => p1::run(&options.p1),
+        // What p1 starts in a build with optimization.
+        "p1-decode" => p1::run_decode(),
         name => {
-            eprintln!("there is no benchmark {name:?}; there are: queue, rpc");
+            eprintln!("there is no benchmark {name:?}; there are: p1, queue, rpc");
             Ok(ExitCode::from(USAGE))
         }
     }
