@@ -5,6 +5,7 @@
 mod doctor;
 mod host;
 mod load;
+mod p1;
 mod queue;
 mod rpc;
 
@@ -18,7 +19,7 @@ const USAGE: u8 = 2;
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Which one: doctor, queue, rpc.
+    /// Which one: doctor, p1, queue, rpc.
     name: String,
     /// Seconds of each figure: 5 for rpc, 3 for part a of queue where nothing is said.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60))]
@@ -28,6 +29,8 @@ pub struct Options {
     write: bool,
     #[command(flatten)]
     queue: queue::Options,
+    #[command(flatten)]
+    p1: p1::Options,
 }
 
 /// Runs one; the last line is JSON.
@@ -36,8 +39,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         "doctor" => doctor::run(),
         "queue" => queue::run(&options.queue, options.seconds.unwrap_or(3)),
         "rpc" => rpc::run(options.seconds.unwrap_or(5), options.write),
+        "p1" => p1::run(&options.p1),
+        // What p1 starts in a build with optimization.
+        "p1-decode" => p1::run_decode(),
         name => {
-            eprintln!("there is no benchmark {name:?}; there are: doctor, queue, rpc");
+            eprintln!("there is no benchmark {name:?}; there are: doctor, p1, queue, rpc");
             Ok(ExitCode::from(USAGE))
         }
     }
