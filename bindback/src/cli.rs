@@ -32,6 +32,8 @@ pub struct Cli {
 enum Command {
     /// Show two servers, a fault, its diagnosis and its cure
     Demo(commands::demo::Arguments),
+    /// The laboratory: every fault that can be put in, played and judged
+    Lab(commands::lab::Arguments),
     /// Make the folder of a new server
     Init(commands::init::Arguments),
     /// Run the server
@@ -107,7 +109,7 @@ impl Setting<'_> {
 pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
     let setting = Setting { given: cli.config.as_deref(), output };
     let many_threads = match &cli.command {
-        Command::Serve | Command::Demo(_) => true,
+        Command::Serve | Command::Demo(_) | Command::Lab(_) => true,
         Command::Rpc(command) => command.serves(),
         _ => false,
     };
@@ -120,6 +122,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
     runtime.block_on(async {
         match cli.command {
             Command::Demo(arguments) => commands::demo::run(arguments, output).await,
+            Command::Lab(arguments) => commands::lab::run(arguments, output).await,
             Command::Init(arguments) => commands::init::run(arguments, output),
             Command::Serve => commands::serve::run(&setting).await,
             Command::Send(arguments) => commands::send::run(arguments, &setting).await,
@@ -207,6 +210,9 @@ mod tests {
             "track --export /tmp/track.jsonl",
             "check --repair --report check.json --json",
             "demo a.eml b.eml --once --json --dir /tmp/x --fault service-account-missing",
+            "lab list --json",
+            "lab run schema-grant-missing --seed 7 --dir /srv/lab",
+            "lab matrix --seed 1 --only account-disabled,account-expired --healthy 0 --pairs 0",
             "doctor -v --json",
             "x400 set-password WEST --remote --password-file /srv/west.password -c /srv/east.toml",
             "x400 decode exchange.pcapng --json --passwords",
@@ -246,6 +252,9 @@ mod tests {
             "track a --export b",
             "store backup",
             "demo --carrier pigeon",
+            "lab run",
+            "lab run a b",
+            "lab matrix --healthy many",
             "doctor --explain no-such-cause",
             "doctor --case a.json --list-checks",
             "doctor east --case a.json",

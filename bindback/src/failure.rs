@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use admin::{ClientError, OperationError, Refusal};
 use config::{ConfigError, SecretError};
-use lab::demo::DemoError;
+use lab::LabError;
 
 use crate::output::Output;
 
@@ -99,7 +99,7 @@ fn is_usage(error: &(dyn Error + 'static)) -> bool {
         cause.is::<Usage>()
             || cause.is::<Unreadable>()
             || cause.is::<SecretError>()
-            || cause.downcast_ref().is_some_and(DemoError::is_usage)
+            || cause.downcast_ref().is_some_and(LabError::is_usage)
             || matches!(
                 cause.downcast_ref(),
                 Some(ConfigError::Read { .. } | ConfigError::Fault(_))

@@ -40,6 +40,11 @@ impl Block {
         bail!("all loopback addresses of this process are in use")
     }
 
+    /// The block that begins here, which is somebody's own.
+    pub(crate) fn at(first: Ipv4Addr) -> Self {
+        Self { first: first.into() }
+    }
+
     /// Address `number` of the block.
     pub fn address(self, number: u32) -> Ipv4Addr {
         Ipv4Addr::from(self.first + number % SIZE)

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,8 +14,9 @@ use tempfile::TempDir;
 
 use crate::address::Block;
 use crate::maildir::Maildir;
+use crate::network::Network;
 use crate::process::Process;
-use crate::program::Program;
+use crate::program::{Program, binary};
 use crate::smtp::Session;
 use crate::wait::until;
 
@@ -23,7 +25,8 @@ pub const SMTP: u16 = 2525;
 pub const MAPPER: u16 = 1135;
 pub const RPC: u16 = 4747;
 pub const ADMIN: u16 = 9100;
-pub(crate) const PORTS: [u16; 4] = [SMTP, MAPPER, RPC, ADMIN];
+pub const P1: u16 = 1102;
+pub(crate) const PORTS: [u16; 5] = [SMTP, MAPPER, RPC, ADMIN, P1];
 
 /// How long a server may take to start: its store is read first.
 const START_TIME: Duration = Duration::from_secs(20);
@@ -95,9 +98,34 @@ impl Side {
     }
 }
 
+/// How the servers reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carrier {
+    /// As servers of one organisation.
+    #[default]
+    Rpc,
+    /// X.400 connectors over TCP.
+    Rfc1006,
+    /// SMTP connectors with the other one as smart host: at least once, the window is that of RFC 1047.
+    Smtp,
+}
+
+impl Carrier {
+    pub const ALL: [Self; 3] = [Self::Rpc, Self::Rfc1006, Self::Smtp];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rpc => "rpc",
+            Self::Rfc1006 => "rfc1006",
+            Self::Smtp => "smtp",
+        }
+    }
+}
+
 /// What is special about the servers of a proof.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
+    pub carrier: Carrier,
     /// Each server reaches the other one at the address of a relay.
     pub through_relays: bool,
     /// Keys beyond the usual ones, or in their place: server (or both), section, key, value as in the file.
@@ -141,6 +169,7 @@ pub struct Organisation {
     pub program: Program,
     folder: TempDir,
     block: Block,
+    network: Option<Network>,
 }
 
 impl Organisation {
@@ -149,9 +178,18 @@ impl Organisation {
 
     /// Writes both configurations and makes each account known at the other server.
     pub fn make(plan: &Plan) -> Result<Self> {
+        Self::make_at(plan, Block::take()?, None)
+    }
+
+    /// The same, with each server on a host of its own.
+    pub fn make_on(plan: &Plan, network: Network) -> Result<Self> {
+        Self::make_at(plan, network.block(), Some(network))
+    }
+
+    fn make_at(plan: &Plan, block: Block, network: Option<Network>) -> Result<Self> {
         let program = Program::find()?;
         let folder = tempfile::Builder::new().prefix("bb").tempdir()?;
-        let organisation = Self { program, folder, block: Block::take()? };
+        let organisation = Self { program, folder, block, network };
         for side in Side::BOTH {
             let folder = organisation.folder(side);
             std::fs::create_dir_all(folder.join("secrets"))?;
@@ -161,6 +199,7 @@ impl Organisation {
                 "secrets/admin.token",
                 "0123456789abcdef0123456789abcdef0123",
             )?;
+            organisation.secret(side, "secrets/x400.password", Self::PASSWORD)?;
             std::fs::write(organisation.config(side), organisation.text(side, plan))?;
         }
         for side in Side::BOTH {
@@ -185,7 +224,13 @@ impl Organisation {
     /// Starts a server and waits for its greeting.
     pub fn start(&self, side: Side) -> Result<Process> {
         let config = self.config(side);
-        let command = self.program.command(["serve".as_ref(), "-c".as_ref(), config.as_os_str()]);
+        let arguments = ["serve".as_ref(), "-c".as_ref(), config.as_os_str()];
+        let mut command = self.program.command(arguments);
+        if let Some(network) = &self.network {
+            let prefix = network.prefix(side);
+            command = Command::new(&prefix[0]);
+            command.args(&prefix[1..]).arg(binary()?).args(arguments);
+        }
         let mut process = Process::start(command, &self.log(side))?;
         let what = format!("the greeting of {}", side.name());
         let greeted = until(START_TIME, &what, || {
@@ -236,6 +281,11 @@ impl Organisation {
                 |side| self.command(side, &["queue", "show"]).map(|shown| shown.to_string());
             format!("{:?}", Side::BOTH.map(queue))
         })
+    }
+
+    /// The wire between them, if each is on a host of its own.
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
     }
 
     /// The events that a server keeps.
@@ -299,7 +349,7 @@ impl Organisation {
     }
 
     fn text(&self, side: Side, plan: &Plan) -> String {
-        let (address, peer) = (self.address(side), side.other());
+        let address = self.address(side);
         let quoted = |text: &dyn std::fmt::Display| format!("'{text}'");
         let mut document: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
         let mut set = |section, key, value| document.entry(section).or_default().insert(key, value);
@@ -333,15 +383,8 @@ impl Organisation {
                 let _ = writeln!(out, "{key} = {value}");
             });
         }
-        let _ = write!(
-            out,
-            "[[peer]]\nname = '{}'\nhost = '{}'\nbind_back = '{}'\nmapper_port = {MAPPER}\naccount = '{}'\ndomains = ['{}']\n[hosts]\n",
-            peer.name(),
-            peer.host(),
-            peer.bind_back(),
-            peer.account(),
-            peer.host(),
-        );
+        out += &self.way_to(side, plan.carrier);
+        out += "[hosts]\n";
         for named in Side::BOTH {
             let far = plan.through_relays && named != side;
             let address = if far { self.relay_address(named) } else { self.address(named) };
@@ -354,5 +397,25 @@ impl Organisation {
         }
         plan.more.iter().filter(|(whose, _)| *whose == side).for_each(|(_, text)| out += text);
         out
+    }
+    /// The tables for the way from a server to the other one.
+    fn way_to(&self, side: Side, carrier: Carrier) -> String {
+        let peer = side.other();
+        let (name, host) = (peer.name(), peer.host());
+        match carrier {
+            Carrier::Rpc => format!(
+                "[[peer]]\nname = '{name}'\nhost = '{host}'\nbind_back = '{}'\nmapper_port = {MAPPER}\naccount = '{}'\ndomains = ['{host}']\n",
+                peer.bind_back(),
+                peer.account(),
+            ),
+            Carrier::Rfc1006 => format!(
+                "[rfc1006]\nlisten = ['{}']\nallow = ['127.0.0.0/8', '10.0.0.0/8']\nport = {P1}\n[[x400]]\nname = '{name}'\nhost = '{host}'\nport = {P1}\ndomains = ['{host}']\nremote_password_file = 'secrets/x400.password'\nlocal_password_file = 'secrets/x400.password'\n",
+                self.address(side),
+            ),
+            Carrier::Smtp => format!(
+                "[[connector]]\nname = '{name}'\nkind = 'smtp'\nhosts = ['{}']\n[[connector.address_space]]\npattern = '{host}'\n",
+                self.smtp(peer),
+            ),
+        }
     }
 }

@@ -60,6 +60,23 @@ impl Process {
         Ok(())
     }
 
+    /// Stops all its threads where they are: from here on it says nothing to anybody. A call to the kernel that is
+    /// under way may still end.
+    pub fn freeze(&mut self) -> Result<()> {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.id());
+        until(DEATH_TIME, "all threads to stop", || {
+            let mut stopped = true;
+            for task in std::fs::read_dir(&tasks)? {
+                // A thread may end in between. In the brackets before its state anything may stand (proc(5)).
+                let stat = std::fs::read_to_string(task?.path().join("stat")).unwrap_or_default();
+                let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+                stopped &= state.is_none_or(|state| !matches!(state, 'R' | 'S'));
+            }
+            Ok(stopped.then_some(()))
+        })
+    }
+
     /// SIGTERM; gives how and when it ended.
     pub fn terminate(mut self, limit: Duration) -> Result<End> {
         let begin = Instant::now();

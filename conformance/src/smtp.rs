@@ -118,6 +118,11 @@ impl Session {
         self.reply()
     }
 
+    /// Reads one reply.
+    pub fn read(&mut self) -> io::Result<Reply> {
+        self.reply()
+    }
+
     fn reply(&mut self) -> io::Result<Reply> {
         let mut lines = Vec::new();
         loop {

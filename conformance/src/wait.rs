@@ -25,6 +25,37 @@ pub fn until<T>(
     }
 }
 
+/// What a look at work under way found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look<T> {
+    Done(T),
+    /// So much is done, and this is missing.
+    Not(usize, String),
+}
+
+/// Waits until the work is done, as long as some of it was done within `limit`: how much a second is the machine's
+/// affair.
+pub fn while_it_moves<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Result<Look<T>>,
+) -> Result<T> {
+    let (mut most, mut moved) = (None, Instant::now());
+    loop {
+        let (done, missing) = match look()? {
+            Look::Done(found) => return Ok(found),
+            Look::Not(done, missing) => (done, missing),
+        };
+        if most.is_none_or(|most| done > most) {
+            (most, moved) = (Some(done), Instant::now());
+        }
+        if moved.elapsed() >= limit {
+            bail!("{what}: nothing moved for {} s; missing {missing}", limit.as_secs_f32());
+        }
+        std::thread::sleep(PACE * 4);
+    }
+}
+
 /// Numbers that a seed decides (SplitMix64, Steele and others 2014).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
@@ -67,5 +98,26 @@ impl Random {
         }
         out.truncate(count);
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_moves_is_waited_for_and_work_that_stands_is_not() {
+        let limit = Duration::from_millis(700);
+        let mut looks = 0;
+        let found = while_it_moves(limit, "five steps", || {
+            looks += 1;
+            Ok(if looks > 5 { Look::Done(looks) } else { Look::Not(looks, String::new()) })
+        });
+        assert_eq!(found.unwrap(), 6);
+        let stands = while_it_moves::<()>(limit, "a stone", || Ok(Look::Not(3, "[4]".to_owned())));
+        assert_eq!(
+            stands.unwrap_err().to_string(),
+            "a stone: nothing moved for 0.7 s; missing [4]"
+        );
     }
 }

@@ -158,7 +158,7 @@ fn death_at_a_chosen_call_loses_and_doubles_nothing() -> Result<()> {
             _ => 1 + death % 3,
         };
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+        strace.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
         strace.args(["-e", &format!("inject={call}:signal=KILL:when={at}"), "--"]);
         strace
             .arg(conformance::binary()?)

@@ -11,6 +11,11 @@ const NAME: &str = "samba_server";
 /// lsarpc, which Samba serves on a TCP port of its own.
 const LSARPC: &str = "12345778-1234-abcd-ef00-0123456789ab:0.0";
 
+/// samr, which the same process serves.
+const SAMR: &str = "12345778-1234-abcd-ef00-0123456789ac:1.0";
+/// Of nobody.
+const NONE: &str = "b15db15d-0000-4000-8000-0123456789ab:1.0";
+
 /// Claims: 33.
 #[test]
 fn samba_server_takes_our_calls_and_refuses_a_wrong_password() -> Result<()> {
@@ -43,6 +48,28 @@ fn calls(address: Ipv4Addr) -> Result<()> {
         ensure!(code == Some(1), "{mechanism}: {said}");
         ensure!(steps(&said).last().is_some_and(|last| last == "authentication"), "{said}");
     }
+    further(&program, &host)
+}
+
+/// More interfaces on the connection of the first, sealed like it.
+fn further(program: &Program, host: &str) -> Result<()> {
+    let ask = |interface: &str| {
+        program
+            .command(["rpc", "ping", host, "--json", "-n", "2", "--interface", LSARPC])
+            .args(["--interface", interface, "--auth", "ntlm", "--level", "privacy"])
+            .args(["--user", SambaServer::ACCOUNT, "--password-env", "BINDBACK_TEST_PASSWORD"])
+            .env("BINDBACK_TEST_PASSWORD", SambaServer::PASSWORD)
+            .output()
+    };
+    let output = ask(SAMR)?;
+    let said = one_object(&output.stdout)?;
+    ensure!(output.status.success(), "{said}");
+    ensure!(steps(&said).ends_with(&["alter", "call", "call", "call", "call"].map(str::to_owned)));
+    let output = ask(NONE)?;
+    let said = one_object(&output.stdout)?;
+    ensure!(output.status.code() == Some(1), "{said}");
+    let last = said["steps"].as_array().and_then(|steps| steps.last()).context("no steps")?;
+    ensure!(last["step"] == "alter" && last["pdu"] == "alter_context_resp", "{said}");
     Ok(())
 }
 

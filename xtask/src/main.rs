@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`, `fuzz`.
+//! The project's chores: `cargo xtask test`, `tidy`, `docs`, `bench`, `score`, `fuzz`, `soak`.
 
 mod bench;
 mod coverage;
@@ -6,6 +6,7 @@ mod docs;
 mod fuzz;
 mod scan;
 mod score;
+mod soak;
 mod summary;
 mod test;
 mod tidy;
@@ -35,6 +36,8 @@ enum Command {
     Score(score::Options),
     /// Give every decoder hostile input.
     Fuzz(fuzz::Options),
+    /// Kill servers, cut their power and their wire under load, and count what is lost; the last line is JSON.
+    Soak(soak::Options),
     /// Measure what the program costs, beside what others cost.
     Bench(bench::Options),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Docs => docs::write(),
         Command::Score(options) => score::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Bench(options) => bench::run(&options),
     };
     done.unwrap_or_else(|error| {

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod events;
 pub mod hosts;
 pub mod init;
+pub mod lab;
 pub mod ltab;
 pub mod network;
 pub mod queue;

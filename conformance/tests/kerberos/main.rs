@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use conformance::{Process, binary, one_object, skip, until};
+use conformance::{Process, Tshark, binary, one_object, skip, until};
 use domain::{ADDRESS, CONTROLLER, DOMAIN, Domain, ECHO, PASSWORD, REALM, SERVICE, USER};
 use serde_json::Value;
 
@@ -39,6 +39,7 @@ fn kerberos_with_a_samba_domain_controller() -> Result<()> {
     our_client(&domain)?;
     files_of_others(&domain, folder.path())?;
     refusals(&domain)?;
+    dissected(&domain, folder.path())?;
     drop(server);
     Ok(())
 }
@@ -155,6 +156,74 @@ fn files_of_others(domain: &Domain, folder: &Path) -> Result<()> {
     let logon = ["--ccache", &cache.to_string_lossy(), "--kdc", ADDRESS];
     let (code, said) = ping(domain, CONTROLLER, &["--auth", "kerberos"], &logon, "")?;
     ensure!(code == Some(0), "cache: {said}");
+    Ok(())
+}
+
+/// Wireshark, which has the service's keys, opens what our two sides sealed and finds no fault in it.
+fn dissected(domain: &Domain, folder: &Path) -> Result<()> {
+    const NAME: &str = "sealed_with_kerberos_is_dissected";
+    let Some(tshark) = Tshark::find().filter(|_| Path::new("/usr/bin/dumpcap").exists()) else {
+        skip(NAME, "tshark is not installed");
+        return Ok(());
+    };
+    let file = folder.join("sealed.pcapng");
+    let mut command = domain.command("/usr/bin/dumpcap");
+    command.args(["-q", "-i", "lo", "-f", &format!("tcp and host {ECHO}"), "-w"]).arg(&file);
+    let log = folder.join("dumpcap.log");
+    let mut recorder = Process::start(command, &log)?;
+    until(START, "the recording", || {
+        let said = std::fs::read_to_string(&log)?;
+        if recorder.try_wait()?.is_some() {
+            bail!("dumpcap ended: {said}");
+        }
+        Ok(said.contains("File:").then_some(()))
+    })?;
+    let account = format!("{USER}@{REALM}");
+    let logon = ["--user", &account, "--realm", REALM, "--kdc", ADDRESS];
+    for auth in ["kerberos", "negotiate"] {
+        let arguments = ["--auth", auth, "--level", "privacy", "--service", SERVICE];
+        let (code, said) = ping(domain, ECHO, &arguments, &logon, PASSWORD)?;
+        ensure!(code == Some(0), "{auth}: {said}");
+    }
+    // The kernel hands over what it recorded some time later. A file that is being written may end within a packet.
+    until(START, "the last answers in the file", || {
+        let rows = tshark.fields(&file, "dcerpc.pkt_type == 2", &["dcerpc.auth_type"]);
+        Ok(rows
+            .is_ok_and(|rows| rows.iter().filter(|row| row[0] == "9").count() == 2)
+            .then_some(()))
+    })?;
+    // It is the only one of its name in there.
+    let ended = domain.command("pkill").args(["-INT", "-x", "dumpcap"]).status()?;
+    ensure!(ended.success(), "dumpcap is gone");
+    until(START, "the end of the recording", || recorder.try_wait())?;
+
+    let open = tshark
+        .clone()
+        .with("kerberos.decrypt:TRUE")
+        .with(&format!("kerberos.file:{}", domain.keytab().display()));
+    for tshark in [&tshark, &open] {
+        let mut faults = tshark.faults(&file)?;
+        // The KDC signed the tickets with a key that is not given here.
+        faults.retain(|row| !row[2].contains("Missing KDC checksum"));
+        ensure!(faults.is_empty(), "tshark finds fault: {faults:?}");
+    }
+    // Type 16 is Kerberos, 9 SPNEGO (MS-RPCE 2.2.1.1.7).
+    for auth_type in [16, 9] {
+        let sealed = format!(
+            "dcerpc.pkt_type in {{0, 2}} && dcerpc.auth_level == 6 && dcerpc.auth_type == {auth_type}"
+        );
+        let fields =
+            ["dcerpc.pkt_type", "dcerpc.encrypted_stub_data", "dcerpc.decrypted_stub_data"];
+        let closed = tshark.fields(&file, &sealed, &fields)?;
+        // Two requests, two answers.
+        ensure!(closed.len() == 4, "{auth_type}: {closed:?}");
+        ensure!(closed.iter().all(|row| !row[1].is_empty() && row[2].is_empty()), "{closed:?}");
+        let opened = open.fields(&file, &sealed, &fields)?;
+        // What the answer of is_server_listening says: true, and no error.
+        let answers = opened.iter().filter(|row| row[0] == "2" && row[2].starts_with("00000000"));
+        println!("{NAME}: type {auth_type}: {opened:?}");
+        ensure!(answers.count() == 2, "{auth_type}: {opened:?}");
+    }
     Ok(())
 }
 

@@ -14,9 +14,9 @@ use crate::template;
 use crate::words::Layer;
 
 pub use x400::{
-    AssociationRefused, CredentialsRefused, UnknownMta, accept_failed, connect_failed,
-    credentials_refused, in_refused, out_refused, suspended_caller, unknown_address, unknown_mta,
-    wrong_dialogue, wrong_t_selector,
+    AssociationRefused, CredentialsRefused, TlsRefused, UnknownMta, accept_failed, connect_failed,
+    credentials_refused, in_refused, out_refused, suspended_caller, tls_refused, unknown_address,
+    unknown_mta, wrong_dialogue, wrong_t_selector,
 };
 
 /// A parameter is cut at this many characters: longer than any name or address that a standard allows.

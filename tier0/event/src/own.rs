@@ -6,7 +6,7 @@
 
 use crate::build::Draft;
 use crate::catalogue::{Definition, Parameter, SOURCE, number, text};
-use crate::words::Category::{self, FieldEngineering, Resource, X400Service};
+use crate::words::Category::{self, FieldEngineering, Resource, Security, X400Service};
 use crate::words::EventType::{self, Error, Information, Warning};
 use crate::words::Level;
 
@@ -35,6 +35,10 @@ pub mod id {
     pub const MESSAGE_DELAYED: u32 = 20006;
     /// Mail was refused for want of memory.
     pub const MEMORY_LIMIT: u32 = 20007;
+    /// The process may open fewer files than its connections ask for.
+    pub const DESCRIPTORS_FEW: u32 = 20010;
+    /// TLS with another MTA did not come about.
+    pub const TLS_REFUSED: u32 = 20020;
 }
 
 const fn own(
@@ -162,6 +166,29 @@ pub const OWN: &[Definition] = &[
         "Mail was refused for now: {held} octets of mail that is coming in are held in memory, and the limit is {limit}.",
         &[number("held"), number("limit")],
     ),
+    own(
+        id::DESCRIPTORS_FEW,
+        Warning,
+        Resource,
+        "This process may open {limit} files, and the connections that smtp.max_connections allows ask for {wanted}. Fewer \
+         clients are let in at the same time; raise the hard limit of open files (LimitNOFILE), or lower that key.",
+        &[number("limit"), number("wanted")],
+    ),
+    own(
+        id::TLS_REFUSED,
+        Warning,
+        Security,
+        "TLS with the MTA {entity} was refused by the {refused_by} side ({cause}): {detail}.",
+        &[
+            text("entity"),
+            text("refused_by"),
+            text("cause"),
+            text("detail"),
+            text("role"),
+            text("address"),
+            number("code"),
+        ],
+    ),
 ];
 
 /// 287: a message goes another way.
@@ -236,6 +263,11 @@ pub fn memory_limit(held: u64, limit: u64) -> Draft {
     Draft::new(id::MEMORY_LIMIT).number("held", held).number("limit", limit)
 }
 
+/// 20010: the process may open fewer files than its connections ask for.
+pub fn descriptors_few(limit: u64, wanted: u64) -> Draft {
+    Draft::new(id::DESCRIPTORS_FEW).number("limit", limit).number("wanted", wanted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +286,17 @@ mod tests {
             message_set_aside("EAST.1", "000000000000001f", 2, "panicked"),
             message_delayed("EAST.1", 240, Some("refused")),
             memory_limit(1000, 999),
+            descriptors_few(1024, 13000),
+            crate::build::tls_refused(&crate::build::TlsRefused {
+                entity: "WEST".into(),
+                peer: Some("WEST".into()),
+                refused_by: "local",
+                cause: "expired".into(),
+                detail: "certificate expired".into(),
+                role: "caller",
+                address: "192.0.2.2".into(),
+                code: 0x800b_0101,
+            }),
         ];
         let numbers: Vec<u32> = drafts.iter().map(Draft::id).collect();
         assert_eq!(numbers, OWN.iter().map(|one| one.id).collect::<Vec<_>>());

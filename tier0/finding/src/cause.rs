@@ -246,6 +246,9 @@ causes! {
     LowMemory "low-memory" Resources "Memory, paged pool or heap shortage.";
     LowDiskOrVirtualMemory "low-disk-or-virtual-memory" Resources "Disk or page file nearly full.";
     DiskSpaceLow "disk-space-low" Resources "MTADATA disk under 10 MB.";
+    StoreReadOnly "store-read-only" Resources "The filesystem of the store takes no writes.";
+    StoreDiskFault "store-disk-fault" Resources "The disk of the store fails reads, writes or syncs.";
+    FileDescriptorsExhausted "file-descriptors-exhausted" Resources "The process may open no more files.";
     ControlBlocksExhausted "control-blocks-exhausted" Resources "No free transport control blocks.";
     ControlBlocksMisconfigured "control-blocks-misconfigured" Resources "Control block values too low or above the pool.";
     EntityControlBlocksExhausted "entity-control-blocks-exhausted" Resources "No free entity control blocks.";
@@ -401,7 +404,7 @@ mod tests {
             assert!(cause.meaning().ends_with('.') && cause.meaning().len() > 10);
             assert!(seen.insert(cause.slug()));
         }
-        assert_eq!(Cause::ALL.len(), 267);
+        assert_eq!(Cause::ALL.len(), 270);
     }
 
     #[test]

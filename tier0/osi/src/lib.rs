@@ -26,6 +26,6 @@ pub use rtse::SessionIdentifier;
 pub use session::ExceptionReason;
 pub use stack::{
     AbortReason, Abstract, DEFAULT_CHECKPOINT_KIB, DEFAULT_MAXIMUM_APDU, DEFAULT_WINDOW,
-    OpenParameters, OpenedMode, Protocol, RefuseReason, Rejection, RespondParameters, Stack,
-    StackEvent, TransferFailure, Unfinished,
+    OpenParameters, OpenedMode, Partial, Protocol, RefuseReason, Rejection, RespondParameters,
+    Stack, StackEvent, TransferFailure, Unfinished,
 };

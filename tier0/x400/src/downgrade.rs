@@ -12,6 +12,7 @@ use crate::extensions::{ExtensionField, ExtensionKind};
 use crate::message::MessageTransferEnvelope;
 use crate::mts::MtsApdu;
 use crate::or_address::{DomainDefinedAttribute, OrName};
+use crate::p2::is_p2;
 use crate::report::{DeliveryOutcome, Report};
 use crate::report_codes::ReasonCode;
 use crate::trace::{OtherActions, TraceElement};
@@ -20,8 +21,9 @@ use crate::trace::{OtherActions, TraceElement};
 const COMMON_NAME: &str = "common";
 /// ub-domain-defined-attributes of X.411 Annex B.
 const MAX_DOMAIN_DEFINED: usize = 4;
-/// `BuiltInContentType` of 1988's P22, which is not known to 1984.
+/// `BuiltInContentType` of 1988's P22, which is not known to 1984, and of 1984's own P2.
 const P22: i64 = 22;
+const P2: i64 = 2;
 /// `BuiltInContentType` for whatever has no number.
 const UNIDENTIFIED: i64 = 0;
 /// The last diagnostic that X.411 (1984) has.
@@ -36,8 +38,8 @@ pub enum DowngradeError {
     /// An address that needs extension attributes.
     #[error("the address {0} has attributes that X.400 of 1984 does not have")]
     Address(String),
-    /// A content that the other side could not read.
-    #[error("contents of type 22 (P22) are unknown to X.400 of 1984")]
+    /// A content that the other side could not read: a P22 that is no P2, too.
+    #[error("contents of type 22 (P22) are unknown to X.400 of 1984, and this one is no P2")]
     Content,
 }
 
@@ -48,7 +50,13 @@ impl MtsApdu {
     /// It would lose something that it must not lose: non-delivery 2/47.
     pub fn downgrade(&mut self) -> Result<(), DowngradeError> {
         match self {
-            Self::Message(message) => envelope(&mut message.envelope),
+            Self::Message(message) => {
+                let content = &message.envelope.content_type;
+                if *content == ContentType::BuiltIn(P22) && is_p2(&message.content) {
+                    message.envelope.content_type = ContentType::BuiltIn(P2);
+                }
+                envelope(&mut message.envelope)
+            }
             Self::Probe(probe) => envelope(&mut probe.envelope),
             Self::Report(subject) => report(subject),
         }

@@ -19,6 +19,7 @@ mod histories;
 mod message;
 mod mts;
 mod or_address;
+mod p2;
 mod probe;
 mod report;
 mod report_codes;

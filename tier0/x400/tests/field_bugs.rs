@@ -5,8 +5,9 @@
 
 use ber::{Encoder, Oid, Tag};
 use x400::{
-    ExtensionField, ExtensionKind, Message, MessageTransferEnvelope, MtsApdu, OrAddress, OrName,
-    SuppliedInformation, append_trace, detects_loop, internal_trace, parse_utc_time, standard,
+    ContentType, ExtensionField, ExtensionKind, Message, MessageTransferEnvelope, MtsApdu,
+    OrAddress, OrName, SuppliedInformation, append_trace, detects_loop, format_utc_time,
+    internal_trace, parse_utc_time, standard,
 };
 
 const PLAIN: &[u8] = include_bytes!("vectors/plain.ber");
@@ -152,4 +153,115 @@ fn q194384_an_apdu_around_the_lengths_of_one_and_two_octets() {
         assert_eq!(read.content.len(), length);
     }
     assert_eq!(standard::name(38), Some("internal-trace-information"));
+}
+
+/// A content type that was written with another object identifier than it was read with went to a
+/// recipient that could not read it: identifiers are kept as they are, known or not.
+#[test]
+fn q146588_the_object_identifier_of_a_content_type_stays_what_it_was() {
+    for text in ["1.3.26.0.4406.0.4.1", "2.6.1.10.1", "1.2.840.113556.4.1", "2.25.1", "0.0"] {
+        let oid: Oid = text.parse().unwrap();
+        let sent = MessageTransferEnvelope {
+            content_type: ContentType::Extended(oid.clone()),
+            ..envelope()
+        };
+        let octets = sent.encode();
+        let read = MessageTransferEnvelope::decode(&octets).unwrap();
+        assert_eq!(read.content_type, ContentType::Extended(oid));
+        assert_eq!(read.encode(), octets, "{text}");
+    }
+}
+
+/// A P22 content with these body parts and this subject.
+fn content(subject: &dyn Fn(&mut Encoder), parts: &dyn Fn(&mut Encoder)) -> Vec<u8> {
+    let mut out = Encoder::new();
+    out.constructed(Tag::context(0), |out| {
+        out.constructed(Tag::SEQUENCE, |out| {
+            out.constructed(Tag::SET, |out| {
+                out.constructed(Tag::application(11), |out| {
+                    out.primitive(Tag::PRINTABLE_STRING, b"1");
+                });
+                out.constructed(Tag::context(8), subject);
+            });
+            out.constructed(Tag::SEQUENCE, parts);
+        });
+    });
+    // ipm [0] IMPLICIT: its own tag in the place of the SEQUENCE's.
+    let inner = ber::decode_one("test", &out.finish()).unwrap().contents().to_vec();
+    let sequence = ber::decode_one("test", &inner).unwrap().contents().to_vec();
+    let mut out = Encoder::new();
+    out.constructed(Tag::context(0), |out| out.raw(&sequence));
+    out.finish()
+}
+
+fn described(octets: &[u8]) -> (String, bool) {
+    let all = x400::describe::describe(octets, None, &|offset| offset);
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(all[0].kind, x400::describe::Kind::Ipm);
+    (format!("{:?}", all[0].fields), all[0].faults.is_empty())
+}
+
+/// Text that came as general text with the registrations of IA5 only could not be converted.
+#[test]
+fn q156369_general_text_that_is_ia5_is_read() {
+    let octets = content(&|out| out.primitive(Tag::T61_STRING, b"x"), &|out| {
+        // externally-defined [15]: parameters and data are EXTERNAL.
+        out.constructed(Tag::context(15), |out| {
+            for (last, tag, value) in [
+                (11, Tag::context(0), &[0x31, 6, 2, 1, 1, 2, 1, 6][..]),
+                (4, Tag::EXTERNAL, &[0x1b, 5, b'h', b'e', b'l', b'l', b'o'][..]),
+            ] {
+                out.constructed(tag, |out| {
+                    let oid = Oid::from_arcs(&[2, 6, 1, last, 11]).unwrap();
+                    out.oid(Tag::OBJECT_IDENTIFIER, &oid);
+                    out.constructed(Tag::context(0), |out| out.raw(value));
+                });
+            }
+        });
+    });
+    let (text, clean) = described(&octets);
+    assert!(clean, "{text}");
+    for part in ["hello", "value: Integer(1)", "value: Integer(6)"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// Accents of T.61 in a subject were taken for two characters, and their escapes for the end of it.
+#[test]
+fn q175042_a_subject_with_the_escapes_of_t61_is_read_to_its_end() {
+    // Accents before their letter (T.61 3.3), shift out and in, and an escape to another set.
+    let subject = b"M\xc8unchen \x1b$B!!\x1b(B \x0ex\x0f end";
+    let octets = content(&|out| out.primitive(Tag::T61_STRING, subject), &|out| {
+        out.constructed(Tag::context(0), |out| {
+            out.constructed(Tag::SET, |_| {});
+            out.primitive(Tag::IA5_STRING, b"text");
+        });
+    });
+    let (text, clean) = described(&octets);
+    assert!(clean, "{text}");
+    assert!(text.contains("unchen") && text.contains(" end"), "{text}");
+}
+
+/// Deferred delivery came an hour off after the clocks had changed: a time is an instant, and is
+/// sent as one, whatever its offset says.
+#[test]
+fn q225345_summer_time_does_not_move_a_deferred_delivery() {
+    // The hour that a spring night in Europe does not have, and the one that an autumn night has twice.
+    for (text, instant) in [
+        ("260329013000+0100", "2026-03-29T00:30:00Z"),
+        ("260329033000+0200", "2026-03-29T01:30:00Z"),
+        ("261025023000+0200", "2026-10-25T00:30:00Z"),
+        ("261025023000+0100", "2026-10-25T01:30:00Z"),
+        ("261025013000Z", "2026-10-25T01:30:00Z"),
+    ] {
+        let mut out = Encoder::new();
+        out.primitive(Tag::context(0), text.as_bytes());
+        let octets = with(&envelope(), &out.finish());
+        let read = MessageTransferEnvelope::decode(&octets).unwrap();
+        let expected = instant.parse().unwrap();
+        assert_eq!(read.deferred_delivery, Some(expected), "{text}");
+        let again = MessageTransferEnvelope { deferred_delivery: Some(expected), ..envelope() };
+        let sent = format_utc_time(expected);
+        assert!(sent.ends_with('Z') && contains(&again.encode(), sent.as_bytes()));
+    }
 }

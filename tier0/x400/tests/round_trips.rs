@@ -278,23 +278,31 @@ proptest! {
     }
 }
 
-/// Writes 10,000 random APDUs for a decoder of somebody else: `cargo test -p bindback-x400 --test
-/// round_trips -- --ignored`, with the folder in `BINDBACK_RANDOM_APDUS`.
+/// 10,000 random APDUs there and back. With a folder in `BINDBACK_RANDOM_APDUS` they are written there, a thousand in
+/// each file, for a decoder of somebody else: `another_decoder_agrees_on_ten_thousand_apdus`.
 #[test]
-#[ignore = "for another decoder, by hand"]
+#[ignore = "10,000 random APDUs"]
 #[expect(clippy::disallowed_methods, reason = "files are how another program gets them")]
 fn ten_thousand_for_another_decoder() {
     use proptest::strategy::ValueTree;
-    let Some(folder) = std::env::var_os("BINDBACK_RANDOM_APDUS") else { return };
+    let folder = std::env::var_os("BINDBACK_RANDOM_APDUS");
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for number in 0..10_000 {
-        let octets = if number % 10 == 0 {
-            report().new_tree(&mut runner).unwrap().current().encode()
-        } else {
-            let envelope = envelope().new_tree(&mut runner).unwrap().current();
-            MtsApdu::Message(Message { envelope, content: vec![b'x'; number % 300] }).encode()
-        };
-        let file = std::path::Path::new(&folder).join(format!("{number:05}.ber"));
-        std::fs::write(file, octets).unwrap();
+    for part in 0..10 {
+        let mut octets = Vec::new();
+        for number in 0..1000 {
+            let apdu = if number % 10 == 0 {
+                MtsApdu::Report(report().new_tree(&mut runner).unwrap().current())
+            } else {
+                let envelope = envelope().new_tree(&mut runner).unwrap().current();
+                MtsApdu::Message(Message { envelope, content: vec![b'x'; number % 300] })
+            };
+            let encoded = apdu.encode();
+            assert_eq!(MtsApdu::decode(&encoded).unwrap(), apdu);
+            octets.extend(encoded);
+        }
+        if let Some(folder) = &folder {
+            std::fs::write(std::path::Path::new(folder).join(format!("{part}.ber")), octets)
+                .unwrap();
+        }
     }
 }

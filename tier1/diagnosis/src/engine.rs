@@ -225,8 +225,12 @@ const AUTH: [Cause; 14] = [
 ];
 const MTA_BIND: [Cause; 2] = [Cause::MtaPasswordMismatch, Cause::ConnectorRemoteNameMismatch];
 const BIND_BACK: [Cause; 2] = [Cause::BindbackNameUnresolvable, Cause::PortFilteredByFirewall];
-const WAY: [Cause; 3] =
-    [Cause::RemoteNameUnresolvable, Cause::PortFilteredByFirewall, Cause::RemoteServerUnreachable];
+const WAY: [Cause; 4] = [
+    Cause::RemoteNameUnresolvable,
+    Cause::LmhostsStaleEntry,
+    Cause::PortFilteredByFirewall,
+    Cause::RemoteServerUnreachable,
+];
 
 fn events_command(view: View<'_>, server: &str, number: &str) -> String {
     let mut words = vec!["bindback", "events", "--id", number];

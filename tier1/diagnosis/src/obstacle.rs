@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use event::own::id as own_id;
 use event::{Event, Layer, id};
 use jiff::{SignedDuration, Timestamp};
 
@@ -76,6 +77,18 @@ pub(crate) struct MtaRefusal {
     pub(crate) differs: String,
 }
 
+/// TLS that one of two MTAs refused, in the words of one of them (event 20020).
+#[derive(Clone, Debug)]
+pub(crate) struct TlsRefusal {
+    pub(crate) source: String,
+    pub(crate) time: Timestamp,
+    /// `expired`, `untrusted`, `wrong-name` ...
+    pub(crate) cause: String,
+    /// Whose certificate it is.
+    pub(crate) whose: String,
+    pub(crate) detail: String,
+}
+
 /// `actor` cannot get into `target`.
 #[derive(Clone, Debug)]
 pub(crate) struct Obstacle<'a> {
@@ -86,6 +99,8 @@ pub(crate) struct Obstacle<'a> {
     pub(crate) refusals: Vec<Refusal>,
     /// Newest first.
     pub(crate) mta_refusals: Vec<MtaRefusal>,
+    /// Newest first.
+    pub(crate) tls_refusals: Vec<TlsRefusal>,
     pub(crate) checks: Vec<&'a ProbeFact>,
 }
 
@@ -113,6 +128,7 @@ pub(crate) fn collect(view: View<'_>) -> Vec<Obstacle<'_>> {
     for server in &view.snapshot.servers {
         all.take_refusals(server);
         all.take_mta_refusals(server);
+        all.take_tls_refusals(server);
     }
     all.take_checks();
     all.obstacles.into_values().collect()
@@ -149,6 +165,7 @@ impl<'a> Collector<'a> {
             witnesses: Vec::new(),
             refusals: Vec::new(),
             mta_refusals: Vec::new(),
+            tls_refusals: Vec::new(),
             checks: Vec::new(),
         })
     }
@@ -312,6 +329,44 @@ impl<'a> Collector<'a> {
                 };
                 self.obstacle(&peer.name, &server.name).mta_refusals.push(refusal);
             }
+        }
+    }
+
+    /// The TLS that came to nothing, as `server` logged it of calls in both directions.
+    fn take_tls_refusals(&mut self, server: &'a ServerFacts) {
+        for peer in server.peers.iter().filter(|peer| peer.x400.is_some()) {
+            let success = self.view.last_success(&server.name, &peer.name);
+            let success = success.max(self.view.last_success(&peer.name, &server.name));
+            let mine = |event: &&Event| {
+                event.id == own_id::TLS_REFUSED
+                    && event
+                        .peer
+                        .as_deref()
+                        .is_some_and(|name| name.eq_ignore_ascii_case(&peer.name))
+                    && success.is_none_or(|at| at < event.time)
+            };
+            let mut events: Vec<&Event> = server.events.iter().filter(mine).collect();
+            events.sort_by_key(|event| std::cmp::Reverse(event.time));
+            for event in events.into_iter().take(MAX_MTA_REFUSALS) {
+                let word = |name| event.word(name).unwrap_or_default();
+                let (actor, target) = if word("role") == "caller" {
+                    (&peer.name, &server.name)
+                } else {
+                    (&server.name, &peer.name)
+                };
+                let whose = if word("refused_by") == "local" { &peer.name } else { &server.name };
+                let refusal = TlsRefusal {
+                    source: format!("{} event {}", server.name, event.id),
+                    time: event.time,
+                    cause: word("cause").to_owned(),
+                    whose: whose.clone(),
+                    detail: word("detail").to_owned(),
+                };
+                self.obstacle(actor, target).tls_refusals.push(refusal);
+            }
+        }
+        for obstacle in self.obstacles.values_mut() {
+            obstacle.tls_refusals.sort_by_key(|one| std::cmp::Reverse(one.time));
         }
     }
 

@@ -84,8 +84,12 @@ pub struct ServerFacts {
     pub queues: Vec<QueueFacts>,
     /// Its locality table.
     pub ltab: Vec<LtabFacts>,
+    /// The files with its certificate and its private key, where it speaks TLS.
+    pub tls_files: Option<(String, String)>,
     /// What keeps its store from taking mail, if anything does.
     pub store_trouble: Option<StoreTrouble>,
+    /// What else it lacks, or lacked a moment ago: `memory`, `file-descriptors`.
+    pub shortages: Vec<StoreTrouble>,
 }
 
 /// What keeps a store from taking mail.

@@ -381,6 +381,44 @@ fn one_name_for_both_is_the_host_name_once_calls_fail_too() {
     assert!(!answer.undecided);
 }
 
+/// WEST's table has an address for EAST at which EAST does not listen; whether anybody refuses there or nobody answers.
+#[test]
+fn a_name_that_leads_elsewhere_is_told() {
+    let mut snapshot = healthy();
+    call_failed(west(&mut snapshot), Codes::own(1722), Layer::Tcp);
+    let old = vec!["127.0.0.9".to_owned()];
+    west(&mut snapshot).hosts.insert("east.demo.test".to_owned(), old);
+    let answer = diagnose(&snapshot);
+    let first = decided(&answer);
+    assert_eq!(first.cause, Cause::LmhostsStaleEntry);
+    let right = format!("bindback hosts set east.demo.test 127.0.0.2 -c {WEST_CONFIG}");
+    assert_eq!(command(first), right);
+}
+
+/// The same name from DNS, as a live check gives it; the table knows nothing of it.
+#[test]
+fn a_name_that_dns_leads_elsewhere_is_told() {
+    let mut snapshot = healthy();
+    call_failed(west(&mut snapshot), Codes::own(1722), Layer::Tcp);
+    west(&mut snapshot).hosts.remove("east.demo.test");
+    for (kind, target, result, detail) in [
+        ("resolve", "east.demo.test", ProbeResult::Ok, "127.0.0.9, from the system's resolver"),
+        ("tcp-mapper", "east.demo.test:40135", ProbeResult::Timeout, "no answer from 127.0.0.9"),
+    ] {
+        let check = ProbeFact {
+            from: "WEST".to_owned(),
+            detail: detail.to_owned(),
+            ..check(kind, target, result)
+        };
+        snapshot.checks.push(check);
+    }
+    let answer = diagnose(&snapshot);
+    let first = decided(&answer);
+    assert_eq!(first.cause, Cause::LmhostsStaleEntry);
+    assert_eq!(first.remedy[0].command, None);
+    assert!(first.remedy[0].text.contains("hosts set east.demo.test 127.0.0.2"));
+}
+
 #[test]
 fn a_closed_port_is_told() {
     let answer = diagnose(&port_closed());
@@ -541,7 +579,7 @@ fn the_order_of_the_facts_does_not_matter() {
 #[test]
 fn every_known_cause_has_its_page() {
     let known = catalogue();
-    assert_eq!(known.len(), 20);
+    assert_eq!(known.len(), 21);
     for reading in known {
         assert_eq!(reading.path, format!("docs/findings/{}.md", reading.cause));
         assert!(reading.page.contains(reading.cause.slug()));

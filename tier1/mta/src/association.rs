@@ -6,8 +6,9 @@
 
 use ber::{Encoder, Tag};
 use osi::{
-    Abstract, Layer, OpenParameters, OpenedMode, Protocol, RefuseReason, Rejection,
-    RespondParameters, SessionIdentifier, Stack, StackError, StackEvent, Unfinished,
+    Abstract, Layer, OpenParameters, OpenedMode, Partial, Protocol, RefuseReason, Rejection,
+    RespondParameters, SessionIdentifier, Stack, StackError, StackEvent, TransferFailure,
+    Unfinished,
 };
 use wire::DecodeError;
 use x400::{MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity};
@@ -175,12 +176,17 @@ pub enum Output {
     Refused(Refusal),
     /// The P1 bind stands: messages may flow.
     Opened,
+    /// A checkpoint was reached, and is confirmed with the next octets that are sent: what came
+    /// until now can be kept before that ([`Association::partial`]).
+    Checkpoint,
     /// An APDU came: make it durable, then [`Association::confirm`] it.
     Received(Vec<u8>),
     /// The peer took responsibility for the APDU that was sent.
     Sent,
     /// The peer did not take the APDU; it is still ours.
     NotSent(String),
+    /// The same, for a reason that lies with the peer and passes: its disk is full, its memory short.
+    NotNow(String),
     /// It is over; `None` after an orderly release.
     Ended(Option<String>),
 }
@@ -309,11 +315,14 @@ impl Association {
     }
 
     /// Waits for a caller of whom nothing is known yet; the bind is told and judged elsewhere.
-    /// `own` are the selectors that callers must call, where they call any.
+    /// `own` are the selectors that callers must call, where they call any; other protocols than
+    /// these are refused.
     #[must_use]
-    pub fn answer(terms: Terms, own: Selectors) -> Self {
+    pub fn answer(terms: Terms, own: Selectors, protocols: &[TransferProtocol]) -> Self {
         let stack = Stack::responder(RespondParameters {
-            x410: TransferProtocol::ALL.into_iter().filter_map(TransferProtocol::number).collect(),
+            normal: protocols.contains(&TransferProtocol::MtsTransfer).then(syntaxes),
+            x410: protocols.iter().filter_map(|one| one.number()).collect(),
+            tell_checkpoints: true,
             ssel: own.session,
             psel: own.presentation,
             checkpoint_kib: terms.checkpoint_kib,
@@ -411,6 +420,12 @@ impl Association {
         self.stack.take_unfinished()
     }
 
+    /// What came of the APDU under way until its last checkpoint.
+    #[must_use]
+    pub fn partial(&self) -> Option<Partial<'_>> {
+        self.stack.partial()
+    }
+
     /// The name in the other MTA's answer to the bind of this side.
     #[must_use]
     pub fn remote_name(&self) -> Option<&str> {
@@ -484,6 +499,14 @@ impl Association {
         Ok(self.stack.refuse_transfer(osi::ExceptionReason::LocalUserError)?)
     }
 
+    /// The same for want of room: X.228 7.5 tells it from other reasons, so that the peer need not count it.
+    ///
+    /// # Errors
+    /// None was received.
+    pub fn refuse_for_now(&mut self) -> Result<(), AssociationError> {
+        Ok(self.stack.refuse_transfer(osi::ExceptionReason::ReceivingAbilityJeopardized)?)
+    }
+
     /// True when APDUs can pass and none is under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -529,10 +552,17 @@ impl Association {
                         Bind::Calling(_) | Bind::Called { .. } => Output::Refused(refusal),
                     });
                 }
+                StackEvent::Checkpoint => self.outputs.push_back(Output::Checkpoint),
                 StackEvent::TransferIndication { apdu } => {
                     self.outputs.push_back(Output::Received(apdu));
                 }
                 StackEvent::TransferConfirmed => self.outputs.push_back(Output::Sent),
+                StackEvent::TransferFailed {
+                    reason:
+                        reason @ TransferFailure::RefusedByPeer(
+                            osi::ExceptionReason::ReceivingAbilityJeopardized,
+                        ),
+                } => self.outputs.push_back(Output::NotNow(reason.to_string())),
                 StackEvent::TransferFailed { reason } => {
                     self.outputs.push_back(Output::NotSent(reason.to_string()));
                 }

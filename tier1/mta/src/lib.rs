@@ -24,7 +24,8 @@ pub use association::{
 pub use credentials::{Expected, Mismatch, Presented};
 pub use disposition::{Disposition, came_by, dispose};
 pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
-pub use osi::{SessionIdentifier, Unfinished};
+pub use osi::rtse::Negotiation;
+pub use osi::{OpenedMode, Partial, SessionIdentifier, Unfinished};
 pub use pieces::{Joiner, PieceError, Splitter};
 pub use report::{delivery, non_delivery, probed};
 pub use rfc1006::{

@@ -94,6 +94,24 @@ fn a_refused_message_stays_with_the_sender_and_the_next_one_goes() {
 }
 
 #[test]
+fn a_peer_without_room_says_so_and_takes_the_message_later() {
+    let mut pair = Pair::new("EAST");
+    pair.outputs();
+    for _ in 0..5 {
+        pair.caller.send(apdu(10)).unwrap();
+        pair.outputs();
+        pair.called.refuse_for_now().unwrap();
+        let (caller, _) = pair.outputs();
+        assert!(matches!(caller[..], [Output::NotNow(_)]), "{caller:?}");
+    }
+    pair.caller.send(apdu(10)).unwrap();
+    pair.outputs();
+    pair.called.confirm().unwrap();
+    let (caller, _) = pair.outputs();
+    assert!(matches!(caller[..], [Output::Sent]), "{caller:?}");
+}
+
+#[test]
 fn another_mta_name_than_the_proved_one_is_refused_and_named() {
     let mut pair = Pair::new("NORTH");
     let (caller, called) = pair.outputs();

@@ -406,3 +406,105 @@ fn q169860_bounds_hold_for_what_begins_here() {
         TransferError::Envelope(mixer::MixerError::TooLong { key: "ADMD", .. })
     ));
 }
+
+/// Two messages of one second had the same identifier, and the second one was lost as a repetition.
+#[test]
+fn q126304_identifiers_of_one_second_differ() {
+    let routes = routes();
+    let identifiers: BTreeSet<String> = (0..1000)
+        .map(|number| {
+            let submission = mta::Submission {
+                originator: mixer::SmtpOriginator {
+                    reverse_path: "bert@west.test".to_owned(),
+                    ..mixer::SmtpOriginator::default()
+                },
+                recipients: vec![mixer::SmtpRecipient {
+                    address: "x@far.test".to_owned(),
+                    ..mixer::SmtpRecipient::default()
+                }],
+                content: b"Subject: x\r\n\r\n".to_vec(),
+                added: 0,
+                submitted: now(),
+                routes: router(&routes),
+            };
+            let id = MessageId::from_number(number);
+            mta::from_submission(&site(), id, submission, |_| later(60)).unwrap().mts_id
+        })
+        .collect();
+    assert_eq!(identifiers.len(), 1000);
+    assert!(identifiers.iter().all(|one| one.len() <= 100));
+}
+
+/// Peers refuse a message (1/11) whose first trace element is of another domain than its identifier:
+/// ours never is such, and one that came so is relayed as it came.
+#[test]
+fn q159566_the_first_trace_element_is_of_the_domain_of_the_identifier() {
+    let mut odd = foreign(vec![recipient(1, FAR)]);
+    odd.trace[0].domain = domain("ELSEWHERE");
+    let entry = arrived(&message(odd.clone())).unwrap();
+    let sent = mta::apdu(entry.kind, &entry.envelope, &entry.content, &[1]).unwrap();
+    let MtsApdu::Message(relayed) = MtsApdu::decode(&sent).unwrap() else { panic!() };
+    assert_eq!(relayed.envelope.trace[0], odd.trace[0]);
+    assert_eq!(relayed.envelope.mts_identifier, odd.mts_identifier);
+    // A report of ours begins here.
+    let failures =
+        [(1, failure(ReasonCode::UNABLE_TO_TRANSFER, DiagnosticCode::UNRECOGNISED_OR_NAME))];
+    let id = site().mts_identifier(MessageId::from_number(12));
+    let report = mta::non_delivery(&site(), id.clone(), &odd, b"", &failures, later(2)).unwrap();
+    assert_eq!(report.envelope.trace[0].domain, id.domain);
+}
+
+/// A report that could not be delivered was reported itself, or stopped the queue: it is disposed
+/// of like any message, asks for no report, and none is made about it.
+#[test]
+fn q196663_q179837_a_report_that_cannot_be_delivered_makes_no_report() {
+    let mut subject = foreign(vec![recipient(1, BERT)]);
+    // Its originator is a mailbox of this MTA that is gone.
+    subject.originator = "gone@west.test"
+        .parse()
+        .unwrap_or_else(|_| "/C=XX/ADMD= /DD.RFC-822=gone(a)west.test/".parse().unwrap());
+    let failures =
+        [(1, failure(ReasonCode::UNABLE_TO_TRANSFER, DiagnosticCode::UNRECOGNISED_OR_NAME))];
+    let id = site().mts_identifier(MessageId::from_number(13));
+    let report = mta::non_delivery(&site(), id, &subject, b"", &failures, later(2)).unwrap();
+    let entry = arrived(&MtsApdu::Report(report)).unwrap();
+    assert_eq!(entry.kind, queue::Kind::Report);
+    assert!(entry.recipients.iter().all(|one| !one.report_wanted), "{:?}", entry.recipients);
+    let request = Request { address: &entry.recipients[0].address, ..Request::default() };
+    let disposition = mta::dispose(&site(), router(&routes()), None, &request);
+    assert!(matches!(disposition, Disposition::Fail { .. }), "{disposition:?}");
+}
+
+/// P22 with nothing in it that 1984 does not know is P2, and goes on as such.
+#[test]
+fn a_plain_p22_goes_on_as_p2() {
+    const P22: &[u8] = include_bytes!("../../../tier0/x400/tests/vectors/plain.p22");
+    let sent = |content: &[u8]| {
+        let mut envelope = foreign(vec![recipient(1, FAR)]);
+        envelope.content_type = ContentType::BuiltIn(22);
+        let mut apdu = MtsApdu::Message(Message { envelope, content: content.to_vec() });
+        apdu.downgrade().map(|()| apdu)
+    };
+    // As it is, the recipient in its heading has a common name: an extension attribute.
+    assert_eq!(sent(P22).unwrap_err(), DowngradeError::Content);
+    let mut plain = P22.to_vec();
+    assert_eq!(plain[0x9a], 0x31);
+    // In its place domain-defined attributes.
+    plain[0x9a] = 0x30;
+    let MtsApdu::Message(old) = sent(&plain).unwrap() else { panic!() };
+    assert_eq!(old.envelope.content_type, ContentType::BuiltIn(2));
+    assert_eq!(old.content, plain, "octet for octet");
+    for at in 0..plain.len() {
+        assert_eq!(sent(&plain[..at]).unwrap_err(), DowngradeError::Content, "cut at {at}");
+    }
+    // Extensions of the heading [15] in the place of the subject, an extended body part [15],
+    // recipient extensions [3], and a notification [1].
+    for (at, was, tag) in
+        [(0xb1, 0xa8, 0xaf), (0xc1, 0xa0, 0xaf), (0xad, 0x81, 0x83), (0, 0xa0, 0xa1)]
+    {
+        let mut bent = plain.clone();
+        assert_eq!(bent[at], was);
+        bent[at] = tag;
+        assert_eq!(sent(&bent).unwrap_err(), DowngradeError::Content, "{at:#x}");
+    }
+}

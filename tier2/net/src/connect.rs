@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::chain::chain;
 use crate::pump::PumpError;
 use crate::resolve::{ResolveError, Resolver};
-use crate::rpc_client::{BindError, CallError, RpcClient};
+use crate::rpc_client::{AddError, BindError, CallError, RpcClient};
 
 /// Win32 `RPC_S_SERVER_UNAVAILABLE`: what an RPC runtime says when a name does not resolve,
 /// a port is closed, or nobody answers.
@@ -127,18 +127,30 @@ impl Evidence {
     #[must_use]
     pub fn of_bind(error: &BindError) -> Self {
         match error {
-            BindError::Refused(BindRefusal::Nak { reason, .. }) => {
-                Self::in_pdu("bind_nak", reason.0.into())
-            }
-            BindError::Refused(BindRefusal::Context { reason, .. }) => {
-                Self::in_pdu("bind_ack", reason.0.into())
-            }
-            BindError::Refused(BindRefusal::Fault { status }) => Self::in_pdu("fault", *status),
-            BindError::Refused(BindRefusal::NoCredentials | BindRefusal::Security(_))
-            | BindError::Connection(PumpError::Protocol(_)) => Self::by(RefusedBy::ThisSide),
+            BindError::Refused(refusal) => Self::of_refusal(refusal, "bind_ack"),
+            BindError::Connection(PumpError::Protocol(_)) => Self::by(RefusedBy::ThisSide),
             BindError::Connection(PumpError::Io(_)) | BindError::Closed => {
                 Self::by(RefusedBy::Network)
             }
+        }
+    }
+
+    /// What shows that an interface or an identity was not added.
+    #[must_use]
+    pub fn of_alteration(error: &AddError) -> Self {
+        match error {
+            AddError::Refused(refusal) => Self::of_refusal(refusal, "alter_context_resp"),
+            AddError::NotAsked(_) => Self::by(RefusedBy::ThisSide),
+            AddError::TimedOut { .. } | AddError::Lost => Self::by(RefusedBy::Network),
+        }
+    }
+
+    fn of_refusal(refusal: &BindRefusal, answer: &'static str) -> Self {
+        match refusal {
+            BindRefusal::Nak { reason, .. } => Self::in_pdu("bind_nak", reason.0.into()),
+            BindRefusal::Context { reason, .. } => Self::in_pdu(answer, reason.0.into()),
+            BindRefusal::Fault { status } => Self::in_pdu("fault", *status),
+            BindRefusal::NoCredentials | BindRefusal::Security(_) => Self::by(RefusedBy::ThisSide),
         }
     }
 }

@@ -16,6 +16,7 @@ mod rpc_client;
 mod rpc_server;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use chain::chain;
 pub use connect::{Dialer, Evidence, FailureLayer, RefusedBy, RpcFailure, RpcTarget};
@@ -24,5 +25,8 @@ pub use listen::{ListenError, listen};
 pub use mx::{Exchanger, MailResolver, MxError};
 pub use pump::{Machine, Progress, Pump, PumpError};
 pub use resolve::{ResolveError, Resolved, Resolver, Source};
-pub use rpc_client::{BindError, CallError, Reply, RpcClient};
+pub use rpc_client::{AddError, BindError, CallError, Reply, RpcClient};
 pub use rpc_server::{RpcRequest, RpcService, serve_rpc};
+pub use tls::{
+    Credentials, CredentialsError, FIRST_OCTET, Secured, SecuredError, TlsError, TlsFault,
+};

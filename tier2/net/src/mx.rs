@@ -1,6 +1,6 @@
 //! The hosts that take a domain's mail (RFC 5321 5.1, RFC 7505).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 
-use crate::resolve::Resolver;
+use crate::resolve::{ResolveError, Resolver};
 
 /// How long the whole look-up may take, retries at several servers included.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,6 +48,8 @@ impl MxError {
 #[derive(Clone)]
 pub struct MailResolver {
     hosts: Resolver,
+    /// The servers are not those of the system: only they know the addresses of the hosts that they name.
+    own: bool,
     dns: Result<Arc<TokioResolver>, String>,
 }
 
@@ -56,7 +58,7 @@ impl MailResolver {
     #[must_use]
     pub fn new(hosts: Resolver, servers: &[SocketAddr]) -> Self {
         let dns = dns(servers).map(Arc::new).map_err(|error| error.to_string());
-        Self { hosts, dns }
+        Self { hosts, own: !servers.is_empty(), dns }
     }
 
     /// The hosts of a domain in the order to try them, never empty; `salt` spreads the load among equal ones.
@@ -105,15 +107,31 @@ impl MailResolver {
         Ok(found)
     }
 
-    /// The addresses of a host, `[hosts]` first.
+    /// The addresses of a host, `[hosts]` first; then those servers are asked that were asked for the MX.
     ///
     /// # Errors
-    /// Nobody knows the name, or the system's resolver is silent.
-    pub async fn addresses(
-        &self,
-        host: &str,
-    ) -> Result<Vec<std::net::IpAddr>, crate::ResolveError> {
+    /// Nobody knows the name, or the resolver is silent.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        if self.own && !self.hosts.knows(host) && host.parse::<IpAddr>().is_err() {
+            return self.asked(host).await;
+        }
         self.hosts.resolve(host).await.map(|resolved| resolved.addresses)
+    }
+}
+
+impl MailResolver {
+    async fn asked(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        let no_answer = |text| ResolveError::NoAnswer { name: host.to_owned(), text };
+        let dns = self.dns.as_ref().map_err(|error| no_answer(error.clone()))?;
+        let question = dns.lookup_ip(format!("{host}."));
+        match tokio::time::timeout(LOOKUP_TIMEOUT, question).await {
+            Ok(Ok(found)) => Ok(found.iter().collect()),
+            Ok(Err(error)) if error.is_nx_domain() || error.is_no_records_found() => {
+                Err(ResolveError::NoRecord { name: host.to_owned() })
+            }
+            Ok(Err(error)) => Err(no_answer(error.to_string())),
+            Err(_) => Err(no_answer(format!("none within {} s", LOOKUP_TIMEOUT.as_secs()))),
+        }
     }
 }
 

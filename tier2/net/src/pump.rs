@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use tokio::io::Interest;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 /// Octets read at once: one of the largest RPC fragments fits.
@@ -113,6 +113,23 @@ where
             }
             self.stream.writable().await?;
             self.write()?;
+        }
+    }
+
+    /// Sends everything that the machine still has to say, ends this side of the stream, and reads
+    /// on until the peer ends its own: a stream that is dropped with octets unread takes the last
+    /// words with it (RFC 9293 3.10.7: reset).
+    ///
+    /// # Errors
+    /// The stream failed.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        self.flush().await?;
+        self.stream.shutdown().await?;
+        loop {
+            self.stream.readable().await?;
+            if self.read()? == Some(0) {
+                return Ok(());
+            }
         }
     }
 

@@ -33,6 +33,10 @@ pub enum ResolveError {
     NotFound { name: String },
     #[error("the system's resolver gave no answer for {name} within {} s", SYSTEM_TIMEOUT.as_secs())]
     TimedOut { name: String },
+    #[error("{name} stands neither in [hosts] nor have the servers of smtp.dns an address for it")]
+    NoRecord { name: String },
+    #[error("the servers of smtp.dns gave no answer for {name}: {text}")]
+    NoAnswer { name: String, text: String },
 }
 
 /// Resolves names; clones share the same hosts table, which can be replaced while running.

@@ -4,3 +4,4 @@ mod calls;
 mod dialer;
 mod fixture;
 mod pump;
+mod tls;

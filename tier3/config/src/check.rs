@@ -20,6 +20,7 @@ pub(crate) fn whole(config: &Config, source: &Source) -> Checked<()> {
     listeners(config, source)?;
     retry(config, source)?;
     kerberos(config, source)?;
+    tls(config, source)?;
     socket_path(config, source)
 }
 
@@ -41,6 +42,18 @@ fn kerberos(config: &Config, source: &Source) -> Checked<()> {
             let what = "peer.auth asks for Kerberos, and there is no rpc.kerberos_realm".to_owned();
             let way_out = "add kerberos_realm to [rpc], or write auth = \"ntlm\"".to_owned();
             return Err(source.fault(table.at_key("auth"), FaultKind::Missing, what, way_out));
+        }
+    }
+    Ok(())
+}
+
+fn tls(config: &Config, source: &Source) -> Checked<()> {
+    for (connector, table) in config.x400.iter().zip(source.x400()) {
+        if connector.tls_name.is_some() && config.rfc1006.tls.is_none() {
+            let what = "x400.tls asks for TLS, and [rfc1006] has no certificate".to_owned();
+            let way_out =
+                "add certificate, key and trust to [rfc1006], or remove tls here".to_owned();
+            return Err(source.fault(table.at_key("tls"), FaultKind::Missing, what, way_out));
         }
     }
     Ok(())

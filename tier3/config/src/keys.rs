@@ -212,6 +212,14 @@ const SERVER_KEYS: &[Key] = &[
         "\"data\"",
         "Folder of the durable store. Never share it between two servers.",
     ),
+    counted(
+        Server,
+        "memory_mib",
+        Integer { min: 0, max: 16_777_216 },
+        "0",
+        "MiB",
+        "Most memory of the process; near it new mail is refused for now. A limit of its control group or address space (ulimit -v) counts as well; 0 leaves it at those.",
+    ),
     key(
         Server,
         "host_name",
@@ -274,7 +282,7 @@ const SERVER_KEYS: &[Key] = &[
         Sockets,
         Value("[]"),
         "[\"192.0.2.53:53\"]",
-        "DNS servers that are asked for the MX of mail domains; without them the system's. [hosts] comes before both.",
+        "DNS servers that are asked for the MX of mail domains and the addresses of those hosts; without them the system's. [hosts] comes before both.",
     ),
     counted(
         Smtp,
@@ -299,6 +307,14 @@ const SERVER_KEYS: &[Key] = &[
         "200",
         "connections",
         "Most connections of one client address at the same time; more are told to come again.",
+    ),
+    counted(
+        Smtp,
+        "max_connections",
+        Integer { min: 10, max: 1_000_000 },
+        "12000",
+        "connections",
+        "Most connections of all clients at the same time, fewer where the process may not open so many files; more are told to come again.",
     ),
     counted(
         Smtp,

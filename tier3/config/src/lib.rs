@@ -50,9 +50,9 @@ pub use model::{
     Server, Smtp, SmtpConnector, StderrLevel,
 };
 pub use model_x400::{
-    ConnectorRetry, Rfc1006, Schedule, Selectors, TransferMode, TransferTerms, X400,
+    ConnectorRetry, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode, TransferTerms, X400,
 };
 pub use reference::reference_page;
-pub use secret::{SecretError, read_secret, replace_secret};
+pub use secret::{SecretError, read_key, read_secret, replace_secret};
 pub use section::Section;
 pub use template::{InitAnswers, PeerAnswers, X400Answers, template};

@@ -62,6 +62,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
 fn assemble(source: &Source) -> Checked<Config> {
     let server = server(&source.section(Section::Server))?;
     let rpc = rpc(&source.section(Section::Rpc), &server.host_name)?;
+    let rfc1006 = load_x400::rfc1006(&source.section(Section::Rfc1006), source)?;
+    let own = rfc1006.own.clone();
     let tables = source.peers();
     let peers = tables.iter().map(|table| peer(table, source));
     Ok(Config {
@@ -77,11 +79,11 @@ fn assemble(source: &Source) -> Checked<Config> {
             .iter()
             .map(|table| connector(table, source, &server.host_name))
             .collect::<Checked<_>>()?,
-        rfc1006: load_x400::rfc1006(&source.section(Section::Rfc1006))?,
+        rfc1006,
         x400: source
             .x400()
             .iter()
-            .map(|table| load_x400::x400(table, source, &server.name))
+            .map(|table| load_x400::x400(table, source, (&server.name, &own)))
             .collect::<Checked<_>>()?,
         hosts: hosts(source)?,
         queue: queue(&source.section(Section::Queue))?,
@@ -115,6 +117,7 @@ fn server(table: &TableReader<'_>) -> Checked<Server> {
         organisation: table.value("organisation")?.text()?,
         site: table.value("site")?.text()?,
         data_dir: table.value("data_dir")?.path()?,
+        memory_mib: table.value("memory_mib")?.integer()?,
         host_name: table.value("host_name")?.domain()?,
         domain,
     })
@@ -129,6 +132,7 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
         max_message_size: table.value("max_message_size")?.integer()?,
         max_recipients: table.value("max_recipients")?.integer()?,
         max_per_address: table.value("max_per_address")?.integer()?,
+        max_connections: table.value("max_connections")?.integer()?,
         memory_mib: table.value("memory_mib")?.integer()?,
     })
 }

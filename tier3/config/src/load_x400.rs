@@ -5,20 +5,33 @@ use crate::fault::FaultKind;
 use crate::load::both;
 use crate::model::NeighbourApi;
 use crate::model_x400::{
-    ConnectorRetry, Rfc1006, Schedule, Selectors, TransferMode, TransferTerms, X400,
+    ConnectorRetry, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode, TransferTerms, X400,
 };
 
-pub(crate) fn rfc1006(table: &TableReader<'_>) -> Checked<Rfc1006> {
+pub(crate) fn rfc1006(table: &TableReader<'_>, source: &Source) -> Checked<Rfc1006> {
     Ok(Rfc1006 {
         listen: table.value("listen")?.addresses()?,
         port: table.value("port")?.integer()?,
         allow: table.value("allow")?.networks()?,
         tpdu: table.value("tpdu")?.integer()?,
         own: selectors(table)?,
+        tls: tls_files(table, source)?,
     })
 }
 
-pub(crate) fn x400(table: &TableReader<'_>, source: &Source, server_name: &str) -> Checked<X400> {
+fn tls_files(table: &TableReader<'_>, source: &Source) -> Checked<Option<TlsFiles>> {
+    let path = |name| table.optional(name)?.map(|found| found.path()).transpose();
+    let (certificate, key, trust) = (path("certificate")?, path("key")?, path("trust")?);
+    let with_key = both(table, source, "certificate", certificate, "key", key)?;
+    let all = both(table, source, "certificate", with_key, "trust", trust)?;
+    Ok(all.map(|((certificate, key), trust)| TlsFiles { certificate, key, trust }))
+}
+
+pub(crate) fn x400(
+    table: &TableReader<'_>,
+    source: &Source,
+    (server_name, listener): (&str, &Selectors),
+) -> Checked<X400> {
     let url = table.optional("admin")?.map(|found| found.url()).transpose()?;
     let token_file = table.optional("admin_token_file")?.map(|found| found.path()).transpose()?;
     let admin = both(table, source, "admin", url, "admin_token_file", token_file)?
@@ -26,10 +39,22 @@ pub(crate) fn x400(table: &TableReader<'_>, source: &Source, server_name: &str) 
     let path = |name| table.optional(name)?.map(|found| found.path()).transpose();
     let local_name = table.optional("local_name")?.map(|found| found.text()).transpose()?;
     let two_way = table.value("dialogue")?.choice()? == 1;
+    let host = table.value("host")?.host()?;
+    let tls_name = table.optional("tls_name")?.map(|found| found.host()).transpose()?;
+    let tls_name = match (table.value("tls")?.choice()?, tls_name) {
+        (0, Some(_)) => {
+            let what = "x400.tls_name is of use with tls \"required\" only".to_owned();
+            let way_out = "write `tls = \"required\"`, or remove tls_name".to_owned();
+            return Err(source.fault(table.at_key("tls_name"), FaultKind::Conflict, what, way_out));
+        }
+        (0, None) => None,
+        (_, name) => Some(name.unwrap_or_else(|| host.clone())),
+    };
     Ok(X400 {
         name: table.value("name")?.text()?,
         ignore_case: table.value("name_case")?.choice()? == 1,
-        host: table.value("host")?.host()?,
+        host,
+        tls_name,
         port: table.value("port")?.integer()?,
         domains: table.value("domains")?.domains()?,
         remote_password_file: path("remote_password_file")?,
@@ -42,6 +67,8 @@ pub(crate) fn x400(table: &TableReader<'_>, source: &Source, server_name: &str) 
         },
         two_way,
         called: selectors(table)?,
+        own: own_selectors(table, listener)?,
+        any_mode: table.value("incoming_mode")?.choice()? == 0,
         transfer: TransferTerms {
             checkpoint_kib: table.value("checkpoint_kib")?.integer()?,
             window: table.value("window")?.integer()?,
@@ -63,6 +90,19 @@ pub(crate) fn x400(table: &TableReader<'_>, source: &Source, server_name: &str) 
         schedule: schedule(table, source, two_way)?,
         admin,
         configuration: path("configuration")?,
+    })
+}
+
+/// This server's selectors for a connector: its own, else those of the listener.
+fn own_selectors(table: &TableReader<'_>, listener: &Selectors) -> Checked<Selectors> {
+    let selector = |name, fallback: &Vec<u8>| -> Checked<Vec<u8>> {
+        let found = table.optional(name)?.map(|found| found.selector()).transpose()?;
+        Ok(found.unwrap_or_else(|| fallback.clone()))
+    };
+    Ok(Selectors {
+        transport: selector("own_t_selector", &listener.transport)?,
+        session: selector("own_s_selector", &listener.session)?,
+        presentation: selector("own_p_selector", &listener.presentation)?,
     })
 }
 

@@ -75,6 +75,8 @@ pub struct Server {
     pub organisation: String,
     pub site: String,
     pub data_dir: PathBuf,
+    /// Of the whole process, in mebibytes; 0 where only the system sets a limit.
+    pub memory_mib: u64,
     pub host_name: String,
     pub domain: GlobalDomain,
 }
@@ -102,6 +104,7 @@ pub struct Smtp {
     pub max_message_size: u64,
     pub max_recipients: usize,
     pub max_per_address: usize,
+    pub max_connections: usize,
     /// In mebibytes.
     pub memory_mib: usize,
 }

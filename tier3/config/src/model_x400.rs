@@ -17,6 +17,16 @@ pub struct Rfc1006 {
     /// In octets.
     pub tpdu: usize,
     pub own: Selectors,
+    /// Present where associations over TLS are possible.
+    pub tls: Option<TlsFiles>,
+}
+
+/// PEM files for TLS: this server's certificate and key, and the authorities that it trusts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub trust: PathBuf,
 }
 
 /// Transport, session and presentation selector; empty where none is said.
@@ -44,6 +54,12 @@ pub struct X400 {
     pub mode: TransferMode,
     pub two_way: bool,
     pub called: Selectors,
+    /// What this server presents to it, and what its calls must name.
+    pub own: Selectors,
+    /// It may call in modes other than `mode`, too.
+    pub any_mode: bool,
+    /// The name in the other MTA's certificate, where associations run over TLS.
+    pub tls_name: Option<String>,
     pub transfer: TransferTerms,
     pub retry: ConnectorRetry,
     pub schedule: Schedule,

@@ -6,12 +6,16 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use identity::Password;
+use zeroize::Zeroizing;
 
 /// Permission bits of group and others: none may be set.
 const OTHERS: u32 = 0o077;
 
 /// Octets of a secret with its newline: Windows passwords have at most 256 characters, of at most 4 octets each.
 const SECRET_MAX: u64 = 1026;
+
+/// Octets of a private key in PEM: one of RSA with 16,384 bits takes under 13,000.
+const KEY_MAX: u64 = 32 * 1024;
 
 /// Why a secret could not be read. The secret itself is never part of it.
 #[derive(Debug, thiserror::Error)]
@@ -34,21 +38,14 @@ pub enum SecretError {
     NotAFile { path: PathBuf },
     #[error("{} holds no secret; write one line of UTF-8 text, at most {SECRET_MAX} octets, into it", path.display())]
     Malformed { path: PathBuf },
+    #[error("{} is larger than {KEY_MAX} octets; put a private key in PEM into it, and nothing else", path.display())]
+    TooLarge { path: PathBuf },
 }
 
 /// Reads the secret in a file, which nobody but its owner may read. One newline at the end is not part of it.
 pub fn read_secret(path: &Path) -> Result<Password, SecretError> {
     let failed = |source| SecretError::Read { path: path.to_owned(), source };
-    // Looked at before it is opened: opening a pipe would wait for a writer.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(SecretError::NotAFile { path: path.to_owned() });
-    }
-    let file = File::open(path).map_err(failed)?;
-    // The mode is that of the open file, so that it cannot be exchanged in between.
-    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-    if mode & OTHERS != 0 {
-        return Err(SecretError::Exposed { path: path.to_owned(), mode });
-    }
+    let file = open_private(path)?;
     // Room for all of it at once: a buffer that grows would leave copies behind.
     let mut text = String::with_capacity(usize::try_from(SECRET_MAX).unwrap_or(usize::MAX) + 1);
     match file.take(SECRET_MAX + 1).read_to_string(&mut text) {
@@ -66,6 +63,38 @@ pub fn read_secret(path: &Path) -> Result<Password, SecretError> {
         return Err(SecretError::Malformed { path: path.to_owned() });
     }
     Ok(Password::new(text))
+}
+
+/// Reads a private key in PEM, whose file nobody but its owner may read.
+///
+/// # Errors
+/// The file cannot be read, others may read it, or it is larger than any key.
+pub fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let failed = |source| SecretError::Read { path: path.to_owned(), source };
+    // Room for all of it at once, as above.
+    let mut text =
+        Zeroizing::new(Vec::with_capacity(usize::try_from(KEY_MAX).unwrap_or(usize::MAX) + 1));
+    let length = open_private(path)?.take(KEY_MAX + 1).read_to_end(&mut text).map_err(failed)?;
+    if u64::try_from(length).is_ok_and(|length| length <= KEY_MAX) {
+        Ok(text)
+    } else {
+        Err(SecretError::TooLarge { path: path.to_owned() })
+    }
+}
+
+fn open_private(path: &Path) -> Result<File, SecretError> {
+    let failed = |source| SecretError::Read { path: path.to_owned(), source };
+    // Looked at before it is opened: opening a pipe would wait for a writer.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(SecretError::NotAFile { path: path.to_owned() });
+    }
+    let file = File::open(path).map_err(failed)?;
+    // The mode is that of the open file, so that it cannot be exchanged in between.
+    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
+    if mode & OTHERS != 0 {
+        return Err(SecretError::Exposed { path: path.to_owned(), mode });
+    }
+    Ok(file)
 }
 
 /// Puts another secret into a file, in one step; nobody else may read it. The file is made if it
@@ -104,7 +133,7 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{SecretError, read_secret, replace_secret};
+    use super::{SecretError, read_key, read_secret, replace_secret};
 
     fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -150,6 +179,16 @@ mod tests {
             assert!(text.contains("chmod 600") && text.contains(&format!("{mode:03o}")), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_key_has_many_lines_and_is_as_private() {
+        let (_folder, path) = file(b"-----BEGIN\nx\n", 0o600);
+        assert_eq!(read_key(&path).unwrap().as_slice(), b"-----BEGIN\nx\n");
+        let (_folder, path) = file(b"-----BEGIN\nx\n", 0o640);
+        assert!(matches!(read_key(&path).unwrap_err(), SecretError::Exposed { .. }));
+        let (_folder, path) = file(&[b'x'; 40_000], 0o600);
+        assert!(matches!(read_key(&path).unwrap_err(), SecretError::TooLarge { .. }));
     }
 
     #[test]

@@ -1,13 +1,18 @@
-//! The faults that can be put into an organisation of EAST and WEST, as data.
+//! The faults that can be put in: what is done, whose mail stops, which events tell of it, and what cures it.
 //!
-//! The events are those of the table "Which event on which side": the caller logs 9318, the called server 9322 when its bind back fails, and whoever refuses
-//! an account logs 9297 with the exact reason.
+//! Expectations follow the published table "which event on which side": the caller logs 9318, the called server 9322 when its bind back fails, and whoever refuses
+//! an account logs 9297 with the exact reason. All texts and orders are about EAST and WEST; [`Side`]s with other names play them in the laboratory.
 
 use std::fmt;
 
 use finding::Cause;
 
-use crate::organisation::{Carrier, Side};
+use crate::cast::Side;
+use crate::organisation::{Carrier, Setting};
+
+mod table;
+
+pub use table::{FAULTS, X400_FAULTS};
 
 /// The numbers that tell of a stopped association; a demo collects these.
 pub const TELLING_EVENTS: [u32; 7] = [
@@ -24,68 +29,62 @@ const BIND_FAILED: u32 = event::id::BIND_FAILED;
 const BIND_BACK_FAILED: u32 = event::id::BIND_BACK_FAILED;
 const SECURITY_VIOLATION: u32 = event::id::SECURITY_VIOLATION;
 
-const ACCESS_DENIED: u32 = 5;
-const SERVER_UNAVAILABLE: u32 = 1722;
-const WRONG_PASSWORD: u32 = 1326;
-const NO_SUCH_USER: u32 = 1317;
-const PASSWORD_EXPIRED: u32 = 1330;
-const ACCOUNT_DISABLED: u32 = 1331;
-const LOGON_TYPE_NOT_GRANTED: u32 = 1385;
-const ACCOUNT_EXPIRED: u32 = 1793;
-const WRONG_KEY: u32 = 1396;
-
-/// One fault: how it is put in and what it must cause.
+/// One fault: how it is put in, what it must cause, and how it is cured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
+    /// What the laboratory calls it: the slug of its cause, unless there are several of one cause.
+    pub name: &'static str,
     pub cause: Cause,
     /// A few words.
     pub title: &'static str,
     /// What is done, in one sentence.
     pub what: &'static str,
-    pub put_in: PutIn,
-    /// The servers whose mail for the other one stops.
+    pub put_in: &'static [Act],
+    /// Of EAST and WEST, the servers whose mail for the other one stops.
     pub stops: &'static [Side],
+    /// EAST is the trouble of everybody: what stops for WEST stops for all.
+    pub for_all: bool,
     /// The server that its operator would ask first.
     pub ask: Side,
     /// Events that must be logged once mail is under way.
     pub expected: &'static [ExpectedEvent],
+    /// What the remedy's words ask for, where it has no command for all of it.
+    pub cure: &'static [Act],
+    /// Keys that the servers need for this fault to be possible.
+    pub set: &'static [Setting],
+    /// What is set up before any mail.
+    pub prepare: &'static [Act],
+    /// Other names for accounts; only EAST and WEST are there then.
+    pub accounts: &'static [(Side, &'static str)],
+    /// Each server lives in a network namespace of its own.
+    pub wired: bool,
+    /// Claims that it shows.
+    pub claims: &'static [u8],
 }
 
-/// How a fault is put in.
+/// One thing that is done. In its words, names of EAST and WEST become those of the servers that play them, and these too:
+/// `{changed}` a file with a new password, `{east.password}` the file with the server's password, `{east.network}` the network that its
+/// calls come from, `{east.address}`, `{east.mapper}`, `{east.lower}` its name in lower case, `{east.folder}`, `{nowhere}` an address where nobody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PutIn {
-    /// EAST gets another password for WEST's account.
-    ChangePassword,
-    /// EAST loses WEST's account.
-    RemoveAccount,
-    /// WEST's account loses its role on EAST.
-    RevokeRole,
-    /// EAST expects another password of WEST's MTA.
-    ChangeMtaPassword,
-    /// WEST no longer knows EAST's host name.
-    RemoveHostName,
-    /// WEST no longer knows the name that EAST hands over.
-    RemoveBindBackName,
-    /// EAST's RPC listener no longer lets WEST in.
-    CloseRpc,
-    /// EAST is stopped.
-    Stop,
-    /// WEST's account is disabled on EAST.
-    DisableAccount,
-    /// WEST's account has expired on EAST.
-    ExpireAccount,
-    /// The password of WEST's account has expired on EAST.
-    ExpirePassword,
-    /// WEST's account may not log on to EAST from the network.
-    DenyNetworkLogon,
-    /// WEST's administrative group names another account for older servers.
-    SetLegacyAccount,
-    /// WEST's connector to EAST has an override account that EAST does not know.
-    SetOverrideAccount,
-    /// On EAST the role is taken, the agent stopped, and the role granted: the copy does not have it.
-    StopAgent,
-    /// The KDC gets another key for EAST's service.
-    ChangeKey,
+pub enum Act {
+    /// A command of the program on a server.
+    Run(Side, &'static [&'static str]),
+    /// The same, and it fails: that is what it is for.
+    Fails(Side, &'static [&'static str]),
+    /// A server is stopped in order.
+    Stop(Side),
+    /// A server is stopped and started.
+    Restart(Side),
+    /// A file in a server's folder gets this text.
+    Write(Side, &'static str, &'static str),
+    /// In the configuration of a server, the first text becomes the second.
+    Replace(Side, &'static str, &'static str),
+    /// A packet filter where a server lives gets this rule for what comes in.
+    Filter(Side, &'static str),
+    /// A shell's line where a server lives, and nothing of the program.
+    Shell(Side, &'static str),
+    /// The KDC gets another key for a server's service.
+    ChangeKey(Side),
 }
 
 /// An event that a fault must cause.
@@ -112,189 +111,25 @@ impl fmt::Display for ExpectedEvent {
     }
 }
 
-const fn bind_failed(server: Side, code: u32, bind: u32) -> ExpectedEvent {
-    ExpectedEvent { server, id: BIND_FAILED, code: Some(code), errors: Some((code, bind)) }
+impl Fault {
+    /// Who waits for whom once it is in, among these servers.
+    pub(crate) fn stopped(&self, sides: &[Side]) -> Vec<(Side, Side)> {
+        if !self.for_all {
+            return self.stops.iter().map(|side| (*side, side.other())).collect();
+        }
+        let others = sides.iter().copied().filter(|side| *side != Side::East);
+        let mut pairs: Vec<(Side, Side)> = Vec::new();
+        for other in others {
+            if self.stops.contains(&Side::West) {
+                pairs.push((other, Side::East));
+            }
+            if self.stops.contains(&Side::East) {
+                pairs.push((Side::East, other));
+            }
+        }
+        pairs
+    }
 }
-
-const fn bind_back_failed(server: Side, code: u32) -> ExpectedEvent {
-    ExpectedEvent { server, id: BIND_BACK_FAILED, code: Some(code), errors: Some((code, 0)) }
-}
-
-const fn refused(server: Side, code: u32) -> ExpectedEvent {
-    ExpectedEvent { server, id: SECURITY_VIOLATION, code: Some(code), errors: None }
-}
-
-const fn x400(server: Side, id: u32) -> ExpectedEvent {
-    ExpectedEvent { server, id, code: None, errors: None }
-}
-
-/// EAST refuses WEST's account: at WEST's bind, and at the bind back that WEST owes EAST.
-macro_rules! account_refused {
-    ($reason:expr) => {
-        &[
-            bind_failed(Side::West, ACCESS_DENIED, 0),
-            bind_back_failed(Side::West, ACCESS_DENIED),
-            bind_failed(Side::East, ACCESS_DENIED, ACCESS_DENIED),
-            refused(Side::East, $reason),
-        ]
-    };
-}
-
-const BOTH: &[Side] = &[Side::East, Side::West];
-
-/// Every fault of this room, the default first.
-pub const FAULTS: &[Fault] = &[
-    Fault {
-        cause: Cause::ServiceAccountPasswordMismatch,
-        title: "the password differs",
-        what: r"On EAST the password of DEMO\svc-west is changed; WEST goes on using the old one.",
-        put_in: PutIn::ChangePassword,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(WRONG_PASSWORD),
-    },
-    Fault {
-        cause: Cause::ServiceAccountMissing,
-        title: "the account is gone",
-        what: r"On EAST the account DEMO\svc-west is removed.",
-        put_in: PutIn::RemoveAccount,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(NO_SUCH_USER),
-    },
-    Fault {
-        cause: Cause::ServiceAccountLacksDirectoryRight,
-        title: "the account lacks its role",
-        what: r"On EAST the account DEMO\svc-west loses the role service-account-admin.",
-        put_in: PutIn::RevokeRole,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(ACCESS_DENIED),
-    },
-    Fault {
-        cause: Cause::RemoteNameUnresolvable,
-        title: "the name of the remote server is unknown",
-        what: "On WEST the name east.demo.test is taken out of the table of names.",
-        put_in: PutIn::RemoveHostName,
-        stops: &[Side::West],
-        ask: Side::West,
-        expected: &[bind_failed(Side::West, SERVER_UNAVAILABLE, 0)],
-    },
-    Fault {
-        cause: Cause::BindbackNameUnresolvable,
-        title: "the name for the bind back is unknown",
-        what: "On WEST the name east-rpc.demo.test, which EAST hands over for the bind back, is taken out of the table of names.",
-        put_in: PutIn::RemoveBindBackName,
-        stops: &[Side::East],
-        ask: Side::East,
-        expected: &[
-            bind_back_failed(Side::West, SERVER_UNAVAILABLE),
-            bind_failed(Side::East, SERVER_UNAVAILABLE, SERVER_UNAVAILABLE),
-        ],
-    },
-    Fault {
-        cause: Cause::PortFilteredByFirewall,
-        title: "the RPC port is closed to one server",
-        what: "EAST's RPC port no longer lets the address of WEST in; its endpoint mapper still answers.",
-        put_in: PutIn::CloseRpc,
-        stops: BOTH,
-        ask: Side::West,
-        expected: &[
-            bind_failed(Side::West, SERVER_UNAVAILABLE, 0),
-            bind_back_failed(Side::West, SERVER_UNAVAILABLE),
-            bind_failed(Side::East, SERVER_UNAVAILABLE, SERVER_UNAVAILABLE),
-        ],
-    },
-    Fault {
-        cause: Cause::RemoteServerUnreachable,
-        title: "the remote server is down",
-        what: "EAST is stopped.",
-        put_in: PutIn::Stop,
-        stops: &[Side::West],
-        ask: Side::West,
-        expected: &[bind_failed(Side::West, SERVER_UNAVAILABLE, 0)],
-    },
-    Fault {
-        cause: Cause::AccountDisabled,
-        title: "the account is disabled",
-        what: r"On EAST the account DEMO\svc-west is disabled.",
-        put_in: PutIn::DisableAccount,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(ACCOUNT_DISABLED),
-    },
-    Fault {
-        cause: Cause::AccountExpired,
-        title: "the account has expired",
-        what: r"On EAST the time of the account DEMO\svc-west is over.",
-        put_in: PutIn::ExpireAccount,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(ACCOUNT_EXPIRED),
-    },
-    Fault {
-        cause: Cause::PasswordExpired,
-        title: "the password has expired",
-        what: r"On EAST the time of the password of DEMO\svc-west is over.",
-        put_in: PutIn::ExpirePassword,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(PASSWORD_EXPIRED),
-    },
-    Fault {
-        cause: Cause::LogonRightMissing,
-        title: "the account may not log on from the network",
-        what: r"On EAST the account DEMO\svc-west is denied the right to log on from the network.",
-        put_in: PutIn::DenyNetworkLogon,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(LOGON_TYPE_NOT_GRANTED),
-    },
-    Fault {
-        cause: Cause::ServiceAccountMismatch,
-        title: "the legacy account is another one",
-        what: r"On WEST the administrative group names DEMO\svc-wets for older servers.",
-        put_in: PutIn::SetLegacyAccount,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(NO_SUCH_USER),
-    },
-    Fault {
-        cause: Cause::OverrideAccountWrong,
-        title: "the override account is wrong",
-        what: r"On WEST the connector to EAST gets the override account EAST\svc-mail, which EAST does not know.",
-        put_in: PutIn::SetOverrideAccount,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(NO_SUCH_USER),
-    },
-    Fault {
-        cause: Cause::DirectoryNotReplicated,
-        title: "the directory's copy lags",
-        what: r"On EAST the role of DEMO\svc-west is taken and granted again while the agent that brings changes to the site's copy stands still.",
-        put_in: PutIn::StopAgent,
-        stops: BOTH,
-        ask: Side::West,
-        expected: account_refused!(ACCESS_DENIED),
-    },
-];
-
-/// The faults of X.400 over TCP, the default first. EAST refuses WEST's password of every call of
-/// WEST, and in the answers to its own.
-pub const X400_FAULTS: &[Fault] = &[Fault {
-    cause: Cause::MtaPasswordMismatch,
-    title: "the password of an MTA differs",
-    what: "On EAST the password expected of the MTA WEST is changed; WEST goes on presenting the old one.",
-    put_in: PutIn::ChangeMtaPassword,
-    stops: BOTH,
-    ask: Side::West,
-    expected: &[
-        x400(Side::East, event::id::CREDENTIALS_REFUSED),
-        x400(Side::East, event::id::IN_REFUSED),
-        x400(Side::East, event::id::OUT_REFUSED),
-        x400(Side::West, event::id::OUT_REFUSED),
-    ],
-}];
 
 /// The faults that can be put into servers that exchange mail by this carrier.
 #[must_use]
@@ -305,110 +140,45 @@ pub const fn of(carrier: Carrier) -> &'static [Fault] {
     }
 }
 
-/// The password fault where accounts are proved by Kerberos: the key that a service has beside its keytab.
-const KEY_DIFFERS: Fault = Fault {
-    cause: Cause::ServiceAccountPasswordMismatch,
-    title: "the key differs",
-    what: "In the KDC the key of host/east.demo.test is changed; EAST goes on using its old keytab.",
-    put_in: PutIn::ChangeKey,
-    stops: BOTH,
-    ask: Side::West,
-    expected: account_refused!(WRONG_KEY),
-};
-
 /// The fault of this cause where accounts are proved by Kerberos, if this room can put it in.
 #[must_use]
 pub fn find_with_kerberos(cause: Cause) -> Option<&'static Fault> {
     match cause {
-        Cause::ServiceAccountPasswordMismatch => Some(&KEY_DIFFERS),
+        Cause::ServiceAccountPasswordMismatch => Some(&table::KEY_DIFFERS),
         // Without an account there is nobody whom a password could be asked of: only the list tells.
         Cause::ServiceAccountMissing => None,
         other => find(Carrier::Rpc, other),
     }
 }
 
-/// The fault of this cause, if this room can put it in.
+/// The fault of this cause that a demo puts in, if this room can: one whose remedy is all commands.
 #[must_use]
 pub fn find(carrier: Carrier, cause: Cause) -> Option<&'static Fault> {
-    of(carrier).iter().find(|fault| fault.cause == cause)
+    of(carrier).iter().find(|fault| fault.cause == cause && fault.suits_a_demo())
+}
+
+impl Fault {
+    /// Whether it needs nothing that a demo does not have, and its remedy is all commands.
+    #[must_use]
+    pub const fn suits_a_demo(&self) -> bool {
+        self.cure.is_empty()
+            && self.set.is_empty()
+            && self.prepare.is_empty()
+            && self.accounts.is_empty()
+            && !self.wired
+    }
+
+    /// Whether it can be put in beside another one: it leaves both servers and all accounts there.
+    #[must_use]
+    pub fn suits_a_pair(&self) -> bool {
+        let takes_away = |act: &Act| match act {
+            Act::Stop(_) => true,
+            Act::Run(_, words) => words.starts_with(&["account", "remove"]),
+            _ => false,
+        };
+        self.suits_a_demo() && !self.put_in.iter().any(takes_away)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_causes_stand_once_each() {
-        let slugs: Vec<&str> = FAULTS.iter().map(|fault| fault.cause.slug()).collect();
-        assert_eq!(
-            slugs,
-            [
-                "service-account-password-mismatch",
-                "service-account-missing",
-                "service-account-lacks-directory-right",
-                "remote-name-unresolvable",
-                "bindback-name-unresolvable",
-                "port-filtered-by-firewall",
-                "remote-server-unreachable",
-                "account-disabled",
-                "account-expired",
-                "password-expired",
-                "logon-right-missing",
-                "service-account-mismatch",
-                "override-account-wrong",
-                "directory-not-replicated",
-            ]
-        );
-        for fault in FAULTS {
-            assert_eq!(find(Carrier::Rpc, fault.cause), Some(fault));
-        }
-        assert_eq!(find(Carrier::Rpc, Cause::NicTeamingDriverConflict), None);
-        for carrier in [Carrier::Rpc, Carrier::Rfc1006] {
-            assert_eq!(of(carrier)[0].cause, carrier.default_fault());
-        }
-    }
-
-    #[test]
-    fn with_kerberos_a_key_differs_instead_of_a_password() {
-        let fault = find_with_kerberos(Cause::ServiceAccountPasswordMismatch).unwrap();
-        assert_eq!(fault.put_in, PutIn::ChangeKey);
-        assert_eq!(fault.expected[3].to_string(), "EAST event 9297 with code 1396");
-        assert_eq!(find_with_kerberos(Cause::ServiceAccountMissing), None);
-        let same = Cause::RemoteNameUnresolvable;
-        assert_eq!(find_with_kerberos(same), find(Carrier::Rpc, same));
-    }
-
-    #[test]
-    fn every_fault_stops_mail_where_it_is_asked_about_and_is_logged_there() {
-        for fault in FAULTS {
-            assert!(fault.stops.contains(&fault.ask), "{}", fault.title);
-            for side in fault.stops {
-                let logged = |event: &&ExpectedEvent| event.server == *side && event.id == 9318;
-                assert_eq!(fault.expected.iter().filter(logged).count(), 1, "{}", fault.title);
-            }
-            assert!(fault.expected.iter().all(|event| TELLING_EVENTS.contains(&event.id)));
-        }
-    }
-
-    #[test]
-    fn a_bind_error_stands_only_with_the_caller_and_beside_a_failed_bind_back() {
-        for fault in FAULTS {
-            for event in fault.expected {
-                let Some((comms, bind)) = event.errors else {
-                    assert_eq!(event.id, 9297);
-                    continue;
-                };
-                assert_eq!(Some(comms), event.code);
-                let answered = bind != 0;
-                assert_eq!(answered, event.id == 9318 && event.server == Side::East, "{event}");
-            }
-        }
-    }
-
-    #[test]
-    fn expectations_are_told_in_words() {
-        let told: Vec<String> = FAULTS[0].expected.iter().map(ToString::to_string).collect();
-        assert_eq!(told[0], "WEST event 9318 with code 5, comms 5, bind 0");
-        assert_eq!(told[3], "EAST event 9297 with code 1326");
-    }
-}
+mod tests;

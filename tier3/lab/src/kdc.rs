@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::organisation::{Organisation, Side};
+use crate::organisation::Organisation;
 use crate::process::Process;
 use crate::program::quoted;
 
@@ -87,15 +87,15 @@ impl KdcPlan {
         })
     }
 
-    /// The principal that `side` is called by.
-    pub(crate) fn service(side: Side) -> String {
-        format!("host/{}@{REALM}", side.host())
+    /// The principal that a host is called by.
+    pub(crate) fn service(host: &str) -> String {
+        format!("host/{host}@{REALM}")
     }
 
     /// What exports the keytab of a server anew, for a shell.
-    pub(crate) fn export(&self, side: Side, keytab: &Path) -> String {
+    pub(crate) fn export(&self, host: &str, keytab: &Path) -> String {
         // With the folder of a demo as it is made here, no word has a quote in it.
-        let query = format!("ktadd -k {} {}", keytab.display(), Self::service(side));
+        let query = format!("ktadd -k {} {}", keytab.display(), Self::service(host));
         let words = [
             "env".to_owned(),
             format!("KRB5_CONFIG={}", self.folder.join("krb5.conf").display()),
@@ -118,12 +118,13 @@ impl KdcPlan {
         // Secrets go in by standard input, where no list of processes shows them.
         self.run("kdb5_util", &self.make, &create, &format!("{master}\n{master}\n")).await?;
         let mut words = String::new();
-        for side in Side::BOTH {
+        let cast = organisation.cast();
+        for side in cast.sides().iter().copied() {
             let file = organisation.password_file(side);
             let failed = |source| KdcError::Write { path: file.clone(), source };
             let password = std::fs::read_to_string(&file).map_err(failed)?;
-            let account = side.account().rsplit('\\').next().unwrap_or_default();
-            let service = Self::service(side);
+            let account = cast.account(side).rsplit('\\').next().unwrap_or_default();
+            let service = Self::service(cast.host(side));
             let keytab = organisation.keytab(side);
             words.push_str(&format!("addprinc -pw {} {account}\n", password.trim()));
             words.push_str(&format!("addprinc -randkey {service}\n"));
@@ -219,8 +220,8 @@ impl KdcPlan {
 
 impl Kdc {
     /// Gives the service of a server another key, which its keytab does not have.
-    pub(crate) async fn change_key(&self, side: Side) -> Result<(), KdcError> {
-        let words = format!("change_password -randkey {}\n", KdcPlan::service(side));
+    pub(crate) async fn change_key(&self, host: &str) -> Result<(), KdcError> {
+        let words = format!("change_password -randkey {}\n", KdcPlan::service(host));
         self.plan.administrate(&words).await
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::organisation::Mailbox;
+use crate::cast::Mailbox;
 
 /// Header fields that servers put in front of a content.
 const TRACE_FIELDS: [&str; 4] = ["Return-Path", "Delivered-To", "Received", "X400-Received"];

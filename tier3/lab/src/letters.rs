@@ -1,4 +1,5 @@
-//! The mail of a demo: given files, or five messages of its own that are told apart by their Message-ID.
+//! The mail of a demo: given files, or five messages of its own that are told apart by their Message-ID. The laboratory's is one short
+//! message for each other server.
 
 use std::fmt::Write;
 use std::io;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
-use crate::organisation::{MAILBOXES, Mailbox, Side, mailboxes};
+use crate::cast::{Cast, Mailbox, Side, mailboxes};
 
 mod picture;
 
@@ -41,13 +42,16 @@ pub enum LetterError {
 pub(crate) struct Letter {
     pub(crate) title: String,
     pub(crate) content: Arc<[u8]>,
+    pub(crate) recipients: Vec<Mailbox>,
 }
 
 /// Where letters come from.
 #[derive(Debug)]
 pub(crate) enum Letters {
-    Given(Vec<Letter>),
+    Given(Vec<(String, Arc<[u8]>)>),
     BuiltIn,
+    /// One short message for each other server.
+    Short,
 }
 
 /// What makes the built-in letters of one round different from those of another.
@@ -68,32 +72,38 @@ impl Letters {
     }
 
     /// The letters of one round.
-    pub(crate) fn of(&self, stamp: Stamp) -> Vec<Letter> {
+    pub(crate) fn of(&self, stamp: Stamp, cast: &Cast) -> Vec<Letter> {
         match self {
-            Self::Given(letters) => letters.clone(),
-            Self::BuiltIn => built_in(stamp),
+            Self::Given(files) => {
+                let letters = files.iter().enumerate().map(|(index, (title, content))| Letter {
+                    title: title.clone(),
+                    content: Arc::clone(content),
+                    recipients: recipients(index, stamp.entering, cast),
+                });
+                letters.collect()
+            }
+            Self::BuiltIn => built_in(stamp, cast),
+            Self::Short => short(stamp, cast),
         }
     }
 }
 
 /// Who gets the letter of this number: every fifth goes to everybody, the others to a mailbox of the other server in turn.
-pub(crate) fn recipients(index: usize, entering: Side) -> Vec<Mailbox> {
+fn recipients(index: usize, entering: Side, cast: &Cast) -> Vec<Mailbox> {
     if index % 5 == 4 {
-        return MAILBOXES.to_vec();
+        return cast.mailboxes().collect();
     }
     let others: Vec<Mailbox> = mailboxes(entering.other()).collect();
     vec![others[index % others.len()]]
 }
 
 /// Whom the letters come from.
+#[expect(clippy::expect_used, reason = "every side has mailboxes, which a test counts")]
 pub(crate) fn sender(entering: Side) -> Mailbox {
-    match entering {
-        Side::East => MAILBOXES[0],
-        Side::West => MAILBOXES[2],
-    }
+    mailboxes(entering).next().expect("a mailbox")
 }
 
-fn read(path: &Path) -> Result<Letter, LetterError> {
+fn read(path: &Path) -> Result<(String, Arc<[u8]>), LetterError> {
     let octets = std::fs::read(path)
         .map_err(|source| LetterError::Read { path: path.to_owned(), source })?;
     if octets.is_empty() {
@@ -103,7 +113,7 @@ fn read(path: &Path) -> Result<Letter, LetterError> {
     if content.len() > MAX_FILE {
         return Err(LetterError::TooLong { path: path.to_owned(), length: content.len() });
     }
-    Ok(Letter { title: path.display().to_string(), content: Arc::from(content) })
+    Ok((path.display().to_string(), Arc::from(content)))
 }
 
 /// Each LF without a CR before it becomes CRLF; nothing else changes.
@@ -120,15 +130,20 @@ fn with_crlf(octets: &[u8]) -> Vec<u8> {
     out
 }
 
-fn built_in(stamp: Stamp) -> Vec<Letter> {
-    [plain(), utf8(), html(), attachment(), circular()]
-        .into_iter()
-        .enumerate()
-        .map(|(index, body)| Letter {
-            title: body.title.to_owned(),
-            content: Arc::from(body.message(index, stamp).into_bytes()),
-        })
-        .collect()
+fn built_in(stamp: Stamp, cast: &Cast) -> Vec<Letter> {
+    let bodies = [plain(), utf8(), html(), attachment(), circular()].into_iter().enumerate();
+    let letter = |(index, body): (usize, Body)| {
+        let recipients = recipients(index, stamp.entering, cast);
+        body.letter(index, recipients, stamp, cast)
+    };
+    bodies.map(letter).collect()
+}
+
+fn short(stamp: Stamp, cast: &Cast) -> Vec<Letter> {
+    let first = |side| mailboxes(side).take(1).collect::<Vec<Mailbox>>();
+    let others = cast.others(stamp.entering).map(first).enumerate();
+    let body = || Body { title: "a short message", ..circular() };
+    others.map(|(index, to)| body().letter(index, to, stamp, cast)).collect()
 }
 
 /// What one built-in letter has besides its addresses and its identity.
@@ -143,26 +158,30 @@ struct Body {
 }
 
 impl Body {
-    fn message(&self, index: usize, stamp: Stamp) -> String {
+    fn letter(self, index: usize, recipients: Vec<Mailbox>, stamp: Stamp, cast: &Cast) -> Letter {
         let from = sender(stamp.entering);
-        let to: Vec<String> =
-            recipients(index, stamp.entering).iter().map(|mailbox| mailbox.address()).collect();
+        let to: Vec<String> = recipients.iter().map(|mailbox| cast.address(*mailbox)).collect();
         let date = DateTimePrinter::new()
             .timestamp_to_string(&stamp.time)
             .unwrap_or_else(|_| "Sun, 22 Nov 2026 12:00:00 -0000".to_owned());
-        format!(
+        let content = format!(
             "From: {} <{}>\r\nTo: {}\r\nSubject: {}\r\nDate: {date}\r\nMessage-ID: <demo.{}.{}@{}>\r\nMIME-Version: 1.0\r\nContent-Type: {}\r\nContent-Transfer-Encoding: {}\r\n\r\n{}",
             self.name,
-            from.address(),
+            cast.address(from),
             to.join(",\r\n\t"),
             self.subject,
             stamp.round,
             index + 1,
-            stamp.entering.host(),
+            cast.host(stamp.entering),
             self.content_type,
             self.encoding,
             self.text,
-        )
+        );
+        Letter {
+            title: self.title.to_owned(),
+            content: Arc::from(content.into_bytes()),
+            recipients,
+        }
     }
 }
 

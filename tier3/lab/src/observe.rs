@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::faults::{ExpectedEvent, TELLING_EVENTS};
-use crate::organisation::Side;
 
 /// How long one answer may take; the interface is local.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,7 +16,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Reads one server.
 #[derive(Debug, Clone)]
 pub(crate) struct Observer {
-    side: Side,
     client: Client,
 }
 
@@ -32,11 +30,14 @@ pub struct TellingEvent {
     /// Status that the other side reported for its bind back; absent on 9297.
     pub bind: Option<u32>,
     pub text: String,
+    /// When it was logged.
+    #[serde(skip)]
+    pub(crate) time: Timestamp,
 }
 
 impl Observer {
-    pub(crate) fn new(side: Side, socket: &Path) -> Self {
-        Self { side, client: Client::unix(socket).patience(PATIENCE) }
+    pub(crate) fn new(socket: &Path) -> Self {
+        Self { client: Client::unix(socket).patience(PATIENCE) }
     }
 
     /// Whether the server answers.
@@ -44,9 +45,8 @@ impl Observer {
         self.client.queues().await.is_ok()
     }
 
-    /// Messages that wait for the other server.
-    pub(crate) async fn waiting_for_peer(&self) -> Result<u64, ClientError> {
-        let peer = self.side.other().name();
+    /// Messages that wait for a server.
+    pub(crate) async fn waiting_for(&self, peer: &str) -> Result<u64, ClientError> {
         let rows = self.client.queues().await?;
         let rows = rows.iter().filter(|row| row.next_hop.eq_ignore_ascii_case(peer));
         Ok(rows.map(|row| row.messages).sum())
@@ -79,15 +79,16 @@ impl Observer {
                 bind: event.bind(),
                 server: event.server,
                 text: event.text,
+                time: event.time,
             })
             .collect())
     }
 }
 
 impl TellingEvent {
-    /// Whether this is what a fault was expected to cause.
-    pub(crate) fn is(&self, expected: &ExpectedEvent) -> bool {
-        self.server.eq_ignore_ascii_case(expected.server.name())
+    /// Whether this is what a fault was expected to cause on the server of this name.
+    pub(crate) fn is(&self, expected: &ExpectedEvent, server: &str) -> bool {
+        self.server.eq_ignore_ascii_case(server)
             && self.id == expected.id
             && expected.code.is_none_or(|code| self.code == Some(code))
             && expected
@@ -115,7 +116,15 @@ mod tests {
     fn event(server: &str, id: u32, codes: (u32, Option<u32>, Option<u32>)) -> TellingEvent {
         let (code, comms, bind) = codes;
         let server = server.to_owned();
-        TellingEvent { server, id, code: Some(code), comms, bind, text: String::new() }
+        TellingEvent {
+            server,
+            id,
+            code: Some(code),
+            comms,
+            bind,
+            text: String::new(),
+            time: Timestamp::UNIX_EPOCH,
+        }
     }
 
     #[test]
@@ -123,14 +132,14 @@ mod tests {
         let [west_call, west_bind_back, east_call, east_refusal] = FAULTS[0].expected else {
             panic!("four expectations");
         };
-        assert!(event("WEST", 9318, (5, Some(5), Some(0))).is(west_call));
-        assert!(!event("EAST", 9318, (5, Some(5), Some(0))).is(west_call));
-        assert!(!event("WEST", 9318, (5, Some(5), Some(5))).is(west_call));
-        assert!(!event("WEST", 9318, (1722, Some(1722), Some(0))).is(west_call));
-        assert!(event("WEST", 9322, (5, Some(5), Some(0))).is(west_bind_back));
-        assert!(event("EAST", 9318, (5, Some(5), Some(5))).is(east_call));
-        assert!(event("EAST", 9297, (1326, None, None)).is(east_refusal));
-        assert!(!event("EAST", 9297, (1317, None, None)).is(east_refusal));
+        assert!(event("WEST", 9318, (5, Some(5), Some(0))).is(west_call, "WEST"));
+        assert!(!event("EAST", 9318, (5, Some(5), Some(0))).is(west_call, "WEST"));
+        assert!(!event("WEST", 9318, (5, Some(5), Some(5))).is(west_call, "WEST"));
+        assert!(!event("WEST", 9318, (1722, Some(1722), Some(0))).is(west_call, "WEST"));
+        assert!(event("WEST", 9322, (5, Some(5), Some(0))).is(west_bind_back, "WEST"));
+        assert!(event("EAST", 9318, (5, Some(5), Some(5))).is(east_call, "EAST"));
+        assert!(event("EAST", 9297, (1326, None, None)).is(east_refusal, "EAST"));
+        assert!(!event("EAST", 9297, (1317, None, None)).is(east_refusal, "EAST"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The organisation of a demo: two servers, EAST and WEST, each with its own folder, address, ports and account.
+//! The organisation of a demo or of the laboratory: two to four servers, each with its own folder, address, ports and account.
 
 use std::fmt;
 use std::io;
@@ -8,23 +8,29 @@ use std::path::{Path, PathBuf};
 use config::{ConfigError, InitAnswers, PeerAnswers, RANDOM_BYTES, Section, X400Answers};
 use finding::Cause;
 
+use crate::cast::{Cast, Mailbox, Side, mailboxes};
 use crate::kdc::{KdcPlan, REALM};
+use crate::wires::Wires;
 
 /// The role without which an account exchanges no mail.
 pub(crate) const ROLE: &str = "service-account-admin";
 
-/// How long an association of a demo stays open without mail: short, so that a fault shows soon.
-const IDLE_S: u32 = 2;
-
 /// The files with the passwords of binds over TCP, in the folder of each server.
 const LOCAL_PASSWORD: &str = "secrets/mta-local.password";
-const REMOTE_PASSWORD: &str = "secrets/mta-remote.password";
 
 /// The first retry of a demo is so late that a recovery within seconds cannot come from a timer.
 const RETRY_FIRST_S: u32 = 60;
 
-/// Any loopback address but the usual one.
-const EAST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
+/// Any loopback addresses but the usual one, by place; that of WEST is the usual one.
+const ADDRESSES: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(127, 0, 1, 1),
+    Ipv4Addr::LOCALHOST,
+    Ipv4Addr::new(127, 0, 1, 3),
+    Ipv4Addr::new(127, 0, 1, 4),
+];
+
+/// A loopback address that no server has.
+const NOWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 99);
 
 /// unix(7): the longest path of a socket, without its final zero.
 const SOCKET_PATH_MAX: usize = 107;
@@ -49,103 +55,38 @@ impl Carrier {
     }
 }
 
-/// One of the two servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
-    East,
-    West,
+/// How servers prove themselves over RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auth {
+    /// With passwords and NTLM.
+    #[default]
+    Ntlm,
+    /// With tickets of a KDC that is started for them.
+    Kerberos,
 }
 
-impl Side {
-    pub const BOTH: [Self; 2] = [Self::East, Self::West];
-
-    /// The MTA name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::East => "EAST",
-            Self::West => "WEST",
-        }
-    }
-
-    /// The other server.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::East => Self::West,
-            Self::West => Self::East,
-        }
-    }
-
-    pub(crate) const fn folder(self) -> &'static str {
-        match self {
-            Self::East => "east",
-            Self::West => "west",
-        }
-    }
-
-    /// Host name and mail domain.
-    pub(crate) const fn host(self) -> &'static str {
-        match self {
-            Self::East => "east.demo.test",
-            Self::West => "west.demo.test",
-        }
-    }
-
-    /// The name handed over for the bind back.
-    pub(crate) const fn bind_back_host(self) -> &'static str {
-        match self {
-            Self::East => "east-rpc.demo.test",
-            Self::West => "west-rpc.demo.test",
-        }
-    }
-
-    /// The account that this server proves itself with.
-    pub(crate) const fn account(self) -> &'static str {
-        match self {
-            Self::East => r"DEMO\svc-east",
-            Self::West => r"DEMO\svc-west",
-        }
-    }
-
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Self::East => 0,
-            Self::West => 1,
-        }
-    }
+/// A key of one server's file, or of every server's: its value is spelt as in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    pub on: Option<Side>,
+    pub section: Section,
+    pub key: &'static str,
+    pub value: &'static str,
 }
 
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A mailbox of the demo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Mailbox {
-    pub(crate) side: Side,
-    pub(crate) name: &'static str,
-}
-
-impl Mailbox {
-    pub(crate) fn address(self) -> String {
-        format!("{}@{}", self.name, self.side.host())
-    }
-}
-
-/// Every mailbox, two on each server.
-pub(crate) const MAILBOXES: [Mailbox; 4] = [
-    Mailbox { side: Side::East, name: "anna" },
-    Mailbox { side: Side::East, name: "arno" },
-    Mailbox { side: Side::West, name: "bert" },
-    Mailbox { side: Side::West, name: "bianca" },
-];
-
-/// The mailboxes of one server.
-pub(crate) fn mailboxes(side: Side) -> impl Iterator<Item = Mailbox> {
-    MAILBOXES.into_iter().filter(move |mailbox| mailbox.side == side)
+/// What an organisation is to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) cast: Cast,
+    pub(crate) carrier: Carrier,
+    /// With a KDC the servers prove themselves by Kerberos.
+    pub(crate) kdc: Option<KdcPlan>,
+    /// Keys beyond the usual ones, or in their place.
+    pub(crate) set: &'static [Setting],
+    /// Seconds that an association stays open without mail: few, so that a fault shows soon.
+    pub(crate) idle_s: u32,
+    /// Each server in a network of its own, not on loopback.
+    pub(crate) wired: bool,
 }
 
 /// Where one server listens.
@@ -161,6 +102,12 @@ pub(crate) struct Listeners {
 impl Listeners {
     pub(crate) fn smtp(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.smtp)
+    }
+
+    /// In a network of its own every port is free.
+    fn wired(side: Side) -> Self {
+        let address = IpAddr::V4(Wires::address(side));
+        Self { address, smtp: 25, mapper: 135, admin: 9100, rfc1006: 102 }
     }
 
     /// Finds free ports by binding them; between this and the start of the server somebody else may take one.
@@ -179,19 +126,25 @@ impl Listeners {
         [self.smtp, self.mapper, self.admin, self.rfc1006]
     }
 
+    /// Whether another server wants one of these ports at the same address.
+    fn collides(&self, other: &Self) -> bool {
+        self.address == other.address
+            && self.ports().iter().any(|port| other.ports().contains(port))
+    }
+
     /// Whether every port can be bound now.
     pub(crate) fn are_free(&self) -> bool {
         self.ports().iter().all(|port| TcpListener::bind((self.address, *port)).is_ok())
     }
 }
 
-/// Two servers in one folder.
+/// Servers in one folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Organisation {
     pub(crate) root: PathBuf,
-    carrier: Carrier,
-    listeners: [Listeners; 2],
-    kdc: Option<KdcPlan>,
+    plan: Plan,
+    /// By [`Side::index`].
+    listeners: Vec<Listeners>,
 }
 
 /// Why an organisation could not be made.
@@ -230,42 +183,48 @@ pub(crate) enum MakeError {
 }
 
 impl Organisation {
-    /// Writes the folders of both servers into `root`: configuration, password, token. `root` must be absolute. With a KDC
-    /// the servers prove themselves by Kerberos.
-    pub(crate) fn make(
-        root: &Path,
-        carrier: Carrier,
-        kdc: Option<KdcPlan>,
-    ) -> Result<Self, MakeError> {
-        let listeners = find_listeners()?;
-        let organisation = Self { root: root.to_owned(), carrier, listeners, kdc };
-        for side in Side::BOTH {
-            if organisation.socket(side).as_os_str().len() > SOCKET_PATH_MAX {
+    /// Writes the folders of all servers into `root`: configuration, password, token. `root` must be absolute.
+    pub(crate) fn make(root: &Path, plan: Plan) -> Result<Self, MakeError> {
+        let servers = plan.cast.sides().len();
+        let listeners = if plan.wired {
+            Side::ALL[..servers].iter().map(|side| Listeners::wired(*side)).collect()
+        } else {
+            find_listeners(servers)?
+        };
+        let organisation = Self { root: root.to_owned(), plan, listeners };
+        let sides = organisation.cast().sides();
+        for side in sides {
+            if organisation.socket(*side).as_os_str().len() > SOCKET_PATH_MAX {
                 return Err(MakeError::PathTooLong { root: root.to_owned() });
             }
         }
-        for side in Side::BOTH {
+        for side in sides.iter().copied() {
             let mut random = [0; RANDOM_BYTES];
             getrandom::fill(&mut random).map_err(MakeError::Random)?;
             config::init(&organisation.folder(side), &organisation.answers(side), &random)
                 .map_err(|source| MakeError::Config { side, source })?;
         }
-        if carrier == Carrier::Rfc1006 {
+        if organisation.plan.carrier == Carrier::Rfc1006 {
             organisation.write_mta_passwords()?;
         }
         Ok(organisation)
     }
 
-    /// One password for each MTA: what it presents, and what the other one expects of it.
+    /// One password for each MTA: what it presents, and what the others expect of it.
     fn write_mta_passwords(&self) -> Result<(), MakeError> {
-        for side in Side::BOTH {
+        for side in self.cast().sides().iter().copied() {
             let password = identity::Password::new(random_password()?);
-            for (on, name) in [(side, LOCAL_PASSWORD), (side.other(), REMOTE_PASSWORD)] {
+            let others = self.cast().others(side).map(|other| (other, remote_password(side)));
+            for (on, name) in others.chain([(side, LOCAL_PASSWORD.to_owned())]) {
                 config::replace_secret(&self.folder(on).join(name), &password)
                     .map_err(|source| MakeError::Secret { side: on, source })?;
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn cast(&self) -> &Cast {
+        &self.plan.cast
     }
 
     pub(crate) fn listeners(&self, side: Side) -> Listeners {
@@ -290,7 +249,7 @@ impl Organisation {
 
     /// The KDC that is to run, if there is to be one.
     pub(crate) fn kdc(&self) -> Option<&KdcPlan> {
-        self.kdc.as_ref()
+        self.plan.kdc.as_ref()
     }
 
     pub(crate) fn maildirs(&self, side: Side) -> PathBuf {
@@ -314,6 +273,11 @@ impl Organisation {
         single(self.listeners(side).address)
     }
 
+    /// An address of the same sort where nobody is.
+    pub(crate) fn nowhere(&self) -> IpAddr {
+        IpAddr::V4(if self.plan.wired { Wires::nowhere() } else { NOWHERE })
+    }
+
     /// A new random password in a file that nobody else may read.
     pub(crate) fn write_password(&self, name: &str) -> Result<PathBuf, MakeError> {
         use std::io::Write;
@@ -333,30 +297,32 @@ impl Organisation {
     }
 
     fn answers(&self, side: Side) -> InitAnswers {
-        let own = self.listeners(side);
+        let (own, cast) = (self.listeners(side), self.cast());
         let names: Vec<String> = mailboxes(side).map(|mailbox| mailbox.name.to_owned()).collect();
-        let networks: Vec<String> =
-            Side::BOTH.iter().map(|side| format!("\"{}\"", self.network(*side))).collect();
-        // On a machine with one loopback address both servers have the same network.
-        let networks = if networks[0] == networks[1] { &networks[..1] } else { &networks[..] };
+        let mut networks: Vec<String> =
+            cast.sides().iter().map(|side| format!("\"{}\"", self.network(*side))).collect();
+        // On a machine with one loopback address all servers have the same network.
+        networks.sort();
+        networks.dedup();
+        let others = || cast.others(side);
         InitAnswers {
-            name: side.name().to_owned(),
-            host_name: side.host().to_owned(),
+            name: cast.name(side).to_owned(),
+            host_name: cast.host(side).to_owned(),
             smtp_listen: vec![own.smtp()],
-            domains: vec![side.host().to_owned()],
+            domains: vec![cast.host(side).to_owned()],
             postmaster: names.first().cloned(),
             mailboxes: names,
             rpc_listen: own.address,
             mapper_port: own.mapper,
-            bind_back_name: Some(side.bind_back_host().to_owned()),
-            account: account(side),
-            peers: match self.carrier {
-                Carrier::Rpc => vec![self.peer(side.other())],
+            bind_back_name: Some(cast.bind_back(side).to_owned()),
+            account: account(cast, side),
+            peers: match self.plan.carrier {
+                Carrier::Rpc => others().map(|other| self.peer(other)).collect(),
                 Carrier::Rfc1006 => Vec::new(),
             },
-            x400: match self.carrier {
+            x400: match self.plan.carrier {
                 Carrier::Rpc => Vec::new(),
-                Carrier::Rfc1006 => vec![self.connector(side.other())],
+                Carrier::Rfc1006 => others().map(|other| self.connector(other)).collect(),
             },
             hosts: self.hosts(),
             admin_listen: Some(SocketAddr::new(own.address, own.admin)),
@@ -370,14 +336,17 @@ impl Organisation {
         let mut set = vec![
             (Section::Rpc, "allow", networks.clone()),
             (Section::Queue, "retry_first_s", RETRY_FIRST_S.to_string()),
-            (Section::Association, "idle_s", IDLE_S.to_string()),
+            (Section::Association, "idle_s", self.plan.idle_s.to_string()),
         ];
         set.extend(self.kerberos(side));
-        if self.carrier == Carrier::Rfc1006 {
+        if self.plan.carrier == Carrier::Rfc1006 {
             set.push((Section::Rfc1006, "listen", format!("[\"{}\"]", own.address)));
             set.push((Section::Rfc1006, "port", own.rfc1006.to_string()));
             set.push((Section::Rfc1006, "allow", networks));
         }
+        let mine = self.plan.set.iter().filter(|one| one.section != Section::X400);
+        let mine = mine.filter(|one| one.on.is_none_or(|on| on == side));
+        set.extend(mine.map(|one| (one.section, one.key, self.cast().told(one.value))));
         set
     }
 
@@ -385,15 +354,16 @@ impl Organisation {
         let listeners = self.listeners(side);
         let admin = SocketAddr::new(listeners.address, listeners.admin);
         let text = |text: &str| format!("\"{text}\"");
+        let host = self.cast().host(side);
         X400Answers {
             set: vec![
-                ("name", text(side.name())),
-                ("host", text(side.host())),
+                ("name", text(self.cast().name(side))),
+                ("host", text(host)),
                 ("port", listeners.rfc1006.to_string()),
-                ("domains", format!("[\"{}\"]", side.host())),
-                ("remote_password_file", text(REMOTE_PASSWORD)),
+                ("domains", format!("[\"{host}\"]")),
+                ("remote_password_file", text(&remote_password(side))),
                 ("local_password_file", text(LOCAL_PASSWORD)),
-                ("lifetime_s", IDLE_S.to_string()),
+                ("lifetime_s", self.plan.idle_s.to_string()),
                 ("admin", text(&format!("http://{admin}"))),
                 ("admin_token_file", text(&format!("../{}/secrets/admin.token", side.folder()))),
                 // Absolute: the doctor prints it for a shell in any folder.
@@ -403,13 +373,13 @@ impl Organisation {
     }
 
     fn kerberos(&self, side: Side) -> Vec<(Section, &'static str, String)> {
-        let Some(kdc) = &self.kdc else { return Vec::new() };
+        let Some(kdc) = &self.plan.kdc else { return Vec::new() };
         let keytab = self.keytab(side);
         let values = [
             ("kerberos_realm", REALM.to_owned()),
             ("kerberos_kdc", format!("127.0.0.1:{}", kdc.port)),
             ("kerberos_keytab", "secrets/service.keytab".to_owned()),
-            ("kerberos_keytab_command", kdc.export(side, &keytab)),
+            ("kerberos_keytab_command", kdc.export(self.cast().host(side), &keytab)),
         ];
         let spelt =
             |text: String| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
@@ -417,54 +387,59 @@ impl Organisation {
     }
 
     fn peer(&self, side: Side) -> PeerAnswers {
-        let listeners = self.listeners(side);
+        let (listeners, cast) = (self.listeners(side), self.cast());
         let admin = SocketAddr::new(listeners.address, listeners.admin);
         PeerAnswers {
-            name: side.name().to_owned(),
-            host: side.host().to_owned(),
-            bind_back: Some(side.bind_back_host().to_owned()),
+            name: cast.name(side).to_owned(),
+            host: cast.host(side).to_owned(),
+            bind_back: Some(cast.bind_back(side).to_owned()),
             mapper_port: listeners.mapper,
-            account: account(side),
-            domains: vec![side.host().to_owned()],
+            account: account(cast, side),
+            domains: vec![cast.host(side).to_owned()],
             admin: Some((
                 format!("http://{admin}"),
                 format!("../{}/secrets/admin.token", side.folder()),
             )),
             // Absolute: the doctor prints it for a shell in any folder.
             configuration: Some(self.config(side).to_string_lossy().into_owned()),
-            auth: self.kdc.is_some().then(|| "kerberos".to_owned()),
+            auth: self.plan.kdc.is_some().then(|| "kerberos".to_owned()),
         }
     }
 
     fn hosts(&self) -> Vec<(String, Vec<IpAddr>)> {
-        Side::BOTH
+        let cast = self.cast();
+        let names = cast
+            .sides()
             .iter()
-            .flat_map(|side| [(side.host(), *side), (side.bind_back_host(), *side)])
-            .map(|(name, side)| (name.to_owned(), vec![self.listeners(side).address]))
-            .collect()
+            .flat_map(|side| [(cast.host(*side), *side), (cast.bind_back(*side), *side)]);
+        names.map(|(name, side)| (name.to_owned(), vec![self.listeners(side).address])).collect()
     }
 }
 
-/// EAST has an address of its own where the machine has more than one loopback address.
+/// Each server has an address of its own where the machine has more than one loopback address.
 ///
 /// WEST lives at 127.0.0.1: the system lets every call to a loopback address come from there, and it is WEST's calls that a fault shuts out by address.
-fn find_listeners() -> Result<[Listeners; 2], MakeError> {
+fn find_listeners(servers: usize) -> Result<Vec<Listeners>, MakeError> {
     let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let failed = |source| MakeError::Ports { address: home, source };
-    let mut listeners = [Listeners::find(home).map_err(failed)?; 2];
-    if let Ok(east) = Listeners::find(IpAddr::V4(EAST_ADDRESS)) {
-        listeners[Side::East.index()] = east;
-        return Ok(listeners);
-    }
-    let taken = listeners[Side::West.index()].ports();
-    loop {
-        let east = Listeners::find(home).map_err(failed)?;
-        // The ports of WEST were free again when these were looked for.
-        if !east.ports().iter().any(|port| taken.contains(port)) {
-            listeners[Side::East.index()] = east;
-            return Ok(listeners);
+    let mut found: Vec<Listeners> = Vec::new();
+    for address in ADDRESSES.iter().take(servers) {
+        let mut listeners =
+            Listeners::find(IpAddr::V4(*address)).or_else(|_| Listeners::find(home));
+        // The ports of the others were free again when these were looked for.
+        while let Ok(one) = &listeners
+            && found.iter().any(|other| other.collides(one))
+        {
+            listeners = Listeners::find(home);
         }
+        found.push(listeners.map_err(failed)?);
     }
+    Ok(found)
+}
+
+/// The file with the password that is expected of the MTA of `side`.
+fn remote_password(side: Side) -> String {
+    format!("secrets/mta-{}.password", side.folder())
 }
 
 fn random_password() -> Result<String, MakeError> {
@@ -480,9 +455,9 @@ fn single(address: IpAddr) -> String {
     }
 }
 
-#[expect(clippy::expect_used, reason = "constant account names, which a test parses")]
-fn account<A: std::str::FromStr<Err: fmt::Debug>>(side: Side) -> A {
-    side.account().parse().expect("an account name")
+#[expect(clippy::expect_used, reason = "account names of this room, which tests parse")]
+fn account<A: std::str::FromStr<Err: fmt::Debug>>(cast: &Cast, side: Side) -> A {
+    cast.account(side).parse().expect("an account name")
 }
 
 #[cfg(test)]
@@ -495,10 +470,40 @@ mod tests {
 
     use super::*;
 
+    fn plan(cast: Cast, carrier: Carrier) -> Plan {
+        Plan { cast, carrier, kdc: None, set: &[], idle_s: 2, wired: false }
+    }
+
     fn organisation() -> (tempfile::TempDir, Organisation) {
         let folder = tempfile::tempdir().unwrap();
-        let organisation = Organisation::make(folder.path(), Carrier::Rpc, None).unwrap();
+        let plan = plan(Cast::demo(), Carrier::Rpc);
+        let organisation = Organisation::make(folder.path(), plan).unwrap();
         (folder, organisation)
+    }
+
+    /// Four servers that all know each other, whatever they are called.
+    #[test]
+    fn a_larger_organisation_fits_together() {
+        for seed in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            let cast = Cast::random(&mut crate::chance::Chance::new(seed), 4);
+            let plan = plan(cast.clone(), Carrier::Rpc);
+            let organisation = Organisation::make(folder.path(), plan).unwrap();
+            for side in Side::ALL {
+                let own = Config::load(&organisation.config(side)).unwrap();
+                assert_eq!(own.server.name, cast.name(side));
+                assert_eq!(own.rpc.account.to_string(), cast.account(side));
+                assert_eq!(own.peers.len(), 3);
+                for other in cast.others(side) {
+                    let peer = own.peer(cast.name(other)).unwrap();
+                    assert_eq!(peer.mapper_port, organisation.listeners(other).mapper);
+                    assert_eq!(
+                        own.hosts[cast.host(other)],
+                        [organisation.listeners(other).address]
+                    );
+                }
+            }
+        }
     }
 
     #[test]
@@ -532,8 +537,8 @@ mod tests {
         for config in [&east, &west] {
             for side in Side::BOTH {
                 let addresses = vec![organisation.listeners(side).address];
-                assert_eq!(config.hosts.get(side.host()), Some(&addresses));
-                assert_eq!(config.hosts.get(side.bind_back_host()), Some(&addresses));
+                assert_eq!(config.hosts.get(Cast::demo().host(side)), Some(&addresses));
+                assert_eq!(config.hosts.get(Cast::demo().bind_back(side)), Some(&addresses));
             }
         }
     }
@@ -541,7 +546,8 @@ mod tests {
     #[test]
     fn both_configurations_fit_together_over_tcp() {
         let folder = tempfile::tempdir().unwrap();
-        let organisation = Organisation::make(folder.path(), Carrier::Rfc1006, None).unwrap();
+        let organisation =
+            Organisation::make(folder.path(), plan(Cast::demo(), Carrier::Rfc1006)).unwrap();
         let [east, west] = Side::BOTH.map(|side| Config::load(&organisation.config(side)).unwrap());
         for (own, other) in [(&east, &west), (&west, &east)] {
             assert!(own.peers.is_empty());
@@ -591,7 +597,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("d".repeat(100));
         assert!(matches!(
-            Organisation::make(&root, Carrier::Rpc, None),
+            Organisation::make(&root, plan(Cast::demo(), Carrier::Rpc)),
             Err(MakeError::PathTooLong { .. })
         ));
         assert!(!root.exists());

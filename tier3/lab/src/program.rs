@@ -17,6 +17,8 @@ pub(crate) struct Program {
     exe: PathBuf,
     /// What PATH is while a remedy runs: `bindback` in it is this executable.
     path: OsString,
+    /// What stands before every command.
+    before: Vec<String>,
 }
 
 /// Why a command did not do its work.
@@ -49,7 +51,7 @@ impl Program {
             path.push(":");
             path.push(others);
         }
-        Ok(Self { exe, path })
+        Ok(Self { exe, path, before: Vec::new() })
     }
 
     pub(crate) fn exe(&self) -> &Path {
@@ -64,7 +66,7 @@ impl Program {
     {
         let arguments: Vec<S> = arguments.into_iter().collect();
         let shown = shown(arguments.iter().map(AsRef::as_ref));
-        let mut command = Command::new(&self.exe);
+        let mut command = self.command();
         command.args(&arguments);
         finish(command, shown, fine).await
     }
@@ -76,8 +78,25 @@ impl Program {
 
     /// A shell for a command line.
     pub(crate) fn shell(&self, line: &str) -> Command {
-        let mut command = Command::new("sh");
+        let mut command = self.behind("sh".as_ref());
         command.arg("-c").arg(line).env("PATH", &self.path);
+        command
+    }
+
+    /// The same program with this before every command.
+    pub(crate) fn inside(&self, before: Vec<String>) -> Self {
+        Self { before, ..self.clone() }
+    }
+
+    /// The program without its arguments.
+    pub(crate) fn command(&self) -> Command {
+        self.behind(self.exe.as_os_str())
+    }
+
+    fn behind(&self, program: &OsStr) -> Command {
+        let Some((first, rest)) = self.before.split_first() else { return Command::new(program) };
+        let mut command = Command::new(first);
+        command.args(rest).arg(program);
         command
     }
 }

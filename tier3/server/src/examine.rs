@@ -141,6 +141,7 @@ fn settings(
         port: None,
         mapper_port: examination.mapper_port,
         interface,
+        further: Vec::new(),
         caller,
         count: 1,
         patience: examination.patience,

@@ -18,6 +18,7 @@ use crate::mail_queue::MailQueue;
 use crate::node::presented;
 use crate::operations::{Ledger, missing_steps};
 use crate::peer_state::{Failure, PeerHistories, PeerHistory};
+use crate::resources::Resources;
 
 /// Events that a diagnosis gets to see: the newest.
 const MAX_EVENTS: usize = 500;
@@ -41,6 +42,9 @@ pub fn of_config(config: &Config) -> ServerFacts {
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,
         rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
+        tls_files: config.rfc1006.tls.as_ref().map(|files| {
+            (files.certificate.display().to_string(), files.key.display().to_string())
+        }),
         hosts: config
             .hosts
             .iter()
@@ -219,6 +223,15 @@ pub fn of_queues(queue: &MailQueue) -> Vec<QueueFacts> {
 pub fn of_store(store: &Store) -> Option<StoreTrouble> {
     let trouble = store.trouble()?;
     Some(StoreTrouble { cause: trouble.cause.to_owned(), text: net::chain(&trouble.error) })
+}
+
+/// What else the server lacks.
+#[must_use]
+pub fn of_resources(resources: &Resources) -> Vec<StoreTrouble> {
+    let shortages = resources.shortages().into_iter();
+    let facts =
+        shortages.map(|(short, text)| StoreTrouble { cause: short.cause().to_owned(), text });
+    facts.collect()
 }
 
 /// One row of the locality table.

@@ -21,6 +21,19 @@ pub enum InboundError {
     Accept(#[from] AcceptError),
     #[error("cannot read the store")]
     Store(#[from] StoreError),
+    #[error("memory is short, no new mail is taken for now")]
+    Memory,
+}
+
+impl InboundError {
+    /// Whether the same APDU may be taken later: what is wrong lies here, not in it.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Accept(_) | Self::Store(_) | Self::Memory => true,
+            Self::Transfer(_) => false,
+        }
+    }
 }
 
 /// Takes an APDU that this peer hands over; returns once it is on disk.
@@ -28,6 +41,9 @@ pub enum InboundError {
 /// # Errors
 /// It cannot be read or kept.
 pub async fn take(node: &Arc<Node>, from: &str, apdu: Vec<u8>) -> Result<(), InboundError> {
+    if node.resources.memory_is_short() {
+        return Err(InboundError::Memory);
+    }
     let entry = {
         let (node, from) = (Arc::clone(node), from.to_owned());
         blocking(move || read(&node, &from, &apdu)).await?

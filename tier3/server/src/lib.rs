@@ -28,6 +28,7 @@ mod peer_state;
 mod processing;
 mod reporting;
 mod reroute;
+mod resources;
 mod route_table;
 mod rpc_listener;
 mod rpc_security;

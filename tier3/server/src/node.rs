@@ -27,6 +27,7 @@ use crate::mail_queue::MailQueue;
 use crate::pace::Pace;
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
+use crate::resources::Resources;
 use crate::smtp_limits::Limits;
 use crate::{route_table, x400_link};
 
@@ -65,6 +66,7 @@ pub struct Node {
     pub queue: MailQueue,
     pub processing: Arc<Processing>,
     pub limits: Arc<Limits>,
+    pub resources: Resources,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     pub winbind: Winbind,
@@ -103,7 +105,7 @@ impl Node {
             resolver,
             ltab: Mutex::new(Ltab::new(config.rpc.ltab_limit)),
             x400_table: Mutex::new(Ltab::numbered_from(X400_FIRST, X400_ROWS)),
-            x400: x400_link::Memory::default(),
+            x400: x400_link::Memory::open(&config.server.data_dir, &config.x400),
             config: RwLock::new(Arc::new(config)),
             routes: RwLock::new(Arc::new(routes)),
             accounts,
@@ -112,6 +114,7 @@ impl Node {
             queue,
             processing: Arc::new(processing),
             limits: Arc::default(),
+            resources: Resources::default(),
             histories,
             reflection: ReflectionGuard::new(),
             winbind,

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::link::ServiceFactory;
 use crate::node::Node;
-use crate::smtp_listener::allowed;
+use crate::smtp_listener::{allowed, tell_of_descriptors};
 
 /// Connections at the same time on one port; each holds at most a few fragments in memory.
 const MAX_CONNECTIONS: usize = 1000;
@@ -28,10 +28,14 @@ pub async fn run(node: Arc<Node>, listener: TcpListener, factory: ServiceFactory
             accepted = listener.accept() => accepted,
             () = node.stopped() => return,
         };
-        let Ok((stream, peer)) = accepted else {
-            // Out of file descriptors, as a rule: give others time to close some.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tell_of_descriptors(&node, "RPC", &error);
+                // Give others time to close some.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
         };
         let config = node.config();
         if filtered && !allowed(&config.rpc.allow, peer.ip()) {

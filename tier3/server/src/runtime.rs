@@ -24,6 +24,7 @@ use crate::node::Node;
 use crate::operations::{Running, store_folder};
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
+use crate::resources::Resources;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
     keytab, local_delivery, reporting, rpc_listener, rpc_security, settings, smtp_listener,
@@ -97,6 +98,11 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     let config = Config::load(file)?;
     let (mut terminate, mut interrupt, mut reload) = signals()?;
     let (node, orders) = build_node(&config)?;
+    let files = node.resources.raise_files();
+    let wanted = Resources::files_wanted(config.smtp.max_connections);
+    if files < wanted {
+        node.log(own::descriptors_few(files, wanted));
+    }
     let listeners = open_listeners(&config).inspect_err(|error| {
         let detail = net::chain(error);
         node.log(build::listen_failed(CANNOT_LISTEN, &config.rpc.listen.to_string(), &detail));

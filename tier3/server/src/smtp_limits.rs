@@ -9,7 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Limits {
     held: AtomicUsize,
+    connections: AtomicUsize,
     clients: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// Who has too many connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowded {
+    /// This client.
+    Client,
+    /// All clients together.
+    All,
 }
 
 /// One connection of a client; it ends when this is dropped.
@@ -21,15 +31,24 @@ pub struct Client {
 }
 
 impl Limits {
-    /// Counts a connection; `None` if this client has as many as it may.
-    pub fn connect(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Client> {
+    /// Counts a connection, if this client may have so many, and all together so many.
+    pub fn connect(
+        self: &Arc<Self>,
+        address: IpAddr,
+        most: usize,
+        all: usize,
+    ) -> Result<Client, Crowded> {
+        if self.connections.load(Ordering::Relaxed) >= all {
+            return Err(Crowded::All);
+        }
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let count = clients.entry(address).or_default();
         if *count >= most {
-            return None;
+            return Err(Crowded::Client);
         }
         *count += 1;
-        Some(Client { limits: Arc::clone(self), address, held: 0 })
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Ok(Client { limits: Arc::clone(self), address, held: 0 })
     }
 }
 
@@ -53,6 +72,7 @@ const SMALL: usize = 64 * 1024;
 impl Drop for Client {
     fn drop(&mut self) {
         self.limits.held.fetch_sub(self.held, Ordering::Relaxed);
+        self.limits.connections.fetch_sub(1, Ordering::Relaxed);
         let mut clients = self.limits.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = clients.get_mut(&self.address) {
             *count -= 1;
@@ -71,12 +91,13 @@ mod tests {
     fn a_client_has_so_many_connections_and_all_together_so_many_octets() {
         let limits = Arc::new(Limits::default());
         let (one, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
-        let mut first = limits.connect(one, 2).unwrap();
-        let second = limits.connect(one, 2).unwrap();
-        assert!(limits.connect(one, 2).is_none());
-        let mut third = limits.connect(other, 2).unwrap();
+        let mut first = limits.connect(one, 2, 3).unwrap();
+        let second = limits.connect(one, 2, 3).unwrap();
+        assert_eq!(limits.connect(one, 2, 3).unwrap_err(), Crowded::Client);
+        let mut third = limits.connect(other, 2, 3).unwrap();
+        assert_eq!(limits.connect(other, 2, 3).unwrap_err(), Crowded::All);
         drop(second);
-        assert!(limits.connect(one, 2).is_some());
+        assert!(limits.connect(one, 2, 3).is_ok());
 
         assert_eq!(first.hold(600_000, 1_000_000), None);
         assert_eq!(third.hold(600_000, 1_000_000), Some(1_200_000));

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use event::own;
 use jiff::Timestamp;
@@ -14,20 +14,16 @@ use smtp::{
     RecipientRequest, Request, Submission, Verdict,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::mail_queue::{AcceptError, Refusal};
 use crate::node::Node;
+use crate::resources::Short;
 use crate::settings;
-use crate::smtp_limits::Client;
+use crate::smtp_limits::{Client, Crowded};
 
 /// RFC 5321 4.5.3.2.7: a server waits at least five minutes for the next command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
-/// Dialogues at the same time; above it a caller is told to come again.
-const MAX_DIALOGUES: usize = 1000;
-/// How often it is told that descriptors ran out.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// RFC 5321 6.3: a mail with more trace fields goes in circles; the limit is at least 100.
 const MAX_RECEIVED: usize = 100;
 /// How long the last reply may take.
@@ -52,9 +48,7 @@ impl Machine for Receiving {
 /// Serves one listening socket until the server stops and every dialogue has heard of it: a
 /// client that is cut off while its message is being kept would send it again.
 pub async fn run(node: Arc<Node>, listener: TcpListener) {
-    let slots = Arc::new(Semaphore::new(MAX_DIALOGUES));
     let mut dialogues = JoinSet::new();
-    let mut exhausted = Exhausted::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -64,18 +58,15 @@ pub async fn run(node: Arc<Node>, listener: TcpListener) {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                exhausted.tell(&node, "SMTP", &error);
+                tell_of_descriptors(&node, "SMTP", &error);
                 // Give others time to close some.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        let (node, slot) = (Arc::clone(&node), Arc::clone(&slots).try_acquire_owned());
-        let client = node.limits.connect(peer.ip(), node.config().smtp.max_per_address);
-        dialogues.spawn(async move {
-            serve(&node, stream, peer, client.filter(|_| slot.is_ok())).await;
-            drop(slot);
-        });
+        let node = Arc::clone(&node);
+        let client = place(&node, peer.ip());
+        dialogues.spawn(async move { serve(&node, stream, peer, client).await });
     }
     drop(listener);
     while dialogues.join_next().await.is_some() {}
@@ -111,7 +102,11 @@ async fn serve(node: &Arc<Node>, stream: TcpStream, peer: SocketAddr, client: Op
                     let held = pump.machine.0.held();
                     let over = client.as_mut().and_then(|client| client.hold(held, memory));
                     if let Some(sum) = over {
-                        node.log(own::memory_limit(octets(sum), octets(memory)));
+                        let (sum, memory) = (octets(sum), octets(memory));
+                        let text = format!("{sum} octets of mail that is coming in, {memory} at most");
+                        if node.resources.refused(Short::Incoming, text) {
+                            node.log(own::memory_limit(sum, memory));
+                        }
                         pump.machine.0.shut_down(ClosingReason::TooBusy);
                     }
                 }
@@ -131,23 +126,32 @@ fn octets(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Tells of descriptors that ran out, once in a while.
-#[derive(Default)]
-pub struct Exhausted {
-    told: Option<Instant>,
+/// A place for one more connection, if there is one.
+fn place(node: &Node, client: IpAddr) -> Option<Client> {
+    let smtp = &node.config().smtp;
+    let (all, by_descriptors) = node.resources.connections(smtp.max_connections);
+    let place = node.limits.connect(client, smtp.max_per_address, all);
+    if matches!(place, Err(Crowded::All)) && by_descriptors {
+        let detail = format!("{all} connections of clients are open, the rest is kept for others");
+        tell(node, "SMTP", &detail);
+    }
+    place.ok()
 }
 
-impl Exhausted {
-    /// A connection could not be taken.
-    pub fn tell(&mut self, node: &Node, listener: &str, error: &std::io::Error) {
-        // ENFILE and EMFILE.
-        let descriptors = matches!(error.raw_os_error(), Some(23 | 24));
-        if descriptors && self.told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
-            self.told = Some(Instant::now());
-            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-            let limit = limit.current.unwrap_or(u64::MAX);
-            node.log(own::descriptors_exhausted(listener, &error.to_string(), limit));
-        }
+/// A connection could not be taken: tells of it if descriptors ran out.
+pub fn tell_of_descriptors(node: &Node, listener: &str, error: &std::io::Error) {
+    // ENFILE and EMFILE.
+    if matches!(error.raw_os_error(), Some(23 | 24)) {
+        tell(node, listener, &error.to_string());
+    }
+}
+
+fn tell(node: &Node, listener: &str, detail: &str) {
+    let limit = node.resources.files();
+    let text =
+        format!("no more connections are taken by {listener}: {detail}; {limit} files at most");
+    if node.resources.refused(Short::Descriptors, text) {
+        node.log(own::descriptors_exhausted(listener, detail, limit));
     }
 }
 
@@ -163,6 +167,9 @@ async fn answer(node: &Arc<Node>, client: IpAddr, dialogue: &mut Dialogue, reque
 
 /// Never an open relay: what leads out of the organisation is only for networks that may relay.
 fn verdict(node: &Node, client: IpAddr, request: &RecipientRequest) -> Verdict {
+    if node.resources.memory_is_short() {
+        return Verdict::InsufficientStorage;
+    }
     match node.queue.refusal() {
         Some(Refusal::Full) => return Verdict::InsufficientStorage,
         Some(Refusal::Sick) => return Verdict::TemporaryFailure,

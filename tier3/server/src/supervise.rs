@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::delay_notice;
 use crate::node::Node;
 use crate::processing::Suspect;
+use crate::resources::{Memory, Short};
 use crate::route_table;
 
 /// How often the clock and the store are looked at.
@@ -47,6 +48,8 @@ pub fn accuse(node: &Node, suspects: Vec<Suspect>) {
 #[derive(Default)]
 struct Watch {
     refusing: Option<(Instant, &'static str)>,
+    /// Since when memory is short.
+    short: Option<Instant>,
 }
 
 impl Watch {
@@ -54,6 +57,7 @@ impl Watch {
         if let Some(by) = node.queue.follow_clock() {
             node.log(own::clock_set(by.is_positive(), by.unsigned_abs().as_secs()));
         }
+        self.look_at_memory(node);
         let store = node.queue.store();
         let (seen, trouble) = (store.take_seen_trouble(), store.trouble());
         // One that came and went between two looks is told as well.
@@ -69,7 +73,32 @@ impl Watch {
         {
             node.log(own::store_recovered(cause, since.elapsed().as_secs()));
         }
-        metrics::gauge!("bindback_store_refusing").set(if trouble.is_some() { 1.0 } else { 0.0 });
+        let refuses = trouble.is_some() || self.short.is_some();
+        metrics::gauge!("bindback_store_refusing").set(if refuses { 1.0 } else { 0.0 });
+    }
+}
+
+impl Watch {
+    fn look_at_memory(&mut self, node: &Node) {
+        let config = node.config();
+        let limit = config.server.memory_mib.saturating_mul(1024 * 1024);
+        match (node.resources.look_at_memory(limit), self.short) {
+            (Some(Memory { used, limit }), since) => {
+                let text = format!("the process has {used} octets of memory, and {limit} at most");
+                // Seen again every second: the doctor tells of it as long as it lasts.
+                node.resources.refused(Short::Memory, text.clone());
+                if since.is_none() {
+                    self.short = Some(Instant::now());
+                    let dir = config.server.data_dir.display().to_string();
+                    node.log(own::store_refuses(Short::Memory.cause(), &text, &dir));
+                }
+            }
+            (None, Some(since)) => {
+                self.short = None;
+                node.log(own::store_recovered(Short::Memory.cause(), since.elapsed().as_secs()));
+            }
+            (None, None) => {}
+        }
     }
 }
 

@@ -14,3 +14,4 @@ mod silence;
 mod smtp;
 mod smtp_out;
 mod x400;
+mod x400_tls;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use config::TlsFiles;
 use jiff::Timestamp;
 use mta::{
     Association, Call, Expected, Output, Refusal, Rfc1006, Selectors, Terms, TransferProtocol,
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::node::random;
 use crate::rpc_tools::{Step, StepResult};
-use crate::x400_link::{Line, LineEnd};
+use crate::x400_link::{Line, LineEnd, credentials};
 
 pub use mta::Presented;
 pub use x400::Secret;
@@ -34,6 +35,8 @@ pub struct ProbeSettings {
     pub transport: Vec<u8>,
     pub session: Vec<u8>,
     pub presentation: Vec<u8>,
+    /// Over TLS: what is shown and trusted, and the name that the other MTA's certificate must have.
+    pub tls: Option<(TlsFiles, String)>,
     /// For each step.
     pub patience: Duration,
 }
@@ -85,16 +88,64 @@ async fn reach(settings: &ProbeSettings, steps: &mut Vec<Step>) -> Option<Socket
         };
         steps.push(step("tcp", to.to_string(), begun, outcome));
         if reached {
-            return Some(to);
+            return tls_stands(settings, to, steps).await.then_some(to);
         }
     }
     None
 }
 
-async fn connect(
+/// Agrees on TLS, where it is wanted, and leaves; false when it does not come about.
+async fn tls_stands(settings: &ProbeSettings, to: SocketAddr, steps: &mut Vec<Step>) -> bool {
+    if settings.tls.is_none() {
+        return true;
+    }
+    let begun = Instant::now();
+    let tried = async {
+        let stream = connect(to, settings.patience).await?;
+        let machine = machine(settings, TransferProtocol::MtsTransfer, false)?;
+        let mut line = line(settings, to, machine, stream).await?;
+        let agreed = line.secure(settings.patience).await;
+        let suite = line.suite();
+        line.close().await;
+        agreed.map_err(|end| lost(settings, &end))?;
+        Ok(suite.unwrap_or_default())
+    };
+    let (stands, outcome) = match tried.await {
+        Ok(suite) => (true, (StepResult::Ok, 0, suite)),
+        Err(outcome) => (false, outcome),
+    };
+    steps.push(step("tls", to.to_string(), begun, outcome));
+    stands
+}
+
+type Failed = (StepResult, u32, String);
+
+/// The connection as it is wanted, with TLS or without.
+async fn line(
+    settings: &ProbeSettings,
     to: SocketAddr,
-    patience: Duration,
-) -> Result<TcpStream, (StepResult, u32, String)> {
+    machine: Rfc1006,
+    stream: TcpStream,
+) -> Result<Line, Failed> {
+    let Some((files, name)) = &settings.tls else {
+        return Ok(Line::new(&to.to_string(), machine, stream));
+    };
+    let own = credentials(files).await.map_err(|error| (StepResult::Error, 0, chain(&error)))?;
+    Line::secured_call(&to.to_string(), machine, stream, (own, name))
+        .map_err(|error| (StepResult::Error, 0, chain(&error)))
+}
+
+/// Why an open connection gave no answer.
+fn lost(settings: &ProbeSettings, end: &LineEnd) -> Failed {
+    match end {
+        LineEnd::Silent { .. } => silent(settings.patience),
+        // One of the two certificates is not to the taste of the other side.
+        LineEnd::Tls { source, .. } => (StepResult::Denied, source.fault.code(), chain(end)),
+        end => (StepResult::Error, 0, chain(end)),
+    }
+}
+
+async fn connect(to: SocketAddr, patience: Duration) -> Result<TcpStream, Failed> {
     match tokio::time::timeout(patience, TcpStream::connect(to)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
@@ -116,10 +167,39 @@ async fn offer(
     protocol: TransferProtocol,
     two_way: bool,
 ) -> (StepResult, u32, String) {
-    let stream = match connect(to, settings.patience).await {
-        Ok(stream) => stream,
+    let opened = async {
+        let stream = connect(to, settings.patience).await?;
+        let machine = machine(settings, protocol, two_way)?;
+        line(settings, to, machine, stream).await
+    };
+    let mut line = match opened.await {
+        Ok(line) => line,
         Err(outcome) => return outcome,
     };
+    let outcome = match line.next_output_within(settings.patience).await {
+        Ok(Output::Opened) => {
+            let told = opened_with(&mut line);
+            line.association().release();
+            // How the other side takes the release is not what was asked.
+            let _ = line.next_output_within(settings.patience).await;
+            (StepResult::Ok, 0, told)
+        }
+        Ok(Output::Refused(refusal)) => refused(&refusal),
+        Ok(Output::Ended(why)) => {
+            (StepResult::Error, 0, why.unwrap_or_else(|| "the association was released".to_owned()))
+        }
+        Ok(other) => (StepResult::Error, 0, format!("an unexpected answer: {other:?}")),
+        Err(end) => lost(settings, &end),
+    };
+    line.close().await;
+    outcome
+}
+
+fn machine(
+    settings: &ProbeSettings,
+    protocol: TransferProtocol,
+    two_way: bool,
+) -> Result<Rfc1006, Failed> {
     let association = Association::call(Call {
         protocol,
         two_way,
@@ -141,32 +221,10 @@ async fn offer(
         calling_selector: Vec::new(),
         called_selector: settings.transport.clone(),
     };
-    let machine = match Rfc1006::call(&parameters, association) {
-        Ok(machine) => machine,
-        Err(error) => return (StepResult::Error, 0, chain(&error)),
-    };
-    let mut line = Line::new(&to.to_string(), machine, stream);
-    let outcome = match line.next_output_within(settings.patience).await {
-        Ok(Output::Opened) => {
-            let told = opened(&mut line);
-            line.association().release();
-            // How the other side takes the release is not what was asked.
-            let _ = line.next_output_within(settings.patience).await;
-            (StepResult::Ok, 0, told)
-        }
-        Ok(Output::Refused(refusal)) => refused(&refusal),
-        Ok(Output::Ended(why)) => {
-            (StepResult::Error, 0, why.unwrap_or_else(|| "the association was released".to_owned()))
-        }
-        Ok(other) => (StepResult::Error, 0, format!("an unexpected answer: {other:?}")),
-        Err(LineEnd::Silent { .. }) => silent(settings.patience),
-        Err(error) => (StepResult::Error, 0, chain(&error)),
-    };
-    line.close().await;
-    outcome
+    Rfc1006::call(&parameters, association).map_err(|error| (StepResult::Error, 0, chain(&error)))
 }
 
-fn opened(line: &mut Line) -> String {
+fn opened_with(line: &mut Line) -> String {
     let association = line.association();
     let who = match association.remote_name() {
         Some(name) => format!("the MTA {name}"),

@@ -124,12 +124,16 @@ impl Sink {
         self.taken.load(Ordering::Acquire)
     }
 
-    /// Waits until so many were taken in all.
+    /// Waits until so many were taken in all, as long as some come within this time.
     pub fn until(&self, count: u64, patience: Duration) -> Result<()> {
-        let begin = Instant::now();
-        while self.count() < count {
-            ensure!(begin.elapsed() < patience, "only {} of {count} came", self.count());
+        let (mut last, mut moved) = (self.count(), Instant::now());
+        while last < count {
+            ensure!(moved.elapsed() < patience, "only {last} of {count} came");
             std::thread::sleep(Duration::from_micros(500));
+            let now = self.count();
+            if now > last {
+                (last, moved) = (now, Instant::now());
+            }
         }
         Ok(())
     }

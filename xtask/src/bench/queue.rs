@@ -23,7 +23,7 @@ const DEAD: [u8; 4] = [127, 51, 0, 4];
 const PORT: u16 = 2525;
 /// Domains that nobody answers for.
 const DEAD_DOMAINS: usize = 100;
-/// How long anything may take.
+/// How long anything may take, or a sink may see nothing new.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, clap::Args)]
@@ -41,8 +41,8 @@ pub struct Options {
     /// Octets of a message in (b)
     #[arg(long, value_delimiter = ',', default_value = "2048,51200")]
     sizes: Vec<usize>,
-    /// Messages that wait in (c)
-    #[arg(long, default_value_t = 10_000)]
+    /// Messages that wait in (c): a million takes some minutes and 6 GB of disk, fewer show less
+    #[arg(long, default_value_t = 1_000_000)]
     queued: usize,
 }
 
@@ -183,6 +183,8 @@ fn long_queue(folder: &Path, queued: usize, sink: &Sink) -> Result<Value> {
     let connector = format!(
         "[[connector]]\nname = 'internet'\nkind = 'smtp'\nport = {PORT}\nconnect_timeout_s = 5\n[[connector.address_space]]\npattern = '*'\n"
     );
+    // Room for those and for the letters whose latency is measured.
+    let connector = format!("[queue]\nmax_messages = {}\n{connector}", queued + 1000);
     let server = Server::start(&folder, &connector, &hosts)?;
     let target = SocketAddr::from((SERVER, PORT));
     let live_before = latency(target, sink)?;
@@ -198,27 +200,55 @@ fn long_queue(folder: &Path, queued: usize, sink: &Sink) -> Result<Value> {
     let many = f64::from(u32::try_from(queued)?);
     let full = host::resident(server.id())?;
     let live_full = latency(target, sink)?;
+    println!("(c) {queued} queued after {:.0} s", filled.as_secs_f64());
+    let timed = |arguments: &[&str]| -> Result<Duration> {
+        let begin = Instant::now();
+        server.command(arguments)?;
+        Ok(begin.elapsed())
+    };
+    let list = timed(&["queue", "list", "--json"])?;
+    let page = timed(&["queue", "show", "--limit", "100", "--json"])?;
     let begin = Instant::now();
-    server.command(&["queue", "list", "--json"])?;
-    let list = begin.elapsed();
     let server = server.stop()?;
+    let stopped = begin.elapsed();
+    let disk = disk_octets(&folder)?;
     let begin = Instant::now();
     let server = server.start_again()?;
     let started = begin.elapsed();
-    let live_first = latency_of(target, sink, 1)?;
-    let first_delivery = started + live_first[0];
+    latency_of(target, sink, 1)?;
+    let first_delivery = begin.elapsed();
+    let again = host::resident(server.id())?;
+    println!("(c) greeting {started:?}, first delivery {first_delivery:?} after the start");
     let drained = drain(&server, queued)?;
-    let memory = full.saturating_sub(empty);
+    let each = |octets: u64| -> Result<u64> {
+        Ok(octets.saturating_sub(empty) / u64::try_from(queued.max(1))?)
+    };
     Ok(json!({
         "queued": queued,
         "accepted_per_s": (many / filled.as_secs_f64()).round(),
-        "octets_of_memory_per_message": memory / u64::try_from(queued.max(1))?,
+        "octets_of_memory_per_message": each(full)?,
+        "octets_of_memory_per_message_after_restart": each(again)?,
+        "octets_of_disk": disk,
         "live_latency_ms_before": millis(live_before),
         "live_latency_ms_full": millis(live_full),
         "queue_list_ms": millis(list),
+        "queue_show_100_ms": millis(page),
+        "stop_ms": millis(stopped),
+        "restart_to_greeting_ms": millis(started),
         "restart_to_first_delivery_ms": millis(first_delivery),
         "drain_per_s": (many / drained.as_secs_f64()).round(),
     }))
+}
+
+/// What a folder and all below it take.
+fn disk_octets(folder: &Path) -> Result<u64> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let data = entry.metadata()?;
+        sum += if data.is_dir() { disk_octets(&entry.path())? } else { data.len() };
+    }
+    Ok(sum)
 }
 
 /// The dead ones live again: how long until all is gone.

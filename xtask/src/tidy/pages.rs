@@ -9,16 +9,18 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 20] = [
+const PROBED_CAUSES: [&str; 27] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
     "remote-name-unresolvable",
     "bindback-name-unresolvable",
+    "lmhosts-stale-entry",
     "port-filtered-by-firewall",
     "remote-server-unreachable",
     "mta-password-mismatch",
     "connector-remote-name-mismatch",
+    "certificate-expired",
     "account-disabled",
     "account-locked-out",
     "account-expired",
@@ -30,6 +32,11 @@ const PROBED_CAUSES: [&str; 20] = [
     "directory-not-replicated",
     "upgrade-needs-restart",
     "service-account-extended-characters",
+    "disk-space-low",
+    "store-read-only",
+    "store-disk-fault",
+    "file-descriptors-exhausted",
+    "low-memory",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

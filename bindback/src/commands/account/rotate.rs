@@ -177,6 +177,7 @@ pub async fn test_logon(
             port: None,
             mapper_port: peer.mapper_port,
             interface: Some(MTA_INTERFACE),
+            further: Vec::new(),
             caller: Some(Caller::with_password(
                 account.clone(),
                 password.clone(),

@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use crate::backend;
 use crate::failure::chain;
 
-/// A server that is up answers at once.
-const FACTS_PATIENCE: Duration = Duration::from_secs(5);
+/// A server that is up answers at once; a machine that is off must not keep the answer back for long.
+const FACTS_PATIENCE: Duration = Duration::from_secs(3);
 /// A probe waits for each address that does not answer.
 const PROBE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,7 +38,11 @@ struct Seen {
     client: Option<Client>,
     check: Option<ProbeFact>,
     note: Option<String>,
+    probed: Vec<Probed>,
 }
+
+/// Who probed which peer, and what it found.
+type Probed = (String, String, Result<Vec<ProbeFact>, ClientError>);
 
 /// Reads what can be read.
 ///
@@ -50,9 +54,10 @@ pub async fn gather(config: &Config) -> Result<Gathered, ClientError> {
     let known = known.chain(config.x400.iter().map(Neighbour::of_connector));
     for (index, one) in known.enumerate() {
         let local = config.server.name.clone();
-        neighbours.spawn(async move { (index, neighbour(&local, &one).await) });
+        // Each probes as soon as it is read: one that does not answer keeps nobody waiting.
+        neighbours.spawn(async move { (index, neighbour(&local, &one).await.probe().await) });
     }
-    let own = own(config).await?;
+    let own = own(config).await?.probe().await;
     let mut others = neighbours.join_all().await;
     others.sort_by_key(|(index, _)| *index);
 
@@ -61,7 +66,7 @@ pub async fn gather(config: &Config) -> Result<Gathered, ClientError> {
     seen.extend(others.into_iter().map(|(_, one)| one));
     let mut notes: Vec<String> = seen.iter_mut().filter_map(|one| one.note.take()).collect();
     let mut checks: Vec<ProbeFact> = seen.iter_mut().filter_map(|one| one.check.take()).collect();
-    let (found, failed) = probes(&seen).await;
+    let (found, failed) = told(&mut seen);
     checks.extend(found);
     notes.extend(failed);
     let read = seen.iter().filter(|one| one.facts.role != Role::Unread);
@@ -88,7 +93,7 @@ async fn own(config: &Config) -> Result<Seen, ClientError> {
         Ok(mut facts) => {
             facts.role = Role::Local;
             facts.reachable = true;
-            return Ok(Seen { facts, client: Some(client), check, note: None });
+            return Ok(Seen { facts, client: Some(client), check, note: None, probed: Vec::new() });
         }
         Err(error @ ClientError::NotAllowed { .. }) => return Err(error),
         Err(error) => error,
@@ -99,12 +104,18 @@ async fn own(config: &Config) -> Result<Seen, ClientError> {
             Ok(mut facts) => {
                 facts.role = Role::Local;
                 facts.reachable = false;
-                return Ok(Seen { facts, client: None, check, note: None });
+                return Ok(Seen { facts, client: None, check, note: None, probed: Vec::new() });
             }
             Err(why) => note = why,
         }
     }
-    Ok(Seen { facts: server::known_facts(config), client: None, check, note: Some(note) })
+    Ok(Seen {
+        facts: server::known_facts(config),
+        client: None,
+        check,
+        note: Some(note),
+        probed: Vec::new(),
+    })
 }
 
 async fn stored(config: &Config) -> Result<ServerFacts, String> {
@@ -146,6 +157,7 @@ async fn neighbour(local: &str, peer: &Neighbour) -> Seen {
         client: None,
         check,
         note: Some(note),
+        probed: Vec::new(),
     };
     let Some(NeighbourApi { url, authority, token_file }) = &peer.admin else {
         return unread(
@@ -171,7 +183,7 @@ async fn neighbour(local: &str, peer: &Neighbour) -> Seen {
             let note = (!facts.name.eq_ignore_ascii_case(name)).then(|| {
                 format!("at {url} answers {}, where the configuration expects {name}", facts.name)
             });
-            Seen { facts, client: Some(client), check, note }
+            Seen { facts, client: Some(client), check, note, probed: Vec::new() }
         }
         Err(error) => unread(format!("{name} is not read: {}", chain(&error)), check),
     }
@@ -232,21 +244,28 @@ fn checked(
     })
 }
 
-/// Asks every server that answers to probe each of its peers, all at once.
-async fn probes(seen: &[Seen]) -> (Vec<ProbeFact>, Vec<String>) {
-    let mut running = JoinSet::new();
-    for one in seen {
-        let Some(client) = &one.client else { continue };
-        for peer in &one.facts.peers {
+impl Seen {
+    /// Asks the server, if it answers, to probe each of its peers, all at once.
+    async fn probe(mut self) -> Self {
+        let Some(client) = &self.client else { return self };
+        let mut running = JoinSet::new();
+        for peer in &self.facts.peers {
             let client = client.clone().patience(PROBE_PATIENCE);
-            let (from, peer) = (one.facts.name.clone(), peer.name.clone());
+            let (from, peer) = (self.facts.name.clone(), peer.name.clone());
             running.spawn(async move {
                 let found = client.probe(ProbeOrder { peer: peer.clone() }).await;
                 (from, peer, found)
             });
         }
+        self.probed = running.join_all().await;
+        self
     }
-    let mut done = running.join_all().await;
+}
+
+/// What all of them found, in the order of the names, and what could not be probed.
+fn told(seen: &mut [Seen]) -> (Vec<ProbeFact>, Vec<String>) {
+    let mut done: Vec<Probed> =
+        seen.iter_mut().flat_map(|one| std::mem::take(&mut one.probed)).collect();
     done.sort_by(|(a, b, _), (c, d, _)| (a, b).cmp(&(c, d)));
     let (mut checks, mut notes) = (Vec::new(), Vec::new());
     for (from, peer, found) in done {

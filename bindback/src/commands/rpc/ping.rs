@@ -31,14 +31,14 @@ pub struct Reach {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback rpc ping east.demo.test\n  bindback rpc ping east --interface 6f8d2c1a-3e57-4b0e-9c64-a1d05be27f93 --user 'EAST\\svc-west' --password-file west.password\n  bindback rpc ping dc1.east.example --auth kerberos --user ann@EAST.EXAMPLE --kdc dc1.east.example\n\nWithout --interface the management interface of the endpoint mapper is called. Of any other interface an operation is called that does not exist: nothing happens there. Exit status: 0 every call was answered, 1 it stopped on the way."
+    after_help = "Examples:\n  bindback rpc ping east.demo.test\n  bindback rpc ping east --interface 6f8d2c1a-3e57-4b0e-9c64-a1d05be27f93 --user 'EAST\\svc-west' --password-file west.password\n  bindback rpc ping dc1.east.example --auth kerberos --user ann@EAST.EXAMPLE --kdc dc1.east.example\n\nWithout --interface the management interface of the endpoint mapper is called. Of any other interface an operation is called that does not exist: nothing happens there. The port is that of the first interface; the others are added to its connection by alter_context. Exit status: 0 every call was answered, 1 it stopped on the way."
 )]
 pub struct Arguments {
     #[command(flatten)]
     reach: Reach,
-    /// The interface: UUID, or UUID:MAJOR.MINOR
+    /// The interface: UUID, or UUID:MAJOR.MINOR. Given again: more of them, on the same connection
     #[arg(long, value_name = "UUID", value_parser = interface)]
-    interface: Option<SyntaxId>,
+    interface: Vec<SyntaxId>,
     /// Calls to make
     #[arg(short = 'n', long, value_name = "N", default_value_t = 4)]
     count: u32,
@@ -55,7 +55,9 @@ impl Shape for Report {
 
 pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
     let settings = settings(arguments.reach, arguments.count)?;
-    let settings = PingSettings { interface: arguments.interface, ..settings };
+    let mut interfaces = arguments.interface.into_iter();
+    let settings =
+        PingSettings { interface: interfaces.next(), further: interfaces.collect(), ..settings };
     let report = Report { steps: rpc_tools::ping(&settings).await };
     output.answer(&report, |report| show(&report.steps))?;
     // Addresses that led nowhere do not matter once one did.
@@ -72,6 +74,7 @@ pub(super) fn settings(reach: Reach, count: u32) -> anyhow::Result<PingSettings>
         port: reach.port,
         mapper_port: reach.mapper_port,
         interface: None,
+        further: Vec::new(),
         caller,
         count,
         patience,

@@ -1,9 +1,11 @@
 //! `bindback x400 probe`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use admin::Shape;
 use clap::Args;
+use config::TlsFiles;
 use serde::Serialize;
 use server::rpc_tools::{Step, StepResult};
 use server::x400_tools::{self, Presented, ProbeSettings, Secret};
@@ -37,6 +39,21 @@ pub struct Arguments {
     /// The other side's presentation selector
     #[arg(long, value_name = "SELECTOR", default_value = "", value_parser = selector)]
     psel: Selector,
+    /// Speak over TLS; needs --certificate, --key and --trust
+    #[arg(long, requires_all = ["certificate", "key", "trust"])]
+    tls: bool,
+    /// PEM file with the certificate to show, and its chain
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    certificate: Option<PathBuf>,
+    /// PEM file with its private key; refused when others may read it
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    key: Option<PathBuf>,
+    /// PEM file with the certificates of the authorities that are trusted
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    trust: Option<PathBuf>,
+    /// The name that the other side's certificate must have, if it is not HOST
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    tls_name: Option<String>,
     /// Seconds that each step may take
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
@@ -69,8 +86,14 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         let text = "a password belongs to an MTA name; give --name";
         return Err(Usage(text.to_owned()).into());
     }
+    let files = match (arguments.certificate, arguments.key, arguments.trust) {
+        (Some(certificate), Some(key), Some(trust)) => Some(TlsFiles { certificate, key, trust }),
+        _ => None,
+    };
+    let tls = files.map(|files| (files, arguments.tls_name.unwrap_or_else(|| host.clone())));
     let settings = ProbeSettings {
         host,
+        tls,
         port,
         presented: Presented {
             name: arguments.name.unwrap_or_else(|| NAME.to_owned()),
@@ -83,8 +106,10 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
     };
     let report = Report { steps: x400_tools::probe(&settings).await };
     output.answer(&report, |report| show(&report.steps))?;
-    let accepted =
-        report.steps.iter().skip(2).any(|step| step.step != "tcp" && step.result == StepResult::Ok);
+    let accepted = report
+        .steps
+        .iter()
+        .any(|step| step.step.starts_with("mts-") && step.result == StepResult::Ok);
     Ok(if accepted { Found::Nothing } else { Found::Something })
 }
 

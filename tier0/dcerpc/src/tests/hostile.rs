@@ -163,7 +163,7 @@ fn the_wrong_pdu_in_the_wrong_state_ends_the_association() {
 #[test]
 fn truncated_pdus_never_decode() {
     for (_, pdu) in conversation() {
-        for end in (0..pdu.len().min(400)).chain([pdu.len() - 1]) {
+        for end in 0..pdu.len() {
             Pdu::decode(&pdu[..end]).unwrap_err();
             // The same with a length that owns up to it.
             let mut shorter = pdu[..end].to_vec();

@@ -107,6 +107,42 @@ fn refused(number: u32, said: &AssociationRefused) -> Draft {
         .peer(said.peer.as_deref())
 }
 
+/// What 20020 says of TLS that did not come about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsRefused {
+    /// The connector, or the address of who called.
+    pub entity: String,
+    /// The connector, if one is known.
+    pub peer: Option<String>,
+    /// `local` when this side refused the other's certificate, `remote` when the other refused.
+    pub refused_by: &'static str,
+    /// `expired`, `not-yet-valid`, `untrusted`, `wrong-name`, `revoked`, `missing`, `certificate`,
+    /// `protocol`, or `not-asked-for` and `required` where one side only is configured for TLS.
+    pub cause: String,
+    /// The same in words.
+    pub detail: String,
+    /// `caller` when the other MTA called, `called` when this one did.
+    pub role: &'static str,
+    /// Where the other MTA is.
+    pub address: String,
+    /// The number of the fault, as Windows has it.
+    pub code: u32,
+}
+
+/// 20020: TLS with another MTA did not come about.
+pub fn tls_refused(said: &TlsRefused) -> Draft {
+    Draft::new(crate::own::id::TLS_REFUSED)
+        .text("entity", &said.entity)
+        .text("refused_by", said.refused_by)
+        .text("cause", &said.cause)
+        .text("detail", &said.detail)
+        .text("role", said.role)
+        .text("address", &said.address)
+        .number("code", said.code)
+        .layer(Layer::Authentication)
+        .peer(said.peer.as_deref())
+}
+
 /// 37: an MTA called whose connector is suspended by its schedule.
 pub fn suspended_caller(entity: &str, address: &str) -> Draft {
     Draft::new(id::SUSPENDED_CALLER)

@@ -9,7 +9,7 @@ use super::machine::State;
 use super::output::Output;
 use super::parameters::{Link, OpenedMode};
 use super::receiver::Receiver;
-use super::recover::{Progress, Unfinished};
+use super::recover::{Partial, Progress, Unfinished};
 use super::sender::Sender;
 use super::{AbortReason, StackEvent};
 use crate::presentation::UserData;
@@ -56,7 +56,7 @@ impl Established {
         sender: Sender,
         maximum_apdu: usize,
     ) -> Self {
-        let resumed = !sender.is_idle();
+        let resumed = false;
         let receiver = Receiver::new(link, maximum_apdu);
         let (initiator, turn) = (true, Turn::Mine);
         Self {
@@ -94,9 +94,32 @@ impl Established {
         }
     }
 
-    /// The receiving half goes on with what a broken association left.
-    pub(super) fn keep(&mut self, unfinished: Unfinished) {
-        self.receiver.keep(unfinished.activity, unfinished.progress);
+    /// With an event for each checkpoint that is received.
+    pub(super) fn telling_checkpoints(mut self, tells: bool) -> Self {
+        self.receiver = self.receiver.telling(tells);
+        self
+    }
+
+    /// Goes on with what a broken association left: who sent has the turn and resumes, who received
+    /// waits for that.
+    pub(super) fn go_on(
+        &mut self,
+        unfinished: Unfinished,
+        out: &mut Output,
+    ) -> Result<(), StackError> {
+        let Unfinished { session, activity, progress, .. } = unfinished;
+        match progress {
+            Progress::Sent { apdu, serial } => {
+                self.turn = Turn::Mine;
+                self.resumed = true;
+                self.sender.resume(&session, activity, (apdu, serial), out)
+            }
+            received => {
+                self.turn = Turn::Theirs;
+                self.receiver.keep(activity, received);
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -170,6 +193,20 @@ impl Established {
 
     pub(super) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.sender.poll_transmit()
+    }
+
+    /// What came until the last checkpoint of the activity that is received.
+    pub(super) fn partial(&self) -> Option<Partial<'_>> {
+        let (activity, octets, marks) = self.receiver.partial()?;
+        Some(Partial {
+            session: &self.session,
+            mode: self.mode,
+            two_way: self.two_way,
+            negotiation: self.negotiation,
+            activity,
+            octets,
+            marks,
+        })
     }
 
     /// What is kept of an activity when this association breaks.

@@ -30,6 +30,9 @@ pub enum StackEvent {
     TurnPlease { priority: i64 },
     /// Initiator: the peer refused; responder: this stack refused what the peer proposed.
     OpenRefused { bind_error: Option<Vec<u8>>, reason: RefuseReason },
+    /// Where it is asked for: a checkpoint was reached, and is confirmed with the next output; what
+    /// came until now can be kept before (`partial`).
+    Checkpoint,
     /// Responder: an APDU is complete; answer with `confirm_transfer` or `refuse_transfer`.
     TransferIndication { apdu: Vec<u8> },
     /// Initiator: the responder has the APDU and the responsibility for it.
@@ -71,6 +74,7 @@ impl fmt::Debug for StackEvent {
                 .finish(),
             Self::RecoveryIndication { .. } => f.write_str("RecoveryIndication"),
             Self::RecoveryConfirmed => f.write_str("RecoveryConfirmed"),
+            Self::Checkpoint => f.write_str("Checkpoint"),
             Self::TurnIndication => f.write_str("TurnIndication"),
             Self::TurnPlease { priority } => {
                 f.debug_struct("TurnPlease").field("priority", priority).finish()

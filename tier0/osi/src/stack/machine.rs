@@ -8,7 +8,7 @@ use super::established::Established;
 use super::open::Opening;
 use super::output::Output;
 use super::parameters::{Link, OpenParameters, RespondParameters};
-use super::recover::Unfinished;
+use super::recover::{Partial, Unfinished};
 use super::refuse::Rejection;
 use super::respond::{Deciding, Gathering, Listening};
 use super::{AbortReason, StackEvent};
@@ -101,6 +101,16 @@ impl Stack {
     /// [`accept_recovery`](Self::accept_recovery).
     pub fn take_unfinished(&mut self) -> Option<Unfinished> {
         self.out.unfinished.take()
+    }
+
+    /// What came of the APDU under way until its last checkpoint, to be kept where it outlives
+    /// this process; [`Unfinished::received`] makes of it what a recovery goes on with.
+    #[must_use]
+    pub fn partial(&self) -> Option<Partial<'_>> {
+        match &self.state {
+            State::Open(open) => open.partial(),
+            _ => None,
+        }
     }
 
     /// Tells that the carrier is gone: an `Aborted` event, unless the association has ended.

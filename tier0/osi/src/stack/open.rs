@@ -6,7 +6,7 @@ use super::established::Established;
 use super::machine::State;
 use super::output::Output;
 use super::parameters::{Contexts, Link, OpenParameters, OpenedMode, Protocol};
-use super::recover::{Progress, Unfinished};
+use super::recover::Unfinished;
 use super::sender::Sender;
 use super::{StackEvent, refuse};
 use crate::acse::{self, AssociateResult};
@@ -24,6 +24,8 @@ pub(super) const MAX_CONNECT_DATA: usize = 10_240;
 const MAX_VERSION_1: usize = 512;
 /// User data of one CONNECT DATA OVERFLOW, X.225 8.3.3.
 const MAX_OVERFLOW: usize = 65_528;
+/// All tokens on the responder's side, X.225 8.3.1.10.
+const RESPONDERS_TURN: u8 = 0b00_01_01_01;
 /// Open data in all: far more than any certificate chain.
 pub(super) const MAX_OPEN_DATA: usize = 1024 * 1024;
 
@@ -76,7 +78,7 @@ impl Opening {
         let connect = Connect {
             reference: Reference { user: &user, common: &common, additional: &[] },
             versions: offered,
-            token_setting: 0,
+            token_setting: turn_of(parameters.recover.as_ref()),
             units: REQUIRED_UNITS,
             calling_selector: &parameters.calling_ssel,
             called_selector: &parameters.called_ssel,
@@ -153,7 +155,14 @@ impl Opening {
         if !negotiation.is_usable() {
             return incompatible(Layer::Rtse, "checkpoints without a window");
         }
-        let mut sender = Sender::new(self.link, negotiation, self.maximum_apdu);
+        let sender = Sender::new(self.link, negotiation, self.maximum_apdu);
+        let mut open = Box::new(Established::initiator(
+            self.link,
+            (self.session, self.mode, self.two_way),
+            negotiation,
+            sender,
+            self.maximum_apdu,
+        ));
         match (rtoac.data, self.recover) {
             (ConnectionData::Open(bind_result), None) => {
                 out.tell(StackEvent::OpenConfirmed { bind_result: bind_result.to_vec() });
@@ -165,10 +174,7 @@ impl Opening {
                     return incompatible(Layer::Rtse, "another checkpoint size on recovery");
                 }
                 out.tell(StackEvent::RecoveryConfirmed);
-                if let Progress::Sent { apdu, serial } = unfinished.progress {
-                    let (activity, at) = (unfinished.activity, (apdu, serial));
-                    sender.resume(&unfinished.session, activity, at, out)?;
-                }
+                open.go_on(unfinished, out)?;
             }
             (ConnectionData::Open(_), Some(unfinished)) => {
                 out.unfinished = Some(unfinished);
@@ -178,13 +184,16 @@ impl Opening {
                 return incompatible(Layer::Rtse, "a recovery that was not asked for");
             }
         }
-        Ok(State::Open(Box::new(Established::initiator(
-            self.link,
-            (self.session, self.mode, self.two_way),
-            negotiation,
-            sender,
-            self.maximum_apdu,
-        ))))
+        Ok(State::Open(open))
+    }
+}
+
+/// Whose turn it is on an association that begins: the initiator's, unless the other side is the
+/// one to go on with a transfer, X.228 7.8.
+fn turn_of(recover: Option<&Unfinished>) -> u8 {
+    match recover {
+        Some(unfinished) if unfinished.two_way && !unfinished.is_sending() => RESPONDERS_TURN,
+        _ => 0,
     }
 }
 

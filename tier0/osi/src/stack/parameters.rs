@@ -100,6 +100,8 @@ pub struct RespondParameters {
     pub responding_reference: Vec<u8>,
     /// Largest APDU accepted, in octets.
     pub maximum_apdu: usize,
+    /// Whether to tell of each checkpoint, for a user who keeps what came until it.
+    pub tell_checkpoints: bool,
 }
 
 impl OpenParameters {
@@ -163,6 +165,7 @@ impl RespondParameters {
             window: DEFAULT_WINDOW,
             responding_reference: Vec::new(),
             maximum_apdu: DEFAULT_MAXIMUM_APDU,
+            tell_checkpoints: false,
         }
     }
 

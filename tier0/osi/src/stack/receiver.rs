@@ -28,6 +28,8 @@ pub(super) struct Receiver {
     kept: Option<(u32, Progress)>,
     /// The last activity was taken whole.
     completed: bool,
+    /// The user wants to hear of checkpoints.
+    tells: bool,
 }
 
 enum Activity {
@@ -52,7 +54,12 @@ enum Activity {
 impl Receiver {
     pub(super) fn new(link: Link, maximum_apdu: usize) -> Self {
         let (activity, number, kept) = (Activity::Idle, 0, None);
-        Self { link, maximum_apdu, activity, number, kept, completed: false }
+        Self { link, maximum_apdu, activity, number, kept, completed: false, tells: false }
+    }
+
+    /// With an event for each checkpoint.
+    pub(super) fn telling(self, tells: bool) -> Self {
+        Self { tells, ..self }
     }
 
     /// Takes what an association that broke left behind.
@@ -101,6 +108,13 @@ impl Receiver {
         out.send(&Spdu::ExceptionData { reason, user_data: &[] }, Prefix::Please)
     }
 
+    /// What came until the last checkpoint of the activity under way.
+    pub(super) fn partial(&self) -> Option<(u32, &[u8], &[usize])> {
+        let Activity::Receiving { octets, marks, .. } = &self.activity else { return None };
+        let length = *marks.last()?;
+        Some((self.number, &octets[..length], marks))
+    }
+
     /// What is left when the association breaks: of the activity under way, or that the last
     /// one was taken whole and the peer may not have heard.
     pub(super) fn take_progress(&mut self) -> Option<(u32, Progress)> {
@@ -135,6 +149,9 @@ impl Receiver {
                 }
                 Spdu::MinorSync { serial, .. } if points.arrive(*serial) => {
                     marks.push(octets.len());
+                    if self.tells {
+                        out.tell(StackEvent::Checkpoint);
+                    }
                     out.send(&Spdu::MinorSyncAck { serial: *serial }, Prefix::Please)?;
                 }
                 Spdu::ActivityEnd { serial } if points.arrive(*serial) => {

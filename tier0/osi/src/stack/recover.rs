@@ -1,8 +1,8 @@
 //! What is kept of an activity when its association breaks, to go on with it on another one.
 //!
 //! X.228 7.6 to 7.8: the sender goes on after the last checkpoint that the receiver confirmed;
-//! the receiver keeps what it confirmed. In memory only: who keeps nothing refuses, and the
-//! sender starts over.
+//! the receiver keeps what it confirmed, and may keep it where it outlives the process. Who keeps
+//! nothing refuses, and the sender starts over.
 
 use std::fmt;
 
@@ -22,6 +22,20 @@ pub struct Unfinished {
     pub(super) progress: Progress,
 }
 
+/// What was received of an APDU until a checkpoint; borrowed, to be kept as the user likes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Partial<'a> {
+    /// The session connection that the activity is on.
+    pub session: &'a SessionIdentifier,
+    pub mode: OpenedMode,
+    pub two_way: bool,
+    pub negotiation: Negotiation,
+    pub activity: u32,
+    pub octets: &'a [u8],
+    /// How many octets there were at each checkpoint; the last one is all of them.
+    pub marks: &'a [usize],
+}
+
 /// How far it came.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Progress {
@@ -36,6 +50,22 @@ pub(super) enum Progress {
 }
 
 impl Unfinished {
+    /// What a receiver kept until a checkpoint.
+    #[must_use]
+    pub fn received(partial: &Partial<'_>) -> Self {
+        Self {
+            session: partial.session.clone(),
+            mode: partial.mode,
+            two_way: partial.two_way,
+            negotiation: partial.negotiation,
+            activity: partial.activity,
+            progress: Progress::Received {
+                octets: partial.octets.to_vec(),
+                marks: partial.marks.to_vec(),
+            },
+        }
+    }
+
     /// The APDU that was to be sent, for who starts over.
     #[must_use]
     pub fn into_apdu(self) -> Option<Vec<u8>> {
@@ -49,6 +79,12 @@ impl Unfinished {
     #[must_use]
     pub fn is_sending(&self) -> bool {
         matches!(self.progress, Progress::Sent { .. })
+    }
+
+    /// True when this side received until a checkpoint, so that the other side can go on.
+    #[must_use]
+    pub fn is_receiving(&self) -> bool {
+        matches!(self.progress, Progress::Received { .. })
     }
 
     /// The user has made safe what it was given: a resumption is answered with that.

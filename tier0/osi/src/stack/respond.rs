@@ -334,12 +334,12 @@ impl Deciding {
         out: &mut Output,
     ) -> Result<State, StackError> {
         let fits = unfinished.mode == self.mode
-            && unfinished.progress.is_received()
+            && unfinished.progress.is_received() != self.turn
             && unfinished.negotiation == self.negotiation;
         match self.recover.take().filter(|session| fits && *session == unfinished.session) {
             Some(session) => {
                 let mut open = self.answer(ConnectionData::Recover(session), out)?;
-                open.keep(unfinished);
+                open.go_on(unfinished, out)?;
                 Ok(State::Open(open))
             }
             None => self.refuse(None, Rejection::CannotRecover, out),
@@ -390,13 +390,14 @@ impl Deciding {
             user_data: &ppdu,
         };
         out.send(&Spdu::Accept(accept), Prefix::Give)?;
-        Ok(Box::new(Established::responder(
+        let open = Established::responder(
             self.link,
             (self.session, self.mode, self.two_way),
             self.negotiation,
             self.turn,
             self.parameters.maximum_apdu,
-        )))
+        );
+        Ok(Box::new(open.telling_checkpoints(self.parameters.tell_checkpoints)))
     }
 
     /// Queues the REFUSE.

@@ -1,6 +1,7 @@
 //! Two stacks joined: every road an association can take.
 
 mod end;
+mod field_bugs;
 mod hostile;
 mod modes;
 mod open;

@@ -6,9 +6,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use identity::{NtHash, Password};
 use md4::Md4;
 use md5::{Digest, Md5};
-use rc4::{Rc4, StreamCipher};
 use zeroize::Zeroizing;
 
+use super::rc4::Rc4;
 use super::text;
 
 pub(super) type Key = Zeroizing<[u8; 16]>;
@@ -56,7 +56,7 @@ pub(super) fn session_base_key(response_key: &Key, proof: &[u8; 16]) -> Key {
 /// `RC4K`: encrypts and decrypts the exported session key.
 pub(super) fn rc4_key(key: &Key, data: &[u8; 16]) -> Key {
     let mut out = Zeroizing::new(*data);
-    rc4(key).apply_keystream(&mut *out);
+    Rc4::new(key).apply(&mut *out);
     out
 }
 
@@ -88,11 +88,6 @@ pub(super) fn seal_key(session_key: &Key, direction: Direction, octets: usize) -
         }
     };
     md5_key(&session_key[..octets.min(16)], magic)
-}
-
-#[expect(clippy::expect_used, reason = "RC4 takes keys of 1 to 256 octets, this one has 16")]
-pub(super) fn rc4(key: &Key) -> Rc4 {
-    Rc4::new_from_slice(&**key).expect("16 octets are a key")
 }
 
 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]

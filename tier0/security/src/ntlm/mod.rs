@@ -13,6 +13,7 @@ mod flags;
 mod initiator;
 mod messages;
 mod policy;
+mod rc4;
 mod reflection;
 mod response;
 mod session;

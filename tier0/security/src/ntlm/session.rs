@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-use rc4::{Rc4, StreamCipher};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use super::Flags;
 use super::crypto::{self, Direction, Key};
+use super::rc4::Rc4;
 use crate::{SecurityContext, SignatureError};
 
 /// The `auth_type` of NTLM (MS-RPCE 2.2.1.1.7, `RPC_C_AUTHN_WINNT`).
@@ -84,14 +84,14 @@ impl SecurityContext for NtlmSession {
         for stream in [&mut self.send, &mut self.receive] {
             stream.cipher = {
                 let octets = self.sealing_octets;
-                crypto::rc4(&crypto::seal_key(&self.session_key, stream.direction, octets))
+                Rc4::new(&crypto::seal_key(&self.session_key, stream.direction, octets))
             };
         }
     }
 
     fn seal(&mut self, pdu: &mut [u8], body: Range<usize>) -> Vec<u8> {
         let checksum = self.send.checksum(pdu);
-        self.send.cipher.apply_keystream(&mut pdu[body]);
+        self.send.cipher.apply(&mut pdu[body]);
         self.send.signature(checksum).to_vec()
     }
 
@@ -114,7 +114,7 @@ impl SecurityContext for NtlmSession {
             part.zeroize();
             return Err(SignatureError::Broken);
         }
-        self.receive.cipher.apply_keystream(part);
+        self.receive.cipher.apply(part);
         let outcome = self.check(pdu, auth_value);
         if outcome.is_err() {
             // Nobody may use what nobody vouches for.
@@ -141,7 +141,7 @@ impl Stream {
         let seal_key = crypto::seal_key(session_key, direction, agreed.sealing_octets());
         Self {
             sign_key: crypto::sign_key(session_key, direction),
-            cipher: crypto::rc4(&seal_key),
+            cipher: Rc4::new(&seal_key),
             sequence: 0,
             direction,
             key_exchange: agreed.contains(Flags::KEY_EXCH),
@@ -159,7 +159,7 @@ impl Stream {
     /// Encrypts the checksum and counts the message; after the body in the RC4 stream.
     fn signature(&mut self, mut checksum: [u8; 8]) -> [u8; SIGNATURE_LEN] {
         if self.key_exchange {
-            self.cipher.apply_keystream(&mut checksum);
+            self.cipher.apply(&mut checksum);
         }
         let mut signature = [0; SIGNATURE_LEN];
         signature[..4].copy_from_slice(&VERSION);

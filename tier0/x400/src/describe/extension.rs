@@ -48,7 +48,7 @@ pub(super) static TOKEN: Type = Type::Sequence(&[
     one("token", &Type::Any).wrap(1),
 ]);
 
-static SIGNATURE: Type =
+pub(super) static SIGNATURE: Type =
     Type::Sequence(&[one("algorithmIdentifier", &ALGORITHM), one("encrypted", &Type::Bits(&[]))]);
 
 static EXEMPTED: Type = Type::SetOf(&OR_NAME);

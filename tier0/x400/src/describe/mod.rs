@@ -12,6 +12,7 @@
 mod address;
 mod apdu;
 mod extension;
+mod file_transfer;
 mod names;
 mod p1;
 mod p22;

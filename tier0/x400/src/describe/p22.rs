@@ -4,17 +4,14 @@
 use ber::Tag;
 
 use super::address::{OR_NAME, UNIVERSAL};
-use super::extension::{ALGORITHM, SECURITY_LABEL};
+use super::extension::{ALGORITHM, SECURITY_LABEL, SIGNATURE, TOKEN};
 use super::names::G3_PARAMETERS;
-use super::p1::{DELIVERY_FIELDS, ENCODED_INFORMATION_TYPES, TELETEX_PARAMETERS};
-use super::p772;
+use super::p1::{DELIVERY_FIELDS, ENCODED_INFORMATION_TYPES, MTS_IDENTIFIER, TELETEX_PARAMETERS};
 use super::schema::{GENERAL, IA5, Keyed, Known, Names, PRINTABLE, TELETEX, Type, one, opt};
 use super::value::{Node, Value};
+use super::{file_transfer, p772};
 
 pub(super) static IPM: Type = Type::Sequence(&[one("heading", &HEADING), one("body", &BODY)]);
-
-/// `InformationObject`, as one forwarded content holds it.
-static INFORMATION_OBJECT: Type = Type::Choice(&[one("ipm", &IPM).tag(0), one("ipn", &IPN).tag(1)]);
 
 static HEADING: Type = Type::Set(&[
     one("this-IPM", &IDENTIFIER),
@@ -63,7 +60,7 @@ static RECIPIENT: Type = Type::Set(&[
     opt("recipient-extensions", &EXTENSIONS).tag(3),
 ]);
 
-static EXTENSIONS: Type = Type::SetOf(&Type::Keyed(&Keyed {
+pub(super) static EXTENSIONS: Type = Type::SetOf(&Type::Keyed(&Keyed {
     tag: Tag::SEQUENCE,
     components: &[one("type", &Type::ObjectIdentifier), opt("value", &Type::Any)],
     selector: "type",
@@ -132,7 +129,7 @@ static ENCRYPTED: Type = Type::Set(&[
 ]);
 
 /// `MessageParameters`.
-static FORWARDED: Type = Type::Set(&[
+pub(super) static FORWARDED: Type = Type::Set(&[
     opt("delivery-time", &Type::UtcTime).tag(0),
     opt("delivery-envelope", &DELIVERY_FIELDS).tag(1),
 ]);
@@ -142,7 +139,7 @@ static EXTENDED: Type = Type::Sequence(&[
     one("data", &Type::Keyed(&EXTERNAL)),
 ]);
 
-static EXTERNAL: Keyed = Keyed {
+pub(super) static EXTERNAL: Keyed = Keyed {
     tag: Tag::EXTERNAL,
     components: &[
         opt("direct-reference", &Type::ObjectIdentifier),
@@ -163,21 +160,42 @@ static EXTERNAL: Keyed = Keyed {
 
 static CHARACTER_SETS: Type = Type::SetOf(&Type::Integer);
 
-static FILE_PARAMETERS: Type = Type::Sequence(&[
-    opt("related-stored-file", &Type::Any).tag(0),
-    opt("contents-type", &Type::Any).wrap(1),
-    opt("environment", &Type::Any).tag(2),
-    opt("compression", &Type::Any).tag(3),
-    opt("file-attributes", &Type::Any).tag(4),
-    opt("extensions", &EXTENSIONS).tag(5),
+static VOICE_PARAMETERS: Type = Type::Sequence(&[
+    opt("voice-message-duration", &Type::Integer).tag(0),
+    one("voice-encoding-type", &Type::ObjectIdentifier).tag(1),
+    opt("supplementary-information", &IA5).tag(2),
 ]);
-static FILE_DATA: Type = Type::SequenceOf(&Type::Keyed(&EXTERNAL));
+
+/// Documents of ODA, whose elements are kept as they are.
+static DOCUMENT: Type = Type::SequenceOf(&Type::Any);
+
+/// `ForwardedContentParameters`.
+static FORWARDED_CONTENT: Type = Type::Set(&[
+    opt("delivery-time", &Type::UtcTime).tag(0),
+    opt("delivery-envelope", &DELIVERY_FIELDS).tag(1),
+    opt("mts-identifier", &MTS_IDENTIFIER).tag(2),
+    opt("submission-proof", &Type::Any).tag(3),
+]);
+
+/// The content of a forwarded message: as X.420 has it in an OCTET STRING, or as some write it, without.
+static CONTENT: Type = Type::Choice(&[
+    one("content", &Type::Octets),
+    one("ipm", &IPM).tag(0),
+    one("ipn", &IPN).tag(1),
+]);
+
+/// The arcs of `id-et-content` and `id-ep-content`; the content type stands behind them.
+const CONTENT_ARC: &str = "2.6.1.4.17.";
+const CONTENT_PARAMETERS_ARC: &str = "2.6.1.11.17.";
 
 /// What the object identifier of an extended body part says of its data or parameters.
 fn body_part(selector: &Node) -> Option<Known> {
     let Value::ObjectIdentifier(dotted) = &selector.value else { return None };
     if let Some(known) = p772::body_part(dotted) {
         return Some(known);
+    }
+    if dotted.starts_with(CONTENT_PARAMETERS_ARC) {
+        return Some(Known { name: "id-ep-content", of: &FORWARDED_CONTENT, tell: true });
     }
     let (name, of): (_, &'static Type) = match dotted.as_str() {
         "2.6.1.4.0" => ("id-et-ia5-text", &IA5),
@@ -190,17 +208,26 @@ fn body_part(selector: &Node) -> Option<Known> {
         "2.6.1.11.5" => ("id-ep-videotex", &VIDEOTEX),
         "2.6.1.4.6" => ("id-et-encrypted", &Type::Bits(&[])),
         "2.6.1.11.6" => ("id-ep-encrypted", &ENCRYPTED),
+        "2.6.1.4.3" => ("id-et-g4-class1", &DOCUMENT),
+        "2.6.1.4.8" => ("id-et-mixed-mode", &DOCUMENT),
+        "2.6.1.4.10" => ("id-et-nationally-defined", &Type::Any),
+        "2.6.1.4.16" => ("id-et-voice", &Type::Octets),
+        "2.6.1.11.16" => ("id-ep-voice", &VOICE_PARAMETERS),
+        // Forwarded reports and what PKCS #7 signed or enveloped: kept as they are.
+        "2.6.1.4.14" => ("id-et-report", &Type::Any),
+        "2.6.1.4.18" => ("id-et-pkcs7", &Type::Any),
         "2.6.1.4.7" => ("id-et-message", &IPM),
         "2.6.1.11.7" => ("id-ep-message", &FORWARDED),
         "2.6.1.4.9" => ("id-et-bilaterally-defined", &Type::Octets),
         "2.6.1.4.11" => ("id-et-general-text", &GENERAL),
         "2.6.1.11.11" => ("id-ep-general-text", &CHARACTER_SETS),
-        "2.6.1.4.12" => ("id-et-file-transfer", &FILE_DATA),
-        "2.6.1.11.12" => ("id-ep-file-transfer", &FILE_PARAMETERS),
+        "2.6.1.4.12" => ("id-et-file-transfer", &file_transfer::DATA),
+        "2.6.1.11.12" => ("id-ep-file-transfer", &file_transfer::PARAMETERS),
         "2.6.1.4.15" => ("id-et-notification", &IPN),
         "2.6.1.11.15" => ("id-ep-notification", &FORWARDED),
-        "2.6.1.4.17.2.6.1.10.1" => ("id-et-content-p22", &INFORMATION_OBJECT),
-        "2.6.1.4.17.2.6.1.10.0" => ("id-et-content-p2", &INFORMATION_OBJECT),
+        "2.6.1.4.17.2.6.1.10.1" => ("id-et-content-p22", &CONTENT),
+        "2.6.1.4.17.2.6.1.10.0" => ("id-et-content-p2", &CONTENT),
+        _ if dotted.starts_with(CONTENT_ARC) => ("id-et-content", &Type::Any),
         _ => return None,
     };
     Some(Known { name, of, tell: true })
@@ -273,8 +300,57 @@ static IPM_LABEL: Type = Type::Sequence(&[
 
 static CIRCULATION: Type = Type::SequenceOf(&Type::Set(&[
     one("circulation-recipient", &RECIPIENT),
-    opt("checked", &Type::Any),
+    opt("checked", &CHECKMARK),
 ]));
+
+static CHECKMARK: Type = Type::Choice(&[
+    one("simple", &Type::Null),
+    one("timestamped", &Type::GeneralizedTime),
+    one(
+        "signed",
+        &Type::Sequence(&[
+            one(
+                "circulation-signature-data",
+                &Type::Sequence(&[
+                    one("algorithm-identifier", &ALGORITHM),
+                    one("this-IPM", &IDENTIFIER),
+                    one("timestamp", &Type::GeneralizedTime),
+                ]),
+            ),
+            one("algorithm-identifier", &ALGORITHM),
+            one("encrypted", &Type::Bits(&[])),
+        ]),
+    ),
+]);
+
+static BODY_PART_SIGNATURES: Type = Type::SetOf(&Type::Set(&[
+    one("body-part-number", &Type::Integer),
+    one("body-part-signature", &SIGNATURE),
+    // Certificates and what selects them: kept as they are.
+    opt("originator-certificate-selector", &Type::Any).tag(1),
+    opt("originator-certificates", &Type::Any).tag(0),
+]));
+
+static SECURITY_REQUEST: Type =
+    Type::Bits(&["content-non-repudiation", "content-proof", "ipn-non-repudiation", "ipn-proof"]);
+
+static SECURITY_RESPONSE: Type = Type::Set(&[
+    one(
+        "content-or-arguments",
+        &Type::Choice(&[
+            one("original-content", &Type::Octets),
+            one(
+                "original-security-arguments",
+                &Type::Set(&[
+                    opt("original-content-integrity-check", &SIGNATURE).tag(0),
+                    opt("original-message-origin-authentication-check", &SIGNATURE).tag(1),
+                    opt("original-message-token", &TOKEN).tag(2),
+                ]),
+            ),
+        ]),
+    ),
+    opt("security-diagnostic-code", &Type::Integer),
+]);
 
 static LANGUAGES: Type = Type::SetOf(&PRINTABLE);
 static INSTRUCTIONS: Type = Type::SequenceOf(&UNIVERSAL);
@@ -309,7 +385,7 @@ fn extension(selector: &Node) -> Option<Known> {
                 "auto-replied",
             ])),
         ),
-        "2.6.1.5.3" => ("body-part-signatures", &Type::SetOf(&Type::Any)),
+        "2.6.1.5.3" => ("body-part-signatures", &BODY_PART_SIGNATURES),
         "2.6.1.5.4" => ("ipm-security-label", &IPM_LABEL),
         "2.6.1.5.5" => ("authorization-time", &Type::GeneralizedTime),
         "2.6.1.5.6" => ("circulation-list-recipients", &CIRCULATION),
@@ -321,6 +397,8 @@ fn extension(selector: &Node) -> Option<Known> {
         "2.6.1.5.12" => ("precedence-policy-identifier", &Type::ObjectIdentifier),
         "2.6.1.20.0" => ("circulation-list-indicator", &Type::Null),
         "2.6.1.20.1" => ("precedence", &Type::Integer),
+        "2.6.1.18.0" => ("recipient-security-request", &SECURITY_REQUEST),
+        "2.6.1.18.1" => ("ipn-security-response", &SECURITY_RESPONSE),
         "2.6.1.19.0" => ("absence-advice", &ABSENCE),
         "2.6.1.19.1" => ("change-of-address-advice", &CHANGE_OF_ADDRESS),
         "1.3.6.1.7.1.3.2" => ("rfc-822-field-list", &Type::Any),

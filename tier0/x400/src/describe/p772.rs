@@ -2,8 +2,8 @@
 //! (MMSHeadingExtensions and the modules beside it).
 
 use super::extension::SECURITY_LABEL;
-use super::p22::{IPM, IPN, OR_DESCRIPTOR};
-use super::schema::{Known, Names, PRINTABLE, Type, one, opt};
+use super::p22::{FORWARDED, IPM, IPN, OR_DESCRIPTOR};
+use super::schema::{IA5, Known, Names, PRINTABLE, Type, one, opt};
 
 /// The arc of heading, recipient and notification extensions, `id-mm`.
 pub(super) const EXTENSION_ARC: &str = "1.3.26.0.4406.0.2.";
@@ -70,8 +70,24 @@ static LABELS: Type = Type::Sequence(&[
     .tag(2),
 ]);
 
-/// `InformationObject` of P772.
-static MILITARY_OBJECT: Type = Type::Choice(&[one("mm", &IPM).tag(0), one("mn", &IPN).tag(1)]);
+/// The content of a forwarded military message, in an OCTET STRING or without.
+static MILITARY_CONTENT: Type =
+    Type::Choice(&[one("content", &Type::Octets), one("mm", &IPM).tag(0), one("mn", &IPN).tag(1)]);
+
+static NOTIFICATION_TYPE: Type = Type::Bits(&["acp127-nn", "acp127-pn", "acp127-tn"]);
+
+static NOTIFICATION_RESPONSE: Type = Type::Set(&[
+    one("acp127-notification-type", &NOTIFICATION_TYPE).tag(0),
+    one("receipt-time", &Type::UtcTime).tag(1),
+    opt("addressListIndicator", &ADDRESS_LISTS).tag(2),
+    opt("acp127-recipient", &PRINTABLE).tag(3),
+    opt("acp127-supp-info", &PRINTABLE).tag(4),
+]);
+
+static ADATP3: Type = Type::Choice(&[
+    one("lineOriented", &IA5).tag(0),
+    one("setOriented", &Type::SequenceOf(&IA5)).tag(1),
+]);
 
 pub(super) fn extension(dotted: &str) -> Option<Known> {
     let (name, of): (_, &'static Type) = match dotted.strip_prefix(EXTENSION_ARC)? {
@@ -90,10 +106,8 @@ pub(super) fn extension(dotted: &str) -> Option<Known> {
         "12" => ("pilot-forwarding-info", &PILOT),
         "13" => ("acp127-message-identifier", &PRINTABLE),
         "14" => ("originator-plad", &PRINTABLE),
-        "15" => {
-            ("acp127-notification-request", &Type::Bits(&["acp127-nn", "acp127-pn", "acp127-tn"]))
-        }
-        "16" => ("acp127-notification-response", &Type::Any),
+        "15" => ("acp127-notification-request", &NOTIFICATION_TYPE),
+        "16" => ("acp127-notification-response", &NOTIFICATION_RESPONSE),
         "17" => ("information-labels", &LABELS),
         _ => return None,
     };
@@ -102,8 +116,17 @@ pub(super) fn extension(dotted: &str) -> Option<Known> {
 
 pub(super) fn body_part(dotted: &str) -> Option<Known> {
     let (name, of): (_, &'static Type) = match dotted {
+        "1.3.26.0.4406.0.7.0" => ("id-nato-mmhs-et-adatp3", &ADATP3),
+        "1.3.26.0.4406.0.7.1" => ("id-nato-mmhs-et-corrections", &IA5),
+        "1.3.26.0.4406.0.7.2" => ("id-nato-mmhs-et-adatp3-parameters", &Type::Integer),
+        "1.3.26.0.4406.0.7.3" => ("id-nato-mmhs-et-corrections-parameters", &Type::Integer),
+        "1.3.26.0.4406.0.7.6" => ("id-nato-mmhs-et-forwarded-encrypted", &Type::Bits(&[])),
+        "1.3.26.0.4406.0.7.7" => ("id-nato-mmhs-et-forwarded-encrypted-parameters", &FORWARDED),
         "1.3.26.0.4406.0.7.9" => ("id-nato-mmhs-et-mm-message", &IPM),
-        "2.6.1.4.17.1.3.26.0.4406.0.4.1" => ("id-et-content-p772", &MILITARY_OBJECT),
+        "1.3.26.0.4406.0.7.10" => ("id-nato-mmhs-et-mm-message-parameters", &FORWARDED),
+        "1.3.26.0.4406.0.7.12" => ("id-nato-mmhs-et-mm-acp127data", &IA5),
+        "1.3.26.0.4406.0.7.13" => ("id-nato-mmhs-et-mm-acp127data-parameters", &Type::Integer),
+        "2.6.1.4.17.1.3.26.0.4406.0.4.1" => ("id-et-content-p772", &MILITARY_CONTENT),
         _ => return None,
     };
     Some(Known { name, of, tell: true })

@@ -364,7 +364,7 @@ fn give_right(case: Case<'_>) -> Vec<Remedy> {
     let policy = source.filter(|source| source.contains("policy"));
     if let Some(policy) = policy {
         return in_words(format!(
-            "On {}, change the policy file (accounts.policy_file), for {policy}; it is read again at once.",
+            "On {}, change the policy file (accounts.policy_file), for {policy}; it is read again at once. Then let waiting mail be tried: bindback queue retry --all.",
             case.target()
         ));
     }

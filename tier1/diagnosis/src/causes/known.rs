@@ -1,7 +1,7 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{account, auth, name, network, x400};
+use crate::causes::{account, auth, name, network, stale, x400};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
@@ -21,8 +21,10 @@ pub(crate) const RULES: &[Rule] = &[
     account::SPELLING,
     name::REMOTE_NAME,
     name::BIND_BACK_NAME,
+    stale::STALE_ENTRY,
     network::PORT_FILTERED,
     network::SERVER_UNREACHABLE,
     x400::PASSWORD,
     x400::NAME,
+    x400::CERTIFICATE,
 ];

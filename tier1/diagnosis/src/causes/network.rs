@@ -5,6 +5,7 @@ use finding::{Cause, Remedy};
 
 use crate::address;
 use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
+use crate::causes::stale::not_the_target;
 use crate::obstacle::{Step, Witness};
 use crate::shell::command;
 use crate::snapshot::{ProbeFact, ProbeResult};
@@ -12,7 +13,7 @@ use crate::snapshot::{ProbeFact, ProbeResult};
 pub(crate) const PORT_FILTERED: Rule = Rule {
     cause: Cause::PortFilteredByFirewall,
     prior: 0.3,
-    clues: &[closed_symptom, allow_list, closed_checks, closed_but_alive],
+    clues: &[closed_symptom, allow_list, closed_checks, closed_but_alive, not_the_target],
     subject: |case| format!("{} is closed to {}", case.target(), case.actor()),
     remedy: open_port,
     page: "docs/findings/port-filtered-by-firewall.md",
@@ -22,7 +23,7 @@ pub(crate) const PORT_FILTERED: Rule = Rule {
 pub(crate) const SERVER_UNREACHABLE: Rule = Rule {
     cause: Cause::RemoteServerUnreachable,
     prior: 0.28,
-    clues: &[down_symptom, down_checks, down_or_alive],
+    clues: &[down_symptom, down_checks, down_or_alive, not_the_target],
     subject: |case| format!("{} is down", case.target()),
     remedy: start_server,
     page: "docs/findings/remote-server-unreachable.md",
@@ -267,7 +268,17 @@ fn open_port(case: Case<'_>) -> Vec<Remedy> {
 
 fn start_server(case: Case<'_>) -> Vec<Remedy> {
     let target = case.target();
+    let silent = port_checks(case).any(|check| check.result == ProbeResult::Timeout)
+        && port_checks(case).all(|check| check.result != ProbeResult::Refused);
     match case.view.config(target) {
+        // A machine that runs refuses; from one that is silent nobody knows what runs there.
+        Some(config) if silent => {
+            let serve = command(&["bindback", "serve", "-c", config]);
+            in_words(format!(
+                "Nothing of the machine of {target} answers: bring it back to the network, and start {target} if it does not run \
+                 ({serve}). Then let waiting mail be tried: bindback queue retry --all."
+            ))
+        }
         Some(config) => {
             with_command(format!("Start {target}."), command(&["bindback", "serve", "-c", config]))
         }

@@ -1,9 +1,10 @@
-//! The disk under a server's own store: what it cannot take in it refuses, and no obstacle between two servers shows it.
+//! What a server itself lacks: its disk, descriptors, memory. What it cannot take in it refuses, and no obstacle between
+//! two servers shows it.
 
 use finding::{Cause, Diagnosis, Evidence, Remedy};
 
 use crate::shell::command;
-use crate::snapshot::{ServerFacts, Snapshot};
+use crate::snapshot::{ServerFacts, Snapshot, StoreTrouble};
 
 /// The page of a full disk.
 pub(crate) const DISK_PAGE: &str = "docs/findings/disk-space-low.md";
@@ -11,43 +12,75 @@ pub(crate) const DISK_PAGE: &str = "docs/findings/disk-space-low.md";
 /// How sure it is: the server says so itself, of itself, at this moment.
 const CERTAIN: f64 = 0.99;
 
-/// What the servers of a snapshot say of their own stores, the local one first.
+/// What the servers of a snapshot say of themselves, the local one first.
 pub(crate) fn diagnoses(snapshot: &Snapshot) -> Vec<Diagnosis> {
     let mut servers: Vec<&ServerFacts> = snapshot.servers.iter().collect();
     servers.sort_by_key(|server| server.name != snapshot.local);
-    servers.into_iter().filter_map(of_server).collect()
+    let mut found: Vec<Diagnosis> = Vec::new();
+    for server in servers {
+        for trouble in server.store_trouble.iter().chain(&server.shortages) {
+            let known = |one: &Diagnosis, cause| one.cause == cause;
+            if let Some(cause) = cause_of(&trouble.cause)
+                && !found.iter().any(|one| known(one, cause))
+            {
+                found.push(of_trouble(server, trouble, cause));
+            }
+        }
+    }
+    found
 }
 
-fn of_server(server: &ServerFacts) -> Option<Diagnosis> {
-    let trouble = server.store_trouble.as_ref()?;
-    let (cause, text) = match trouble.cause.as_str() {
-        "disk-full" => {
-            let text = "Free space on the disk of the store; mail is taken again within seconds, \
-                        without a restart."
-                .to_owned();
-            (Cause::DiskSpaceLow, text)
+fn cause_of(word: &str) -> Option<Cause> {
+    match word {
+        "disk-full" => Some(Cause::DiskSpaceLow),
+        "damaged" => Some(Cause::MtaDatabaseCorrupt),
+        "read-only" => Some(Cause::StoreReadOnly),
+        "io-error" => Some(Cause::StoreDiskFault),
+        "file-descriptors" => Some(Cause::FileDescriptorsExhausted),
+        "memory" => Some(Cause::LowMemory),
+        _ => None,
+    }
+}
+
+fn of_trouble(server: &ServerFacts, trouble: &StoreTrouble, cause: Cause) -> Diagnosis {
+    let text = match cause {
+        Cause::DiskSpaceLow => {
+            "Free space on the disk of the store; mail is taken again within seconds, without a restart."
         }
-        "damaged" => {
-            let text = "Stop the server, check its store and repair it, and start it again.";
-            (Cause::MtaDatabaseCorrupt, text.to_owned())
+        Cause::StoreReadOnly => {
+            "Look in the system's log why the filesystem of the store is read-only, mend it and make it writable; mail is \
+             taken again within seconds, without a restart."
         }
-        _ => return None,
+        Cause::StoreDiskFault => {
+            "Look in the system's log what the disk of the store fails with, and mend or replace it; what was accepted is \
+             kept, and mail is taken again as soon as a write succeeds."
+        }
+        Cause::FileDescriptorsExhausted => {
+            "Raise the hard limit of open files of the process (LimitNOFILE of its unit) and restart it, or find the \
+             clients that hold so many connections."
+        }
+        Cause::LowMemory => {
+            "Give the process more memory (memory.max of its control group, ulimit -v, server.memory_mib, smtp.memory_mib), \
+             or let the mail go that waits for servers that are down."
+        }
+        _ => "Stop the server, check its store and repair it, and start it again.",
     };
     let mut diagnosis = Diagnosis::new(cause, CERTAIN);
     let source = format!("{} facts", server.name);
     diagnosis.evidence.push(Evidence::new(&source, trouble.text.clone(), CERTAIN));
-    let config = server.config_path.as_deref();
-    let command = match (cause, config) {
+    let command = match (cause, server.config_path.as_deref()) {
         (Cause::MtaDatabaseCorrupt, Some(config)) => {
             Some(command(&["bindback", "check", "--repair", "-c", config]))
         }
         _ => None,
     };
-    diagnosis.remedy.push(Remedy { text, command });
-    if cause == Cause::DiskSpaceLow {
-        diagnosis.reads.push(DISK_PAGE.to_owned());
+    diagnosis.remedy.push(Remedy { text: text.to_owned(), command });
+    match cause {
+        Cause::DiskSpaceLow => diagnosis.reads.push(DISK_PAGE.to_owned()),
+        Cause::MtaDatabaseCorrupt => {}
+        _ => diagnosis.reads.push(format!("docs/findings/{}.md", cause.slug())),
     }
-    Some(diagnosis)
+    diagnosis
 }
 
 #[cfg(test)]
@@ -78,5 +111,36 @@ mod tests {
         let answer = crate::diagnose(&snapshot(&server));
         let remedy = answer.diagnoses[0].remedy[0].command.as_deref();
         assert_eq!(remedy, Some("bindback check --repair -c /srv/east.toml"));
+    }
+    #[test]
+    fn what_a_server_lacks_beside_its_disk_is_named() {
+        let lacks = |cause: &str| StoreTrouble { cause: cause.to_owned(), text: cause.to_owned() };
+        let server = ServerFacts {
+            name: "EAST".to_owned(),
+            store_trouble: Some(lacks("read-only")),
+            shortages: vec![lacks("file-descriptors"), lacks("memory")],
+            ..ServerFacts::default()
+        };
+        let other = ServerFacts {
+            name: "WEST".to_owned(),
+            store_trouble: Some(lacks("io-error")),
+            ..ServerFacts::default()
+        };
+        let snapshot = Snapshot {
+            now: Timestamp::UNIX_EPOCH,
+            local: "EAST".to_owned(),
+            servers: vec![other, server],
+            checks: Vec::new(),
+        };
+        let found: Vec<Cause> = diagnoses(&snapshot).iter().map(|one| one.cause).collect();
+        assert_eq!(
+            found,
+            [
+                Cause::StoreReadOnly,
+                Cause::FileDescriptorsExhausted,
+                Cause::LowMemory,
+                Cause::StoreDiskFault
+            ]
+        );
     }
 }

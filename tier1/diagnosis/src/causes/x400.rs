@@ -7,7 +7,7 @@ use event::Layer;
 use finding::{Cause, Remedy};
 
 use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
-use crate::obstacle::MtaRefusal;
+use crate::obstacle::{MtaRefusal, TlsRefusal};
 use crate::shell::command;
 use crate::snapshot::ConnectorFacts;
 
@@ -33,6 +33,102 @@ pub(crate) const NAME: Rule = Rule {
     page: "docs/findings/connector-remote-name-mismatch.md",
     text: include_str!("../../../../docs/findings/connector-remote-name-mismatch.md"),
 };
+
+pub(crate) const CERTIFICATE: Rule = Rule {
+    cause: Cause::CertificateExpired,
+    prior: 0.3,
+    clues: &[certificate_refused, tls_symptom],
+    subject: |case| match certificate(case) {
+        Some(refusal) => format!("the certificate of {} is refused", refusal.whose),
+        None => format!("{} and {} refuse each other's certificates", case.actor(), case.target()),
+    },
+    remedy: renew,
+    page: "docs/findings/certificate-expired.md",
+    text: include_str!("../../../../docs/findings/certificate-expired.md"),
+};
+
+/// What Windows calls faults of a certificate, as they stand in a failure's code: expired, root not trusted, another name,
+/// revoked, none shown, any other (winerror.h).
+const CERTIFICATE_CODES: [u32; 6] =
+    [0x800b_0101, 0x800b_0109, 0x800b_010f, 0x800b_010c, 0x8009_030d, 0x800b_010a];
+
+/// The causes in event 20020 that are of a certificate, and not of TLS as a whole.
+const OF_CERTIFICATES: [&str; 7] =
+    ["expired", "not-yet-valid", "untrusted", "wrong-name", "revoked", "missing", "certificate"];
+
+/// The newest refusal of a certificate; the side that refused knows the reason better than the one that was told.
+fn certificate<'a>(case: Case<'a>) -> Option<&'a TlsRefusal> {
+    let all = || {
+        let refusals = case.obstacle.tls_refusals.iter();
+        refusals.filter(|refusal| OF_CERTIFICATES.contains(&refusal.cause.as_str()))
+    };
+    all().find(|refusal| refusal.cause != "certificate").or_else(|| all().next())
+}
+
+fn certificate_refused(case: Case<'_>) -> Vec<Clue> {
+    let clues = case.obstacle.tls_refusals.iter().map(|refusal| {
+        let (cause, whose) = (&refusal.cause, &refusal.whose);
+        let says = format!(
+            "the certificate of {whose}: {cause}, at {} ({})",
+            refusal.time, refusal.detail
+        );
+        if OF_CERTIFICATES.contains(&cause.as_str()) {
+            Clue::speaks_for(Kind::Reason, 0.9, &refusal.source, says)
+        } else {
+            let says = format!("TLS was refused ({cause}), and no certificate: {}", refusal.detail);
+            Clue::against(Kind::Reason, 0.9, &refusal.source, says)
+        }
+    });
+    clues.collect()
+}
+
+fn tls_symptom(case: Case<'_>) -> Vec<Clue> {
+    let mut clues: Vec<Clue> = Vec::new();
+    for witness in &case.obstacle.witnesses {
+        clues.push(if CERTIFICATE_CODES.contains(&witness.code) {
+            Clue::speaks_for(Kind::Symptom, 0.7, &witness.source, &*witness.says)
+        } else {
+            let says = format!("{}: no certificate was refused", witness.says);
+            Clue::against(Kind::Symptom, 0.95, &witness.source, says)
+        });
+    }
+    if clues.is_empty() && case.obstacle.tls_refusals.is_empty() {
+        let says = format!("{} and {} refused no certificate", case.actor(), case.target());
+        clues.push(Clue::against(Kind::Symptom, 0.95, case.target(), says));
+    }
+    clues
+}
+
+fn renew(case: Case<'_>) -> Vec<Remedy> {
+    let Some(refusal) = certificate(case) else {
+        return in_words(format!(
+            "Read event 20020 of {} and {}: it says which of the two certificates is refused, and why.",
+            case.actor(),
+            case.target()
+        ));
+    };
+    let whose = &refusal.whose;
+    let other = if whose.eq_ignore_ascii_case(case.actor()) { case.target() } else { case.actor() };
+    let files = case.view.snapshot.server(whose).and_then(|server| server.tls_files.as_ref());
+    let (certificate, key) = match files {
+        Some((certificate, key)) => (certificate.as_str(), key.as_str()),
+        None => ("rfc1006.certificate", "rfc1006.key"),
+    };
+    in_words(match refusal.cause.as_str() {
+        "untrusted" => format!(
+            "On {other}, add the authority that signed the certificate of {whose} to the file of rfc1006.trust, if it may be trusted; or put a certificate of a trusted authority into {certificate} on {whose}, its key into {key}."
+        ),
+        "wrong-name" | "certificate" => format!(
+            "On {other}, set tls_name in the [[x400]] table for {whose} to a name that its certificate has; or put a certificate with that name into {certificate} on {whose}. Show the names with: openssl x509 -noout -ext subjectAltName -in {certificate}"
+        ),
+        "not-yet-valid" => format!(
+            "Set the clocks of {whose} and {other}: the certificate of {whose} is not valid yet by the clock of {other}."
+        ),
+        _ => format!(
+            "On {whose}, put a renewed certificate with its chain into {certificate}, and its key into {key}. Both are read at every connection: no restart is needed."
+        ),
+    })
+}
 
 fn is_name(refusal: &MtaRefusal) -> bool {
     matches!(refusal.differs.as_str(), "name" | "name-case")

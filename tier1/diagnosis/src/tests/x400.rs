@@ -93,6 +93,64 @@ fn a_name_that_differs_only_in_case_is_told_from_a_wrong_password() {
     assert!(first.remedy[0].text.contains("it differs only in case"), "{:?}", first.remedy);
 }
 
+fn tls(cause: &str, refused_by: &'static str, role: &'static str) -> event::Draft {
+    build::tls_refused(&build::TlsRefused {
+        entity: "WEST".into(),
+        peer: Some("WEST".into()),
+        refused_by,
+        cause: cause.into(),
+        detail: "invalid peer certificate".into(),
+        role,
+        address: "127.0.0.2".into(),
+        code: 0x800b_0101,
+    })
+}
+
+/// Whichever side is read: it is the certificate of WEST, and that of no other.
+#[test]
+fn an_expired_certificate_is_found_and_whose_it_is() {
+    for (refused_by, read) in [("local", "EAST"), ("remote", "WEST"), ("both", "both")] {
+        let mut snapshot = connected();
+        snapshot.servers[1].tls_files = Some(("/srv/west.pem".into(), "/srv/west.key".into()));
+        if refused_by != "remote" {
+            let server = &mut snapshot.servers[0];
+            server.events.push(tls("expired", "local", "caller").stamp(at(FAILED), "EAST"));
+            server.events.push(tls("expired", "local", "called").stamp(at(FAILED + 1), "EAST"));
+        }
+        if refused_by != "local" {
+            let server = &mut snapshot.servers[1];
+            let mut event = tls("expired", "remote", "called").stamp(at(FAILED), "WEST");
+            event.peer = Some("EAST".into());
+            server.events.push(event);
+            let refused = FailureFacts {
+                text: "the other side refuses the certificate of this server".into(),
+                ..failure(Layer::Authentication, 0x800b_0101)
+            };
+            server.peers[0].last_failure_out = Some(refused);
+        }
+        let answer = diagnose(&snapshot);
+        assert!(!answer.undecided, "{read}: {answer:#?}");
+        let first = answer.diagnoses.first().unwrap();
+        assert_eq!(first.cause, Cause::CertificateExpired, "{read}: {answer:#?}");
+        assert!(first.confidence > 0.8, "{read}: {}", first.confidence);
+        let text = &first.remedy[0].text;
+        assert!(text.starts_with("On WEST, put a renewed certificate"), "{read}: {text}");
+        assert!(text.contains("/srv/west.pem") && text.contains("/srv/west.key"), "{text}");
+    }
+}
+
+/// Where one side only speaks TLS, no certificate is at fault.
+#[test]
+fn tls_on_one_side_only_is_no_fault_of_a_certificate() {
+    let mut snapshot = connected();
+    snapshot.servers[0].events.push(tls("required", "local", "caller").stamp(at(FAILED), "EAST"));
+    let answer = diagnose(&snapshot);
+    assert!(
+        answer.diagnoses.iter().all(|one| one.cause != Cause::CertificateExpired),
+        "{answer:#?}"
+    );
+}
+
 #[test]
 fn what_was_cured_or_is_well_is_no_finding() {
     assert!(diagnose(&connected()).diagnoses.is_empty());

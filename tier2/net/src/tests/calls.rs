@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use dcerpc::AuthLevel;
 use dcerpc::status::NCA_OP_RNG_ERROR;
+use dcerpc::{AuthLevel, BindRefusal, CallTarget, ContextNumber, IdentityNumber, SyntaxId};
 use security::LogonFailure;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::fixture::*;
-use crate::{CallError, serve_rpc};
+use crate::{AddError, CallError, serve_rpc};
 
 async fn privacy() -> Link {
     Link::new(PASSWORD, AuthLevel::Privacy, PATIENCE).await
@@ -237,4 +237,64 @@ async fn who_never_binds_or_says_rubbish_is_cut_off() {
         let result = tokio::time::timeout(PATIENCE, server).await.unwrap().unwrap();
         assert_eq!(result.is_err(), rubbish.starts_with(b"GET"), "{result:?}");
     }
+}
+
+#[tokio::test]
+async fn interfaces_and_identities_are_added_while_calls_go_on() {
+    let link = Link::new(PASSWORD, AuthLevel::Privacy, PATIENCE).await;
+    let waits = async {
+        let reply = link.client.call(WAIT, Vec::new(), PATIENCE).await.unwrap();
+        assert_eq!(reply.stub, b"waited");
+    };
+    let adds = async {
+        link.service.begun.notified().await;
+        let second = link.client.add_interface(SECOND, PATIENCE).await.unwrap();
+        // One that the server does not have is refused; nothing else is lost.
+        let unknown = SyntaxId::new(SECOND.uuid, 9, 0);
+        let refused = link.client.add_interface(unknown, PATIENCE).await;
+        assert!(matches!(refused, Err(AddError::Refused(BindRefusal::Context { .. }))));
+        let signs = initiator(PASSWORD);
+        let signs = link.client.add_identity(AuthLevel::Integrity, signs, PATIENCE).await.unwrap();
+        for (context, identity) in [
+            (second, IdentityNumber::FIRST),
+            (second, signs),
+            (ContextNumber::FIRST, IdentityNumber::FIRST),
+        ] {
+            let target = CallTarget { context, identity, object: None };
+            let called = link.client.call_with(target, ECHO, b"here".to_vec(), PATIENCE).await;
+            assert_eq!(called.unwrap().stub, b"here");
+        }
+        link.client.call(OPEN, Vec::new(), PATIENCE).await.unwrap();
+    };
+    tokio::join!(waits, adds);
+    let levels: Vec<AuthLevel> =
+        link.service.callers.lock().unwrap().iter().map(|caller| caller.1).collect();
+    let privacy = AuthLevel::Privacy;
+    assert_eq!(levels, [privacy, privacy, AuthLevel::Integrity, privacy, privacy]);
+}
+
+#[tokio::test]
+async fn an_identity_with_a_wrong_password_never_calls() {
+    let link = privacy().await;
+    let wrong = initiator("wrong");
+    // Its last leg has no answer: the refusal may come before or with the first call.
+    let refused = match link.client.add_identity(AuthLevel::Integrity, wrong, PATIENCE).await {
+        Ok(identity) => {
+            let target = CallTarget { identity, ..CallTarget::default() };
+            link.client.call_with(target, ECHO, Vec::new(), PATIENCE).await.is_err()
+        }
+        Err(_) => true,
+    };
+    assert!(refused);
+    assert!(link.service.callers.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_never_added_cannot_be_called() {
+    let (one, other) = (privacy().await, privacy().await);
+    let context = one.client.add_interface(SECOND, PATIENCE).await.unwrap();
+    let target = CallTarget { context, ..CallTarget::default() };
+    let called = other.client.call_with(target, ECHO, Vec::new(), PATIENCE).await;
+    assert!(matches!(called, Err(CallError::Refused(_))), "{called:?}");
+    other.client.call(ECHO, Vec::new(), PATIENCE).await.unwrap();
 }

@@ -28,6 +28,9 @@ use crate::{RpcClient, RpcRequest, RpcService, serve_rpc};
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) const INTERFACE: SyntaxId =
     SyntaxId::new(Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), 1, 0);
+/// Served beside [`INTERFACE`], in the same way; who signs may call it.
+pub(super) const SECOND: SyntaxId =
+    SyntaxId::new(Uuid::from_u128(0x1123_4567_89ab_cdef_0123_4567_89ab_cdef), 1, 0);
 pub(super) const PASSWORD: &str = "right";
 
 /// Answers with its stub.
@@ -160,8 +163,12 @@ pub(super) fn initiator_of(account: AccountName, password: &str) -> Box<dyn Init
 /// The server side of a connection, for [`INTERFACE`] at privacy, or for the mapper.
 pub(super) fn association(interface: SyntaxId) -> ServerAssociation {
     let min_level = if interface == epm::INTERFACE { AuthLevel::None } else { AuthLevel::Privacy };
+    let mut interfaces = vec![InterfaceRules { syntax: interface, min_level }];
+    if interface == INTERFACE {
+        interfaces.push(InterfaceRules { syntax: SECOND, min_level: AuthLevel::Integrity });
+    }
     ServerAssociation::new(ServerConfig {
-        interfaces: vec![InterfaceRules { syntax: interface, min_level }],
+        interfaces,
         acceptor: Box::new(acceptor),
         max_fragment: DEFAULT_FRAGMENT,
         secondary_address: String::new(),

@@ -7,20 +7,7 @@ use serde::Serialize;
 
 use crate::ledger::Ledger;
 use crate::observe::TellingEvent;
-use crate::organisation::Carrier;
-
-/// Mail must flow again so soon after the cure.
-pub(crate) const RECOVERY_LIMIT_MS: u64 = 5000;
-
-/// How the servers of a demo prove themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DemoAuth {
-    /// With passwords and NTLM.
-    #[default]
-    Ntlm,
-    /// With tickets of a KDC that the demo starts.
-    Kerberos,
-}
+use crate::organisation::{Auth, Carrier};
 
 /// What is asked of a demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +19,7 @@ pub struct DemoOptions {
     /// Where to work; else a new temporary folder.
     pub dir: Option<PathBuf>,
     /// How the servers prove themselves.
-    pub auth: DemoAuth,
+    pub auth: Auth,
     /// What is put in.
     pub fault: Cause,
     /// What mail crosses by.
@@ -47,7 +34,7 @@ impl Default for DemoOptions {
             files: Vec::new(),
             once: false,
             dir: None,
-            auth: DemoAuth::Ntlm,
+            auth: Auth::Ntlm,
             fault: Carrier::Rpc.default_fault(),
             carrier: Carrier::Rpc,
             json: false,
@@ -155,7 +142,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::organisation::MAILBOXES;
+    use crate::cast::MAILBOXES;
 
     fn good() -> DemoReport {
         let mut ledger = Ledger::default();

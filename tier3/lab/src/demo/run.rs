@@ -1,34 +1,37 @@
 //! The steps, in order.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::error::DemoError;
-use super::narration::{Narrator, count};
-use super::report::{DemoAuth, DemoOptions, DemoReport, FaultReport};
-use super::stage::Stage;
-use super::workplace::Workplace;
-use crate::faults::{self, Fault, PutIn};
+use super::report::{DemoOptions, DemoReport, FaultReport};
+use crate::cast::{Cast, MAILBOXES, Side};
+use crate::engine::{LabError, Narrator, RECOVERY_LIMIT, Setup, Stage, Workplace, count};
+use crate::faults::{self, Fault};
 use crate::kdc::KdcPlan;
 use crate::letters::Letters;
-use crate::organisation::{MAILBOXES, Side, mailboxes};
+use crate::organisation::Auth;
 use crate::program::quoted;
+
+/// Seconds that an association of a demo stays open without mail.
+const IDLE_S: u32 = 2;
 
 /// Carries out a demo from beginning to end.
 ///
 /// # Errors
 /// It could not be carried out, or was interrupted; no server is left running then. What it found to be wrong stands in the report.
-pub async fn run(options: DemoOptions) -> Result<DemoReport, DemoError> {
+pub async fn run(options: DemoOptions) -> Result<DemoReport, LabError> {
     let fault = match options.auth {
-        DemoAuth::Ntlm => faults::find(options.carrier, options.fault),
-        DemoAuth::Kerberos => {
+        Auth::Ntlm => faults::find(options.carrier, options.fault),
+        Auth::Kerberos => {
             KdcPlan::look()?;
             faults::find_with_kerberos(options.fault)
         }
     };
     let fault = fault.ok_or(match faults::find(options.carrier, options.fault) {
-        Some(_) => DemoError::WithNtlmAlone(options.fault),
-        None => DemoError::UnknownFault(options.carrier, options.fault),
+        Some(_) => LabError::WithNtlmAlone(options.fault),
+        None => LabError::UnknownFault(options.carrier, options.fault),
     })?;
     let letters = Letters::read(&options.files)?;
     let mut signals = Signals::listen()?;
@@ -36,7 +39,7 @@ pub async fn run(options: DemoOptions) -> Result<DemoReport, DemoError> {
     let workplace = Workplace::make(options.dir.as_deref())?;
     let result = tokio::select! {
         result = play(&options, fault, letters, (&narrator, &workplace)) => result,
-        () = signals.next() => Err(DemoError::Interrupted),
+        () = signals.next() => Err(LabError::Interrupted),
     };
     let result = match result {
         Ok((stage, report)) => close(&options, stage, report, &mut signals).await,
@@ -55,11 +58,13 @@ async fn play(
     fault: &'static Fault,
     letters: Letters,
     place: (&Narrator, &Workplace),
-) -> Result<(Stage, FaultReport), DemoError> {
+) -> Result<(Stage, FaultReport), LabError> {
     let (narrator, workplace) = place;
     narrator.step("Two servers, EAST and WEST, each a process of its own");
-    let how = (options.carrier, options.auth);
-    let mut stage = Stage::set(narrator, workplace, letters, how).await?;
+    let (carrier, auth) = (options.carrier, options.auth);
+    let setup =
+        Setup { cast: Cast::demo(), carrier, auth, set: fault.set, idle_s: IDLE_S, wired: false };
+    let mut stage = Stage::set(narrator, workplace, letters, setup).await?;
     introduce(&stage)?;
     let mut report = FaultReport::new(options.fault);
 
@@ -74,22 +79,21 @@ async fn play(
     narrator.step(&format!("2. A fault: {}", fault.title));
     let since = Timestamp::now();
     stage.put_in(fault).await?;
-    let entering = if fault.put_in == PutIn::Stop { &[Side::West][..] } else { &Side::BOTH };
-    let round = stage.send_round(entering).await?;
-    narrator.timed(&format!("{} handed in", count(round.crossing.iter().sum(), "message")));
-    report.events = stage.await_symptoms(fault, round, since).await?;
+    let entering: Vec<Side> = Side::BOTH.into_iter().filter(|side| stage.runs(*side)).collect();
+    let round = stage.send_round(&entering).await?;
+    narrator.timed(&format!("{} handed in", count(round.across, "message")));
+    report.events = stage.await_symptoms(fault, &round, since).await?;
     stage.tell_events(&report.events);
 
     narrator.step(&format!("3. The doctor, asked on {}", fault.ask));
-    let Some(diagnosis) = stage.ask_doctor(fault).await? else { return Ok((stage, report)) };
-    report.diagnosed = Some(diagnosis.cause);
-    report.remedy = diagnosis.remedy;
-
-    narrator.step("4. The remedy, word for word");
-    stage.cure(&mut report).await?;
-    if report.recovery_ms.is_none() {
+    if !diagnose(&mut stage, fault, &mut report).await? {
         return Ok((stage, report));
     }
+
+    narrator.step("4. The remedy, word for word");
+    let Some(took) = stage.cure(fault, &report.remedy).await? else { return Ok((stage, report)) };
+    report.recovery_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    report.recovered = took <= RECOVERY_LIMIT;
 
     narrator.step("5. Mail both ways again, and the count");
     stage.send_round(&Side::BOTH).await?;
@@ -99,13 +103,41 @@ async fn play(
     Ok((stage, report))
 }
 
+/// Asks the doctor and shows what it tells a person; says whether it named any cause.
+async fn diagnose(
+    stage: &mut Stage,
+    fault: &Fault,
+    report: &mut FaultReport,
+) -> Result<bool, LabError> {
+    let asked = Instant::now();
+    let answer = stage.doctor(fault.ask).await?;
+    let seconds = asked.elapsed().as_secs_f64();
+    stage.show_doctor(fault.ask).await?;
+    let undecided = answer.undecided;
+    let Some(diagnosis) = answer.diagnoses.into_iter().next() else {
+        stage.problem("the doctor found nothing".to_owned());
+        return Ok(false);
+    };
+    stage.narrator.timed(&format!("diagnosed in {seconds:.2} s: {}", diagnosis.cause.slug()));
+    if diagnosis.cause != fault.cause {
+        let (said, put_in) = (diagnosis.cause.slug(), fault.cause.slug());
+        stage.problem(format!("the doctor said {said} where {put_in} was put in"));
+    }
+    if undecided {
+        stage.problem("the doctor is undecided".to_owned());
+    }
+    report.diagnosed = Some(diagnosis.cause);
+    report.remedy = diagnosis.remedy;
+    Ok(true)
+}
+
 /// Leaves the servers to whoever wants to look at them, stops them and counts for the last time.
 async fn close(
     options: &DemoOptions,
     mut stage: Stage,
     fault: FaultReport,
     signals: &mut Signals,
-) -> Result<DemoReport, DemoError> {
+) -> Result<DemoReport, LabError> {
     let narrator = stage.narrator.clone();
     if !options.once {
         invite(&stage);
@@ -120,7 +152,7 @@ async fn close(
     tokio::select! {
         () = stopped => {}
         // Asked twice: what still runs is killed when the stage goes.
-        () = signals.next() => return Err(DemoError::Interrupted),
+        () = signals.next() => return Err(LabError::Interrupted),
     }
     if options.once {
         stage.read_maildirs()?;
@@ -141,7 +173,7 @@ async fn close(
     Ok(report)
 }
 
-fn introduce(stage: &Stage) -> Result<(), DemoError> {
+fn introduce(stage: &Stage) -> Result<(), LabError> {
     for server in stage.servers() {
         let pid = server.pid.map_or_else(String::new, |pid| format!(", process {pid}"));
         stage.narrator.timed(&format!("{} runs{pid}: {}", server.name, server.config.display()));
@@ -175,13 +207,13 @@ fn invite(stage: &Stage) {
     let smtp = stage.organisation.listeners(from.side).smtp();
     narrator.tell(&format!(
         "printf 'Subject: hello\\r\\n\\r\\nHello.\\r\\n' | curl smtp://{smtp} --mail-from {} --mail-rcpt {} --upload-file -",
-        from.address(),
-        to.address()
+        stage.cast().address(from),
+        stage.cast().address(to)
     ));
     let inbox = stage.organisation.maildir(to).join("new");
     narrator.tell(&format!("ls -l {}", quoted(&inbox.to_string_lossy())));
     let all: Vec<String> =
-        Side::BOTH.into_iter().flat_map(mailboxes).map(|mailbox| mailbox.address()).collect();
+        stage.cast().mailboxes().map(|mailbox| stage.cast().address(mailbox)).collect();
     narrator.tell(&format!("(mailboxes: {})", all.join(", ")));
 }
 
@@ -192,8 +224,8 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> Result<Self, DemoError> {
-        let listen = |kind| signal(kind).map_err(DemoError::Signals);
+    fn listen() -> Result<Self, LabError> {
+        let listen = |kind| signal(kind).map_err(LabError::Signals);
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,

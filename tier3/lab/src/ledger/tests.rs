@@ -1,7 +1,7 @@
 //! Files as servers write them, against what was sent.
 
 use super::*;
-use crate::organisation::MAILBOXES;
+use crate::cast::MAILBOXES;
 
 const TRACE: &str = "Return-Path: <anna@east.demo.test>\r\nReceived: from x ([127.0.0.1])\r\n\tby east.demo.test with ESMTP id M7;\r\n\tSun, 22 Nov 2026 12:00:00 +0000\r\n";
 

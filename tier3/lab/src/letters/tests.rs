@@ -9,7 +9,7 @@ fn stamp(round: u32, entering: Side) -> Stamp {
 #[test]
 fn built_in_letters_can_be_sent_by_any_smtp_client() {
     for entering in Side::BOTH {
-        for letter in built_in(stamp(1, entering)) {
+        for letter in built_in(stamp(1, entering), &Cast::demo()) {
             let text = std::str::from_utf8(&letter.content).unwrap();
             assert!(text.ends_with("\r\n"), "{}", letter.title);
             assert!(!text.replace("\r\n", "").contains(['\r', '\n']), "{}", letter.title);
@@ -25,7 +25,7 @@ fn built_in_letters_can_be_sent_by_any_smtp_client() {
 fn no_two_built_in_letters_are_equal() {
     let all: Vec<Letter> = [(1, Side::East), (1, Side::West), (2, Side::East)]
         .into_iter()
-        .flat_map(|(round, side)| built_in(stamp(round, side)))
+        .flat_map(|(round, side)| built_in(stamp(round, side), &Cast::demo()))
         .collect();
     let distinct: std::collections::HashSet<&[u8]> = all.iter().map(|one| &*one.content).collect();
     assert_eq!(distinct.len(), 15);
@@ -35,7 +35,7 @@ fn no_two_built_in_letters_are_equal() {
 fn the_attachment_has_five_megabytes_and_is_the_same_each_time() {
     assert_eq!(noise(ATTACHMENT).len(), ATTACHMENT);
     assert_eq!(noise(100), noise(ATTACHMENT)[..100]);
-    let letters = built_in(stamp(1, Side::East));
+    let letters = built_in(stamp(1, Side::East), &Cast::demo());
     assert!(letters[3].content.len() > ATTACHMENT / 3 * 4);
 }
 
@@ -75,7 +75,8 @@ fn given_files_are_read_or_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let mail = folder.path().join("mail.eml");
     std::fs::write(&mail, "Subject: x\n\ny\n").unwrap();
-    let letters = Letters::read(std::slice::from_ref(&mail)).unwrap().of(stamp(1, Side::West));
+    let letters = Letters::read(std::slice::from_ref(&mail)).unwrap();
+    let letters = letters.of(stamp(1, Side::West), &Cast::demo());
     assert_eq!(letters.len(), 1);
     assert_eq!(&*letters[0].content, b"Subject: x\r\n\r\ny\r\n");
     let gone = folder.path().join("gone.eml");
@@ -90,14 +91,25 @@ fn given_files_are_read_or_refused_by_name() {
 
 #[test]
 fn every_fifth_goes_to_everybody_and_the_others_across() {
+    let cast = Cast::demo();
     for entering in Side::BOTH {
-        assert_eq!(recipients(4, entering), MAILBOXES);
-        assert_eq!(recipients(9, entering), MAILBOXES);
+        assert_eq!(recipients(4, entering, &cast), crate::cast::MAILBOXES[..4]);
+        assert_eq!(recipients(9, entering, &cast), crate::cast::MAILBOXES[..4]);
         for index in 0..4 {
-            let [only] = recipients(index, entering)[..] else { panic!("one recipient") };
+            let [only] = recipients(index, entering, &cast)[..] else { panic!("one recipient") };
             assert_eq!(only.side, entering.other());
         }
-        assert_ne!(recipients(0, entering), recipients(1, entering));
-        assert_eq!(sender(entering).side, entering);
+        assert_ne!(recipients(0, entering, &cast), recipients(1, entering, &cast));
     }
+    assert!(Side::ALL.into_iter().all(|side| sender(side).side == side));
+}
+
+#[test]
+fn short_letters_go_to_every_other_server() {
+    let cast = Cast::random(&mut crate::chance::Chance::new(5), 3);
+    let letters = Letters::Short.of(stamp(2, Side::East), &cast);
+    let mut to: Vec<Side> = letters.iter().map(|letter| letter.recipients[0].side).collect();
+    to.sort();
+    assert_eq!(to, [Side::West, Side::North]);
+    assert_ne!(letters[0].content, letters[1].content);
 }

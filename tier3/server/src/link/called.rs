@@ -436,7 +436,11 @@ async fn receive(
                     Ok(()) => association.confirm(),
                     Err(error) => {
                         eprintln!("transfer from {peer} refused: {}", chain(&error));
-                        association.refuse()
+                        if error.passes() {
+                            association.refuse_for_now()
+                        } else {
+                            association.refuse()
+                        }
                     }
                 };
                 answered

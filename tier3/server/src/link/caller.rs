@@ -374,7 +374,7 @@ pub(super) async fn transfer(
     let result = channel.next_output_within(association, TRANSFER).await?;
     let outcome = match result {
         Output::Sent => Outcome::Done,
-        Output::NotSent(error) => Outcome::Retry { error },
+        Output::NotSent(error) | Output::NotNow(error) => Outcome::Retry { error },
         Output::Ended(why) => {
             let error = why.unwrap_or_else(|| "the peer took its leave".to_owned());
             node.queue.complete(work.id, all(&Outcome::Retry { error: error.clone() }));

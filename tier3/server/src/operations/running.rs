@@ -177,6 +177,7 @@ impl Operations for Running {
         facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);
         facts.store_trouble = facts::of_store(self.node.queue.store());
+        facts.shortages = facts::of_resources(&self.node.resources);
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
         facts.events = self.stored_events(EventQuery::default()).await?;
         Ok(facts)

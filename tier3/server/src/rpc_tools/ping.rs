@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use dcerpc::status::{ACCESS_DENIED, NCA_OP_RNG_ERROR, NCA_PROTO_ERROR};
-use dcerpc::{AuthLevel, SyntaxId, mgmt};
+use dcerpc::{AuthLevel, CallTarget, SyntaxId, mgmt};
 use net::{CallError, RpcClient};
 
 use super::caller::{Caller, Prepared};
@@ -22,6 +22,8 @@ pub struct PingSettings {
     pub mapper_port: u16,
     /// The management interface, which every server has, when absent.
     pub interface: Option<SyntaxId>,
+    /// Interfaces to call beside it on the same connection.
+    pub further: Vec<SyntaxId>,
     pub caller: Option<Caller>,
     pub count: u32,
     /// For each step.
@@ -31,14 +33,25 @@ pub struct PingSettings {
 /// Calls an interface `count` times, telling each step on the way; the last step says where it stopped.
 pub async fn ping(settings: &PingSettings) -> Vec<Step> {
     let mut walk = Walk::new(settings.patience);
-    if let Some(client) = reach(settings, &mut walk).await {
-        for _ in 0..settings.count {
-            if call(&client, settings, &mut walk).await.is_none() {
-                break;
-            }
+    // The last step says how it ended.
+    let _ = all(settings, &mut walk).await;
+    walk.steps
+}
+
+async fn all(settings: &PingSettings, walk: &mut Walk) -> Option<()> {
+    let client = reach(settings, walk).await?;
+    let first = settings.interface.unwrap_or(mgmt::INTERFACE);
+    let mut targets = vec![(first, CallTarget::default())];
+    for interface in &settings.further {
+        let context = walk.alter(&client, *interface).await?;
+        targets.push((*interface, CallTarget { context, ..CallTarget::default() }));
+    }
+    for _ in 0..settings.count {
+        for (interface, target) in &targets {
+            call(&client, *interface, *target, settings, walk).await?;
         }
     }
-    walk.steps
+    Some(())
 }
 
 async fn reach(settings: &PingSettings, walk: &mut Walk) -> Option<RpcClient> {
@@ -68,13 +81,19 @@ async fn reach(settings: &PingSettings, walk: &mut Walk) -> Option<RpcClient> {
     None
 }
 
-async fn call(client: &RpcClient, settings: &PingSettings, walk: &mut Walk) -> Option<()> {
+async fn call(
+    client: &RpcClient,
+    interface: SyntaxId,
+    target: CallTarget,
+    settings: &PingSettings,
+    walk: &mut Walk,
+) -> Option<()> {
     let patience = settings.patience;
-    let managed = settings.interface.is_none_or(|interface| interface == mgmt::INTERFACE);
+    let managed = interface == mgmt::INTERFACE;
     let opnum = if managed { mgmt::OP_IS_SERVER_LISTENING } else { NO_OPERATION };
     let known = settings.caller.is_some();
     let work = async {
-        match client.call(opnum, Vec::new(), patience).await {
+        match client.call_with(target, opnum, Vec::new(), patience).await {
             Ok(_) => Ok("answered"),
             Err(CallError::Fault { status: NCA_OP_RNG_ERROR }) if !managed => {
                 Ok("answered (an operation that does not exist was called on purpose)")

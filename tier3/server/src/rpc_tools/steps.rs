@@ -8,11 +8,12 @@ use dcerpc::status::{
     ACCESS_DENIED, ENDPOINT_NOT_REGISTERED, SEC_PKG_ERROR, SERVER_UNAVAILABLE, Status,
 };
 use dcerpc::{
-    AuthLevel, BindRefusal, ByteOrder, ClientConfig, DEFAULT_FRAGMENT, RpcError, SyntaxId, epm,
-    well_known,
+    AuthLevel, BindRefusal, ByteOrder, ClientConfig, ContextNumber, DEFAULT_FRAGMENT, RpcError,
+    SyntaxId, epm, well_known,
 };
 use net::{
-    BindError, CallError, Evidence, PumpError, RefusedBy, Reply, Resolver, RpcClient, chain,
+    AddError, BindError, CallError, Evidence, PumpError, RefusedBy, Reply, Resolver, RpcClient,
+    chain,
 };
 use security::{Initiator, KerberosCode, LogonFailure};
 use serde::Serialize;
@@ -238,6 +239,20 @@ impl Walk {
         self.step("bind", interface_name(&interface), work, |_| said).await
     }
 
+    /// Adds an interface to a bound connection.
+    pub(super) async fn alter(
+        &mut self,
+        client: &RpcClient,
+        interface: SyntaxId,
+    ) -> Option<ContextNumber> {
+        let patience = self.patience;
+        let work = async {
+            client.add_interface(interface, patience).await.map_err(|error| add_stop(&error))
+        };
+        let said = |_: &ContextNumber| "added to the connection".to_owned();
+        self.step("alter", interface_name(&interface), work, said).await
+    }
+
     /// Asks the mapper at `address` where an interface is.
     pub(super) async fn map(
         &mut self,
@@ -322,6 +337,17 @@ fn bind_stop(error: &BindError, layer: &'static str) -> Stop {
         _ => None,
     };
     Stop { result, code, text, step, kerberos, evidence: Evidence::of_bind(error) }
+}
+
+fn add_stop(error: &AddError) -> Stop {
+    let text = chain(error);
+    let stop = match error {
+        AddError::Refused(refusal) => Stop::new(StepResult::Refused, refusal.win32(), text),
+        AddError::TimedOut { .. } => Stop::new(StepResult::Timeout, SERVER_UNAVAILABLE, text),
+        AddError::Lost => Stop::new(StepResult::Error, 1726, text),
+        AddError::NotAsked(_) => Stop::new(StepResult::Error, 1728, text),
+    };
+    stop.seen_by(Evidence::of_alteration(error))
 }
 
 pub(super) fn call_stop(error: &CallError) -> Stop {

@@ -56,6 +56,7 @@ fn settings(running: &Running, interface: Option<SyntaxId>) -> PingSettings {
         port: None,
         mapper_port: running.mapper_port,
         interface,
+        further: Vec::new(),
         caller: None,
         count: 2,
         patience: Duration::from_secs(10),

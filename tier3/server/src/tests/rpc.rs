@@ -209,6 +209,7 @@ async fn both_ports_can_be_managed() {
             port: Some(port),
             mapper_port: east.mapper_port,
             interface: None,
+            further: Vec::new(),
             caller: None,
             count: 1,
             patience: PATIENCE,

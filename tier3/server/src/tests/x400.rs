@@ -23,7 +23,7 @@ use crate::{local_delivery, reporting, settings, x400_link};
 pub(super) struct Mta {
     pub(super) node: Arc<Node>,
     pub(super) events: broadcast::Receiver<Event>,
-    folder: TempDir,
+    pub(super) folder: TempDir,
 }
 
 fn write_secret(file: &Path, text: &str) {
@@ -37,6 +37,7 @@ fn configuration(
     peer: &str,
     ports: (u16, u16),
     more: &[(&'static str, &str)],
+    third: &[(&'static str, &str)],
 ) -> Config {
     let (low, other) = (name.to_lowercase(), peer.to_lowercase());
     let quoted = |text: &str| format!("\"{text}\"");
@@ -48,18 +49,27 @@ fn configuration(
         ("remote_password_file", quoted("secrets/remote")),
         ("local_password_file", quoted("secrets/local")),
     ];
-    set.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let owned = |keys: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        keys.iter().map(|(key, value)| (*key, (*value).to_owned())).collect()
+    };
+    set.extend(owned(more));
     let answers = InitAnswers {
         name: name.to_owned(),
         host_name: format!("{low}.demo.test"),
         domains: vec![format!("{low}.demo.test")],
         hosts: vec![(format!("{low}.demo.test"), vec![IpAddr::from(Ipv4Addr::LOCALHOST)])],
-        x400: vec![X400Answers { set }],
+        x400: std::iter::once(set)
+            .chain((!third.is_empty()).then(|| owned(third)))
+            .map(|set| X400Answers { set })
+            .collect(),
         set: vec![
             (Section::Events, "stderr_level", "\"off\"".to_owned()),
             (Section::Rfc1006, "listen", "[\"127.0.0.1\"]".to_owned()),
             (Section::Rfc1006, "port", ports.0.to_string()),
             (Section::Server, "prmd", quoted(&low)),
+            (Section::Rfc1006, "certificate", "\"own.pem\"".to_owned()),
+            (Section::Rfc1006, "key", "\"own.key\"".to_owned()),
+            (Section::Rfc1006, "trust", "\"trust.pem\"".to_owned()),
         ],
         ..InitAnswers::default()
     };
@@ -77,8 +87,20 @@ impl Mta {
         port: u16,
         more: &[(&'static str, &str)],
     ) -> Self {
+        Self::start_with(name, peer, own, port, more, &[])
+    }
+
+    /// With one more connector.
+    fn start_with(
+        name: &str,
+        peer: &str,
+        own: (TcpListener, u16),
+        port: u16,
+        more: &[(&'static str, &str)],
+        third: &[(&'static str, &str)],
+    ) -> Self {
         let folder = TempDir::new().unwrap();
-        let config = configuration(folder.path(), name, peer, (own.1, port), more);
+        let config = configuration(folder.path(), name, peer, (own.1, port), more, third);
         let (node, orders): (Arc<Node>, Orders) = build_node(&config).unwrap();
         tokio::spawn(x400_link::listen(Arc::clone(&node), own.0));
         tokio::spawn(local_delivery::run(Arc::clone(&node)));
@@ -89,7 +111,7 @@ impl Mta {
         Self { node, events, folder }
     }
 
-    fn call(&self, peer: &str) {
+    pub(super) fn call(&self, peer: &str) {
         tokio::spawn(x400_link::run_connector(Arc::clone(&self.node), peer.to_owned()));
         self.node.wake_peer(peer);
     }
@@ -98,7 +120,12 @@ impl Mta {
         write_secret(&self.folder.path().join("secrets").join(name), text);
     }
 
-    async fn submit(&self, to: &str, body: &[u8]) {
+    pub(super) async fn submit(&self, to: &str, body: &[u8]) {
+        self.submit_with("", to, body).await;
+    }
+
+    /// With more header fields.
+    async fn submit_with(&self, header: &str, to: &str, body: &[u8]) {
         let (node, now) = (&self.node, Timestamp::now());
         let routes = node.routes();
         let submission = mta::Submission {
@@ -107,7 +134,7 @@ impl Mta {
                 ..SmtpOriginator::default()
             },
             recipients: vec![SmtpRecipient { address: to.to_owned(), ..SmtpRecipient::default() }],
-            content: [b"Subject: across\r\n\r\n", body].concat(),
+            content: [header.as_bytes(), b"Subject: across\r\n\r\n", body].concat(),
             added: 0,
             submitted: now,
             routes: node.router(&routes),
@@ -120,7 +147,7 @@ impl Mta {
     }
 
     /// The numbers of the events that were logged, up to one of this number.
-    async fn events_until(&mut self, number: u32) -> Vec<Event> {
+    pub(super) async fn events_until(&mut self, number: u32) -> Vec<Event> {
         let mut seen = Vec::new();
         loop {
             let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap();
@@ -133,7 +160,7 @@ impl Mta {
     }
 
     /// The mails of a mailbox, once there are so many.
-    async fn inbox(&self, count: usize) -> Vec<Vec<u8>> {
+    pub(super) async fn inbox(&self, count: usize) -> Vec<Vec<u8>> {
         let inbox = self.node.config().mail.maildir.join("anna").join("new");
         let files = until(|| {
             let files: Vec<_> = std::fs::read_dir(&inbox).ok()?.flatten().collect();
@@ -144,7 +171,7 @@ impl Mta {
     }
 }
 
-async fn pair(
+pub(super) async fn pair(
     east_more: &[(&'static str, &str)],
     west_more: &[(&'static str, &str)],
 ) -> (Mta, Mta) {
@@ -303,8 +330,18 @@ async fn a_dialogue_that_the_connector_does_not_have_is_refused() {
 
 /// A relay that can be cut after so many octets; it counts those that passed towards the server.
 async fn relay(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
+    relay_counting(to, (cut_after, true), passed).await
+}
+
+/// The same for octets that pass from the server.
+async fn relay_back(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
+    relay_counting(to, (cut_after, false), passed).await
+}
+
+async fn relay_counting(to: u16, cut: (usize, bool), passed: Arc<AtomicUsize>) -> u16 {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (listener, port) = listener().await;
+    let (cut_after, towards) = cut;
     tokio::spawn(async move {
         let mut cut_after = Some(cut_after);
         while let Ok((mut from, _)) = listener.accept().await {
@@ -313,19 +350,22 @@ async fn relay(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
                 continue;
             };
             let mut left = cut_after.take().unwrap_or(usize::MAX);
+            let mut may_pass = |count: usize| {
+                passed.fetch_add(count, Ordering::Relaxed);
+                left = left.saturating_sub(count);
+                left > 0
+            };
             let (mut out, mut back) = (vec![0; 4096], vec![0; 4096]);
             loop {
                 tokio::select! {
                     read = from.read(&mut out) => match read {
-                        Ok(count) if count > 0 && count <= left => {
-                            left -= count;
-                            passed.fetch_add(count, Ordering::Relaxed);
+                        Ok(count) if count > 0 && (!towards || may_pass(count)) => {
                             if there.write_all(&out[..count]).await.is_err() { break }
                         }
                         _ => break,
                     },
                     read = there.read(&mut back) => match read {
-                        Ok(count) if count > 0 => {
+                        Ok(count) if count > 0 && (towards || may_pass(count)) => {
                             if from.write_all(&back[..count]).await.is_err() { break }
                         }
                         _ => break,
@@ -335,6 +375,30 @@ async fn relay(to: u16, cut_after: usize, passed: Arc<AtomicUsize>) -> u16 {
         }
     });
     port
+}
+
+/// Two-way alternate: what the called side was sending when the connection broke goes on, too, once the
+/// caller has opened another association.
+#[tokio::test]
+async fn a_cut_transfer_of_the_called_side_goes_on() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let passed = Arc::new(AtomicUsize::new(0));
+    let through = relay_back(west_port, 400_000, Arc::clone(&passed)).await;
+    let two_way = ("dialogue", "\"two-way-alternate\"");
+    let more: &[(&'static str, &str)] = &[two_way, ("checkpoint_kib", "30"), ("window", "3")];
+    let east = Mta::start("EAST", "WEST", for_east, through, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, more);
+    let body = vec![b'z'; 1_000_000];
+    west.submit("anna@east.demo.test", &body).await;
+    // Only EAST calls.
+    east.call("WEST");
+    let mails = east.inbox(1).await;
+    assert!(mails[0].ends_with(&body));
+    until(|| west.node.queue.view(|queue, _| queue.is_empty()).then_some(())).await;
+    let passed = passed.load(Ordering::Relaxed);
+    assert!((1_000_000..1_250_000).contains(&passed), "{passed} octets");
+    assert_eq!(east.inbox(1).await.len(), 1);
 }
 
 /// A large transfer is cut in the middle: it goes on from its last checkpoint on a new connection.
@@ -400,6 +464,7 @@ async fn a_probe_of_the_mta_tells_each_mode() {
         transport: Vec::new(),
         session: Vec::new(),
         presentation: Vec::new(),
+        tls: None,
         patience: PATIENCE.min(Duration::from_secs(10)),
     };
     let steps = probe(&settings("Secret of EAST")).await;
@@ -479,4 +544,157 @@ async fn probes_are_answered_and_1984_is_not_told_what_it_cannot_take() {
     let mails = east.inbox(2).await;
     let all: Vec<_> = mails.iter().map(|mail| String::from_utf8_lossy(mail)).collect();
     assert!(all.iter().any(|text| text.contains("Status: 5.3.3")), "{all:?}");
+}
+
+/// One connector whose MTA takes the call and says nothing held up the mail of all others.
+#[tokio::test]
+async fn q169691_a_silent_mta_stalls_no_other() {
+    let (silent, silent_port) = listener().await;
+    // Calls are taken by the system, and nobody reads them.
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let port = silent_port.to_string();
+    let third: &[(&'static str, &str)] = &[
+        ("name", "\"SILENT\""),
+        ("host", "\"127.0.0.1\""),
+        ("port", &port),
+        ("domains", "[\"silent.demo.test\"]"),
+    ];
+    let east = Mta::start_with("EAST", "WEST", for_east, west_port, &[], third);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, &[]);
+    for body in [&b"one\r\n"[..], b"two\r\n"] {
+        east.submit("anna@silent.demo.test", body).await;
+    }
+    east.call("SILENT");
+    until(|| {
+        let mut rows = east.node.x400_table().rows().cloned().collect::<Vec<_>>().into_iter();
+        rows.any(|row| row.peer == "SILENT").then_some(())
+    })
+    .await;
+    east.submit("anna@west.demo.test", b"passes\r\n").await;
+    east.call("WEST");
+    west.inbox(1).await;
+    let hops = east.node.queue.view(|queue, now| queue.hops(now));
+    let waits = hops.iter().filter(|hop| hop.messages > 0).map(|hop| &hop.next_hop);
+    let silent_hop = queue::NextHop::Peer("SILENT".to_owned());
+    assert_eq!(waits.collect::<Vec<_>>(), [&silent_hop], "that one still waits");
+    drop(silent);
+}
+
+/// The first failure to open an association returned the mail: it waits for the next try, and no
+/// report is made.
+#[tokio::test]
+async fn q152955_the_first_failure_returns_nothing() {
+    let gone = listener().await.1.to_string();
+    let (mut east, west) = pair(&[("port", &gone), ("open_interval_s", "1")], &[]).await;
+    east.submit("anna@west.demo.test", b"waits\r\n").await;
+    east.call("WEST");
+    for _ in 0..3 {
+        east.events_until(301).await;
+    }
+    let hops = east.node.queue.view(|queue, now| queue.hops(now));
+    assert_eq!(hops.iter().map(|hop| hop.messages).sum::<u64>(), 1, "{hops:?}");
+    let inbox = east.node.config().mail.maildir.join("anna").join("new");
+    assert_eq!(std::fs::read_dir(inbox).map_or(0, Iterator::count), 0, "a report was delivered");
+    drop(west);
+}
+
+/// Two connectors of one address are told apart by the selector that is called, and each may say
+/// in which mode its MTA calls.
+#[tokio::test]
+async fn a_call_is_dispatched_by_selector_and_mode() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let port = east_port.to_string();
+    let third: &[(&'static str, &str)] = &[
+        ("name", "\"NORTH\""),
+        ("host", "\"127.0.0.1\""),
+        ("port", &port),
+        ("domains", "[\"north.demo.test\"]"),
+        ("own_t_selector", "\"FORNORTH\""),
+    ];
+    let for_the_caller: &[(&'static str, &str)] =
+        &[("own_t_selector", "\"FOREAST\""), ("incoming_mode", "\"same\""), ("mode", "\"x410\"")];
+    let mut west = Mta::start_with("WEST", "EAST", for_west, west_port, for_the_caller, third);
+    // The right selector in the right mode.
+    let right: &[(&'static str, &str)] = &[("t_selector", "\"FOREAST\""), ("mode", "\"x410\"")];
+    let east = Mta::start("EAST", "WEST", for_east, west_port, right);
+    east.submit("anna@west.demo.test", b"x\r\n").await;
+    east.call("WEST");
+    west.inbox(1).await;
+    // Another mode: refused by a layer below the MTA bind.
+    let mode: &[(&'static str, &str)] = &[("t_selector", "\"FOREAST\""), ("mode", "\"1984\"")];
+    let mut other = Mta::start("EAST", "WEST", listener().await, west_port, mode);
+    other.call("WEST");
+    let there = west.events_until(1293).await.pop().unwrap();
+    assert_ne!(there.number("provider"), Some(6), "{there:?}");
+    assert_eq!(other.events_until(289).await[0].id, 1290);
+    // The selector of another connector: its name and password do not fit.
+    let north: &[(&'static str, &str)] = &[("t_selector", "\"FORNORTH\"")];
+    let mut other = Mta::start("EAST", "WEST", listener().await, west_port, north);
+    other.call("WEST");
+    let there = west.events_until(1293).await.pop().unwrap();
+    assert_eq!((there.number("provider"), there.number("reason")), (Some(6), Some(2)), "{there:?}");
+    assert_eq!(other.events_until(289).await[0].id, 1290);
+    // One that nobody has.
+    let nobody: &[(&'static str, &str)] = &[("t_selector", "\"NOBODY\"")];
+    let mut other = Mta::start("EAST", "WEST", listener().await, west_port, nobody);
+    other.call("WEST");
+    let there = west.events_until(4293).await.pop().unwrap();
+    assert_eq!(there.word("expected"), Some("0x464f5245415354 or 0x464f524e4f525448"));
+    let here = other.events_until(289).await;
+    assert_eq!((here[0].id, here[0].number("provider")), (1290, Some(1)));
+}
+
+/// A large message of ordinary priority is under way on the only association: urgent mail gets one
+/// of its own, and is there first.
+#[tokio::test]
+async fn urgent_mail_has_an_association_of_its_own() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let through = slow_relay(west_port).await;
+    let more: &[(&'static str, &str)] = &[("max_associations", "2"), ("threshold", "1")];
+    let east = Mta::start("EAST", "WEST", for_east, through, more);
+    let west = Mta::start("WEST", "EAST", for_west, east_port, &[]);
+    // About ten seconds on the relay.
+    east.submit("anna@west.demo.test", &vec![b'z'; 2_000_000]).await;
+    east.call("WEST");
+    until(|| {
+        let rows: Vec<_> = east.node.x400_table().rows().cloned().collect();
+        rows.iter().any(|row| row.state == mta::State::Open).then_some(())
+    })
+    .await;
+    east.submit_with("Priority: urgent\r\n", "anna@west.demo.test", b"quick\r\n").await;
+    let mails = west.inbox(1).await;
+    assert!(mails[0].ends_with(b"quick\r\n"), "the large one was first");
+    assert_eq!(west.inbox(2).await.len(), 2);
+}
+
+/// A relay that passes 200,000 octets a second on each connection.
+async fn slow_relay(to: u16) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        while let Ok((from, _)) = listener.accept().await {
+            let Ok(there) = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await else {
+                continue;
+            };
+            let ((mut client_in, mut client_out), (mut server_in, mut server_out)) =
+                (from.into_split(), there.into_split());
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 4_000];
+                while let Ok(count @ 1..) = client_in.read(&mut buffer).await {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    if server_out.write_all(&buffer[..count]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            tokio::spawn(async move {
+                // The ways back are short.
+                let _ = tokio::io::copy(&mut server_in, &mut client_out).await;
+            });
+        }
+    });
+    port
 }

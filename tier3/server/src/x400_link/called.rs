@@ -14,10 +14,14 @@ use net::chain;
 use tokio::net::TcpStream;
 use x400::MtaBindError;
 
-use super::exchange::{Ended, Exchange, Role};
+use super::caller::protocol as protocol_of;
+use super::exchange::{Ended, Exchange, Flight, Role};
 use super::line::{Line, LineEnd};
-use super::records::{self, Refused};
+use super::memory::Kept;
+use super::records::{self, Refused, TlsEnd};
 use super::secrets::{BindTerms, bind_terms};
+use super::security::{begins_with_tls, credentials, of_the_same_security};
+use super::spool;
 use crate::node::Node;
 use crate::settings::connector_terms;
 
@@ -34,36 +38,125 @@ pub async fn serve(node: Arc<Node>, stream: TcpStream, address: SocketAddr, cand
         calling_selector: Vec::new(),
         called_selector: config.rfc1006.own.transport.clone(),
     };
-    let own = Selectors {
-        session: config.rfc1006.own.session.clone(),
-        presentation: config.rfc1006.own.presentation.clone(),
-    };
-    let association = Association::answer(connector_terms(candidates.first()), own);
+    let association = association(&candidates);
     let machine = Rfc1006::answer(&parameters, association);
-    let mut line = Line::new(&address.ip().to_string(), machine, stream);
-    if let Some(open) = open(&node, &mut line, address, &candidates).await {
-        let Open { connector, index, two_way, old } = open;
+    let Some(mut line) = line(&node, machine, stream, address, only(&candidates)).await else {
+        return;
+    };
+    let candidates = of_the_same_security(candidates, line.is_secured(), |name| line.peer_is(name));
+    let candidates = match candidates {
+        Ok(candidates) => candidates,
+        Err(why) => {
+            let peer = why.peer.as_deref();
+            let end = TlsEnd::not_this_way(peer, address, why.cause, why.detail());
+            records::tls_refused(&node, &end);
+            if line.called(HANDSHAKE).await.is_ok() {
+                refuse_call(&mut line, DisconnectReason::UNSPECIFIED);
+            }
+            line.close().await;
+            return;
+        }
+    };
+    if let Some(open) = open(&node, &mut line, address, candidates).await {
+        let Open { connector, index, two_way, old, flight } = open;
         let role = Role::Called;
         let exchange = Exchange { node: &node, settings: &connector, two_way, old, index, role };
         let ended = tokio::select! {
-            ended = exchange.run(&mut line, None) => ended,
+            ended = exchange.run(&mut line, flight) => ended,
             () = drained(&node) => {
                 line.association().abort();
-                Ended { why: None, flight: None }
+                Ended { why: None, flight: None, file: None }
             }
         };
         if let Some(why) = &ended.why {
-            let time = connector.transfer.recovery_timeout;
-            if let Some(unfinished) = line.association().take_unfinished() {
-                node.x400.keep(&connector.name, unfinished, time);
-            }
-            if let Some(flight) = ended.flight {
-                exchange.give_back(flight, why);
+            let Ended { flight, file, .. } = ended;
+            match line.association().take_unfinished() {
+                Some(unfinished) => {
+                    let sending = unfinished.is_sending();
+                    let (kept, over) = if sending { (flight, None) } else { (None, flight) };
+                    keep(&node, Kept::new(&connector, unfinished, kept, file), &connector);
+                    if let Some(flight) = over {
+                        exchange.give_back(flight, why);
+                    }
+                }
+                None => {
+                    if let Some(file) = file {
+                        spool::remove(&file);
+                    }
+                    if let Some(flight) = flight {
+                        exchange.give_back(flight, why);
+                    }
+                }
             }
         }
         records::ended(&node, &connector.name, index, ended.why.as_deref());
     }
     line.close().await;
+}
+
+/// Keeps what an association left until its caller goes on with it or the time is over.
+fn keep(node: &Arc<Node>, kept: Kept, connector: &X400) {
+    const WHY: &str = "the association broke, and the MTA did not go on with it";
+    for flight in node.x400.keep(kept) {
+        flight.give_back(node, WHY);
+    }
+    let (node, time) = (Arc::clone(node), connector.transfer.recovery_timeout);
+    tokio::spawn(async move {
+        tokio::select! {
+            // A moment more, so that it is over then.
+            () = tokio::time::sleep(time + Duration::from_millis(10)) => {}
+            () = node.stopped() => return,
+        }
+        for flight in node.x400.expire() {
+            flight.give_back(&node, WHY);
+        }
+    });
+}
+
+/// The connection of a caller, once TLS stands where it begins with that; `None` where nothing
+/// comes of it, which is written down.
+async fn line(
+    node: &Node,
+    machine: Rfc1006,
+    stream: TcpStream,
+    address: SocketAddr,
+    peer: Option<&str>,
+) -> Option<Line> {
+    let place = address.ip().to_canonical().to_string();
+    match begins_with_tls(&stream, &place, HANDSHAKE).await {
+        Ok(true) => {}
+        Ok(false) => return Some(Line::new(&place, machine, stream)),
+        // Somebody who only looks whether the port is open.
+        Err(LineEnd::Lost { .. }) => return None,
+        Err(end) => {
+            node.log(build::accept_failed(0, &place, &end.to_string()));
+            return None;
+        }
+    }
+    let config = node.config();
+    let own = match &config.rfc1006.tls {
+        Some(files) => credentials(files).await.map_err(|error| chain(&error)),
+        None => Err("the caller begins with TLS, and [rfc1006] has no certificate".to_owned()),
+    };
+    let line = own.and_then(|own| {
+        Line::secured_answer(&place, machine, stream, own).map_err(|error| chain(&error))
+    });
+    let mut line = match line {
+        Ok(line) => line,
+        Err(detail) => {
+            node.log(build::accept_failed(0, &place, &detail));
+            return None;
+        }
+    };
+    match line.secure(HANDSHAKE).await {
+        Ok(()) => return Some(line),
+        Err(LineEnd::Tls { source, .. }) => {
+            records::tls_refused(node, &TlsEnd::new(peer, Direction::In, address, &source));
+        }
+        Err(end) => node.log(build::accept_failed(0, &place, &end.to_string())),
+    }
+    line.close().await;
+    None
 }
 
 /// A caller that has bound.
@@ -72,13 +165,15 @@ struct Open {
     index: u32,
     two_way: bool,
     old: bool,
+    /// What this side was sending on the association that broke.
+    flight: Option<Flight>,
 }
 
 async fn open(
     node: &Arc<Node>,
     line: &mut Line,
     address: SocketAddr,
-    candidates: &[X400],
+    candidates: Vec<X400>,
 ) -> Option<Open> {
     let place = address.ip().to_canonical().to_string();
     let called = match line.called(HANDSHAKE).await {
@@ -90,7 +185,6 @@ async fn open(
             return None;
         }
     };
-    let own = node.config().rfc1006.own.transport.clone();
     if candidates.is_empty() {
         node.log(build::unknown_address(&records::network_address(address), &place));
         let detail = "no [[x400]] table has a host of this address";
@@ -98,12 +192,13 @@ async fn open(
         refuse_call(line, DisconnectReason::UNSPECIFIED);
         return None;
     }
-    if !own.is_empty() && called.called_selector != own {
-        let (said, wanted) = (records::hex(&called.called_selector), records::hex(&own));
-        node.log(build::wrong_t_selector(&said, &wanted, &place));
+    let Some(candidates) = of_selector(node, candidates, &called, &place) else {
         refuse_call(line, DisconnectReason::NOT_ATTACHED);
         return None;
-    }
+    };
+    let candidates = &*candidates;
+    // Which connector it is may be known better now.
+    *line.association() = association(candidates);
     // The call is there: it was polled a moment ago.
     line.machine().accept_call().ok()?;
     match line.next_output_within(HANDSHAKE).await {
@@ -138,6 +233,55 @@ async fn open(
     }
 }
 
+/// Of the connectors of a caller those whose transport selector it calls; `None` when there are
+/// none, which is written down.
+fn of_selector(
+    node: &Node,
+    mut candidates: Vec<X400>,
+    called: &Called,
+    place: &str,
+) -> Option<Vec<X400>> {
+    let mut wanted: Vec<String> =
+        candidates.iter().map(|one| records::hex(&one.own.transport)).collect();
+    candidates
+        .retain(|one| one.own.transport.is_empty() || one.own.transport == called.called_selector);
+    if candidates.is_empty() {
+        wanted.dedup();
+        let said = records::hex(&called.called_selector);
+        node.log(build::wrong_t_selector(&said, &wanted.join(" or "), place));
+        return None;
+    }
+    // One that asks for this selector goes before one that takes any.
+    if candidates.iter().any(|one| !one.own.transport.is_empty()) {
+        candidates.retain(|one| !one.own.transport.is_empty());
+    }
+    Some(candidates)
+}
+
+/// What answers a caller that may be one of these connectors; the selectors of the layers above
+/// are theirs where they agree on them.
+fn association(candidates: &[X400]) -> Association {
+    let agreed = |one: fn(&config::Selectors) -> &Vec<u8>| {
+        let mut all = candidates.iter().map(|connector| one(&connector.own));
+        let first = all.next().cloned().unwrap_or_default();
+        if all.all(|other| *other == first) { first } else { Vec::new() }
+    };
+    let own = Selectors {
+        session: agreed(|own| &own.session),
+        presentation: agreed(|own| &own.presentation),
+    };
+    let protocols: Vec<TransferProtocol> = TransferProtocol::ALL
+        .into_iter()
+        .filter(|one| candidates.is_empty() || candidates.iter().any(|by| takes(by, *one)))
+        .collect();
+    Association::answer(connector_terms(candidates.first()), own, &protocols)
+}
+
+/// Whether the MTA of a connector may call in this mode.
+fn takes(connector: &X400, protocol: TransferProtocol) -> bool {
+    connector.any_mode || protocol_of(connector.mode) == protocol
+}
+
 fn refuse_call(line: &mut Line, reason: DisconnectReason) {
     // Without a call there is nobody to tell.
     let _ = line.machine().refuse_call(reason);
@@ -165,7 +309,9 @@ async fn judge(
     caller: &Caller<'_>,
 ) -> Option<Open> {
     let presented = request.identity.as_ref().map_or("", |identity| identity.name.as_str());
-    let verdict = judge_credentials(request, presented, caller.candidates).await;
+    let of_mode: Vec<X400> =
+        caller.candidates.iter().filter(|one| takes(one, request.protocol)).cloned().collect();
+    let verdict = judge_credentials(request, presented, &of_mode).await;
     let refused = |peer, expected, mismatch, reason: MtaBindError, detail| Refused {
         peer,
         presented,
@@ -214,7 +360,7 @@ async fn judge(
                 node.wake_peer(&connector.name);
             }
             let old = request.protocol == TransferProtocol::MtsTransferProtocol1984;
-            Some(Open { connector, index, two_way: request.two_way, old })
+            Some(Open { connector, index, two_way: request.two_way, old, flight: None })
         }
         Verdict::Refused { peer, expected, mismatch } => {
             let reason = MtaBindError::AUTHENTICATION_ERROR;
@@ -294,10 +440,11 @@ async fn recover(
     address: SocketAddr,
     candidates: &[X400],
 ) -> Option<Open> {
-    let Some((name, unfinished)) = node.x400.take(session, candidates) else {
+    let Some(kept) = node.x400.take(session, candidates) else {
         line.association().refuse_recovery();
         return None;
     };
+    let Kept { connector: name, unfinished, flight, .. } = kept;
     let connector = Box::new(candidates.iter().find(|one| one.name == name)?.clone());
     let two_way = unfinished.two_way;
     let old = connector.mode == TransferMode::X1984;
@@ -305,7 +452,7 @@ async fn recover(
     line.association().accept_recovery(unfinished);
     let index = records::open_row(node, Direction::In, &name, &name);
     records::opened(node, &name, Direction::In, index, &records::protocol_string(address));
-    Some(Open { connector, index, two_way, old })
+    Some(Open { connector, index, two_way, old, flight })
 }
 
 /// A stopping server lets callers finish what they are sending for a moment.

@@ -19,9 +19,10 @@ use tokio::task::JoinSet;
 use x400::{DiagnosticCode, ReasonCode};
 
 use super::exchange::{Exchange, Role};
-use super::line::Line;
-use super::records::{self, OutFailure};
+use super::line::{Line, LineEnd};
+use super::records::{self, OutFailure, TlsEnd};
 use super::secrets::{BindTerms, bind_terms};
+use super::security::credentials;
 use crate::node::{Node, random};
 use crate::settings::connector_terms;
 
@@ -29,6 +30,10 @@ use crate::settings::connector_terms;
 const HANDSHAKE: Duration = Duration::from_secs(60);
 /// Between two tries to go on with a transfer.
 const RECOVERY_STEP: Duration = Duration::from_secs(2);
+/// How often the backlog is looked at while an association stands.
+const LOOK: Duration = Duration::from_millis(200);
+/// For how many looks urgent mail waits for the first association before it gets one of its own.
+const URGENT_WAITS: u32 = 2;
 /// How often a connector looks whether its schedule lets it call.
 const SCHEDULE_STEP: Duration = Duration::from_secs(20);
 
@@ -165,8 +170,10 @@ impl Connector {
                         let text = error.to_string();
                         OpenError::Refused(fail(0, Layer::Bind, text, &place))
                     })?;
-                    let line = Line::new(&self.name, machine, stream);
-                    return self.bind(settings, line, index, &place).await;
+                    let line = self.line(settings, machine, stream).await.map_err(|detail| {
+                        OpenError::Refused(fail(0, Layer::Authentication, detail, &place))
+                    })?;
+                    return self.bind(settings, line, index, to).await;
                 }
                 Err((code, detail)) => {
                     node.log(build::connect_failed(&self.name, code, &to.to_string(), &detail));
@@ -177,16 +184,34 @@ impl Connector {
         Err(OpenError::Unreached(last))
     }
 
+    /// The connection as the connector wants it, with TLS or without; the error is what of this
+    /// server's own certificate cannot be used.
+    async fn line(
+        &self,
+        settings: &X400,
+        machine: Rfc1006,
+        stream: TcpStream,
+    ) -> Result<Line, String> {
+        let Some(name) = &settings.tls_name else {
+            return Ok(Line::new(&self.name, machine, stream));
+        };
+        let config = self.node.config();
+        // The configuration is refused without.
+        let files = config.rfc1006.tls.as_ref().ok_or("[rfc1006] has no certificate")?;
+        let own = credentials(files).await.map_err(|error| chain(&error))?;
+        Line::secured_call(&self.name, machine, stream, (own, name)).map_err(|error| chain(&error))
+    }
+
     async fn bind(
         &self,
         settings: &X400,
         mut line: Line,
         index: u32,
-        place: &str,
+        to: SocketAddr,
     ) -> Result<Open, OpenError> {
         let node = &self.node;
-        let fail = |layer, detail: String| {
-            let code = 0;
+        let place = &*records::protocol_string(to);
+        let fail = |code, layer, detail: String| {
             records::out_failed(
                 node,
                 &OutFailure { peer: &self.name, index, code, layer, detail: &detail, place },
@@ -203,39 +228,60 @@ impl Connector {
                 refusal.text
             }
             Ok(Output::Ended(why)) => {
-                fail(Layer::Bind, why.unwrap_or_else(|| "the MTA left at once".to_owned()))
+                fail(0, Layer::Bind, why.unwrap_or_else(|| "the MTA left at once".to_owned()))
             }
-            Ok(_) => fail(Layer::Bind, "the MTA did not answer the bind".to_owned()),
-            Err(end) => fail(Layer::Bind, end.to_string()),
+            Ok(_) => fail(0, Layer::Bind, "the MTA did not answer the bind".to_owned()),
+            Err(LineEnd::Tls { source, .. }) => {
+                let end = TlsEnd::new(Some(&self.name), Direction::Out, to, &source);
+                records::tls_refused(node, &end);
+                fail(end.code, Layer::Authentication, end.detail)
+            }
+            Err(end) => fail(0, Layer::Bind, end.to_string()),
         };
+        // A connection that ends without a word is that of something on the way, as a rule: whoever
+        // forwards calls to an MTA that is down.
+        let lost = line.is_lost();
         line.close().await;
-        Err(OpenError::Refused(why))
+        Err(if lost { OpenError::Unreached(why) } else { OpenError::Refused(why) })
     }
 
-    /// Transfers what waits, on as many associations as the backlog asks for.
+    /// Transfers what waits, on as many associations as the backlog asks for; of several, the last
+    /// one is for urgent mail alone, which so never waits behind large messages of others.
     async fn serve_all(self: &Arc<Self>, open: Open, settings: &X400) {
-        let mut further = JoinSet::new();
+        let (mut further, mut urgent) = (JoinSet::new(), JoinSet::new());
+        let most = settings.retry.max_associations.saturating_sub(1).max(1);
+        let mut urgent_for = 0;
         let first = self.serve(open, settings, Role::Caller);
         tokio::pin!(first);
         loop {
             tokio::select! {
                 () = &mut first => break,
-                () = tokio::time::sleep(Duration::from_millis(200)) => {
+                () = tokio::time::sleep(LOOK) => {
                     let standing = 1 + further.len();
                     let wanted = self.backlog() / settings.retry.threshold.max(1);
-                    if wanted >= standing && standing < settings.retry.max_associations {
-                        let (this, settings) = (Arc::clone(self), settings.clone());
-                        further.spawn(async move {
-                            if let Ok(open) = this.open(&settings).await {
-                                this.serve(open, &settings, Role::Further).await;
-                            }
-                        });
+                    if wanted >= standing && standing < most {
+                        further.spawn(Arc::clone(self).help(settings.clone(), Role::Further));
+                    }
+                    let waits = self.node.queue.view(|queue, _| queue.demand(&self.hop)).urgent;
+                    urgent_for = if waits { urgent_for + 1 } else { 0 };
+                    let reserved = settings.retry.max_associations > 1 && urgent.is_empty();
+                    if urgent_for >= URGENT_WAITS && reserved {
+                        urgent.spawn(Arc::clone(self).help(settings.clone(), Role::Urgent));
                     }
                 }
                 Some(_) = further.join_next(), if !further.is_empty() => {}
+                Some(_) = urgent.join_next(), if !urgent.is_empty() => {}
             }
         }
         while further.join_next().await.is_some() {}
+        while urgent.join_next().await.is_some() {}
+    }
+
+    /// One more association; one that cannot be opened changes nothing.
+    async fn help(self: Arc<Self>, settings: X400, role: Role) {
+        if let Ok(open) = self.open(&settings).await {
+            self.serve(open, &settings, role).await;
+        }
     }
 
     fn backlog(&self) -> usize {
@@ -264,14 +310,21 @@ impl Connector {
             line.close().await;
             records::ended(&self.node, &self.name, index, ended.why.as_deref());
             let Some(why) = ended.why else { break None };
-            let Some(broken) = ended.flight else { break Some(why) };
-            if let Some(unfinished) = unfinished.filter(Unfinished::is_sending)
+            // Of what the other MTA was sending nothing is in the queue here: who called opens again,
+            // whoever of both goes on.
+            let resumable = |one: &Unfinished| match &ended.flight {
+                Some(_) => one.is_sending(),
+                None => one.is_receiving(),
+            };
+            if let Some(unfinished) = unfinished.filter(resumable)
                 && let Some(again) = self.recover(settings, unfinished).await
             {
-                (open, flight) = (again, Some(broken));
+                (open, flight) = (again, ended.flight);
                 continue;
             }
-            exchange.give_back(broken, &why);
+            if let Some(broken) = ended.flight {
+                exchange.give_back(broken, &why);
+            }
             break Some(why);
         };
         match why {
@@ -323,7 +376,7 @@ fn machine(
     recover: Option<Unfinished>,
 ) -> Result<Rfc1006, mta::CallError> {
     let config = node.config();
-    let own = &config.rfc1006.own;
+    let own = &settings.own;
     let selectors = |from: &config::Selectors| Selectors {
         session: from.session.clone(),
         presentation: from.presentation.clone(),

@@ -1,5 +1,6 @@
 //! What happens on an open association, whoever opened it: messages both ways, and the turn.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ use queue::{MessageId, NextHop, Outcome, Priority, Work};
 use x400::{DiagnosticCode, DowngradeError, ReasonCode};
 
 use super::line::{Line, LineEnd};
+use super::spool::Spool;
+use crate::blocking::blocking;
 use crate::inbound;
 use crate::node::Node;
 use crate::outbound;
@@ -24,6 +27,8 @@ pub enum Role {
     Caller,
     /// A further association of this server: it leaves once nothing waits.
     Further,
+    /// The same for urgent mail alone.
+    Urgent,
     /// The other MTA called.
     Called,
 }
@@ -46,12 +51,26 @@ pub struct Flight {
     until: Instant,
 }
 
+impl Flight {
+    /// Gives the message back to the queue.
+    pub fn give_back(self, node: &Node, error: &str) {
+        complete(node, &self.work, &Outcome::Retry { error: error.to_owned() });
+    }
+}
+
+fn complete(node: &Node, work: &Work, outcome: &Outcome) {
+    let all = work.recipients.iter().map(|number| (*number, outcome.clone())).collect();
+    node.queue.complete(work.id, all);
+}
+
 /// How an exchange ended.
 pub struct Ended {
     /// `None` after an orderly release.
     pub why: Option<String>,
     /// What was under way: the caller may go on with it, or gives it back to the queue.
     pub flight: Option<Flight>,
+    /// What was being received, in a file.
+    pub file: Option<PathBuf>,
 }
 
 impl Exchange<'_> {
@@ -66,17 +85,27 @@ impl Exchange<'_> {
     /// Runs the association to its end. With `flight`, that message is under way already.
     pub async fn run(&self, line: &mut Line, flight: Option<Flight>) -> Ended {
         let mut flight = flight;
-        let why = match self.exchange(line, &mut flight).await {
+        let mut spool = self.node.x400.spool(&self.settings.name);
+        let why = match self.exchange(line, &mut flight, &mut spool).await {
             Ok(why) => why,
             Err(end) => Some(end.to_string()),
         };
-        Ended { why, flight }
+        // Who called opens again itself, and has what it received in memory; a caller that is gone
+        // for good needs no file.
+        let file = if why.is_some() && self.role == Role::Called {
+            spool.leave()
+        } else {
+            spool.clear();
+            None
+        };
+        Ended { why, flight, file }
     }
 
     async fn exchange(
         &self,
         line: &mut Line,
         flight: &mut Option<Flight>,
+        spool: &mut Spool,
     ) -> Result<Option<String>, LineEnd> {
         let node = self.node;
         let ready = node.queue.ready(&self.hop());
@@ -98,7 +127,8 @@ impl Exchange<'_> {
                 asked = line.association().request_turn(0).is_ok();
             }
             let rest = self.settings.retry.lifetime.saturating_sub(idle_since.elapsed());
-            let done = node.is_stopping() || rest.is_zero() || self.role == Role::Further;
+            let helps = matches!(self.role, Role::Further | Role::Urgent);
+            let done = node.is_stopping() || rest.is_zero() || helps;
             if self.role != Role::Called && flight.is_none() && done && leaving.is_none() {
                 line.association().release();
                 leaving = Some(Instant::now() + self.settings.retry.disconnect);
@@ -121,9 +151,14 @@ impl Exchange<'_> {
                 },
             };
             match output {
+                Output::Checkpoint => {
+                    idle_since = Instant::now();
+                    self.write_down(line, spool).await;
+                }
                 Output::Received(apdu) => {
                     idle_since = Instant::now();
                     self.receive(line, apdu).await?;
+                    spool.clear();
                 }
                 Output::Sent => {
                     if let Some(Flight { work, .. }) = flight.take() {
@@ -137,11 +172,38 @@ impl Exchange<'_> {
                         self.complete(&work, &self.refused(work.id, error));
                     }
                 }
+                // It counts for nothing: the message is not to blame, and the mail's own life ends the waiting.
+                Output::NotNow(error) => {
+                    if let Some(Flight { work, .. }) = flight.take() {
+                        self.complete(&work, &Outcome::Retry { error });
+                    }
+                }
                 Output::Turn => asked = false,
                 Output::TurnWanted(_) => wanted = true,
                 Output::Ended(why) => return Ok(why),
                 _ => {}
             }
+        }
+    }
+
+    /// Keeps what came until a checkpoint before that is confirmed, so that a restart of this server
+    /// costs the caller no more than what came since.
+    async fn write_down(&self, line: &mut Line, spool: &mut Spool) {
+        if self.role != Role::Called {
+            return;
+        }
+        let Some(increment) = line.association().partial().map(|one| spool.increment(&one)) else {
+            return;
+        };
+        let mut own = std::mem::replace(spool, self.node.x400.spool(&self.settings.name));
+        let (own, written) = blocking(move || {
+            let written = own.write(&increment);
+            (own, written)
+        })
+        .await;
+        *spool = own;
+        if let Err(error) = written {
+            eprintln!("a checkpoint of {} is kept in memory only: {error}", self.settings.name);
         }
     }
 
@@ -158,7 +220,11 @@ impl Exchange<'_> {
             Ok(()) => line.association().confirm(),
             Err(error) => {
                 eprintln!("transfer from {peer} refused: {}", chain(&error));
-                line.association().refuse()
+                if error.passes() {
+                    line.association().refuse_for_now()
+                } else {
+                    line.association().refuse()
+                }
             }
         };
         answered
@@ -167,10 +233,15 @@ impl Exchange<'_> {
         Ok(())
     }
 
+    fn next_work(&self) -> Option<Work> {
+        let (queue, hop) = (&self.node.queue, self.hop());
+        if self.role == Role::Urgent { queue.take_urgent(&hop) } else { queue.take(&hop) }
+    }
+
     /// Begins to hand over the next message of the queue.
     async fn start(&self, line: &mut Line) -> Option<Flight> {
         while !self.node.is_stopping()
-            && let Some(work) = self.node.queue.take(&self.hop())
+            && let Some(work) = self.next_work()
         {
             let begun = match outbound::apdu(self.node, &work).await {
                 Ok(apdu) if self.old => match mta::downgrade(&apdu) {
@@ -200,12 +271,11 @@ impl Exchange<'_> {
 
     /// Gives a message back that was under way when the association ended.
     pub fn give_back(&self, flight: Flight, error: &str) {
-        self.complete(&flight.work, &Outcome::Retry { error: error.to_owned() });
+        flight.give_back(self.node, error);
     }
 
     fn complete(&self, work: &Work, outcome: &Outcome) {
-        let all = work.recipients.iter().map(|number| (*number, outcome.clone())).collect();
-        self.node.queue.complete(work.id, all);
+        complete(self.node, work, outcome);
     }
 
     /// A message that the other MTA would not have: tried again as often as the connector says.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use mta::{Association, Called, Output, Rfc1006, TransportError};
-use net::{Machine, Progress, Pump, PumpError, chain};
+use net::{
+    Credentials, CredentialsError, Machine, Progress, Pump, PumpError, Secured, SecuredError,
+    TlsError, chain,
+};
 use tokio::net::TcpStream;
 
 /// How long the last words of an association may take to be sent.
@@ -18,6 +21,12 @@ pub enum LineEnd {
     Protocol { peer: String, detail: String },
     #[error("{peer} gave no sign for {} s", waited.as_secs())]
     Silent { peer: String, waited: Duration },
+    #[error("TLS with {peer} failed")]
+    Tls {
+        peer: String,
+        #[source]
+        source: TlsError,
+    },
 }
 
 /// The machine as the drive loop wants it.
@@ -38,13 +47,83 @@ impl Machine for Wire {
 /// An association and its connection.
 pub struct Line {
     peer: String,
-    pump: Pump<Wire>,
+    pump: Pump<Secured<Wire>>,
     lost: bool,
 }
 
 impl Line {
     pub fn new(peer: &str, machine: Rfc1006, stream: TcpStream) -> Self {
-        Self { peer: peer.to_owned(), pump: Pump::new(Wire(machine), stream), lost: false }
+        Self::over(peer, Secured::plain(Wire(machine)), stream)
+    }
+
+    /// Calls over TLS, an MTA whose certificate must have `name`.
+    ///
+    /// # Errors
+    /// The credentials cannot be used.
+    pub fn secured_call(
+        peer: &str,
+        machine: Rfc1006,
+        stream: TcpStream,
+        (credentials, name): (Credentials, &str),
+    ) -> Result<Self, CredentialsError> {
+        Ok(Self::over(peer, Secured::call(Wire(machine), credentials, name)?, stream))
+    }
+
+    /// Is called over TLS.
+    ///
+    /// # Errors
+    /// The credentials cannot be used.
+    pub fn secured_answer(
+        peer: &str,
+        machine: Rfc1006,
+        stream: TcpStream,
+        credentials: Credentials,
+    ) -> Result<Self, CredentialsError> {
+        Ok(Self::over(peer, Secured::answer(Wire(machine), credentials)?, stream))
+    }
+
+    fn over(peer: &str, machine: Secured<Wire>, stream: TcpStream) -> Self {
+        Self { peer: peer.to_owned(), pump: Pump::new(machine, stream), lost: false }
+    }
+
+    /// Waits until TLS is agreed on, where there is any.
+    ///
+    /// # Errors
+    /// It is not in time, or one side refuses the other.
+    pub async fn secure(&mut self, patience: Duration) -> Result<(), LineEnd> {
+        let agreed = async {
+            while self.pump.machine.is_negotiating() {
+                self.drive().await?;
+                if self.lost {
+                    return Err(LineEnd::Lost { peer: self.peer.clone() });
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(patience, agreed).await {
+            Ok(agreed) => agreed,
+            Err(_) => Err(LineEnd::Silent { peer: self.peer.clone(), waited: patience }),
+        }
+    }
+
+    /// The connection is gone.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// TLS is under the association.
+    pub fn is_secured(&self) -> bool {
+        self.pump.machine.is_secured()
+    }
+
+    /// Whether the certificate of the other side has this name.
+    pub fn peer_is(&self, name: &str) -> bool {
+        self.pump.machine.peer_is(name)
+    }
+
+    /// Version and cipher suite of TLS, where there is any.
+    pub fn suite(&self) -> Option<String> {
+        self.pump.machine.suite()
     }
 
     /// The other MTA is known now.
@@ -53,11 +132,11 @@ impl Line {
     }
 
     pub fn machine(&mut self) -> &mut Rfc1006 {
-        &mut self.pump.machine.0
+        &mut self.pump.machine.machine.0
     }
 
     pub fn association(&mut self) -> &mut Association {
-        self.pump.machine.0.association()
+        self.pump.machine.machine.0.association()
     }
 
     /// Waits for the call of the transport connection.
@@ -112,7 +191,12 @@ impl Line {
     /// Sends what is left, and closes the connection.
     pub async fn close(mut self) {
         // What cannot be sent any more, nobody waits for.
-        let _ = tokio::time::timeout(LAST_WORDS, self.pump.flush()).await;
+        let _ = tokio::time::timeout(LAST_WORDS, async {
+            self.pump.flush().await?;
+            self.pump.machine.close();
+            if self.lost { self.pump.flush().await } else { self.pump.finish().await }
+        })
+        .await;
     }
 
     async fn drive(&mut self) -> Result<(), LineEnd> {
@@ -125,7 +209,13 @@ impl Line {
             }
             Err(PumpError::Protocol(error)) => {
                 let _ = tokio::time::timeout(LAST_WORDS, self.pump.flush()).await;
-                Err(LineEnd::Protocol { peer: self.peer.clone(), detail: chain(&error) })
+                let peer = self.peer.clone();
+                Err(match error {
+                    SecuredError::Tls(source) => LineEnd::Tls { peer, source },
+                    SecuredError::Machine(error) => {
+                        LineEnd::Protocol { peer, detail: chain(&error) }
+                    }
+                })
             }
         }
     }

@@ -1,47 +1,101 @@
 //! What is remembered between associations: refused messages, and what broken ones left.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use config::X400;
 use mta::{SessionIdentifier, Unfinished};
 use queue::MessageId;
+
+use super::exchange::Flight;
+use super::spool::{self, Spool};
 
 /// Broken associations that are remembered; each may hold a whole message.
 const MAX_KEPT: usize = 32;
 
 /// A broken association of a caller, which may go on with it.
-struct Kept {
-    connector: String,
+pub struct Kept {
+    pub connector: String,
+    pub unfinished: Unfinished,
+    /// The message that this side was sending on it.
+    pub flight: Option<Flight>,
     until: Instant,
-    unfinished: Unfinished,
+    /// The file that outlives this process.
+    file: Option<PathBuf>,
 }
 
-/// The memory; in memory only: after a restart callers are told to start over.
-#[derive(Default)]
+impl Kept {
+    pub fn new(
+        connector: &X400,
+        unfinished: Unfinished,
+        flight: Option<Flight>,
+        file: Option<PathBuf>,
+    ) -> Self {
+        let until = Instant::now() + connector.transfer.recovery_timeout;
+        Self { connector: connector.name.clone(), unfinished, flight, until, file }
+    }
+
+    /// Nobody goes on with it: what is to be given back to the queue.
+    fn forget(self) -> Option<Flight> {
+        if let Some(file) = self.file {
+            spool::remove(&file);
+        }
+        self.flight
+    }
+}
+
+/// The memory. What is received until a checkpoint outlives the process, the rest does not: after a
+/// restart callers are told to start over.
 pub struct Memory {
+    folder: PathBuf,
     kept: Mutex<Vec<Kept>>,
     refused: Mutex<HashMap<MessageId, u32>>,
 }
 
 impl Memory {
-    /// Keeps what a caller's association left, for the connector's recovery time-out.
-    pub fn keep(&self, connector: &str, unfinished: Unfinished, time: Duration) {
-        let mut kept = lock(&self.kept);
-        let now = Instant::now();
-        kept.retain(|one| one.until > now);
-        if kept.len() == MAX_KEPT {
-            kept.remove(0);
+    /// Reads what a process before this one was receiving, in a folder of the server's own.
+    pub fn open(data_dir: &Path, connectors: &[X400]) -> Self {
+        let folder = data_dir.join("x400");
+        let mut kept = Vec::new();
+        for found in spool::read_all(&folder) {
+            let connector = connectors.iter().find(|one| one.name == found.connector);
+            let left =
+                connector.and_then(|one| spool::left(found.at, one.transfer.recovery_timeout));
+            match left {
+                Some(left) => kept.push(Kept {
+                    connector: found.connector,
+                    unfinished: found.unfinished,
+                    flight: None,
+                    until: Instant::now() + left,
+                    file: Some(found.path),
+                }),
+                None => spool::remove(&found.path),
+            }
         }
-        kept.push(Kept { connector: connector.to_owned(), until: now + time, unfinished });
+        Self { folder, kept: Mutex::new(kept), refused: Mutex::default() }
     }
 
-    /// What a caller wants to go on with, if it is one of these connectors', and which.
-    pub fn take(
-        &self,
-        session: &SessionIdentifier,
-        connectors: &[config::X400],
-    ) -> Option<(String, Unfinished)> {
+    /// Where an association with this connector writes what it receives.
+    pub fn spool(&self, connector: &str) -> Spool {
+        Spool::new(&self.folder, connector)
+    }
+
+    /// Keeps what a caller's association left, for the connector's recovery time-out; what is
+    /// returned was kept too long.
+    pub fn keep(&self, one: Kept) -> Vec<Flight> {
+        let mut kept = lock(&self.kept);
+        let mut over = take_expired(&mut kept);
+        if kept.len() == MAX_KEPT {
+            over.push(kept.remove(0));
+        }
+        kept.push(one);
+        over.into_iter().filter_map(Kept::forget).collect()
+    }
+
+    /// What a caller wants to go on with, if it is one of these connectors'.
+    pub fn take(&self, session: &SessionIdentifier, connectors: &[X400]) -> Option<Kept> {
         let mut kept = lock(&self.kept);
         let now = Instant::now();
         let at = kept.iter().position(|one| {
@@ -49,8 +103,17 @@ impl Memory {
                 && one.unfinished.session == *session
                 && connectors.iter().any(|connector| connector.name == one.connector)
         })?;
-        let Kept { connector, unfinished, .. } = kept.remove(at);
-        Some((connector, unfinished))
+        let mut taken = kept.remove(at);
+        // Whoever goes on writes a file of its own, under the session connection that it is on.
+        if let Some(file) = taken.file.take() {
+            spool::remove(&file);
+        }
+        Some(taken)
+    }
+
+    /// Forgets what was kept too long, and returns what is to be given back.
+    pub fn expire(&self) -> Vec<Flight> {
+        take_expired(&mut lock(&self.kept)).into_iter().filter_map(Kept::forget).collect()
     }
 
     /// Counts a refusal of a message; how often it was refused now.
@@ -65,6 +128,11 @@ impl Memory {
     pub fn settled(&self, id: MessageId) {
         lock(&self.refused).remove(&id);
     }
+}
+
+fn take_expired(kept: &mut Vec<Kept>) -> Vec<Kept> {
+    let now = Instant::now();
+    kept.extract_if(.., |one| one.until <= now).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,8 +11,11 @@ mod listener;
 mod memory;
 mod records;
 mod secrets;
+mod security;
+mod spool;
 
 pub use caller::run_connector;
 pub use line::{Line, LineEnd};
 pub use listener::run as listen;
 pub use memory::Memory;
+pub use security::credentials;

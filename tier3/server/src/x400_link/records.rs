@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 
 use event::Layer;
-use event::build::{self, AssociationRefused, Connection, CredentialsRefused, UnknownMta};
+use event::build::{
+    self, AssociationRefused, Connection, CredentialsRefused, TlsRefused, UnknownMta,
+};
 use jiff::Timestamp;
 use mta::{BindState, Called, Direction, LastError, Mismatch, Refusal, RefusalProvider, State};
+use net::{TlsError, TlsFault, chain};
 
 use crate::node::Node;
 use crate::peer_state::Failure;
@@ -192,6 +195,77 @@ pub fn in_refused(node: &Node, said: &Refused<'_>) {
             row.last_error = Some(last.clone());
         });
         let failure = Failure { time: Timestamp::now(), error: last, protocol_string: address };
+        node.histories.update(peer, |history| history.last_failure_in = Some(failure));
+    }
+}
+
+/// TLS that did not come about, as both sides write it down.
+pub struct TlsEnd<'a> {
+    pub peer: Option<&'a str>,
+    pub direction: Direction,
+    pub address: SocketAddr,
+    pub cause: &'a str,
+    pub code: u32,
+    pub by_peer: bool,
+    pub detail: String,
+}
+
+impl<'a> TlsEnd<'a> {
+    pub fn new(
+        peer: Option<&'a str>,
+        direction: Direction,
+        address: SocketAddr,
+        error: &TlsError,
+    ) -> Self {
+        let whose = if error.by_peer {
+            "the other side refuses the certificate of this server or its TLS"
+        } else {
+            "the certificate or the TLS of the other side is refused"
+        };
+        Self {
+            peer,
+            direction,
+            address,
+            cause: error.fault.word(),
+            code: error.fault.code(),
+            by_peer: error.by_peer,
+            detail: format!("{whose}: {}", chain(error)),
+        }
+    }
+
+    /// A caller that did not come the way that its connectors say.
+    pub fn not_this_way(
+        peer: Option<&'a str>,
+        address: SocketAddr,
+        cause: &'a str,
+        detail: String,
+    ) -> Self {
+        let fault = if cause == TlsFault::WrongName.word() {
+            TlsFault::WrongName
+        } else {
+            TlsFault::Protocol
+        };
+        let direction = Direction::In;
+        Self { peer, direction, address, cause, code: fault.code(), by_peer: false, detail }
+    }
+}
+
+/// Event 20020, and what is remembered of the other MTA.
+pub fn tls_refused(node: &Node, said: &TlsEnd<'_>) {
+    let address = said.address.ip().to_canonical().to_string();
+    node.log(build::tls_refused(&TlsRefused {
+        entity: said.peer.unwrap_or(&address).to_owned(),
+        peer: said.peer.map(str::to_owned),
+        refused_by: if said.by_peer { "remote" } else { "local" },
+        cause: said.cause.to_owned(),
+        detail: said.detail.clone(),
+        role: if said.direction == Direction::In { "caller" } else { "called" },
+        address: address.clone(),
+        code: said.code,
+    }));
+    if let (Some(peer), Direction::In) = (said.peer, said.direction) {
+        let error = last_error(said.code, Layer::Authentication, &said.detail);
+        let failure = Failure { time: Timestamp::now(), error, protocol_string: address };
         node.histories.update(peer, |history| history.last_failure_in = Some(failure));
     }
 }

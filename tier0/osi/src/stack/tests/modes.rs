@@ -64,7 +64,10 @@ struct Ends {
     waiting: [VecDeque<Vec<u8>>; 2],
     received: [Vec<Vec<u8>>; 2],
     repeated: usize,
-    recovered: usize,
+    /// Recoveries of what the initiator sent, and of what the responder sent.
+    recovered: [usize; 2],
+    /// The last association was refused: there is nothing to go on with.
+    refused: bool,
     /// The sender's and the receiver's memory of a broken association.
     unfinished: Option<Unfinished>,
     kept: Option<Unfinished>,
@@ -89,7 +92,8 @@ impl Ends {
             waiting: [messages(0), back],
             received: [Vec::new(), Vec::new()],
             repeated: 0,
-            recovered: 0,
+            recovered: [0; 2],
+            refused: false,
             unfinished: None,
             kept: None,
             units: 0,
@@ -174,7 +178,7 @@ impl Ends {
             StackEvent::RecoveryIndication { session } => {
                 match self.kept.take().filter(|kept| kept.session == session) {
                     Some(kept) => {
-                        self.recovered += 1;
+                        self.recovered[usize::from(kept.is_sending())] += 1;
                         stacks[end].accept_recovery(kept);
                     }
                     None => stacks[end].refuse_open(None, Rejection::CannotRecover),
@@ -191,6 +195,7 @@ impl Ends {
                 }
                 stacks[end].confirm_transfer().unwrap();
             }
+            StackEvent::OpenRefused { .. } => self.refused = true,
             StackEvent::TransferConfirmed => drop(self.waiting[end].pop_front()),
             StackEvent::TransferFailed { reason } => panic!("{reason}"),
             _ => {}
@@ -207,8 +212,11 @@ impl Ends {
     }
 
     fn keep(&mut self, stacks: &mut [Stack; 2]) {
-        // Only the side that opened may open again to go on.
-        self.unfinished = stacks[INITIATOR].take_unfinished().filter(Unfinished::is_sending);
+        // Only the side that opened may open again to go on, whichever of the two was sending.
+        let refused = std::mem::take(&mut self.refused);
+        self.unfinished = stacks[INITIATOR]
+            .take_unfinished()
+            .filter(|one| !refused && (one.is_sending() || one.is_receiving()));
         self.kept = stacks[RESPONDER].take_unfinished();
         if let Some(kept) = &mut self.kept {
             // What was received is safe: it stands in `received`.
@@ -240,16 +248,17 @@ fn cut_at_every_unit_each_message_arrives_once() {
     for way in ways() {
         let mut whole = Ends::new(way, 0);
         whole.run();
-        let mut recovered = 0;
+        let mut recovered = [0; 2];
         for cut_at in 1..=whole.units {
             let mut ends = Ends::new(way, cut_at);
             ends.run();
             ends.check();
             assert!(ends.associations <= 3, "{way:?} cut at {cut_at}");
-            recovered += ends.recovered;
+            recovered = [0, 1].map(|end| recovered[end] + ends.recovered[end]);
         }
         // With checkpoints of 1 KiB the message of 5,000 octets has four of them.
-        assert_eq!(recovered > 0, way.checkpoint_kib == 1, "{way:?}: {recovered}");
+        let expected = [way.checkpoint_kib == 1, way.checkpoint_kib == 1 && way.two_way];
+        assert_eq!(recovered.map(|count| count > 0), expected, "{way:?}: {recovered:?}");
     }
 }
 

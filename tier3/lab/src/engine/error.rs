@@ -8,17 +8,22 @@ use finding::Cause;
 use crate::faults;
 use crate::kdc::KdcError;
 use crate::letters::LetterError;
-use crate::organisation::{Carrier, MakeError, Side};
+use crate::organisation::{Carrier, MakeError};
 use crate::program::CommandError;
 use crate::smtp_client::HandInError;
+use crate::wires::WireError;
 
 /// The error of this module.
 #[derive(Debug, thiserror::Error)]
-pub enum DemoError {
+pub enum LabError {
     #[error("no way is known to put in {cause}; take one of {}", slugs(*.0), cause = .1.slug())]
     UnknownFault(Carrier, Cause),
     #[error("{cause} is put in with --auth ntlm alone; take another fault, or leave out --auth kerberos", cause = .0.slug())]
     WithNtlmAlone(Cause),
+    #[error("there is no scenario {0}; `bindback lab list` shows them")]
+    UnknownScenario(String),
+    #[error("the scenario {name} cannot be played here: {why_not}")]
+    NotRunnable { name: String, why_not: String },
     #[error(transparent)]
     Letter(#[from] LetterError),
     #[error("cannot {action} {}", path.display())]
@@ -35,6 +40,8 @@ pub enum DemoError {
     NoKdc(String),
     #[error("cannot set up the KDC")]
     Kdc(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("cannot lay the wires between the servers")]
+    Wires(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot make the organisation")]
     Organisation(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{doing} failed")]
@@ -45,24 +52,24 @@ pub enum DemoError {
     },
     #[error("cannot start the server {side}")]
     Start {
-        side: Side,
+        side: String,
         #[source]
         source: io::Error,
     },
     #[error("the server {side} ended with {status}; the end of {}:\n{tail}", log.display())]
-    Died { side: Side, status: String, log: PathBuf, tail: String },
+    Died { side: String, status: String, log: PathBuf, tail: String },
     #[error("the server {side} is not ready after {seconds} s; the end of {}:\n{tail}", log.display())]
-    NotReady { side: Side, seconds: u64, log: PathBuf, tail: String },
+    NotReady { side: String, seconds: u64, log: PathBuf, tail: String },
     #[error("the server {side} did not take a message ({title})")]
     HandIn {
-        side: Side,
+        side: String,
         title: String,
         #[source]
-        source: HandInError,
+        source: Box<HandInError>,
     },
     #[error("the server {side} does not answer its administrator")]
     Observe {
-        side: Side,
+        side: String,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -80,7 +87,7 @@ pub enum DemoError {
     Interrupted,
 }
 
-impl DemoError {
+impl LabError {
     /// Whether the options ask for what cannot be: exit status 2.
     #[must_use]
     pub fn is_usage(&self) -> bool {
@@ -88,6 +95,8 @@ impl DemoError {
             self,
             Self::UnknownFault(..)
                 | Self::WithNtlmAlone(_)
+                | Self::UnknownScenario(_)
+                | Self::NotRunnable { .. }
                 | Self::Letter(_)
                 | Self::Occupied { .. }
                 | Self::NoKdc(_)
@@ -95,7 +104,7 @@ impl DemoError {
     }
 }
 
-impl From<KdcError> for DemoError {
+impl From<KdcError> for LabError {
     fn from(error: KdcError) -> Self {
         match error {
             missing @ KdcError::Missing(_) => Self::NoKdc(missing.to_string()),
@@ -104,14 +113,26 @@ impl From<KdcError> for DemoError {
     }
 }
 
-impl From<MakeError> for DemoError {
+impl From<WireError> for LabError {
+    fn from(error: WireError) -> Self {
+        Self::Wires(Box::new(error))
+    }
+}
+
+impl From<MakeError> for LabError {
     fn from(error: MakeError) -> Self {
         Self::Organisation(Box::new(error))
     }
 }
 
 fn slugs(carrier: Carrier) -> String {
-    faults::of(carrier).iter().map(|fault| fault.cause.slug()).collect::<Vec<_>>().join(", ")
+    let mut slugs: Vec<&str> = Vec::new();
+    for fault in faults::of(carrier).iter().filter(|fault| fault.suits_a_demo()) {
+        if !slugs.contains(&fault.cause.slug()) {
+            slugs.push(fault.cause.slug());
+        }
+    }
+    slugs.join(", ")
 }
 
 #[cfg(test)]
@@ -120,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_unknown_fault_names_the_known_ones() {
-        let told = DemoError::UnknownFault(Carrier::Rpc, Cause::PasswordExpired).to_string();
+        let told = LabError::UnknownFault(Carrier::Rpc, Cause::PasswordExpired).to_string();
         assert!(told.starts_with("no way is known to put in password-expired"), "{told}");
         assert!(told.contains("service-account-missing, service-account-lacks"), "{told}");
     }

@@ -1,5 +1,6 @@
-//! The stage of a demo: both servers, what was sent, what arrived, and what was not as it must be.
+//! The stage: the servers, what was sent, what arrived, and what was not as it must be.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,17 +10,19 @@ use smtp::SendRequest;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::error::DemoError;
+use super::error::LabError;
 use super::narration::{Narrator, count};
-use super::report::{DemoAuth, ServerReport};
 use super::workplace::Workplace;
+use crate::cast::{Cast, Side};
+use crate::demo::ServerReport;
 use crate::kdc::{Kdc, KdcPlan, REALM};
 use crate::ledger::Ledger;
 use crate::letters::{self, Letters, Stamp};
 use crate::observe::Observer;
-use crate::organisation::{Carrier, MAILBOXES, Organisation, ROLE, Side};
+use crate::organisation::{Auth, Carrier, Organisation, Plan, ROLE, Setting};
 use crate::process::{End, Process};
 use crate::program::Program;
+use crate::wires::Wires;
 
 /// Between two looks.
 pub(crate) const LOOK: Duration = Duration::from_millis(25);
@@ -43,37 +46,74 @@ pub(crate) struct Stage {
     pub(crate) problems: Vec<String>,
     letters: Letters,
     round: u32,
-    processes: [Option<Process>; 2],
+    /// By [`Side::index`].
+    processes: [Option<Process>; 4],
     pub(crate) kdc: Option<Kdc>,
-    last_ids: [Option<u32>; 2],
+    last_ids: [Option<u32>; 4],
+    /// Files with new passwords so far.
+    pub(super) changed: u32,
+    /// Dropped after the servers that live there.
+    wires: Option<Wires>,
 }
 
-/// What was sent in one round.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+/// What the servers of a stage are.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) cast: Cast,
+    pub(crate) carrier: Carrier,
+    pub(crate) auth: Auth,
+    pub(crate) set: &'static [Setting],
+    /// Seconds that an association stays open without mail.
+    pub(crate) idle_s: u32,
+    /// Each server in a network namespace of its own.
+    pub(crate) wired: bool,
+}
+
+/// What was sent in one round from one server to another.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Round {
-    /// Messages, for each server that they entered, with a recipient on the other one.
-    pub(crate) crossing: [u64; 2],
+    crossing: BTreeMap<(Side, Side), (u64, usize)>,
+    /// Messages with a recipient on another server.
+    pub(crate) across: u64,
+}
+
+impl Round {
+    /// Messages that entered `from` with a recipient on `to`.
+    pub(crate) fn messages(&self, from: Side, to: Side) -> u64 {
+        self.crossing.get(&(from, to)).map_or(0, |(messages, _)| *messages)
+    }
+
     /// The same, once for each of those recipients.
-    pub(crate) crossing_deliveries: [usize; 2],
+    pub(crate) fn deliveries(&self, from: Side, to: Side) -> usize {
+        self.crossing.get(&(from, to)).map_or(0, |(_, deliveries)| *deliveries)
+    }
 }
 
 impl Stage {
-    /// Makes the organisation and starts both servers.
+    /// Makes the organisation and starts every server.
     pub(crate) async fn set(
         narrator: &Narrator,
         workplace: &Workplace,
         letters: Letters,
-        (carrier, auth): (Carrier, DemoAuth),
-    ) -> Result<Self, DemoError> {
-        let organisation = || -> Result<Organisation, DemoError> {
-            let kdc = match auth {
-                DemoAuth::Ntlm => None,
-                DemoAuth::Kerberos => Some(KdcPlan::make(workplace.root())?),
+        setup: Setup,
+    ) -> Result<Self, LabError> {
+        let organisation = || -> Result<Organisation, LabError> {
+            let kdc = match setup.auth {
+                Auth::Ntlm => None,
+                Auth::Kerberos => Some(KdcPlan::make(workplace.root())?),
             };
-            Ok(Organisation::make(workplace.root(), carrier, kdc)?)
+            let Setup { cast, carrier, set, idle_s, wired, .. } = setup.clone();
+            Ok(Organisation::make(
+                workplace.root(),
+                Plan { cast, carrier, kdc, set, idle_s, wired },
+            )?)
+        };
+        let wires = match setup.wired {
+            true => Some(Wires::lay(setup.cast.sides()).await?),
+            false => None,
         };
         let folder = workplace.programs();
-        let program = Program::current(&folder).map_err(|source| DemoError::Folder {
+        let program = Program::current(&folder).map_err(|source| LabError::Folder {
             action: "link the program into",
             path: folder,
             source,
@@ -86,15 +126,17 @@ impl Stage {
             problems: Vec::new(),
             letters,
             round: 0,
-            processes: [None, None],
+            processes: [const { None }; 4],
             kdc: None,
-            last_ids: [None, None],
+            last_ids: [None; 4],
+            changed: 0,
+            wires,
         };
         for attempt in 1.. {
             let Err(error) = stage.start_all().await else { break };
-            stage.processes = [None, None];
-            let listeners = Side::BOTH.map(|side| stage.organisation.listeners(side));
-            if attempt == STARTS || listeners.iter().all(|one| one.are_free()) {
+            stage.processes = [const { None }; 4];
+            let free = |side: &Side| stage.organisation.listeners(*side).are_free();
+            if attempt == STARTS || stage.cast().sides().iter().all(free) {
                 return Err(error);
             }
             narrator.tell("Somebody else took one of the ports; once more with others.");
@@ -105,63 +147,97 @@ impl Stage {
         Ok(stage)
     }
 
-    async fn start_all(&mut self) -> Result<(), DemoError> {
+    pub(crate) fn cast(&self) -> &Cast {
+        self.organisation.cast()
+    }
+
+    /// The servers, in their order.
+    pub(crate) fn sides(&self) -> Vec<Side> {
+        self.cast().sides().to_vec()
+    }
+
+    /// The name of the server that plays there.
+    pub(crate) fn name(&self, side: Side) -> String {
+        self.cast().name(side).to_owned()
+    }
+
+    /// The program as it is called where this server lives.
+    pub(crate) fn program_at(&self, side: Side) -> Program {
+        match &self.wires {
+            Some(wires) => self.program.inside(wires.inside(side)),
+            None => self.program.clone(),
+        }
+    }
+
+    async fn start_all(&mut self) -> Result<(), LabError> {
         if let Some(plan) = self.organisation.kdc().cloned() {
             let port = plan.port;
             self.kdc = Some(plan.start(&self.organisation).await?);
             self.narrator.timed(&format!("MIT's KDC of {REALM} runs on 127.0.0.1:{port}"));
         }
-        for side in Side::BOTH {
-            self.admit_peer(side).await?;
+        for side in self.sides() {
+            for other in self.cast().others(side) {
+                self.admit(side, other).await?;
+            }
         }
-        for side in Side::BOTH {
+        for side in self.sides() {
             self.start(side)?;
         }
-        for side in Side::BOTH {
+        for side in self.sides() {
             self.await_ready(side).await?;
         }
         Ok(())
     }
 
-    /// Gives a server that does not run yet the account of the other one.
-    async fn admit_peer(&self, side: Side) -> Result<(), DemoError> {
-        let password = self.organisation.password_file(side.other());
+    /// Gives a server that does not run yet the account of another one.
+    async fn admit(&self, side: Side, other: Side) -> Result<(), LabError> {
+        let password = self.organisation.password_file(other);
         let config = self.organisation.config(side);
         let (password, config) = (password.to_string_lossy(), config.to_string_lossy());
-        let arguments = ["account", "add", side.other().account(), "--role", ROLE];
+        let account = self.cast().account(other);
+        let arguments = ["account", "add", account, "--role", ROLE];
         let files = ["--password-file", &*password, "-c", &*config];
         let run = self.program.run(arguments.into_iter().chain(files), &[0]).await;
-        let doing = format!("adding the account {} on {side}", side.other().account());
-        run.map(drop).map_err(|source| DemoError::Command { doing, source })
+        let doing = format!("adding the account {account} on {}", self.cast().name(side));
+        run.map(drop).map_err(|source| LabError::Command { doing, source })
     }
 
-    fn start(&mut self, side: Side) -> Result<(), DemoError> {
-        let mut command = Command::new(self.program.exe());
+    /// Starts a server and waits until it is ready.
+    pub(crate) async fn start_again(&mut self, side: Side) -> Result<(), LabError> {
+        self.start(side)?;
+        self.await_ready(side).await
+    }
+
+    fn start(&mut self, side: Side) -> Result<(), LabError> {
+        let mut command = self.program_at(side).command();
         command.arg("serve").arg("-c").arg(self.organisation.config(side));
         self.start_with(side, command)
     }
 
     /// Starts a server by a command that becomes it.
-    pub(crate) fn start_with(&mut self, side: Side, command: Command) -> Result<(), DemoError> {
+    pub(crate) fn start_with(&mut self, side: Side, command: Command) -> Result<(), LabError> {
         let process = Process::start(command, &self.organisation.log(side))
-            .map_err(|source| DemoError::Start { side, source })?;
+            .map_err(|source| LabError::Start { side: self.name(side), source })?;
         self.last_ids[side.index()] = process.id();
         self.processes[side.index()] = Some(process);
         Ok(())
     }
 
     /// Waits until a server answers its administrator and takes mail.
-    async fn await_ready(&mut self, side: Side) -> Result<(), DemoError> {
+    async fn await_ready(&mut self, side: Side) -> Result<(), LabError> {
         let deadline = Instant::now() + READY_TIME;
         let smtp = self.organisation.listeners(side).smtp();
         loop {
             self.check_alive()?;
-            if self.observer(side).answers().await && TcpStream::connect(smtp).await.is_ok() {
+            // Into another network no connection leads from here; a server that answers listens.
+            let takes_mail =
+                async { self.wires.is_some() || TcpStream::connect(smtp).await.is_ok() };
+            if self.observer(side).answers().await && takes_mail.await {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(DemoError::NotReady {
-                    side,
+                return Err(LabError::NotReady {
+                    side: self.name(side),
                     seconds: READY_TIME.as_secs(),
                     log: self.organisation.log(side),
                     tail: self.processes[side.index()]
@@ -174,12 +250,12 @@ impl Stage {
     }
 
     /// An error if a server that should run does not.
-    pub(crate) fn check_alive(&mut self) -> Result<(), DemoError> {
-        for side in Side::BOTH {
+    pub(crate) fn check_alive(&mut self) -> Result<(), LabError> {
+        for side in self.sides() {
             let Some(process) = &mut self.processes[side.index()] else { continue };
             if let Some(status) = process.ended() {
                 let (log, tail) = (self.organisation.log(side), process.log_tail());
-                return Err(DemoError::Died { side, status, log, tail });
+                return Err(LabError::Died { side: self.name(side), status, log, tail });
             }
         }
         Ok(())
@@ -190,16 +266,17 @@ impl Stage {
     }
 
     pub(crate) fn running(&self) -> impl Iterator<Item = Side> {
-        Side::BOTH.into_iter().filter(|side| self.runs(*side))
+        self.cast().sides().iter().copied().filter(|side| self.runs(*side))
     }
 
     pub(crate) fn observer(&self, side: Side) -> Observer {
-        Observer::new(side, &self.organisation.socket(side))
+        Observer::new(&self.organisation.socket(side))
     }
 
     /// Stops a server; how it ended is a problem unless it ended well.
     pub(crate) async fn stop(&mut self, side: Side) {
         let Some(process) = self.processes[side.index()].take() else { return };
+        let side = self.name(side);
         match process.stop().await {
             End::Clean => {}
             End::Unclean(status) => self.problem(format!("{side} did not stop cleanly: {status}")),
@@ -214,32 +291,37 @@ impl Stage {
     }
 
     /// Hands in every letter at each of these servers.
-    pub(crate) async fn send_round(&mut self, entering: &[Side]) -> Result<Round, DemoError> {
+    pub(crate) async fn send_round(&mut self, entering: &[Side]) -> Result<Round, LabError> {
         self.round += 1;
         let mut round = Round::default();
-        for side in entering {
-            let stamp = Stamp { round: self.round, entering: *side, time: Timestamp::now() };
-            for (index, letter) in self.letters.of(stamp).into_iter().enumerate() {
-                let recipients = letters::recipients(index, *side);
+        let cast = self.cast().clone();
+        for side in entering.iter().copied() {
+            let stamp = Stamp { round: self.round, entering: side, time: Timestamp::now() };
+            for letter in self.letters.of(stamp, &cast) {
+                let to: Vec<String> =
+                    letter.recipients.iter().map(|mailbox| cast.address(*mailbox)).collect();
                 let request = SendRequest {
-                    reverse_path: letters::sender(*side).address(),
-                    recipients: recipients.iter().map(|mailbox| mailbox.address()).collect(),
+                    reverse_path: cast.address(letters::sender(side)),
+                    recipients: to.clone(),
                     content: letter.content.to_vec(),
                 };
-                let smtp = self.organisation.listeners(*side).smtp();
-                let id = crate::smtp_client::hand_in(smtp, request).await.map_err(|source| {
-                    DemoError::HandIn { side: *side, title: letter.title.clone(), source }
-                })?;
-                self.ledger.enter(&letter.content, id.as_deref(), &recipients);
-                let across = recipients.iter().filter(|mailbox| mailbox.side != *side).count();
-                round.crossing[side.index()] += u64::from(across > 0);
-                round.crossing_deliveries[side.index()] += across;
+                let id = self.hand_in(side, &letter.title, request).await?;
+                self.ledger.enter(&letter.content, id.as_deref(), &letter.recipients);
+                let mut across = false;
+                for other in cast.others(side) {
+                    let there = letter.recipients.iter().filter(|one| one.side == other).count();
+                    if there > 0 {
+                        across = true;
+                        let counted = round.crossing.entry((side, other)).or_default();
+                        *counted = (counted.0 + 1, counted.1 + there);
+                    }
+                }
+                round.across += u64::from(across);
                 if self.round == 1 {
-                    let octets = letter.content.len();
-                    let to: Vec<String> = recipients.iter().map(|one| one.address()).collect();
-                    let title = &letter.title;
+                    let (octets, title) = (letter.content.len(), &letter.title);
                     self.narrator.tell(&format!(
-                        "{side} took {title} ({octets} octets) for {}",
+                        "{} took {title} ({octets} octets) for {}",
+                        cast.name(side),
                         to.join(", ")
                     ));
                 }
@@ -248,13 +330,46 @@ impl Stage {
         Ok(round)
     }
 
+    /// Over SMTP where that can be reached from here, else as a message from a file.
+    async fn hand_in(
+        &self,
+        side: Side,
+        title: &str,
+        request: SendRequest,
+    ) -> Result<Option<String>, LabError> {
+        if self.wires.is_none() {
+            let smtp = self.organisation.listeners(side).smtp();
+            let handed = crate::smtp_client::hand_in(smtp, request).await;
+            return handed.map_err(|source| LabError::HandIn {
+                side: self.name(side),
+                title: title.to_owned(),
+                source: Box::new(source),
+            });
+        }
+        let file = self.organisation.root.join("letter.eml");
+        let failed = |source| LabError::Folder { action: "write", path: file.clone(), source };
+        std::fs::write(&file, &request.content).map_err(failed)?;
+        let (file, config) =
+            (file.display().to_string(), self.organisation.config(side).display().to_string());
+        let mut words = vec!["send", &file, "--json", "-c", &config];
+        words.extend(["--from", &request.reverse_path, "--to"]);
+        words.extend(request.recipients.iter().map(String::as_str));
+        let output = self.program.run(&words, &[0]).await.map_err(|source| {
+            let doing = format!("handing in {title}");
+            LabError::Command { doing, source }
+        })?;
+        let answer: serde_json::Value =
+            serde_json::from_slice(&output.stdout).map_err(LabError::Doctor)?;
+        Ok(answer["id"].as_str().map(str::to_owned))
+    }
+
     /// Reads what is new in the Maildirs; says whether there was anything.
-    pub(crate) fn read_maildirs(&mut self) -> Result<bool, DemoError> {
+    pub(crate) fn read_maildirs(&mut self) -> Result<bool, LabError> {
         let mut found = false;
-        for mailbox in MAILBOXES {
+        for mailbox in self.cast().mailboxes().collect::<Vec<_>>() {
             for name in ["new", "cur"] {
                 let folder = self.organisation.maildir(mailbox).join(name);
-                let failed = |source| DemoError::Maildir { path: folder.clone(), source };
+                let failed = |source| LabError::Maildir { path: folder.clone(), source };
                 let entries = match std::fs::read_dir(&folder) {
                     Ok(entries) => entries,
                     // Made with the first delivery.
@@ -276,7 +391,7 @@ impl Stage {
     }
 
     /// Waits until so many deliveries are settled; gives up when nothing arrives for a while.
-    pub(crate) async fn await_deliveries(&mut self, wanted: usize) -> Result<bool, DemoError> {
+    pub(crate) async fn await_deliveries(&mut self, wanted: usize) -> Result<bool, LabError> {
         let mut deadline = Instant::now() + PATIENCE;
         let mut told = Instant::now();
         loop {
@@ -300,7 +415,7 @@ impl Stage {
     }
 
     /// Waits until every delivery is settled and nothing waits anywhere.
-    pub(crate) async fn await_all(&mut self) -> Result<bool, DemoError> {
+    pub(crate) async fn await_all(&mut self) -> Result<bool, LabError> {
         let wanted = self.ledger.sent();
         if !self.await_deliveries(wanted).await? {
             let missing = count(u64::try_from(self.ledger.lost()).unwrap_or(u64::MAX), "delivery");
@@ -333,33 +448,33 @@ impl Stage {
         }
     }
 
-    async fn waiting(&mut self, side: Side) -> Result<u64, DemoError> {
+    /// Messages that wait on a server for anything.
+    pub(crate) async fn waiting(&mut self, side: Side) -> Result<u64, LabError> {
         let waiting = self.observer(side).waiting().await;
         waiting.map_err(|error| self.unanswered(side, error))
     }
 
     /// The error of a server that does not answer: that it died, if it did.
-    pub(crate) fn unanswered(&mut self, side: Side, error: admin::ClientError) -> DemoError {
+    pub(crate) fn unanswered(&mut self, side: Side, error: admin::ClientError) -> LabError {
         match self.check_alive() {
             Err(died) => died,
-            Ok(()) => DemoError::Observe { side, source: Box::new(error) },
+            Ok(()) => LabError::Observe { side: self.name(side), source: Box::new(error) },
         }
     }
 
     pub(crate) fn servers(&self) -> Vec<ServerReport> {
-        Side::BOTH
-            .iter()
-            .map(|side| ServerReport {
-                name: side.name().to_owned(),
-                config: self.organisation.config(*side),
-                maildir: self.organisation.maildirs(*side),
-                pid: self.last_ids[side.index()],
-            })
-            .collect()
+        let sides = self.cast().sides().iter();
+        let report = |side: &Side| ServerReport {
+            name: self.cast().name(*side).to_owned(),
+            config: self.organisation.config(*side),
+            maildir: self.organisation.maildirs(*side),
+            pid: self.last_ids[side.index()],
+        };
+        sides.map(report).collect()
     }
 
     /// The keys that a configuration sets, without comments.
-    pub(crate) fn configuration(&self, side: Side) -> Result<String, DemoError> {
+    pub(crate) fn configuration(&self, side: Side) -> Result<String, LabError> {
         let text = read_text(&self.organisation.config(side))?;
         let mut lines: Vec<&str> = Vec::new();
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -374,8 +489,8 @@ impl Stage {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, DemoError> {
-    std::fs::read_to_string(path).map_err(|source| DemoError::Folder {
+fn read_text(path: &Path) -> Result<String, LabError> {
+    std::fs::read_to_string(path).map_err(|source| LabError::Folder {
         action: "read",
         path: path.to_owned(),
         source,

@@ -9,14 +9,27 @@ const INDENT: &str = "           ";
 /// Tells what happens.
 #[derive(Debug, Clone)]
 pub(crate) struct Narrator {
-    to_stderr: bool,
+    to: To,
     start: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    Output,
+    Error,
+    Nobody,
 }
 
 impl Narrator {
     /// Standard output, or standard error where another reader has the output.
     pub(crate) fn new(to_stderr: bool) -> Self {
-        Self { to_stderr, start: Instant::now() }
+        let to = if to_stderr { To::Error } else { To::Output };
+        Self { to, start: Instant::now() }
+    }
+
+    /// A story that nobody hears.
+    pub(crate) fn silent() -> Self {
+        Self { to: To::Nobody, start: Instant::now() }
     }
 
     pub(crate) fn seconds(&self) -> f64 {
@@ -44,15 +57,19 @@ impl Narrator {
     fn line(&self, text: &str) {
         let text = text.trim_end();
         // A reader that went away stops the story, not the demo.
-        let _ = if self.to_stderr {
-            writeln!(io::stderr(), "{text}")
-        } else {
-            writeln!(io::stdout(), "{text}")
+        let _ = match self.to {
+            To::Error => writeln!(io::stderr(), "{text}"),
+            To::Output => writeln!(io::stdout(), "{text}"),
+            To::Nobody => Ok(()),
         };
     }
 }
 
-/// `1 message`, `2 messages`.
+/// `1 message`, `2 messages`, `2 deliveries`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
 }

@@ -5,8 +5,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::error::DemoError;
-use crate::organisation::{MakeError, Side};
+use super::error::LabError;
+use crate::cast::Side;
+use crate::organisation::MakeError;
 
 /// A folder, removed at the end only if it was made here and nobody will want to look into it.
 #[derive(Debug)]
@@ -17,21 +18,21 @@ pub(crate) struct Workplace {
 
 impl Workplace {
     /// The folder asked for, or a new temporary one.
-    pub(crate) fn make(asked: Option<&Path>) -> Result<Self, DemoError> {
+    pub(crate) fn make(asked: Option<&Path>) -> Result<Self, LabError> {
         let Some(asked) = asked else { return Self::temporary() };
-        let failed = |source| DemoError::Folder { action: "use", path: asked.to_owned(), source };
+        let failed = |source| LabError::Folder { action: "use", path: asked.to_owned(), source };
         fs::create_dir_all(asked).map_err(failed)?;
         let root = asked.canonicalize().map_err(failed)?;
-        for side in Side::BOTH {
+        for side in Side::ALL {
             let folder = root.join(side.folder());
             if folder.symlink_metadata().is_ok() {
-                return Err(DemoError::Occupied { path: folder });
+                return Err(LabError::Occupied { path: folder });
             }
         }
         Ok(Self { root, temporary: false })
     }
 
-    fn temporary() -> Result<Self, DemoError> {
+    fn temporary() -> Result<Self, LabError> {
         let mut random = [0; 4];
         getrandom::fill(&mut random).map_err(MakeError::Random)?;
         let name = format!("bindback-demo-{:08x}", u32::from_be_bytes(random));
@@ -40,7 +41,7 @@ impl Workplace {
         let made = DirBuilder::new().mode(0o700).create(&path).and_then(|()| path.canonicalize());
         match made {
             Ok(root) => Ok(Self { root, temporary: true }),
-            Err(source) => Err(DemoError::Folder { action: "make", path, source }),
+            Err(source) => Err(LabError::Folder { action: "make", path, source }),
         }
     }
 
@@ -54,12 +55,12 @@ impl Workplace {
     }
 
     /// Takes the servers' folders away for a new start.
-    pub(crate) fn clear(&self) -> Result<(), DemoError> {
-        for side in Side::BOTH {
+    pub(crate) fn clear(&self) -> Result<(), LabError> {
+        for side in Side::ALL {
             let path = self.root.join(side.folder());
             match fs::remove_dir_all(&path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(DemoError::Folder { action: "clear", path, source });
+                    return Err(LabError::Folder { action: "clear", path, source });
                 }
                 _ => {}
             }
@@ -93,7 +94,7 @@ mod tests {
         let asked = folder.path().join("a/b");
         let workplace = Workplace::make(Some(&asked)).unwrap();
         fs::create_dir(workplace.root().join("east")).unwrap();
-        assert!(matches!(Workplace::make(Some(&asked)), Err(DemoError::Occupied { .. })));
+        assert!(matches!(Workplace::make(Some(&asked)), Err(LabError::Occupied { .. })));
         workplace.clear().unwrap();
         workplace.clear().unwrap();
         assert!(Workplace::make(Some(&asked)).is_ok());

@@ -1,0 +1,134 @@
+//! A large transfer outlives its servers: X.228 7.8 (recovery from the last confirmed checkpoint), over sockets, with the
+//! processes killed as a crash kills them.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use conformance::{Connector, Letter, Organisation, Plan, Side, until};
+
+const PORT: u16 = 1102;
+/// Octets of the message, and how many of them have passed when a server is killed.
+const LARGE: usize = 3_000_000;
+const KILL_AT: usize = 1_500_000;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Two servers with a slow relay before EAST, which counts what passes towards it.
+struct Road {
+    organisation: Organisation,
+    passed: Arc<AtomicUsize>,
+}
+
+impl Road {
+    fn make() -> Result<Self> {
+        let organisation = Organisation::make(&Plan { through_relays: true, ..Plan::default() })?;
+        let x400 = "checkpoint_kib = 30\nwindow = 3\nopen_interval_s = 2";
+        let connector = Connector { port: PORT, rfc1006: "", x400, through_relay: true };
+        for side in Side::BOTH {
+            connector.install(&organisation, side)?;
+        }
+        let passed = Arc::new(AtomicUsize::new(0));
+        let at = SocketAddr::from((organisation.relay_address(Side::East), PORT));
+        let to = SocketAddr::from((organisation.address(Side::East), PORT));
+        relay(at, to, &passed)?;
+        Ok(Self { organisation, passed })
+    }
+
+    /// Hands the large letter in at WEST and waits until half of it has passed.
+    fn half(&self, name: &str) -> Result<Letter> {
+        let text: String = (0..LARGE / 64).map(|line| format!("{line:062}\r\n")).collect();
+        let letter = Letter::plain(&Side::West.user(), &Side::East.user(), name, &text);
+        letter.hand_in(self.organisation.smtp(Side::West))?;
+        until(PATIENCE, "half of the transfer", || {
+            Ok((self.passed.load(Ordering::Relaxed) >= KILL_AT).then_some(()))
+        })?;
+        ensure!(self.organisation.maildir(Side::East).count() == 0, "it is through already");
+        Ok(letter)
+    }
+
+    fn arrives_once(&self, letter: &Letter) -> Result<()> {
+        let organisation = &self.organisation;
+        let said = || Side::BOTH.map(|side| organisation.said(side)).join("\n");
+        organisation.until_empty(PATIENCE).with_context(said)?;
+        let mails = organisation.maildir(Side::East).read()?;
+        ensure!(mails.len() == 1 && mails[0].is(&letter.content), "{} mails", mails.len());
+        Ok(())
+    }
+}
+
+/// The receiver is killed in the middle of a transfer and started again: the sender goes on where the receiver had
+/// confirmed it, and does not send the first half again.
+#[test]
+fn a_receiver_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
+    let road = Road::make()?;
+    let [east, west] = road.organisation.start_both()?;
+    let letter = road.half("receiver-killed")?;
+    east.kill()?;
+    let before = road.passed.load(Ordering::Relaxed);
+    let east = road.organisation.start(Side::East)?;
+    road.arrives_once(&letter)?;
+    let passed = road.passed.load(Ordering::Relaxed);
+    println!("{before} octets before the kill, {passed} in all, of {LARGE}");
+    ensure!((LARGE..LARGE + 600_000).contains(&passed), "{passed} octets for {LARGE}");
+    // What was written down is gone with the end of the transfer.
+    let spool = road.organisation.folder(Side::East).join("data/x400");
+    let left = std::fs::read_dir(&spool).map_or(0, Iterator::count);
+    ensure!(left == 0, "{left} files left in {}", spool.display());
+    for server in [east, west] {
+        server.terminate(Duration::from_secs(20))?;
+    }
+    Ok(())
+}
+
+/// The sender is killed: after its restart the message is sent from the beginning, and taken once.
+#[test]
+fn a_sender_that_was_killed_starts_over_and_the_message_arrives_once() -> Result<()> {
+    let road = Road::make()?;
+    let [east, west] = road.organisation.start_both()?;
+    let letter = road.half("sender-killed")?;
+    west.kill()?;
+    let west = road.organisation.start(Side::West)?;
+    road.arrives_once(&letter)?;
+    for server in [east, west] {
+        server.terminate(Duration::from_secs(20))?;
+    }
+    Ok(())
+}
+
+/// Relays at about a megabyte a second; counts the octets that pass towards the server.
+fn relay(at: SocketAddr, to: SocketAddr, passed: &Arc<AtomicUsize>) -> Result<()> {
+    let listener = TcpListener::bind(at)?;
+    let passed = Arc::clone(passed);
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect(to) else { continue };
+            let passed = Arc::clone(&passed);
+            std::thread::spawn(move || connection(&client, &server, &passed));
+        }
+    });
+    Ok(())
+}
+
+fn connection(client: &TcpStream, server: &TcpStream, passed: &AtomicUsize) {
+    let pass = |mut from: &TcpStream, mut to: &TcpStream, count_them: bool| {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            if count_them {
+                std::thread::sleep(Duration::from_millis(16));
+                passed.fetch_add(count, Ordering::Relaxed);
+            }
+            if to.write_all(&buffer[..count]).is_err() {
+                break;
+            }
+        }
+        let _ = from.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Both);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| pass(server, client, false));
+        pass(client, server, true);
+    });
+}

@@ -1,0 +1,89 @@
+//! The scenarios by their names.
+
+use super::report::Listed;
+use crate::engine::LabError;
+use crate::faults::{FAULTS, Fault, X400_FAULTS};
+use crate::organisation::Carrier;
+use crate::wires::Wires;
+
+/// What is played.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scenario {
+    /// A fault between servers that exchange mail by this carrier.
+    Fault(&'static Fault, Carrier),
+    /// The password of an account is changed again and again while mail flows; nothing may fail.
+    Rotation,
+}
+
+/// What a scenario needs whose servers live in network namespaces.
+const NETWORKS: [&str; 3] = ["root", "netns", "nftables"];
+
+const ROTATION: &str = "account-rotation";
+const ROTATION_TITLE: &str = "a rotation under load";
+const ROTATION_WHAT: &str =
+    r"The password of DEMO\svc-west is rotated on both servers, again and again, while mail flows.";
+
+/// Every scenario.
+pub(super) fn all() -> impl Iterator<Item = Scenario> {
+    let rpc = FAULTS.iter().map(|fault| Scenario::Fault(fault, Carrier::Rpc));
+    let x400 = X400_FAULTS.iter().map(|fault| Scenario::Fault(fault, Carrier::Rfc1006));
+    rpc.chain(x400).chain([Scenario::Rotation])
+}
+
+/// The scenario of this name.
+pub(super) fn find(name: &str) -> Result<Scenario, LabError> {
+    all()
+        .find(|one| one.listed().name == name)
+        .ok_or_else(|| LabError::UnknownScenario(name.to_owned()))
+}
+
+impl Scenario {
+    pub(super) fn listed(self) -> Listed {
+        match self {
+            Self::Fault(fault, _) => {
+                let why_not = if fault.wired { Wires::why_not() } else { None };
+                Listed {
+                    name: fault.name,
+                    cause: Some(fault.cause),
+                    title: fault.title,
+                    what: fault.what,
+                    claims: fault.claims.to_vec(),
+                    needs: if fault.wired { NETWORKS.to_vec() } else { Vec::new() },
+                    runnable: why_not.is_none(),
+                    why_not,
+                }
+            }
+            Self::Rotation => Listed {
+                name: ROTATION,
+                cause: None,
+                title: ROTATION_TITLE,
+                what: ROTATION_WHAT,
+                claims: Vec::new(),
+                needs: Vec::new(),
+                runnable: true,
+                why_not: None,
+            },
+        }
+    }
+}
+
+/// What `lab list` shows.
+#[must_use]
+pub fn list() -> Vec<Listed> {
+    all().map(Scenario::listed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_is_found_by_its_name_and_no_other() {
+        for one in list() {
+            assert_eq!(find(one.name).unwrap().listed().name, one.name);
+            assert!(!one.title.is_empty() && !one.what.is_empty(), "{}", one.name);
+        }
+        let told = find("weather").unwrap_err().to_string();
+        assert!(told.contains("lab list"), "{told}");
+    }
+}
