@@ -18,8 +18,8 @@ pub struct QueueConfig {
     pub seen_s: u32,
     /// How many messages the queue holds before it refuses more; they are on the disk.
     pub max_messages: usize,
-    /// How many messages of a next hop and class are in memory, about 1 KiB each; the others are read from the store
-    /// when their turn comes.
+    /// How many messages of a next hop and class are in memory; the others are read from the store when their
+    /// turn comes.
     pub window: usize,
     /// How delays run.
     pub profile: Profile,

@@ -755,7 +755,7 @@ const SERVER_KEYS: &[Key] = &[
         Integer { min: 1, max: 100_000_000 },
         "1000000",
         "messages",
-        "Most messages in the queue; then new mail is refused for now. Each takes about 1 KiB of memory.",
+        "Most messages in the queue; then new mail is refused for now. They stand on the disk; a window of each next hop is in memory.",
     ),
     counted(
         Queue,
