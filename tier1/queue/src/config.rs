@@ -40,27 +40,24 @@ impl QueueConfig {
 
     /// How long a hop waits after so many failures in a row.
     pub(crate) fn open_delay(&self, hop: &NextHop, failures: u32, salt: u64) -> SignedDuration {
-        match self.profile_of(hop) {
-            Profile::Growth => self.retry.delay(failures, salt),
-            Profile::Classic => {
-                SignedDuration::from_secs(i64::from(self.link(hop).open_interval_s))
-            }
-        }
+        self.delay(hop, self.link(hop).open_interval_s, failures, salt)
     }
 
-    /// How delays of a link run.
-    pub(crate) fn profile_of(&self, hop: &NextHop) -> Profile {
-        if self.link(hop).fixed { Profile::Classic } else { self.profile }
+    /// The delay of the profile; a link with rules of its own waits no longer than its interval.
+    fn delay(&self, hop: &NextHop, interval_s: u32, failures: u32, salt: u64) -> SignedDuration {
+        let interval = SignedDuration::from_secs(i64::from(interval_s));
+        match self.profile {
+            Profile::Growth if self.links.contains_key(hop) => {
+                self.retry.delay(failures, salt).min(interval)
+            }
+            Profile::Growth => self.retry.delay(failures, salt),
+            Profile::Classic => interval,
+        }
     }
 
     /// How long a recipient waits after so many attempts.
     pub(crate) fn transfer_delay(&self, hop: &NextHop, attempts: u32, salt: u64) -> SignedDuration {
-        match self.profile_of(hop) {
-            Profile::Growth => self.retry.delay(attempts, salt),
-            Profile::Classic => {
-                SignedDuration::from_secs(i64::from(self.link(hop).transfer_interval_s))
-            }
-        }
+        self.delay(hop, self.link(hop).transfer_interval_s, attempts, salt)
     }
 }
 
@@ -82,11 +79,10 @@ pub struct Link {
     /// without end where not given, as inside a site. With [`Profile::Growth`] it is the time that so many intervals
     /// last, however many attempts are made in it.
     pub open_retries: Option<u32>,
-    /// Whether its intervals are those given here in every profile.
-    pub fixed: bool,
-    /// Seconds between two attempts to open it, in the classic profile or where they are fixed.
+    /// Seconds between two attempts to open it in the classic profile, and at most in the other one where these rules are
+    /// the link's own.
     pub open_interval_s: u32,
-    /// Seconds between two attempts to transfer a message, in the classic profile or where they are fixed.
+    /// Seconds between two attempts to transfer a message, likewise.
     pub transfer_interval_s: u32,
     /// Most associations at the same time.
     pub associations: u32,
@@ -101,7 +97,6 @@ impl Default for Link {
     fn default() -> Self {
         Self {
             open_retries: None,
-            fixed: false,
             open_interval_s: 600,
             transfer_interval_s: 120,
             associations: 10,
@@ -115,7 +110,7 @@ impl Link {
     /// An X.400 or dial-up connector: 144 attempts, 600 seconds apart.
     #[must_use]
     pub fn connector() -> Self {
-        Self { open_retries: Some(144), fixed: true, ..Self::default() }
+        Self { open_retries: Some(144), ..Self::default() }
     }
 }
 

@@ -73,7 +73,7 @@ impl Queue {
         let Some(retries) = link.open_retries else {
             return;
         };
-        let used_up = match self.config.profile_of(&name) {
+        let used_up = match self.config.profile {
             // The first failure is no retry.
             Profile::Classic => failures > retries,
             Profile::Growth => {

@@ -44,9 +44,9 @@ fn x400_link(connector: &config::X400) -> (NextHop, Link) {
         open_retries: Some(retry.open_retries),
         open_interval_s: seconds(retry.open_interval),
         transfer_interval_s: seconds(retry.transfer_interval),
-        fixed: true,
         associations: u32::try_from(retry.max_associations).unwrap_or(u32::MAX),
-        reserved: 0,
+        // The last of several is for urgent mail alone.
+        reserved: u32::from(retry.max_associations > 1),
         threshold: u32::try_from(retry.threshold).unwrap_or(u32::MAX),
     };
     (NextHop::Peer(connector.name.clone()), link)

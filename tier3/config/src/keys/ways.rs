@@ -447,7 +447,7 @@ pub(super) const KEYS: &[Key] = &[
         Integer { min: 1, max: TIMER_MAX },
         "600",
         "seconds",
-        "Wait between two tries to open.",
+        "Longest wait between two tries to open; in the profile classic each.",
     ),
     counted(
         X400,
@@ -463,7 +463,7 @@ pub(super) const KEYS: &[Key] = &[
         Integer { min: 1, max: TIMER_MAX },
         "120",
         "seconds",
-        "Wait between two tries to transfer.",
+        "Longest wait between two tries to transfer; in the profile classic each.",
     ),
     counted(
         X400,
