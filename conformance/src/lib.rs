@@ -42,7 +42,7 @@ pub use process::{End, Process};
 pub use program::{Program, binary, one_object};
 pub use relay::Relay;
 pub use samba_dc::{Domain, SambaDc};
-pub use samba_server::SambaServer;
+pub use samba_server::{SambaServer, add_samba_account};
 pub use smtp::{HandInError, Letter, Reply, Session};
 pub use soak::{Blow, Counts, Soak};
 pub use tool::{Tshark, skip};

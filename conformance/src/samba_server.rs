@@ -76,6 +76,24 @@ fn server() -> Option<&'static str> {
     SERVERS.into_iter().find(|path| Path::new(path).exists())
 }
 
+/// Gives a user of the system a password of Samba's own, in the accounts that a configuration names.
+pub fn add_samba_account(configuration: &Path, user: &str, password: &str) -> Result<()> {
+    let mut account = Command::new("smbpasswd")
+        .arg("-c")
+        .arg(configuration)
+        .args(["-s", "-a", user])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("smbpasswd does not start")?;
+    let mut input = account.stdin.take().context("no standard input")?;
+    writeln!(input, "{password}\n{password}")?;
+    drop(input);
+    ensure!(account.wait()?.success(), "smbpasswd makes no account");
+    Ok(())
+}
+
 fn start(server: &str, folder: &Path, address: Ipv4Addr) -> Result<Process> {
     let configuration = folder.join("smb.conf");
     let place = folder.display();
@@ -89,20 +107,7 @@ fn start(server: &str, folder: &Path, address: Ipv4Addr) -> Result<Process> {
              log file = {place}/log.%m\npassdb backend = tdbsam\nrpc start on demand helpers = no\n"
         ),
     )?;
-    let mut account = Command::new("smbpasswd")
-        .arg("-c")
-        .arg(&configuration)
-        .args(["-s", "-a", USER])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("smbpasswd does not start")?;
-    let mut input = account.stdin.take().context("no standard input")?;
-    let password = SambaServer::PASSWORD;
-    writeln!(input, "{password}\n{password}")?;
-    drop(input);
-    ensure!(account.wait()?.success(), "smbpasswd makes no account");
+    add_samba_account(&configuration, USER, SambaServer::PASSWORD)?;
     let mut command = Command::new(server);
     command.arg("-s").arg(&configuration).args(["-F", "--libexec-rpcds", "--no-process-group"]);
     let log = folder.join("out");

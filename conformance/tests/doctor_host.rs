@@ -1,13 +1,13 @@
 //! `bindback doctor HOST` against a stand-alone Samba: MS-SMB2 2.2.3 to 2.2.9, MS-NLMP 2.2.1.2, the STATUS_* of a logon.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use conformance::{Block, Process, Program, one_object, skip, until};
+use conformance::{Block, Process, Program, add_samba_account, one_object, skip, until};
 use serde_json::Value;
 
 const NAME: &str = "doctor_host";
@@ -53,19 +53,7 @@ fn start(folder: &Path, address: Ipv4Addr) -> Result<Process> {
         ),
     )?;
     for user in [KNOWN, DISABLED] {
-        let mut account = Command::new("smbpasswd")
-            .arg("-c")
-            .arg(&configuration)
-            .args(["-s", "-a", user])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("smbpasswd does not start")?;
-        let mut input = account.stdin.take().context("no standard input")?;
-        writeln!(input, "{PASSWORD}\n{PASSWORD}")?;
-        drop(input);
-        ensure!(account.wait()?.success(), "smbpasswd makes no account");
+        add_samba_account(&configuration, user, PASSWORD)?;
     }
     let disabled = Command::new("smbpasswd")
         .arg("-c")
