@@ -69,6 +69,20 @@ fn faults_of_the_network_are_named_first_and_cured() -> Result<()> {
     all_well("rpc-port-rejected,link-down")
 }
 
+/// Two ends of an X.400 connector that do not agree; and what RTSE settles by itself, which is no fault.
+///
+/// Claims: 37.
+#[test]
+fn connectors_that_disagree_are_named_first_and_cured() -> Result<()> {
+    all_well("connector-schedule-never,x400-conformance-mismatch")?;
+    let words = ["--only", "checkpoints-and-windows-differ", "--healthy", "0", "--pairs", "0"];
+    let (report, said) = matrix(SHORT, &words)?;
+    let result = &report["results"][0];
+    ensure!(result["right"] == true && result["first"].is_null(), "{said}");
+    ensure!(result["recovered"] == true && result["lost"] == 0, "{said}");
+    Ok(())
+}
+
 #[test]
 #[ignore = "takes a quarter of an hour"]
 fn every_fault_is_named_first_and_cured() -> Result<()> {

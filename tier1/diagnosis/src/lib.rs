@@ -31,6 +31,6 @@ pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::{quote, words};
 pub use snapshot::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
-    ProbeResult, QueueFacts, Role, ServerFacts, Snapshot, StoreTrouble,
+    ProbeResult, QueueFacts, Role, Selectors, ServerFacts, Snapshot, StoreTrouble,
 };
 pub use watch::{Watch, WatchAction};

@@ -89,6 +89,17 @@ pub(crate) struct TlsRefusal {
     pub(crate) detail: String,
 }
 
+/// What either of two MTAs logged of an association that `actor` could not open with `target` (events 37, 55, 1290, 1293).
+#[derive(Clone, Debug)]
+pub(crate) struct BindEvent {
+    pub(crate) source: String,
+    pub(crate) time: Timestamp,
+    pub(crate) id: u32,
+    /// The layer that refused, as docs/x400.md numbers them, and its reason.
+    pub(crate) reason: (u32, u32),
+    pub(crate) text: String,
+}
+
 /// `actor` cannot get into `target`.
 #[derive(Clone, Debug)]
 pub(crate) struct Obstacle<'a> {
@@ -101,6 +112,8 @@ pub(crate) struct Obstacle<'a> {
     pub(crate) mta_refusals: Vec<MtaRefusal>,
     /// Newest first.
     pub(crate) tls_refusals: Vec<TlsRefusal>,
+    /// Events of the X.400 associations that came to nothing, newest first.
+    pub(crate) bind_events: Vec<BindEvent>,
     pub(crate) checks: Vec<&'a ProbeFact>,
 }
 
@@ -129,6 +142,8 @@ pub(crate) fn collect(view: View<'_>) -> Vec<Obstacle<'_>> {
         all.take_refusals(server);
         all.take_mta_refusals(server);
         all.take_tls_refusals(server);
+        all.take_bind_events(server);
+        all.take_schedules(server);
     }
     all.take_checks();
     all.obstacles.into_values().collect()
@@ -166,6 +181,7 @@ impl<'a> Collector<'a> {
             refusals: Vec::new(),
             mta_refusals: Vec::new(),
             tls_refusals: Vec::new(),
+            bind_events: Vec::new(),
             checks: Vec::new(),
         })
     }
@@ -370,6 +386,46 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// The X.400 associations that `server` refused or was refused.
+    fn take_bind_events(&mut self, server: &'a ServerFacts) {
+        for peer in server.peers.iter().filter(|peer| peer.x400.is_some()) {
+            for (id, outgoing) in BIND_EVENTS {
+                let (actor, target) = match outgoing {
+                    true => (&server.name, &peer.name),
+                    false => (&peer.name, &server.name),
+                };
+                let success = self.view.last_success(actor, target);
+                let Some(event) = newest(server, id, &peer.name)
+                    .filter(|event| success.is_none_or(|at| at < event.time))
+                else {
+                    continue;
+                };
+                let number = |name| event.number(name).unwrap_or_default();
+                let found = BindEvent {
+                    source: format!("{} event {id}", server.name),
+                    time: event.time,
+                    id,
+                    reason: (number("provider"), number("reason")),
+                    text: event.word("detail").unwrap_or(&event.text).to_owned(),
+                };
+                self.obstacle(actor, target).bind_events.push(found);
+            }
+        }
+        for obstacle in self.obstacles.values_mut() {
+            obstacle.bind_events.sort_by_key(|one| std::cmp::Reverse(one.time));
+        }
+    }
+
+    /// Mail that waits for an MTA that a connector never calls: nothing fails, so that no event tells of it.
+    fn take_schedules(&mut self, server: &'a ServerFacts) {
+        for peer in &server.peers {
+            let never = peer.x400.as_ref().is_some_and(|one| one.schedule == NEVER);
+            if never && self.view.backlog(&server.name, &peer.name).is_some_and(|waits| waits > 0) {
+                self.obstacle(&server.name, &peer.name);
+            }
+        }
+    }
+
     /// The server whose account a security violation names.
     fn who(&self, server: &'a ServerFacts, event: &'a Event) -> Option<&'a str> {
         let named = event.peer.as_deref().filter(|peer| !peer.is_empty());
@@ -436,6 +492,17 @@ impl<'a> Collector<'a> {
         }
     }
 }
+
+/// The schedule of a connector that neither calls nor is called.
+pub(crate) const NEVER: &str = "never";
+
+/// Events of X.400 associations that came to nothing, and whether it was the logging server that called.
+const BIND_EVENTS: [(u32, bool); 4] = [
+    (id::SUSPENDED_CALLER, false),
+    (id::WRONG_DIALOGUE, false),
+    (id::IN_REFUSED, false),
+    (id::OUT_REFUSED, true),
+];
 
 /// Refusals that one diagnosis looks at: they repeat themselves.
 const MAX_MTA_REFUSALS: usize = 4;

@@ -139,6 +139,30 @@ pub struct ConnectorFacts {
     pub local_password_file: Option<String>,
     /// The file with the password that the other MTA must present.
     pub remote_password_file: Option<String>,
+    /// When this server calls: `always`, `selected`, `never` or `remote-initiated`; empty where it is not known.
+    pub schedule: String,
+    /// `monologue` or `two-way-alternate`; empty where it is not known.
+    pub dialogue: String,
+    /// The mode in which this server calls: `normal`, `x410` or `1984`; empty where it is not known.
+    pub mode: String,
+    /// True when the other MTA may call in `mode` alone.
+    pub same_mode: bool,
+    /// Transport, session and presentation selector that are called, in hexadecimal; empty for none.
+    pub called: Selectors,
+    /// Those of this server, which calls of the other MTA must name; empty for any.
+    pub own: Selectors,
+}
+
+/// Three selectors, in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Selectors {
+    /// Transport selector.
+    pub transport: String,
+    /// Session selector.
+    pub session: String,
+    /// Presentation selector.
+    pub presentation: String,
 }
 
 /// One failure to open an association.

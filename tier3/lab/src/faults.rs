@@ -11,11 +11,13 @@ use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
 mod table;
+mod terms;
 
 pub use table::{FAULTS, X400_FAULTS};
+pub use terms::HARMLESS;
 
 /// The numbers that tell of a stopped association; a demo collects these.
-pub const TELLING_EVENTS: [u32; 7] = [
+pub const TELLING_EVENTS: [u32; 10] = [
     BIND_FAILED,
     BIND_BACK_FAILED,
     SECURITY_VIOLATION,
@@ -23,6 +25,9 @@ pub const TELLING_EVENTS: [u32; 7] = [
     event::id::UNKNOWN_MTA,
     event::id::OUT_REFUSED,
     event::id::IN_REFUSED,
+    event::id::SUSPENDED_CALLER,
+    event::id::WRONG_DIALOGUE,
+    event::id::WRONG_T_SELECTOR,
 ];
 
 const BIND_FAILED: u32 = event::id::BIND_FAILED;

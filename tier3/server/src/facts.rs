@@ -3,10 +3,10 @@
 
 use admin::OperationError;
 use admin::api::EventQuery;
-use config::Config;
+use config::{Config, Schedule, TransferMode};
 use diagnosis::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts,
-    Role, ServerFacts, StoreTrouble,
+    Role, Selectors, ServerFacts, StoreTrouble,
 };
 use event::Event;
 use jiff::Timestamp;
@@ -86,8 +86,37 @@ fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
             local_name: connector.local_name.clone(),
             local_password_file: shown(&connector.local_password_file),
             remote_password_file: shown(&connector.remote_password_file),
+            schedule: schedule_word(&connector.schedule).to_owned(),
+            dialogue: if connector.two_way { "two-way-alternate" } else { "monologue" }.to_owned(),
+            mode: match connector.mode {
+                TransferMode::Normal => "normal",
+                TransferMode::X410 => "x410",
+                TransferMode::X1984 => "1984",
+            }
+            .to_owned(),
+            same_mode: !connector.any_mode,
+            called: selectors(&connector.called),
+            own: selectors(&connector.own),
         }),
         ..of_history(history)
+    }
+}
+
+const fn schedule_word(schedule: &Schedule) -> &'static str {
+    match schedule {
+        Schedule::Always => "always",
+        Schedule::Selected(_) => "selected",
+        Schedule::Never => "never",
+        Schedule::RemoteInitiated => "remote-initiated",
+    }
+}
+
+fn selectors(from: &config::Selectors) -> Selectors {
+    let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    Selectors {
+        transport: hex(&from.transport),
+        session: hex(&from.session),
+        presentation: hex(&from.presentation),
     }
 }
 

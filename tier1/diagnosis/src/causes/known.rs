@@ -1,7 +1,7 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{account, auth, name, network, stale, x400};
+use crate::causes::{account, auth, name, network, stale, terms, x400};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
@@ -28,4 +28,9 @@ pub(crate) const RULES: &[Rule] = &[
     x400::PASSWORD,
     x400::NAME,
     x400::CERTIFICATE,
+    terms::SCHEDULE,
+    terms::TRANSPORT_SELECTOR,
+    terms::UPPER_SELECTORS,
+    terms::MODE,
+    terms::DIALOGUE,
 ];

@@ -8,6 +8,7 @@ mod network;
 mod rule;
 mod stale;
 pub(crate) mod store;
+mod terms;
 mod x400;
 
 pub(crate) use known::RULES;

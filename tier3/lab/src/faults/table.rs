@@ -3,7 +3,7 @@
 use config::Section;
 use finding::Cause;
 
-use super::{Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION};
+use super::{Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, terms};
 use crate::cast::Side;
 use crate::organisation::Setting;
 
@@ -18,9 +18,9 @@ const ACCOUNT_EXPIRED: u32 = 1793;
 const LOCKED_OUT: u32 = 1909;
 const WRONG_KEY: u32 = 1396;
 
-const EAST: Side = Side::East;
-const WEST: Side = Side::West;
-const BOTH: &[Side] = &[EAST, WEST];
+pub(super) const EAST: Side = Side::East;
+pub(super) const WEST: Side = Side::West;
+pub(super) const BOTH: &[Side] = &[EAST, WEST];
 
 const SVC_WEST: &str = r"DEMO\svc-west";
 const ROLE: &str = crate::organisation::ROLE;
@@ -46,7 +46,7 @@ const fn refused(server: Side, code: u32) -> ExpectedEvent {
     ExpectedEvent { server, id: SECURITY_VIOLATION, code: Some(code), errors: None }
 }
 
-const fn x400(server: Side, id: u32) -> ExpectedEvent {
+pub(super) const fn x400(server: Side, id: u32) -> ExpectedEvent {
     ExpectedEvent { server, id, code: None, errors: None }
 }
 
@@ -74,7 +74,7 @@ const fn setting(
 }
 
 /// What most faults have in common: EAST refuses WEST, and a command of the doctor cures it.
-const PLAIN: Fault = Fault {
+pub(super) const PLAIN: Fault = Fault {
     name: "",
     cause: Cause::ServiceAccountPasswordMismatch,
     title: "",
@@ -662,10 +662,15 @@ pub const X400_FAULTS: &[Fault] = &[
         ],
         ..NAME_DIFFERS
     },
+    terms::SCHEDULE_NEVER,
+    terms::T_SELECTOR,
+    terms::S_SELECTOR,
+    terms::MODE,
+    terms::DIALOGUE,
 ];
 
 /// WEST's table for EAST.
-const NAMES_EAST: &str = "\nname = \"EAST\"\n";
+pub(super) const NAMES_EAST: &str = "\nname = \"EAST\"\n";
 
 const NAME_DIFFERS: Fault = Fault {
     cause: Cause::ConnectorRemoteNameMismatch,

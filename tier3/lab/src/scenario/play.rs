@@ -63,7 +63,9 @@ pub async fn run(options: RunOptions) -> Result<LabReport, LabError> {
 /// The servers of a scenario.
 fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
     let (fault, carrier) = match scenario {
-        Scenario::Fault(fault, carrier) => (Some(fault), carrier),
+        Scenario::Fault(fault, carrier) | Scenario::Harmless(fault, carrier) => {
+            (Some(fault), carrier)
+        }
         Scenario::Rotation => (None, Carrier::Rpc),
     };
     let accounts = fault.map_or(&[][..], |fault| fault.accounts);
@@ -113,6 +115,7 @@ pub(super) async fn play(
     let mut stage = flowing(setup, narrator, workplace).await?;
     match scenario {
         Scenario::Fault(fault, _) => play_fault(&mut stage, fault, &mut result).await?,
+        Scenario::Harmless(fault, _) => play_harmless(&mut stage, fault, &mut result).await?,
         Scenario::Rotation => play_rotation(&mut stage, &mut result).await?,
     }
     close(&mut stage, &mut result).await?;
@@ -229,6 +232,26 @@ fn tell_judgement(stage: &mut Stage, result: &LabResult) {
         let put_in = result.cause.map_or("nothing", finding::Cause::slug);
         stage.problem(format!("the doctor said {named} where {put_in} was put in"));
     }
+}
+
+/// A difference that is no fault: mail flows after it as before, and the doctor finds nothing.
+async fn play_harmless(
+    stage: &mut Stage,
+    fault: &Fault,
+    result: &mut LabResult,
+) -> Result<(), LabError> {
+    let sides = stage.sides();
+    stage.send_round(&sides).await?;
+    stage.await_all().await?;
+    stage.narrator.clone().step(fault.title);
+    stage.put_in(fault).await?;
+    stage.send_round(&sides).await?;
+    result.recovered = stage.await_all().await?;
+    let answer = stage.doctor(fault.ask).await?;
+    result.take(&answer);
+    result.right = answer.is_healthy();
+    tell_judgement(stage, result);
+    Ok(())
 }
 
 /// Load, a rotation, load, and again; the last one ends the old password at once.
