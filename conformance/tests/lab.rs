@@ -66,7 +66,15 @@ fn faults_of_the_network_are_named_first_and_cured() -> Result<()> {
         skip("faults_of_the_network_are_named_first_and_cured", why_not);
         return Ok(());
     }
-    all_well("rpc-port-rejected,link-down")
+    all_well("rpc-port-rejected,link-down,rpc-port-already-in-use,mapper-without-the-interface")
+}
+
+/// A process that hangs, and sessions that are too weak.
+///
+/// Claims: 14, 28, 36, 37.
+#[test]
+fn faults_of_a_host_are_named_first_and_cured() -> Result<()> {
+    all_well("peer-hangs,sealing-required")
 }
 
 /// Two ends of an X.400 connector that do not agree; and what RTSE settles by itself, which is no fault.

@@ -68,6 +68,8 @@ pub struct ServerFacts {
     pub mapper_port: u16,
     /// Port of its MTA interface.
     pub rpc_port: u16,
+    /// How its calls are protected, and the least that it takes: `integrity` or `privacy`; empty where it is not known.
+    pub rpc_level: String,
     /// Networks that may reach its RPC ports; empty when there is no such list.
     pub rpc_allow: Vec<String>,
     /// The peers that it is configured for.
@@ -88,6 +90,8 @@ pub struct ServerFacts {
     pub tls_files: Option<(String, String)>,
     /// What keeps its store from taking mail, if anything does.
     pub store_trouble: Option<StoreTrouble>,
+    /// Its own addresses that somebody else has, looked at where it does not run: the key of the configuration, and the address.
+    pub taken_ports: Vec<(String, String)>,
     /// What else it lacks, or lacked a moment ago: `memory`, `file-descriptors`.
     pub shortages: Vec<StoreTrouble>,
 }

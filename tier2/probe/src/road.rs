@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use dcerpc::{SyntaxId, epm};
 use diagnosis::{ProbeFact, ProbeResult};
-use net::{Dialer, FailureLayer, RpcFailure, Source};
+use net::{Dialer, FailureLayer, RefusedBy, RpcFailure, Source};
 
 /// Where a road leads and from where.
 #[derive(Debug, Clone)]
@@ -121,6 +121,10 @@ fn failed(
         // It was accepted and then cut.
         FailureLayer::Tcp if text.contains("reset") || text.contains("closed") => {
             ProbeResult::Reset
+        }
+        // It was reached, and what was asked came to nothing on the way.
+        FailureLayer::Mapper if failure.evidence.refused_by == Some(RefusedBy::Network) => {
+            ProbeResult::Timeout
         }
         FailureLayer::Mapper => ProbeResult::NotFound,
         FailureLayer::Tcp | FailureLayer::Bind | FailureLayer::Call => ProbeResult::Error,

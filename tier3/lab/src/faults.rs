@@ -10,6 +10,7 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod host;
 mod table;
 mod terms;
 
@@ -17,7 +18,7 @@ pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
 
 /// The numbers that tell of a stopped association; a demo collects these.
-pub const TELLING_EVENTS: [u32; 10] = [
+pub const TELLING_EVENTS: [u32; 12] = [
     BIND_FAILED,
     BIND_BACK_FAILED,
     SECURITY_VIOLATION,
@@ -28,6 +29,8 @@ pub const TELLING_EVENTS: [u32; 10] = [
     event::id::SUSPENDED_CALLER,
     event::id::WRONG_DIALOGUE,
     event::id::WRONG_T_SELECTOR,
+    event::id::CALL_CANCELLED,
+    event::id::NON_DELIVERY,
 ];
 
 const BIND_FAILED: u32 = event::id::BIND_FAILED;
@@ -61,6 +64,8 @@ pub struct Fault {
     pub prepare: &'static [Act],
     /// Other names for accounts; only EAST and WEST are there then.
     pub accounts: &'static [(Side, &'static str)],
+    /// Only EAST and WEST are there: it would stop mail with others, too.
+    pub two_alone: bool,
     /// Each server lives in a network namespace of its own.
     pub wired: bool,
     /// Claims that it shows.
@@ -90,6 +95,14 @@ pub enum Act {
     Shell(Side, &'static str),
     /// The KDC gets another key for a server's service.
     ChangeKey(Side),
+    /// A program of somebody else, under this name, runs where a server lives: the program's words, until its end.
+    Begin(&'static str, Side, &'static [&'static str]),
+    /// What was begun under this name ends.
+    End(&'static str),
+    /// A server's process is stopped where it stands (SIGSTOP): its machine answers, and it does not.
+    Hang(Side),
+    /// It goes on.
+    GoOn(Side),
 }
 
 /// An event that a fault must cause.

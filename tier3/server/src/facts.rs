@@ -19,6 +19,7 @@ use crate::node::presented;
 use crate::operations::{Ledger, missing_steps};
 use crate::peer_state::{Failure, PeerHistories, PeerHistory};
 use crate::resources::Resources;
+use crate::rpc_security;
 
 /// Events that a diagnosis gets to see: the newest.
 const MAX_EVENTS: usize = 500;
@@ -41,6 +42,7 @@ pub fn of_config(config: &Config) -> ServerFacts {
         rpc: config.rpc.listen.to_string(),
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,
+        rpc_level: rpc_security::word(rpc_security::level(config)).to_owned(),
         rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
         tls_files: config.rfc1006.tls.as_ref().map(|files| {
             (files.certificate.display().to_string(), files.key.display().to_string())

@@ -43,6 +43,7 @@ mod smtp_listener;
 mod smtp_out;
 mod store_check;
 mod supervise;
+mod taken_ports;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -56,3 +57,4 @@ pub use neighbour::{Neighbour, Seen, checked, neighbours};
 pub use operations::{Offline, OpenError};
 pub use runtime::{ServeError, run};
 pub use store_check::{StoreCheck, check_store};
+pub use taken_ports::taken_ports;

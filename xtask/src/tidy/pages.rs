@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 33] = [
+const PROBED_CAUSES: [&str; 36] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -43,6 +43,9 @@ const PROBED_CAUSES: [&str; 33] = [
     "x400-credentials-mismatch",
     "x400-conformance-mismatch",
     "two-way-alternate-mismatch",
+    "ntlm-session-security-mismatch",
+    "lm-compatibility-mismatch",
+    "rpc-port-already-in-use",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

@@ -93,17 +93,23 @@ async fn own(config: &Config) -> Result<Seen, ClientError> {
         Err(error) => error,
     };
     let mut note = chain(&error);
+    let taken_ports = match error {
+        ClientError::NoServer { .. } => server::taken_ports(config),
+        _ => Vec::new(),
+    };
     if matches!(error, ClientError::NoServer { .. }) {
         match stored(config).await {
             Ok(mut facts) => {
                 facts.role = Role::Local;
                 facts.reachable = false;
+                facts.taken_ports = taken_ports;
                 return Ok(Seen { facts, client: None, check, note: None });
             }
             Err(why) => note = why,
         }
     }
-    Ok(Seen { facts: server::known_facts(config), client: None, check, note: Some(note) })
+    let facts = ServerFacts { taken_ports, ..server::known_facts(config) };
+    Ok(Seen { facts, client: None, check, note: Some(note) })
 }
 
 async fn stored(config: &Config) -> Result<ServerFacts, String> {

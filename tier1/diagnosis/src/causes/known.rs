@@ -1,7 +1,7 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{account, auth, name, network, stale, terms, x400};
+use crate::causes::{account, auth, name, network, protection, stale, terms, x400};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
@@ -20,6 +20,8 @@ pub(crate) const RULES: &[Rule] = &[
     account::NEEDS_RESTART,
     account::SPELLING,
     account::NO_LOGON_SERVER,
+    protection::SESSION_SECURITY,
+    protection::NTLM_VERSION,
     name::REMOTE_NAME,
     name::BIND_BACK_NAME,
     stale::STALE_ENTRY,

@@ -5,6 +5,7 @@ mod auth;
 mod known;
 mod name;
 mod network;
+mod protection;
 mod rule;
 mod stale;
 pub(crate) mod store;

@@ -136,7 +136,32 @@ fn check_says(check: &ProbeFact) -> (String, String) {
     (format!("{} check {}", check.from, check.check), says.trim_end().to_owned())
 }
 
+/// Its machine takes connections and nothing answers on them, its administrator is not answered either: a process that hangs.
+fn hangs(case: Case<'_>) -> bool {
+    let ends = |name: &str, results: &[ProbeResult]| {
+        let mut mine = port_checks(case).filter(|check| check.check == name).peekable();
+        mine.peek().is_some() && mine.all(|check| results.contains(&check.result))
+    };
+    let silent =
+        case.view.admin_checks(case.target()).any(|check| check.result == ProbeResult::Timeout);
+    silent && ends("tcp-mapper", &[ProbeResult::Ok]) && ends("map", &[ProbeResult::Timeout])
+        || silent
+            && ends("tcp-x400", &[ProbeResult::Timeout])
+            && ends("tcp-connect", &[ProbeResult::Ok])
+}
+
+/// The mapper of its machine answers, and knows of no MTA; nothing else of it answers: it is not started.
+fn is_not_registered(case: Case<'_>) -> bool {
+    let mut maps = port_checks(case).filter(|check| check.check == "map").peekable();
+    let unknown = maps.peek().is_some() && maps.all(|check| check.result == ProbeResult::NotFound);
+    unknown && case.view.alive(case.target()) != Some(true)
+}
+
 fn closed_checks(case: Case<'_>) -> Vec<Clue> {
+    if hangs(case) || is_not_registered(case) {
+        let says = format!("connections to {} are let through", case.target());
+        return vec![Clue::against(Kind::Probe, 0.8, case.actor(), says)];
+    }
     // The mapper is on a port of its own: that it answers while the interface's port does not is
     // how a filter looks, not what speaks against one.
     let interface_closed =
@@ -164,6 +189,21 @@ fn closed_checks(case: Case<'_>) -> Vec<Clue> {
 }
 
 fn down_checks(case: Case<'_>) -> Vec<Clue> {
+    let source = format!("{} checks", case.actor());
+    if hangs(case) {
+        let says = format!(
+            "the machine of {} takes connections, and nothing answers on any of them: its process hangs",
+            case.target()
+        );
+        return vec![Clue::speaks_for(Kind::Probe, 0.7, &source, says)];
+    }
+    if is_not_registered(case) {
+        let says = format!(
+            "an endpoint mapper answers where {} lives, and knows of no MTA: it is not started",
+            case.target()
+        );
+        return vec![Clue::speaks_for(Kind::Probe, 0.7, &source, says)];
+    }
     let clues = port_checks(case).map(|check| {
         let (source, says) = check_says(check);
         match check.result {
@@ -270,6 +310,15 @@ fn start_server(case: Case<'_>) -> Vec<Remedy> {
     let target = case.target();
     let silent = port_checks(case).any(|check| check.result == ProbeResult::Timeout)
         && port_checks(case).all(|check| check.result != ProbeResult::Refused);
+    if hangs(case) {
+        let serve = case.view.config(target).map_or_else(String::new, |config| {
+            format!(" ({})", command(&["bindback", "serve", "-c", config]))
+        });
+        return in_words(format!(
+            "The process of {target} hangs: let it go on if it was stopped (kill -CONT), else end it and start it again{serve}. What it \
+             accepted is on its disk. Then let waiting mail be tried: bindback queue retry --all."
+        ));
+    }
     match case.view.config(target) {
         // A machine that runs refuses; from one that is silent nobody knows what runs there.
         Some(config) if silent => {

@@ -12,6 +12,7 @@ use super::stage::{LOOK, PATIENCE, Round, Stage};
 use crate::cast::Side;
 use crate::faults::{Act, ExpectedEvent, Fault};
 use crate::observe::TellingEvent;
+use crate::process::Process;
 use crate::program::{CommandError, shown};
 
 /// Mail must flow again so soon after the cure.
@@ -89,7 +90,67 @@ impl Stage {
                 }
                 Ok(())
             }
+            Act::Begin(name, side, words) => self.begin(name, side, words).await,
+            Act::End(name) => {
+                if let Some(process) = self.helpers.remove(name) {
+                    process.stop().await;
+                }
+                Ok(())
+            }
+            Act::Hang(side) => {
+                self.hang(side, true);
+                Ok(())
+            }
+            Act::GoOn(side) => {
+                self.hang(side, false);
+                Ok(())
+            }
         }
+    }
+
+    fn hang(&mut self, side: Side, hang: bool) {
+        if let Some(process) = self.process(side) {
+            process.hang(hang);
+        }
+        self.hung.retain(|one| *one != side);
+        if hang {
+            self.hung.push(side);
+        }
+        let what = if hang { "is stopped where it stands" } else { "goes on" };
+        self.narrator.timed(&format!("the process of {} {what}", self.name(side)));
+    }
+
+    /// Starts what somebody else runs beside a server, and waits until it says that it is ready.
+    async fn begin(
+        &mut self,
+        name: &'static str,
+        side: Side,
+        words: &[&str],
+    ) -> Result<(), LabError> {
+        let root = self.organisation.folder(side);
+        let (ready, log) = (root.join(format!("{name}.ready")), root.join(format!("{name}.log")));
+        let mut arguments = Vec::new();
+        for word in words {
+            arguments.push(self.filled(word)?);
+        }
+        arguments.extend(owned(&["--ready-file", &ready.to_string_lossy()]));
+        self.narrator.tell(&format!("$ {} &", shown(arguments.iter().map(AsRef::as_ref))));
+        let mut command = self.program_at(side).command();
+        command.args(&arguments);
+        let failed = |source| LabError::Start { side: name.to_owned(), source };
+        let process = Process::start(command, &log).map_err(failed)?;
+        self.helpers.insert(name, process);
+        let deadline = Instant::now() + PATIENCE;
+        while !ready.exists() {
+            let ended = self.helpers.get_mut(name).and_then(Process::ended);
+            if ended.is_some() || Instant::now() > deadline {
+                let tail = self.helpers.get(name).map_or_else(String::new, Process::log_tail);
+                let status = ended.unwrap_or_else(|| "nothing".to_owned());
+                return Err(LabError::Died { side: name.to_owned(), status, log, tail });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// Runs a shell's line where a server lives.
@@ -113,7 +174,12 @@ impl Stage {
             arguments.extend(owned(&["-c", &config.to_string_lossy()]));
         }
         self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
-        let run = self.program.run(&arguments, fine).await;
+        // A server that is started lives where it always does; what asks it finds its socket anywhere.
+        let program = match words.first() {
+            Some(&"serve") => self.program_at(side),
+            _ => self.program.clone(),
+        };
+        let run = program.run(&arguments, fine).await;
         let doing = "an order of the laboratory".to_owned();
         run.map(drop).map_err(|source| LabError::Command { doing, source })
     }

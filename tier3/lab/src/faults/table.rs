@@ -3,12 +3,14 @@
 use config::Section;
 use finding::Cause;
 
-use super::{Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, terms};
+use super::{
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, terms,
+};
 use crate::cast::Side;
 use crate::organisation::Setting;
 
-const ACCESS_DENIED: u32 = 5;
-const SERVER_UNAVAILABLE: u32 = 1722;
+pub(super) const ACCESS_DENIED: u32 = 5;
+pub(super) const SERVER_UNAVAILABLE: u32 = 1722;
 const WRONG_PASSWORD: u32 = 1326;
 const NO_SUCH_USER: u32 = 1317;
 const PASSWORD_EXPIRED: u32 = 1330;
@@ -34,15 +36,15 @@ const CONNECTOR_TO_EAST: &str = "/O=Demo/OU=HQ/CN=Configuration/CN=Connections/C
 const EXTENDED: &str = r"DEMO\svc-wést-ßØ日本";
 const MANGLED: &str = r"DEMO\svc-wÃ©st-ÃŸÃ˜æ—¥æœ¬";
 
-const fn bind_failed(server: Side, code: u32, bind: u32) -> ExpectedEvent {
+pub(super) const fn bind_failed(server: Side, code: u32, bind: u32) -> ExpectedEvent {
     ExpectedEvent { server, id: BIND_FAILED, code: Some(code), errors: Some((code, bind)) }
 }
 
-const fn bind_back_failed(server: Side, code: u32) -> ExpectedEvent {
+pub(super) const fn bind_back_failed(server: Side, code: u32) -> ExpectedEvent {
     ExpectedEvent { server, id: BIND_BACK_FAILED, code: Some(code), errors: Some((code, 0)) }
 }
 
-const fn refused(server: Side, code: u32) -> ExpectedEvent {
+pub(super) const fn refused(server: Side, code: u32) -> ExpectedEvent {
     ExpectedEvent { server, id: SECURITY_VIOLATION, code: Some(code), errors: None }
 }
 
@@ -64,7 +66,7 @@ macro_rules! account_refused {
 
 const ROLE_REFUSED: &[ExpectedEvent] = account_refused!(ACCESS_DENIED);
 
-const fn setting(
+pub(super) const fn setting(
     on: Option<Side>,
     section: Section,
     key: &'static str,
@@ -88,6 +90,7 @@ pub(super) const PLAIN: Fault = Fault {
     set: &[],
     prepare: &[],
     accounts: &[],
+    two_alone: false,
     wired: false,
     claims: &[],
 };
@@ -502,6 +505,10 @@ pub const FAULTS: &[Fault] = &[
         claims: &[28, 30, 35],
         ..FILTERED
     },
+    host::PORT_TAKEN,
+    host::MAPPER_ALONE,
+    host::HANGS,
+    host::LEVEL,
 ];
 
 /// A rule of a packet filter on EAST, in a table of its own.
@@ -509,7 +516,7 @@ const fn filter(rule: &'static str) -> Act {
     Act::Filter(EAST, rule)
 }
 
-const FILTERED: Fault = Fault {
+pub(super) const FILTERED: Fault = Fault {
     cause: Cause::PortFilteredByFirewall,
     expected: &[
         bind_failed(WEST, SERVER_UNAVAILABLE, 0),
@@ -527,7 +534,7 @@ const FILTERED: Fault = Fault {
 };
 
 /// What a remedy says to do where no command tells the servers that something has changed.
-const TRY_AGAIN: Act = Act::Run(WEST, &["queue", "retry", "--all"]);
+pub(super) const TRY_AGAIN: Act = Act::Run(WEST, &["queue", "retry", "--all"]);
 const TRY_AGAIN_EAST: Act = Act::Run(EAST, &["queue", "retry", "--all"]);
 
 /// A logon with a wrong password, as somebody else would try it.

@@ -70,7 +70,8 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
     };
     let accounts = fault.map_or(&[][..], |fault| fault.accounts);
     let more = chance.below(3);
-    let servers = if accounts.is_empty() { 2 + more } else { 2 };
+    let two_alone = !accounts.is_empty() || fault.is_some_and(|fault| fault.two_alone);
+    let servers = if two_alone { 2 } else { 2 + more };
     let mut cast = Cast::random(chance, servers);
     for (side, account) in accounts {
         let account = cast.told(account);

@@ -1,6 +1,7 @@
 //! Operations on the running server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
@@ -28,6 +29,9 @@ use super::{directory, orders, shared};
 use crate::blocking::blocking;
 use crate::node::Node;
 use crate::{facts, settings};
+
+/// Longest wait of a probe for each answer: it asks for little, and somebody waits for it.
+const PROBE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The running server, as its administrative interface sees it.
 pub struct Running {
@@ -194,7 +198,7 @@ impl Operations for Running {
     async fn probe(&self, order: ProbeOrder) -> Result<Vec<ProbeFact>, OperationError> {
         let config = self.node.config();
         if let Some(connector) = config.x400(&order.peer) {
-            let dialer = self.node.dialer();
+            let dialer = self.node.dialer().hurried(PROBE_PATIENCE);
             let (from, host) = (config.server.name.as_str(), connector.host.as_str());
             return Ok(check_x400(&dialer, from, host, connector.port).await);
         }
@@ -202,17 +206,19 @@ impl Operations for Running {
             let text = format!("{} is no peer of {}", order.peer, config.server.name);
             return Err(OperationError::NotFound(text));
         };
-        let dialer = self.node.dialer();
+        let dialer = self.node.dialer().hurried(PROBE_PATIENCE);
         let road = |host| Road {
             from: &config.server.name,
             host,
             mapper_port: peer.mapper_port,
             interface: INTERFACE,
         };
-        let mut facts = check_road(&dialer, &road(&peer.host)).await;
-        if !peer.bind_back.eq_ignore_ascii_case(&peer.host) {
-            facts.extend(check_road(&dialer, &road(&peer.bind_back)).await);
-        }
+        let other = !peer.bind_back.eq_ignore_ascii_case(&peer.host);
+        let (host, bind_back) = (road(&peer.host), road(&peer.bind_back));
+        let back = async { if other { check_road(&dialer, &bind_back).await } else { Vec::new() } };
+        // At once: where nothing answers, each waits for its time.
+        let (mut facts, back) = tokio::join!(check_road(&dialer, &host), back);
+        facts.extend(back);
         facts.extend(session_security(&config));
         Ok(facts)
     }
