@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
 use crate::causes::{Case, Clue, Kind, RULES, Rule, store};
+use crate::latent;
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
 use crate::snapshot::Snapshot;
@@ -105,9 +106,25 @@ fn hundredths(confidence: f64) -> f64 {
     (confidence.clamp(0.01, 0.99) * 100.0).round() / 100.0
 }
 
-/// The list that is shown: every cause that stands on its own, then the best of the rest.
+/// The list that is shown: of each obstacle the cause that leads, then what else would be refused, then every other cause that
+/// stands on its own, then the best of the rest.
 fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
     let mut listed: Vec<(String, Diagnosis)> = Vec::new();
+    for one in judged {
+        let leader = one.causes.first().filter(|weighed| weighed.confidence >= LISTED);
+        leader.into_iter().for_each(|weighed| add(&mut listed, one.case, weighed));
+    }
+    let by_confidence = |list: &mut [(String, Diagnosis)]| {
+        // A stable sort: equals keep the order in which they were found.
+        list.sort_by(|(_, a), (_, b)| b.confidence.total_cmp(&a.confidence));
+    };
+    by_confidence(&mut listed);
+    for (subject, further) in judged.iter().flat_map(|one| latent::diagnoses(one.case)) {
+        if listed.iter().all(|(_, known)| known.cause != further.cause) {
+            listed.push((subject, further));
+        }
+    }
+    let first = listed.len();
     for one in judged {
         for weighed in one.causes.iter().filter(|weighed| weighed.confidence >= LISTED) {
             add(&mut listed, one.case, weighed);
@@ -122,8 +139,8 @@ fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
             add(&mut listed, case, weighed);
         }
     }
-    // A stable sort: equals keep the order in which they were found.
-    listed.sort_by(|(_, a), (_, b)| b.confidence.total_cmp(&a.confidence));
+    // Two causes of one obstacle are one trouble: they never come before the leader of another.
+    by_confidence(&mut listed[first..]);
     listed.into_iter().map(|(_, diagnosis)| diagnosis).collect()
 }
 

@@ -13,6 +13,7 @@ mod causes;
 mod engine;
 mod host;
 mod joined;
+mod latent;
 mod obstacle;
 mod offline;
 mod shell;

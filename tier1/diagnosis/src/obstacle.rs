@@ -123,6 +123,28 @@ impl Obstacle<'_> {
         !self.refusals.is_empty() || self.witnesses.iter().any(|witness| witness.denied())
     }
 
+    /// What was refused and what did not even arrive are two troubles, each with a cause of its own: a call that fails by its way, beside a
+    /// bind-back that is denied. Neither speaks about the other.
+    fn parted(mut self) -> Vec<Self> {
+        let arrived = self.denied();
+        let (denied, lost): (Vec<Witness>, Vec<Witness>) =
+            std::mem::take(&mut self.witnesses).into_iter().partition(Witness::denied);
+        if !arrived || lost.is_empty() || lost.iter().any(|one| !one.first_hand) {
+            self.witnesses = denied.into_iter().chain(lost).collect();
+            return vec![self];
+        }
+        let way = Self {
+            witnesses: lost,
+            refusals: Vec::new(),
+            mta_refusals: Vec::new(),
+            tls_refusals: Vec::new(),
+            bind_events: Vec::new(),
+            ..self.clone()
+        };
+        self.witnesses = denied;
+        vec![self, way]
+    }
+
     /// The witnesses of one step.
     pub(crate) fn of_step(&self, step: Step) -> impl Iterator<Item = &Witness> {
         self.witnesses.iter().filter(move |witness| witness.step == step)
@@ -146,7 +168,7 @@ pub(crate) fn collect(view: View<'_>) -> Vec<Obstacle<'_>> {
         all.take_schedules(server);
     }
     all.take_checks();
-    all.obstacles.into_values().collect()
+    all.obstacles.into_values().flat_map(Obstacle::parted).collect()
 }
 
 /// What an attempt failed by, as far as it matters for what disproves it.

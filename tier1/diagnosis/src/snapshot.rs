@@ -210,6 +210,9 @@ pub struct AccountFacts {
     /// `ok`, or why it may not log on: `disabled`, `locked`, `expired`, `password-expired`, `must-change`.
     #[serde(default)]
     pub state: String,
+    /// Every state that keeps it from logging on, and not only the first one.
+    #[serde(default)]
+    pub states: Vec<String>,
     /// When it was made.
     #[serde(default)]
     pub created: Option<Timestamp>,

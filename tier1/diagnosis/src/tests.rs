@@ -7,6 +7,7 @@ mod accounts;
 mod current;
 mod protection;
 mod terms;
+mod two;
 mod x400;
 
 use event::build::{self, BindBackFailed, BindFailed, Codes, SecurityViolation};

@@ -2,7 +2,7 @@
 //! it is kept.
 
 use admin::OperationError;
-use admin::api::EventQuery;
+use admin::api::{AccountRow, EventQuery};
 use config::{Config, Schedule, TransferMode};
 use diagnosis::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts,
@@ -175,7 +175,9 @@ pub fn of_accounts(ledger: &Ledger) -> Vec<AccountFacts> {
             let aces = object.descriptor.dacl.acl().into_iter().flat_map(|acl| &acl.aces);
             aces.into_iter().any(|ace| gone.contains(&ace.sid))
         });
+        let states = states(&row, Timestamp::now());
         AccountFacts {
+            states,
             name: row.name,
             enabled: row.enabled,
             roles: row.roles,
@@ -192,6 +194,23 @@ pub fn of_accounts(ledger: &Ledger) -> Vec<AccountFacts> {
         }
     });
     facts.collect()
+}
+
+/// All that keeps an account from logging on; `state` has the first of them.
+fn states(row: &AccountRow, now: Timestamp) -> Vec<String> {
+    let over = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
+    let all = [
+        ("disabled", !row.enabled),
+        ("locked", row.locked_until.is_some_and(|until| until > now)),
+        ("expired", over(row.expires)),
+        ("password-expired", over(row.password_expires)),
+    ];
+    let mut states: Vec<String> =
+        all.iter().filter(|(_, is)| *is).map(|(word, _)| (*word).to_owned()).collect();
+    if row.state != "ok" && !states.contains(&row.state) {
+        states.push(row.state.clone());
+    }
+    states
 }
 
 /// The directory: what it says of accounts, and whether the site's copy is in step.
