@@ -69,6 +69,29 @@ fn faults_of_the_network_are_named_first_and_cured() -> Result<()> {
     all_well("rpc-port-rejected,link-down,rpc-port-already-in-use,mapper-without-the-interface")
 }
 
+/// A line that loses, cuts or delays: mail may crawl, and nothing has to fail.
+///
+/// Claims: 34, 35.
+#[test]
+fn a_bad_line_is_measured_and_named() -> Result<()> {
+    let listed = one_object(&Program::find()?.run(["lab", "list", "--json"])?.stdout)?;
+    let scenarios = listed["scenarios"].as_array().context("scenarios")?;
+    let chosen = "packet-loss,small-mtu-without-icmp,slow-line";
+    let why_not = scenarios.iter().find(|one| one["name"] == "slow-line");
+    let why_not = why_not.context("slow-line")?["why_not"].as_str();
+    if let Some(why_not) = why_not {
+        skip("a_bad_line_is_measured_and_named", why_not);
+        return Ok(());
+    }
+    let words = ["--only", chosen, "--healthy", "0", "--pairs", "0"];
+    let (report, said) = matrix(SHORT, &words)?;
+    for result in report["results"].as_array().context("results")? {
+        ensure!(result["right"] == true && result["recovered"] == true, "{result}\n{said}");
+        ensure!(result["lost"] == 0 && result["duplicated"] == 0, "{result}\n{said}");
+    }
+    Ok(())
+}
+
 /// A process that hangs, and sessions that are too weak.
 ///
 /// Claims: 14, 28, 36, 37.

@@ -119,11 +119,19 @@ fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
         list.sort_by(|(_, a), (_, b)| b.confidence.total_cmp(&a.confidence));
     };
     by_confidence(&mut listed);
+    // One cause at three servers must not push another one out of sight.
+    let mut seen = Vec::new();
+    let (mut listed, again): (Vec<_>, Vec<_>) = listed.into_iter().partition(|(_, diagnosis)| {
+        let new = !seen.contains(&diagnosis.cause);
+        seen.push(diagnosis.cause);
+        new
+    });
     for (subject, further) in judged.iter().flat_map(|one| latent::diagnoses(one.case)) {
         if listed.iter().all(|(_, known)| known.cause != further.cause) {
             listed.push((subject, further));
         }
     }
+    listed.extend(again);
     let first = listed.len();
     for one in judged {
         for weighed in one.causes.iter().filter(|weighed| weighed.confidence >= LISTED) {

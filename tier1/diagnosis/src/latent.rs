@@ -6,7 +6,9 @@
 
 use finding::{Cause, Diagnosis, Evidence, Remedy, Stop};
 
-use crate::causes::{Case, RULES, account_command, behind, list_source, presented_account};
+use crate::causes::{
+    Case, RULES, account_command, behind, hidden_legacy, list_source, presented_account,
+};
 use crate::shell::command;
 use crate::snapshot::AccountFacts;
 
@@ -24,6 +26,10 @@ pub(crate) fn diagnoses(case: Case<'_>) -> Vec<(String, Diagnosis)> {
     let mut names: Vec<String> = presented.iter().cloned().collect();
     names.extend(expected.filter(|name| !presented.as_ref().is_some_and(|one| same(one, name))));
     let mut found = Vec::new();
+    if let Some(says) = hidden_legacy(case) {
+        let (_, one) = diagnosis(case, ("", true), Cause::ServiceAccountMismatch, says);
+        found.push((format!("{} presents it", case.actor()), one));
+    }
     for name in names {
         let is_presented = presented.as_ref() == Some(&name);
         let Some(account) = target.account(&name) else { continue };

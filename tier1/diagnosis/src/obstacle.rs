@@ -16,6 +16,9 @@ use crate::view::View;
 /// The kinds of live check that go from one server to another's mail ports.
 pub(crate) const ROAD_CHECKS: [&str; 5] = ["resolve", "tcp-mapper", "map", "tcp-rpc", "tcp-x400"];
 
+/// The kinds of live check that look at the quality of the line: it may be bad and mail still crawl.
+pub(crate) const LINE_CHECKS: [&str; 3] = ["loss", "large-packets", "throughput"];
+
 /// An event and a peer's last failure are of the same attempt when they are no further apart.
 const SAME_ATTEMPT: SignedDuration = SignedDuration::from_secs(10);
 
@@ -476,13 +479,15 @@ impl<'a> Collector<'a> {
     fn take_checks(&mut self) {
         for check in &self.view.snapshot.checks {
             let Some(target) = self.view.target(check) else { continue };
-            if !ROAD_CHECKS.contains(&check.check.as_str())
+            let is_line = LINE_CHECKS.contains(&check.check.as_str());
+            if !(is_line || ROAD_CHECKS.contains(&check.check.as_str()))
                 || target.eq_ignore_ascii_case(&check.from)
             {
                 continue;
             }
             let key = (check.from.to_ascii_uppercase(), target.to_ascii_uppercase());
-            if self.obstacles.contains_key(&key) || self.blocks(check, target) {
+            let is_bad = is_line && check.result != ProbeResult::Ok;
+            if self.obstacles.contains_key(&key) || is_bad || self.blocks(check, target) {
                 self.obstacle(&check.from, target).checks.push(check);
             }
         }
@@ -490,7 +495,8 @@ impl<'a> Collector<'a> {
         for obstacle in self.obstacles.values_mut() {
             let view = self.view;
             let mine = view.snapshot.checks.iter().filter(|check| {
-                ROAD_CHECKS.contains(&check.check.as_str())
+                (ROAD_CHECKS.contains(&check.check.as_str())
+                    || LINE_CHECKS.contains(&check.check.as_str()))
                     && check.from.eq_ignore_ascii_case(&obstacle.actor)
                     && view
                         .target(check)

@@ -5,6 +5,7 @@
 
 mod host;
 mod kdc;
+mod line;
 mod netbios;
 mod road;
 mod root_dse;
@@ -14,4 +15,5 @@ pub use krb5::AccountAnswer;
 pub use netbios::{NodeName, name_query, node_status};
 pub use smb::{Reason, reason};
 
+pub use line::SLOWEST;
 pub use road::{Road, check_road, check_x400};

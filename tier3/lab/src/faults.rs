@@ -11,6 +11,7 @@ use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
 mod host;
+mod line;
 mod table;
 mod terms;
 
@@ -64,6 +65,8 @@ pub struct Fault {
     pub prepare: &'static [Act],
     /// Other names for accounts; only EAST and WEST are there then.
     pub accounts: &'static [(Side, &'static str)],
+    /// Mail need not stop: a measure beyond its threshold is what has to be found.
+    pub degrading: bool,
     /// Only EAST and WEST are there: it would stop mail with others, too.
     pub two_alone: bool,
     /// Each server lives in a network namespace of its own.

@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 36] = [
+const PROBED_CAUSES: [&str; 39] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -46,6 +46,9 @@ const PROBED_CAUSES: [&str; 36] = [
     "ntlm-session-security-mismatch",
     "lm-compatibility-mismatch",
     "rpc-port-already-in-use",
+    "network-unreliable",
+    "mtu-path-limited",
+    "network-insufficient-bandwidth",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

@@ -3,6 +3,7 @@
 mod account;
 mod auth;
 mod known;
+mod line;
 mod name;
 mod network;
 mod protection;
@@ -12,7 +13,7 @@ pub(crate) mod store;
 mod terms;
 mod x400;
 
-pub(crate) use account::behind;
+pub(crate) use account::{behind, hidden_legacy};
 pub(crate) use auth::{account as presented_account, account_command, list_source};
 pub(crate) use known::RULES;
 pub(crate) use rule::{Case, Clue, Kind, Rule};

@@ -13,7 +13,14 @@ use crate::snapshot::{ProbeFact, ProbeResult};
 pub(crate) const PORT_FILTERED: Rule = Rule {
     cause: Cause::PortFilteredByFirewall,
     prior: 0.3,
-    clues: &[closed_symptom, allow_list, closed_checks, closed_but_alive, not_the_target],
+    clues: &[
+        closed_symptom,
+        allow_list,
+        closed_checks,
+        closed_but_alive,
+        not_the_target,
+        not_the_line,
+    ],
     subject: |case| format!("{} is closed to {}", case.target(), case.actor()),
     remedy: open_port,
     page: "docs/findings/port-filtered-by-firewall.md",
@@ -23,12 +30,22 @@ pub(crate) const PORT_FILTERED: Rule = Rule {
 pub(crate) const SERVER_UNREACHABLE: Rule = Rule {
     cause: Cause::RemoteServerUnreachable,
     prior: 0.28,
-    clues: &[down_symptom, down_checks, down_or_alive, not_the_target],
+    clues: &[down_symptom, down_checks, down_or_alive, not_the_target, not_the_line],
     subject: |case| format!("{} is down", case.target()),
     remedy: start_server,
     page: "docs/findings/remote-server-unreachable.md",
     text: include_str!("../../../../docs/findings/remote-server-unreachable.md"),
 };
+
+/// The line was measured and is bad: what does not arrive is lost on it.
+fn not_the_line(case: Case<'_>) -> Vec<Clue> {
+    let bad = crate::causes::line::is_bad(case);
+    let clue = bad.map(|check| {
+        let says = format!("{}: {}", check.target, check.detail);
+        Clue::against(Kind::Reason, 0.7, &format!("{} check {}", check.from, check.check), says)
+    });
+    clue.into_iter().collect()
+}
 
 /// How far a failed step got, as far as the network is concerned.
 enum Way {

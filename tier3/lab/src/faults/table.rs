@@ -4,7 +4,7 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, terms,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, line, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -90,6 +90,7 @@ pub(super) const PLAIN: Fault = Fault {
     set: &[],
     prepare: &[],
     accounts: &[],
+    degrading: false,
     two_alone: false,
     wired: false,
     claims: &[],
@@ -509,6 +510,9 @@ pub const FAULTS: &[Fault] = &[
     host::MAPPER_ALONE,
     host::HANGS,
     host::LEVEL,
+    line::LOSS,
+    line::SMALL_MTU,
+    line::SLOW,
 ];
 
 /// A rule of a packet filter on EAST, in a table of its own.
@@ -535,7 +539,7 @@ pub(super) const FILTERED: Fault = Fault {
 
 /// What a remedy says to do where no command tells the servers that something has changed.
 pub(super) const TRY_AGAIN: Act = Act::Run(WEST, &["queue", "retry", "--all"]);
-const TRY_AGAIN_EAST: Act = Act::Run(EAST, &["queue", "retry", "--all"]);
+pub(super) const TRY_AGAIN_EAST: Act = Act::Run(EAST, &["queue", "retry", "--all"]);
 
 /// A logon with a wrong password, as somebody else would try it.
 const WRONG_LOGON: &[&str] = &[

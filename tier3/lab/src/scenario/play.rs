@@ -115,6 +115,9 @@ pub(super) async fn play(
     let mut result = LabResult::new(listed.name, listed.cause, setup.cast.sides().len(), seed);
     let mut stage = flowing(setup, narrator, workplace).await?;
     match scenario {
+        Scenario::Fault(fault, _) if fault.degrading => {
+            play_degrading(&mut stage, fault, &mut result).await?;
+        }
         Scenario::Fault(fault, _) => play_fault(&mut stage, fault, &mut result).await?,
         Scenario::Harmless(fault, _) => play_harmless(&mut stage, fault, &mut result).await?,
         Scenario::Rotation => play_rotation(&mut stage, &mut result).await?,
@@ -233,6 +236,54 @@ fn tell_judgement(stage: &mut Stage, result: &LabResult) {
         let put_in = result.cause.map_or("nothing", finding::Cause::slug);
         stage.problem(format!("the doctor said {named} where {put_in} was put in"));
     }
+}
+
+/// A line that gets bad: mail may crawl over it, and the measure is named all the same.
+async fn play_degrading(
+    stage: &mut Stage,
+    fault: &Fault,
+    result: &mut LabResult,
+) -> Result<(), LabError> {
+    let narrator = stage.narrator.clone();
+    narrator.step("1. Mail, between all of them");
+    let sides = stage.sides();
+    stage.send_round(&sides).await?;
+    if !stage.await_all().await? {
+        return Ok(());
+    }
+    stage.ask_for_health(fault.ask).await?;
+    narrator.step(&format!("2. A fault: {}", fault.title));
+    let since = Timestamp::now();
+    stage.put_in(fault).await?;
+    let begun = Instant::now();
+    stage.send_round(&sides).await?;
+    let answer = loop {
+        let answer = stage.doctor(fault.ask).await?;
+        result.take(&answer);
+        result.first_answer = result.first_answer.or(result.first);
+        if result.right || begun.elapsed() > PATIENCE {
+            break answer;
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    };
+    (result.stopped, result.degrading) = (true, true);
+    result.events = stage.telling_events(since).await?;
+    narrator.step("3. The doctor");
+    stage.show_doctor(fault.ask).await?;
+    tell_judgement(stage, result);
+    if !result.right {
+        return Ok(());
+    }
+    result.seconds_to_diagnosis = Some(begun.elapsed().as_secs_f64());
+    narrator.step("4. The remedy");
+    let remedy = answer.diagnoses.first().map(|one| one.remedy.clone()).unwrap_or_default();
+    let Some(took) = stage.cure(fault, &remedy).await? else { return Ok(()) };
+    result.recovery_s = Some(took.as_secs_f64());
+    result.recovered = took <= RECOVERY_LIMIT;
+    stage.send_round(&sides).await?;
+    stage.await_all().await?;
+    stage.ask_for_health(fault.ask).await?;
+    Ok(())
 }
 
 /// A difference that is no fault: mail flows after it as before, and the doctor finds nothing.

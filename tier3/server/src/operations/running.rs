@@ -215,9 +215,10 @@ impl Operations for Running {
         };
         let other = !peer.bind_back.eq_ignore_ascii_case(&peer.host);
         let (host, bind_back) = (road(&peer.host), road(&peer.bind_back));
-        let back = async { if other { check_road(&dialer, &bind_back).await } else { Vec::new() } };
+        let back =
+            async { if other { check_road(&dialer, &bind_back, false).await } else { Vec::new() } };
         // At once: where nothing answers, each waits for its time.
-        let (mut facts, back) = tokio::join!(check_road(&dialer, &host), back);
+        let (mut facts, back) = tokio::join!(check_road(&dialer, &host, true), back);
         facts.extend(back);
         facts.extend(session_security(&config));
         Ok(facts)
