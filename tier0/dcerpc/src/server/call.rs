@@ -10,6 +10,9 @@ use crate::status;
 use crate::uuid::{SyntaxId, Uuid};
 use crate::verification::{self, Facts};
 
+/// Octets of a stub that there is room for as soon as it is announced; more only as it comes.
+const AT_ONCE: usize = 64 * 1024;
+
 /// The call whose fragments come in.
 pub(super) struct Receiving {
     call: u32,
@@ -104,7 +107,7 @@ impl ServerAssociation {
             silent: flags.has(PduFlags::MAYBE),
             verdict,
             order: frame.header().order,
-            stub: Vec::new(),
+            stub: Vec::with_capacity(announced.min(AT_ONCE)),
             fragments: 0,
         });
         self.add(stub, flags)
