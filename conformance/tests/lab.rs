@@ -66,7 +66,9 @@ fn faults_of_the_network_are_named_first_and_cured() -> Result<()> {
         skip("faults_of_the_network_are_named_first_and_cured", why_not);
         return Ok(());
     }
-    all_well("rpc-port-rejected,link-down,rpc-port-already-in-use,mapper-without-the-interface")
+    all_well(
+        "rpc-port-rejected,link-down,rpc-port-already-in-use,mapper-without-the-interface,nat-in-one-direction,multihomed-wrong-source",
+    )
 }
 
 /// A line that loses, cuts or delays: mail may crawl, and nothing has to fail.

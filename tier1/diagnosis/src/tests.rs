@@ -7,6 +7,7 @@ mod accounts;
 mod current;
 mod line;
 mod protection;
+mod source;
 mod terms;
 mod two;
 mod x400;
@@ -583,7 +584,7 @@ fn the_order_of_the_facts_does_not_matter() {
 #[test]
 fn every_known_cause_has_its_page() {
     let known = catalogue();
-    assert_eq!(known.len(), 33);
+    assert_eq!(known.len(), 35);
     for reading in known {
         assert_eq!(reading.path, format!("docs/findings/{}.md", reading.cause));
         assert!(reading.page.contains(reading.cause.slug()));

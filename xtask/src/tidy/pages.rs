@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 39] = [
+const PROBED_CAUSES: [&str; 41] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -49,6 +49,8 @@ const PROBED_CAUSES: [&str; 39] = [
     "network-unreliable",
     "mtu-path-limited",
     "network-insufficient-bandwidth",
+    "nat-between-servers",
+    "multihomed-source-address",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

@@ -1,7 +1,7 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{account, auth, line, name, network, protection, stale, terms, x400};
+use crate::causes::{account, auth, line, name, network, protection, source, stale, terms, x400};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
@@ -27,6 +27,8 @@ pub(crate) const RULES: &[Rule] = &[
     stale::STALE_ENTRY,
     network::PORT_FILTERED,
     network::SERVER_UNREACHABLE,
+    source::TRANSLATED,
+    source::OTHER_ADDRESS,
     line::LOSS,
     line::LARGE_PACKETS,
     line::THROUGHPUT,

@@ -8,6 +8,7 @@ mod name;
 mod network;
 mod protection;
 mod rule;
+mod source;
 mod stale;
 pub(crate) mod store;
 mod terms;

@@ -5,6 +5,7 @@ use finding::{Cause, Remedy};
 
 use crate::address;
 use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
+use crate::causes::source::cut_off;
 use crate::causes::stale::not_the_target;
 use crate::obstacle::{Step, Witness};
 use crate::shell::command;
@@ -20,6 +21,7 @@ pub(crate) const PORT_FILTERED: Rule = Rule {
         closed_but_alive,
         not_the_target,
         not_the_line,
+        cut_off,
     ],
     subject: |case| format!("{} is closed to {}", case.target(), case.actor()),
     remedy: open_port,

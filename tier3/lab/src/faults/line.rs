@@ -52,3 +52,31 @@ pub(super) const SLOW: Fault = Fault {
     ..LINE
 };
 const MODEM: &str = "tc qdisc add dev eth0 root tbf rate 56kbit burst 1600 latency 2s";
+
+pub(super) const TRANSLATED: Fault = Fault {
+    name: "nat-in-one-direction",
+    cause: Cause::NatBetweenServers,
+    title: "addresses are translated in one direction",
+    what: "What comes from WEST to EAST has another address in WEST's place; what EAST sends to WEST has not.",
+    put_in: &[Act::Shell(
+        EAST,
+        "nft 'add table ip fault; add chain ip fault in { type nat hook input priority 100; }; add rule ip fault in ip saddr {west.address} snat to {nowhere}'",
+    )],
+    cure: &[],
+    ..FILTERED
+};
+
+pub(super) const OTHER_ADDRESS: Fault = Fault {
+    name: "multihomed-wrong-source",
+    cause: Cause::MultihomedSourceAddress,
+    title: "a server with two addresses calls from the other one",
+    what: "WEST gets a second address, and a route from which its calls come from there.",
+    put_in: &[Act::Shell(
+        WEST,
+        "ip address add {nowhere}/24 dev eth0 && ip route change $(ip route show dev eth0 | head -n 1 | cut -d' ' -f1) dev eth0 src {nowhere}",
+    )],
+    // Whoever WEST calls sees it there.
+    two_alone: true,
+    cure: &[],
+    ..FILTERED
+};

@@ -513,6 +513,8 @@ pub const FAULTS: &[Fault] = &[
     line::LOSS,
     line::SMALL_MTU,
     line::SLOW,
+    line::TRANSLATED,
+    line::OTHER_ADDRESS,
 ];
 
 /// A rule of a packet filter on EAST, in a table of its own.

@@ -28,7 +28,7 @@ use super::accounts::Ledger;
 use super::{directory, orders, shared};
 use crate::blocking::blocking;
 use crate::node::Node;
-use crate::{facts, settings};
+use crate::{addresses, facts, settings};
 
 /// Longest wait of a probe for each answer: it asks for little, and somebody waits for it.
 const PROBE_PATIENCE: Duration = Duration::from_secs(3);
@@ -190,6 +190,9 @@ impl Operations for Running {
         facts.queues = facts::of_queues(&self.node.queue);
         facts.store_trouble = facts::of_store(self.node.queue.store());
         facts.shortages = facts::of_resources(&self.node.resources);
+        facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
+        let cut_off = self.node.cut_off.list().into_iter();
+        facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
         facts.events = self.stored_events(EventQuery::default()).await?;
         Ok(facts)
