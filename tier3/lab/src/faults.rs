@@ -12,6 +12,7 @@ use crate::organisation::{Carrier, Setting};
 
 mod host;
 mod line;
+mod store;
 mod table;
 mod terms;
 
@@ -19,7 +20,7 @@ pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
 
 /// The numbers that tell of a stopped association; a demo collects these.
-pub const TELLING_EVENTS: [u32; 12] = [
+pub const TELLING_EVENTS: [u32; 14] = [
     BIND_FAILED,
     BIND_BACK_FAILED,
     SECURITY_VIOLATION,
@@ -32,6 +33,8 @@ pub const TELLING_EVENTS: [u32; 12] = [
     event::id::WRONG_T_SELECTOR,
     event::id::CALL_CANCELLED,
     event::id::NON_DELIVERY,
+    event::own::id::STORE_REFUSES,
+    event::own::id::TLS_REFUSED,
 ];
 
 const BIND_FAILED: u32 = event::id::BIND_FAILED;
@@ -67,6 +70,10 @@ pub struct Fault {
     pub accounts: &'static [(Side, &'static str)],
     /// Mail need not stop: a measure beyond its threshold is what has to be found.
     pub degrading: bool,
+    /// EAST takes no mail from anybody: none is handed in there.
+    pub takes_none: bool,
+    /// Programs and rights that it takes beside those of the servers.
+    pub needs: &'static [&'static str],
     /// Only EAST and WEST are there: it would stop mail with others, too.
     pub two_alone: bool,
     /// Each server lives in a network namespace of its own.
@@ -77,7 +84,7 @@ pub struct Fault {
 
 /// One thing that is done. In its words, names of EAST and WEST become those of the servers that play them, and these too:
 /// `{changed}` a file with a new password, `{east.password}` the file with the server's password, `{east.network}` the network that its
-/// calls come from, `{east.address}`, `{east.mapper}`, `{east.lower}` its name in lower case, `{east.folder}`, `{nowhere}` an address where nobody is.
+/// calls come from, `{east.address}`, `{east.mapper}`, `{east.lower}` its name in lower case, `{east.folder}`, `{east.pid}`, `{nowhere}` an address where nobody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// A command of the program on a server.

@@ -44,6 +44,8 @@ impl Stage {
             Act::Run(side, words) => self.order(side, words, &[0]).await,
             Act::Fails(side, words) => self.order(side, words, &[1]).await,
             Act::Stop(side) => {
+                // In a quiet moment: an association that is cut would show as such, and the next mail waits for a retry.
+                self.await_no_association().await?;
                 self.stop(side).await;
                 let name = self.name(side);
                 self.narrator.timed(&format!("{name} has stopped"));
@@ -205,6 +207,12 @@ impl Stage {
                 ("mapper", listeners.mapper.to_string()),
                 ("lower", self.cast().name(side).to_ascii_lowercase()),
                 ("folder", organisation.folder(side).display().to_string()),
+                (
+                    "pid",
+                    self.process(side)
+                        .and_then(Process::id)
+                        .map_or_else(String::new, |id| id.to_string()),
+                ),
             ];
             for (mark, text) in marks {
                 out = out.replace(&format!("{{{}.{mark}}}", side.folder()), &text);
@@ -350,6 +358,19 @@ impl Stage {
         let told =
             self.program_at(side).run(&arguments, DOCTOR_CODES).await.map_err(asking_failed)?;
         self.narrator.tell(&String::from_utf8_lossy(&told.stdout));
+        Ok(())
+    }
+
+    /// Waits until the doctor finds nothing any more, for as long as a recovery may take.
+    pub(crate) async fn await_health(&mut self, side: Side) -> Result<(), LabError> {
+        let begun = Instant::now();
+        while !self.doctor(side).await?.is_healthy() {
+            if begun.elapsed() > RECOVERY_LIMIT {
+                self.problem("the doctor still finds something after the remedy".to_owned());
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
         Ok(())
     }
 

@@ -84,7 +84,22 @@ impl Workplace {
 
     /// Removes the folder if it is a temporary one; says whether it is gone.
     pub(crate) fn remove(&self) -> bool {
+        if self.temporary {
+            unmount_below(&self.root);
+        }
         self.temporary && fs::remove_dir_all(&self.root).is_ok()
+    }
+}
+
+/// Takes away the small disks that a scenario put below a folder (proc(5), mounts).
+fn unmount_below(root: &Path) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    for place in mounts.lines().filter_map(|line| line.split(' ').nth(1)) {
+        if Path::new(place).starts_with(root) {
+            // One that is still in use goes with its last user.
+            let mut command = std::process::Command::new("umount");
+            let _ = command.args(["-l", place]).stderr(std::process::Stdio::null()).status();
+        }
     }
 }
 

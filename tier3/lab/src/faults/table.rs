@@ -4,7 +4,8 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, line, terms,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, line,
+    store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -92,6 +93,8 @@ pub(super) const PLAIN: Fault = Fault {
     accounts: &[],
     degrading: false,
     two_alone: false,
+    takes_none: false,
+    needs: &[],
     wired: false,
     claims: &[],
 };
@@ -515,6 +518,8 @@ pub const FAULTS: &[Fault] = &[
     line::SLOW,
     line::TRANSLATED,
     line::OTHER_ADDRESS,
+    store::DISK_FULL,
+    store::MEMORY_SHORT,
 ];
 
 /// A rule of a packet filter on EAST, in a table of its own.
@@ -680,6 +685,7 @@ pub const X400_FAULTS: &[Fault] = &[
     terms::S_SELECTOR,
     terms::MODE,
     terms::DIALOGUE,
+    terms::CERTIFICATE,
 ];
 
 /// WEST's table for EAST.

@@ -27,6 +27,29 @@ macro_rules! connector_line {
     };
 }
 
+/// Makes a certificate and its key, for a name and until a time.
+macro_rules! certificate {
+    ($file:literal, $name:literal, $until:literal) => {
+        concat!(
+            "cd {east.folder} && umask 077 && openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ",
+            $file,
+            ".key -out ",
+            $file,
+            ".csr -subj /CN=",
+            $name,
+            " 2>/dev/null && openssl ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca.key -extensions ",
+            $name,
+            " -startdate 20200101000000Z -enddate ",
+            $until,
+            " -in ",
+            $file,
+            ".csr -out ",
+            $file,
+            ".pem 2>/dev/null"
+        )
+    };
+}
+
 pub(super) const SCHEDULE_NEVER: Fault = Fault {
     name: "connector-schedule-never",
     cause: Cause::ConnectorScheduleNever,
@@ -91,6 +114,71 @@ pub(super) const DIALOGUE: Fault = Fault {
     ],
     ..connector_line!(WEST, NAMES_EAST, line!("EAST", "dialogue = \"two-way-alternate\""))
 };
+
+/// Two servers over TLS, with certificates of an authority of the laboratory; then WEST's expires.
+pub(super) const CERTIFICATE: Fault = Fault {
+    name: "certificate-expired",
+    cause: Cause::CertificateExpired,
+    title: "a certificate expires",
+    what: "EAST and WEST speak TLS, each with a certificate. WEST gets one that expired in 2021.",
+    prepare: &[
+        Act::Write(EAST, "ca.cnf", AUTHORITY),
+        Act::Shell(EAST, MAKE_AUTHORITY),
+        Act::Shell(EAST, certificate!("own", "east.demo.test", "21200101000000Z")),
+        Act::Shell(EAST, certificate!("west", "west.demo.test", "21200101000000Z")),
+        Act::Shell(EAST, certificate!("old", "west.demo.test", "20210101000000Z")),
+        Act::Shell(
+            EAST,
+            "cd {east.folder} && cp ca.pem {west.folder}/ && cp -p west.pem {west.folder}/own.pem && cp -p west.key {west.folder}/own.key",
+        ),
+        Act::Replace(EAST, RFC1006, SECURED),
+        Act::Replace(EAST, NAMES_WEST, line!("WEST", "tls = \"required\"")),
+        Act::Replace(WEST, RFC1006, SECURED),
+        Act::Replace(WEST, NAMES_EAST, line!("EAST", "tls = \"required\"")),
+        Act::Restart(EAST),
+        Act::Restart(WEST),
+        Act::Run(EAST, &["queue", "retry", "--all"]),
+    ],
+    put_in: &[Act::Shell(
+        EAST,
+        "cd {east.folder} && cp -p old.pem {west.folder}/own.pem && cp -p old.key {west.folder}/own.key",
+    )],
+    stops: BOTH,
+    two_alone: true,
+    expected: &[x400(EAST, event::own::id::TLS_REFUSED), x400(WEST, event::own::id::TLS_REFUSED)],
+    cure: &[
+        Act::Shell(
+            EAST,
+            "cd {east.folder} && cp -p west.pem {west.folder}/own.pem && cp -p west.key {west.folder}/own.key",
+        ),
+        super::table::TRY_AGAIN,
+        super::table::TRY_AGAIN_EAST,
+    ],
+    needs: &["openssl"],
+    ..PLAIN
+};
+const RFC1006: &str = "\n[rfc1006]\n";
+const SECURED: &str =
+    "\n[rfc1006]\ncertificate = \"own.pem\"\nkey = \"own.key\"\ntrust = \"ca.pem\"\n";
+
+/// What `openssl ca` needs to be told; the name of a certificate is in the section that is chosen by `-extensions`.
+const AUTHORITY: &str = "[ca]
+default_ca = d
+[d]
+database = index.txt
+serial = serial
+new_certs_dir = .
+default_md = sha256
+policy = p
+unique_subject = no
+[p]
+commonName = supplied
+[east.demo.test]
+subjectAltName = DNS:east.demo.test
+[west.demo.test]
+subjectAltName = DNS:west.demo.test
+";
+const MAKE_AUTHORITY: &str = "cd {east.folder} && umask 077 && : > index.txt && echo 01 > serial && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 3650 -subj /CN=Laboratory 2>/dev/null";
 
 /// Differences that RTSE settles by the smaller of the two (X.228, 7.1): mail flows, and nothing may be found.
 pub const HARMLESS: &[Fault] = &[Fault {

@@ -144,8 +144,7 @@ async fn play_fault(
     narrator.step(&format!("2. A fault: {}", fault.title));
     let since = Timestamp::now();
     stage.put_in(fault).await?;
-    let running: Vec<Side> = stage.running().collect();
-    let round = stage.send_round(&running).await?;
+    let round = stage.send_round(&taking(stage, fault)).await?;
     let early = ask_early(stage, fault, since, result).await?;
     let before = stage.problems.len();
     let events = stage.await_symptoms(fault, &round, since).await?;
@@ -180,6 +179,9 @@ async fn play_fault(
     result.recovered = took <= RECOVERY_LIMIT;
 
     narrator.step("5. Mail again, and the count");
+    if fault.takes_none {
+        stage.await_health(fault.ask).await?;
+    }
     stage.send_round(&sides).await?;
     stage.await_all().await?;
     Ok(())
@@ -238,6 +240,11 @@ fn tell_judgement(stage: &mut Stage, result: &LabResult) {
     }
 }
 
+/// The servers that take mail while the fault stands.
+fn taking(stage: &Stage, fault: &Fault) -> Vec<Side> {
+    stage.running().filter(|side| !(fault.takes_none && *side == Side::East)).collect()
+}
+
 /// A line that gets bad: mail may crawl over it, and the measure is named all the same.
 async fn play_degrading(
     stage: &mut Stage,
@@ -256,7 +263,7 @@ async fn play_degrading(
     let since = Timestamp::now();
     stage.put_in(fault).await?;
     let begun = Instant::now();
-    stage.send_round(&sides).await?;
+    stage.send_round(&taking(stage, fault)).await?;
     let answer = loop {
         let answer = stage.doctor(fault.ask).await?;
         result.take(&answer);
@@ -280,6 +287,7 @@ async fn play_degrading(
     let Some(took) = stage.cure(fault, &remedy).await? else { return Ok(()) };
     result.recovery_s = Some(took.as_secs_f64());
     result.recovered = took <= RECOVERY_LIMIT;
+    stage.await_health(fault.ask).await?;
     stage.send_round(&sides).await?;
     stage.await_all().await?;
     stage.ask_for_health(fault.ask).await?;

@@ -44,14 +44,17 @@ impl Scenario {
     pub(super) fn listed(self) -> Listed {
         match self {
             Self::Fault(fault, _) | Self::Harmless(fault, _) => {
-                let why_not = if fault.wired { Wires::why_not() } else { None };
+                let wires = if fault.wired { Wires::why_not() } else { None };
+                let why_not = wires.or_else(|| missing(fault.needs));
+                let mut needs = if fault.wired { NETWORKS.to_vec() } else { Vec::new() };
+                needs.extend(fault.needs);
                 Listed {
                     name: fault.name,
                     cause: matches!(self, Self::Fault(..)).then_some(fault.cause),
                     title: fault.title,
                     what: fault.what,
                     claims: fault.claims.to_vec(),
-                    needs: if fault.wired { NETWORKS.to_vec() } else { Vec::new() },
+                    needs,
                     runnable: why_not.is_none(),
                     why_not,
                 }
@@ -68,6 +71,19 @@ impl Scenario {
             },
         }
     }
+}
+
+/// Why what a scenario takes is not here: a program, or the rights of root.
+fn missing(needs: &[&str]) -> Option<String> {
+    let lacks = |need: &&&str| match **need {
+        "root" => !crate::wires::is_root(),
+        program => !crate::wires::is_there(program),
+    };
+    let need = needs.iter().find(lacks)?;
+    Some(match *need {
+        "root" => "it takes root".to_owned(),
+        program => format!("there is no {program} on this machine"),
+    })
 }
 
 /// What `lab list` shows.
