@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 41] = [
+const PROBED_CAUSES: [&str; 42] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -51,6 +51,7 @@ const PROBED_CAUSES: [&str; 41] = [
     "network-insufficient-bandwidth",
     "nat-between-servers",
     "multihomed-source-address",
+    "mta-database-corrupt",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

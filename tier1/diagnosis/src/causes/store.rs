@@ -94,16 +94,21 @@ fn of_trouble(server: &ServerFacts, trouble: &StoreTrouble, cause: Cause) -> Dia
     let mut diagnosis = Diagnosis::new(cause, CERTAIN);
     let source = format!("{} facts", server.name);
     diagnosis.evidence.push(Evidence::new(&source, trouble.text.clone(), CERTAIN));
-    let command = match (cause, server.config_path.as_deref()) {
+    let repair = match (cause, server.config_path.as_deref()) {
         (Cause::MtaDatabaseCorrupt, Some(config)) => {
             Some(command(&["bindback", "check", "--repair", "-c", config]))
         }
         _ => None,
     };
-    diagnosis.remedy.push(Remedy { text: text.to_owned(), command });
+    let repairs = repair.is_some();
+    diagnosis.remedy.push(Remedy { text: text.to_owned(), command: repair });
+    if let Some(config) = server.config_path.as_deref().filter(|_| repairs && !server.reachable) {
+        let text = format!("Start {} again; what the repair took out is kept aside.", server.name);
+        let command = Some(command(&["bindback", "serve", "-c", config]));
+        diagnosis.remedy.push(Remedy { text, command });
+    }
     match cause {
         Cause::DiskSpaceLow => diagnosis.reads.push(DISK_PAGE.to_owned()),
-        Cause::MtaDatabaseCorrupt => {}
         _ => diagnosis.reads.push(format!("docs/findings/{}.md", cause.slug())),
     }
     diagnosis
@@ -135,8 +140,9 @@ mod tests {
         server.store_trouble = Some(trouble("damaged"));
         server.config_path = Some("/srv/east.toml".to_owned());
         let answer = crate::diagnose(&snapshot(&server));
-        let remedy = answer.diagnoses[0].remedy[0].command.as_deref();
-        assert_eq!(remedy, Some("bindback check --repair -c /srv/east.toml"));
+        let remedy = &answer.diagnoses[0].remedy;
+        assert_eq!(remedy[0].command.as_deref(), Some("bindback check --repair -c /srv/east.toml"));
+        assert_eq!(remedy[1].command.as_deref(), Some("bindback serve -c /srv/east.toml"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use config::Section;
 use event::own::id;
 use finding::Cause;
 
-use super::table::{EAST, PLAIN, TRY_AGAIN, WEST, setting, x400};
+use super::table::{EAST, PLAIN, SERVER_UNAVAILABLE, TRY_AGAIN, WEST, bind_failed, setting, x400};
 use super::{Act, Fault};
 
 /// EAST takes no mail, from nobody.
@@ -50,4 +50,24 @@ pub(super) const MEMORY_SHORT: Fault = Fault {
     // Peers are served from what is there; it is the clients that are refused.
     degrading: true,
     ..TAKES_NONE
+};
+
+pub(super) const DAMAGED: Fault = Fault {
+    name: "store-damaged",
+    cause: Cause::MtaDatabaseCorrupt,
+    title: "the store is damaged",
+    what: "EAST is stopped, and the largest table of its store loses its last 64 octets.",
+    put_in: &[
+        Act::Stop(EAST),
+        Act::Shell(
+            EAST,
+            "truncate -s -64 $(ls -S {east.folder}/data/store/keyspaces/*/tables/* | head -n 1)",
+        ),
+    ],
+    stops: &[WEST],
+    for_all: true,
+    ask: EAST,
+    expected: &[bind_failed(WEST, SERVER_UNAVAILABLE, 0)],
+    takes_none: true,
+    ..PLAIN
 };

@@ -520,6 +520,7 @@ pub const FAULTS: &[Fault] = &[
     line::OTHER_ADDRESS,
     store::DISK_FULL,
     store::MEMORY_SHORT,
+    store::DAMAGED,
 ];
 
 /// A rule of a packet filter on EAST, in a table of its own.
