@@ -71,6 +71,34 @@ fn faults_of_the_network_are_named_first_and_cured() -> Result<()> {
     )
 }
 
+/// A server's own disk, memory and store, and mail that comes back.
+///
+/// Claims: 4, 37.
+#[test]
+fn what_a_server_lacks_and_what_it_returns_is_named_first() -> Result<()> {
+    let listed = one_object(&Program::find()?.run(["lab", "list", "--json"])?.stdout)?;
+    let scenarios = listed["scenarios"].as_array().context("scenarios")?;
+    let mut chosen = vec!["store-damaged", "message-loop", "message-size-limit"];
+    for name in ["disk-full", "memory-limit", "certificate-expired"] {
+        let one = scenarios.iter().find(|one| one["name"] == name).context(name)?;
+        match one["why_not"].as_str() {
+            Some(why_not) => println!("{name} is left out: {why_not}"),
+            None => chosen.push(name),
+        }
+    }
+    let only = chosen.join(",");
+    let words = ["--only", &only, "--healthy", "0", "--pairs", "0"];
+    let (report, said) = matrix(SHORT, &words)?;
+    let results = report["results"].as_array().context("results")?;
+    ensure!(results.len() == chosen.len(), "{said}");
+    for result in results {
+        ensure!(result["right"] == true && result["recovered"] == true, "{result}\n{said}");
+        ensure!(result["lost"] == 0 && result["duplicated"] == 0, "{result}\n{said}");
+        ensure!(result["problems"] == serde_json::json!([]), "{result}\n{said}");
+    }
+    Ok(())
+}
+
 /// A line that loses, cuts or delays: mail may crawl, and nothing has to fail.
 ///
 /// Claims: 34, 35.

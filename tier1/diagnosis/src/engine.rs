@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
-use crate::causes::{Case, Clue, Kind, RULES, Rule, store};
+use crate::causes::{Case, Clue, Kind, RULES, Rule, returned, store};
 use crate::latent;
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
@@ -35,7 +35,10 @@ pub fn diagnose(snapshot: &Snapshot) -> Answer {
     let undecided = own.is_empty() && judged.first().is_some_and(Judged::is_undecided);
     let next_probe = judged.iter().find(|one| one.is_undecided()).and_then(Judged::next_probe);
     // What a server says of its own disk needs no weighing, and stops its mail with everybody.
-    let diagnoses = own.into_iter().chain(rank(&judged)).collect();
+    let mut diagnoses: Vec<Diagnosis> = own.into_iter().chain(rank(&judged)).collect();
+    // Mail that came back is over; what stops mail now goes before it, and what is no more than a guess after it.
+    let place = diagnoses.iter().position(|one| one.confidence < LISTED).unwrap_or(diagnoses.len());
+    diagnoses.splice(place..place, returned::diagnoses(snapshot));
     Answer { undecided, diagnoses, next_probe, checks: snapshot.checks.clone() }
 }
 

@@ -12,6 +12,7 @@ use crate::organisation::{Carrier, Setting};
 
 mod host;
 mod line;
+mod route;
 mod store;
 mod table;
 mod terms;
@@ -70,6 +71,8 @@ pub struct Fault {
     pub accounts: &'static [(Side, &'static str)],
     /// Mail need not stop: a measure beyond its threshold is what has to be found.
     pub degrading: bool,
+    /// Mail comes back: from whom to what address it is sent, and who has the mailbox once it is cured.
+    pub returned: Option<(Side, &'static str, Side)>,
     /// EAST takes no mail from anybody: none is handed in there.
     pub takes_none: bool,
     /// Programs and rights that it takes beside those of the servers.
@@ -84,7 +87,7 @@ pub struct Fault {
 
 /// One thing that is done. In its words, names of EAST and WEST become those of the servers that play them, and these too:
 /// `{changed}` a file with a new password, `{east.password}` the file with the server's password, `{east.network}` the network that its
-/// calls come from, `{east.address}`, `{east.mapper}`, `{east.lower}` its name in lower case, `{east.folder}`, `{east.pid}`, `{nowhere}` an address where nobody is.
+/// calls come from, `{east.address}`, `{east.mapper}`, `{east.lower}` its name in lower case, `{east.folder}`, `{east.pid}`, `{east.smtp}`, `{east.mailbox}`, `{nowhere}` an address where nobody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// A command of the program on a server.
@@ -193,7 +196,12 @@ impl Fault {
             && self.set.is_empty()
             && self.prepare.is_empty()
             && self.accounts.is_empty()
+            && self.needs.is_empty()
+            && self.returned.is_none()
             && !self.wired
+            && !self.two_alone
+            && !self.takes_none
+            && !self.degrading
     }
 
     /// Whether it can be put in beside another one: it leaves both servers and all accounts there.

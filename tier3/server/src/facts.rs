@@ -39,6 +39,7 @@ pub fn of_config(config: &Config) -> ServerFacts {
         service_account: config.rpc.account.to_string(),
         password_file: Some(config.rpc.password_file.display().to_string()),
         keytab_command: config.rpc.kerberos.as_ref().and_then(|one| one.keytab_command.clone()),
+        mail_domains: config.mail.domains.clone(),
         rpc: config.rpc.listen.to_string(),
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,

@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 42] = [
+const PROBED_CAUSES: [&str; 45] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -52,6 +52,9 @@ const PROBED_CAUSES: [&str; 42] = [
     "nat-between-servers",
     "multihomed-source-address",
     "mta-database-corrupt",
+    "message-loop-between-systems",
+    "message-size-limit-exceeded",
+    "address-space-missing",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

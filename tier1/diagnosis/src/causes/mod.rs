@@ -7,6 +7,7 @@ mod line;
 mod name;
 mod network;
 mod protection;
+pub(crate) mod returned;
 mod rule;
 mod source;
 mod stale;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::error::LabError;
 use super::narration::count;
 use super::stage::{LOOK, PATIENCE, Round, Stage};
-use crate::cast::Side;
+use crate::cast::{Mailbox, Side, mailboxes};
 use crate::faults::{Act, ExpectedEvent, Fault};
 use crate::observe::TellingEvent;
 use crate::process::Process;
@@ -207,6 +207,11 @@ impl Stage {
                 ("mapper", listeners.mapper.to_string()),
                 ("lower", self.cast().name(side).to_ascii_lowercase()),
                 ("folder", organisation.folder(side).display().to_string()),
+                ("smtp", listeners.smtp().to_string()),
+                (
+                    "mailbox",
+                    first_mailbox(side).map_or_else(String::new, |one| one.name.to_owned()),
+                ),
                 (
                     "pid",
                     self.process(side)
@@ -361,6 +366,44 @@ impl Stage {
         Ok(())
     }
 
+    /// Sends a message to an address beyond the organisation's domains; `mailbox` is whose it is if it arrives, and no one's if it is to
+    /// come back.
+    pub(crate) async fn send_beyond(
+        &mut self,
+        from: Side,
+        to: &str,
+        arrives_at: Option<Side>,
+    ) -> Result<(), LabError> {
+        let to = self.filled(to)?;
+        let subject = if arrives_at.is_some() { "arrives" } else { "comes back" };
+        let content = format!("Subject: {subject}\r\n\r\n{}\r\n", "a line of text. ".repeat(20));
+        let file = self.organisation.root.join("beyond.eml");
+        written(&file, std::fs::write(&file, &content))?;
+        match arrives_at {
+            Some(side) => {
+                let mailboxes: Vec<Mailbox> = first_mailbox(side).into_iter().collect();
+                self.ledger.enter(&content.as_bytes().into(), None, &mailboxes);
+            }
+            None => self.ledger.expect_report(),
+        }
+        let file = file.to_string_lossy().into_owned();
+        self.order(from, &["send", &file, "--to", &to], &[0]).await
+    }
+
+    /// Waits until a report that was expected has come.
+    pub(crate) async fn await_report(&mut self) -> Result<(), LabError> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.ledger.expects_report() {
+            self.read_maildirs()?;
+            if Instant::now() > deadline {
+                self.problem("no report came back".to_owned());
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Waits until the doctor finds nothing any more, for as long as a recovery may take.
     pub(crate) async fn await_health(&mut self, side: Side) -> Result<(), LabError> {
         let begun = Instant::now();
@@ -470,6 +513,10 @@ impl Stage {
             None => Ok(Err("it starts a server that is none of these".to_owned())),
         }
     }
+}
+
+fn first_mailbox(side: Side) -> Option<Mailbox> {
+    mailboxes(side).next()
 }
 
 fn asking_failed(source: CommandError) -> LabError {

@@ -5,7 +5,7 @@ use finding::Cause;
 
 use super::{
     Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, line,
-    store, terms,
+    route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -93,6 +93,7 @@ pub(super) const PLAIN: Fault = Fault {
     accounts: &[],
     degrading: false,
     two_alone: false,
+    returned: None,
     takes_none: false,
     needs: &[],
     wired: false,
@@ -521,6 +522,9 @@ pub const FAULTS: &[Fault] = &[
     store::DISK_FULL,
     store::MEMORY_SHORT,
     store::DAMAGED,
+    route::NO_ADDRESS_SPACE,
+    route::LOOP,
+    route::TOO_LARGE,
 ];
 
 /// A rule of a packet filter on EAST, in a table of its own.

@@ -115,6 +115,9 @@ pub(super) async fn play(
     let mut result = LabResult::new(listed.name, listed.cause, setup.cast.sides().len(), seed);
     let mut stage = flowing(setup, narrator, workplace).await?;
     match scenario {
+        Scenario::Fault(fault, _) if fault.returned.is_some() => {
+            play_returned(&mut stage, fault, &mut result).await?;
+        }
         Scenario::Fault(fault, _) if fault.degrading => {
             play_degrading(&mut stage, fault, &mut result).await?;
         }
@@ -243,6 +246,47 @@ fn tell_judgement(stage: &mut Stage, result: &LabResult) {
 /// The servers that take mail while the fault stands.
 fn taking(stage: &Stage, fault: &Fault) -> Vec<Side> {
     stage.running().filter(|side| !(fault.takes_none && *side == Side::East)).collect()
+}
+
+/// Mail that comes back: the report is all that tells.
+async fn play_returned(
+    stage: &mut Stage,
+    fault: &Fault,
+    result: &mut LabResult,
+) -> Result<(), LabError> {
+    let Some((from, to, arrives_at)) = fault.returned else { return Ok(()) };
+    let narrator = stage.narrator.clone();
+    let sides = stage.sides();
+    narrator.step("1. Mail, between all of them");
+    stage.send_round(&sides).await?;
+    if !stage.await_all().await? {
+        return Ok(());
+    }
+    stage.ask_for_health(fault.ask).await?;
+    narrator.step(&format!("2. A fault: {}", fault.title));
+    let since = Timestamp::now();
+    stage.put_in(fault).await?;
+    stage.send_beyond(from, to, None).await?;
+    stage.await_report().await?;
+    let begun = Instant::now();
+    narrator.step("3. The doctor");
+    let answer = stage.doctor(fault.ask).await?;
+    result.seconds_to_diagnosis = Some(begun.elapsed().as_secs_f64());
+    stage.show_doctor(fault.ask).await?;
+    result.take(&answer);
+    result.stopped = true;
+    result.events = stage.telling_events(since).await?;
+    tell_judgement(stage, result);
+    narrator.step("4. The remedy");
+    stage.act_all(fault.cure).await?;
+    let cured = Instant::now();
+    stage.send_beyond(from, to, Some(arrives_at)).await?;
+    let flows = stage.await_all().await?;
+    result.recovery_s = Some(cured.elapsed().as_secs_f64());
+    result.recovered = flows && cured.elapsed() <= RECOVERY_LIMIT;
+    stage.send_round(&sides).await?;
+    stage.await_all().await?;
+    Ok(())
 }
 
 /// A line that gets bad: mail may crawl over it, and the measure is named all the same.
