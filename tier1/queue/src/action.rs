@@ -17,6 +17,8 @@ pub enum Action {
         writes: Vec<Write>,
         /// What becomes of messages by it, for tracking; written with it.
         steps: Vec<Step>,
+        /// How soon.
+        haste: Haste,
     },
     /// The message of this ticket is on disk: the sender may be told.
     Accepted {
@@ -78,6 +80,16 @@ pub enum Action {
         /// The message.
         id: MessageId,
     },
+}
+
+/// How soon a commit has to be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// Somebody waits for it: a sender, an operator, a report.
+    Now,
+    /// Nobody outside can see whether it is there yet. Some milliseconds later it may go with what others wait for, and
+    /// costs no write and no sync of its own.
+    Soon,
 }
 
 /// One change of the durable state.

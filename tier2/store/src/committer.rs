@@ -3,15 +3,16 @@
 use crate::disk;
 use crate::error::StoreError;
 use crate::events::EventLog;
-use crate::group::Group;
+use crate::group::{Group, Parts};
 use crate::open::Engine;
+use crate::pace::Pace;
 use crate::recover;
 use crate::slot::{Slot, free_space};
 use crate::spaces::Space;
 use crate::track;
 use identity::{Account, AccountName};
 use jiff::{SignedDuration, Timestamp};
-use queue::{Order, Step, Write};
+use queue::{Haste, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 const GROUP_JOBS: usize = 1024;
 /// Most octets in one group: a few of the largest messages; the journal gets them in one piece.
 const GROUP_OCTETS: usize = 32 * 1024 * 1024;
+/// How long writes that have time wait for others: a sender's next message comes sooner, so that a busy server syncs once
+/// for what comes and what is done, and what a crash of the process makes this server send again stays little.
+pub(crate) const LINGER: Duration = Duration::from_millis(5);
 /// How often dedupe keys whose time is over are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How soon the next batch of them follows, when there are more.
@@ -72,8 +76,8 @@ impl Drop for Done {
 /// What the committer is asked for.
 pub(crate) enum Job {
     Commit {
-        writes: Vec<Write>,
-        steps: Vec<Step>,
+        parts: Parts,
+        haste: Haste,
         done: Done,
     },
     PutAccount {
@@ -112,6 +116,7 @@ pub(crate) struct Committer {
     /// Jobs that wait and nobody waits for; shared with the handles, which stop taking more.
     unwatched: Arc<AtomicUsize>,
     condition: Condition,
+    pace: Pace,
     /// When the free space was last looked at, and what was found.
     space: Option<(Instant, Option<StoreError>)>,
 }
@@ -137,10 +142,25 @@ struct Collected {
     group: Group,
     waiting: Vec<Done>,
     unwatched: usize,
+    /// Until when it may wait for more, if nobody in it is in haste.
+    lingers: Option<Instant>,
+    /// How many are in haste.
+    hurry: usize,
+    /// It was waited once for those that are about to come.
+    waited: bool,
     sync: bool,
     stop: bool,
     /// Takes out the acceptances of the group, should it fail.
     undo: Vec<Write>,
+}
+
+impl Collected {
+    fn note_haste(&mut self, haste: Haste) {
+        match haste {
+            Haste::Now => self.hurry += 1,
+            Haste::Soon => _ = self.lingers.get_or_insert_with(|| Instant::now() + LINGER),
+        }
+    }
 }
 
 impl Committer {
@@ -150,7 +170,15 @@ impl Committer {
         events: EventLog,
         unwatched: Arc<AtomicUsize>,
     ) -> Self {
-        Self { slot, jobs, events, unwatched, condition: Condition::Well, space: None }
+        Self {
+            slot,
+            jobs,
+            events,
+            unwatched,
+            condition: Condition::Well,
+            pace: Pace::default(),
+            space: None,
+        }
     }
 
     /// Works until it is told to stop or every handle is gone.
@@ -209,10 +237,12 @@ impl Committer {
             self.answer(collected.waiting, collected.unwatched, &Err(error));
             return collected.stop;
         }
+        let begun = Instant::now();
         let mut result = collected.group.commit(&engine);
         if collected.sync && result.is_ok() {
             result = engine.sync();
         }
+        self.pace.note(collected.hurry, begun.elapsed());
         drop(engine);
         if let Err(error) = result {
             result = self.try_once_more(&collected, error);
@@ -235,8 +265,9 @@ impl Committer {
             jobs += 1;
             octets += job.octets();
             match job {
-                Job::Commit { writes, steps, done } => {
-                    let undo = undo_of(&writes);
+                Job::Commit { mut parts, haste, done } => {
+                    into.note_haste(haste);
+                    let undo = parts.undo.take();
                     if undo.is_some()
                         && let Some(low) = self.look_at_space()
                     {
@@ -244,19 +275,21 @@ impl Committer {
                     } else {
                         into.waiting.push(done);
                         into.undo.extend(undo.into_iter().flatten());
-                        into.group.add(engine, writes)?;
-                        track::add(&mut into.group, engine, &steps)?;
+                        into.group.add(engine, parts)?;
                     }
                 }
                 Job::PutAccount { account, done } => {
+                    into.hurry += 1;
                     into.waiting.push(done);
                     into.group.put_account(engine, &account)?;
                 }
                 Job::RemoveAccount { name, done } => {
+                    into.hurry += 1;
                     into.waiting.push(done);
                     into.group.remove_account(&name);
                 }
                 Job::Rows { changes, done } => {
+                    into.hurry += 1;
                     into.waiting.push(done);
                     into.group.change_rows(changes);
                 }
@@ -270,15 +303,30 @@ impl Committer {
                 }
                 Job::Sync { done } => {
                     into.sync = true;
+                    into.hurry += 1;
                     into.waiting.push(done);
                 }
                 Job::Stop => into.stop = true,
             }
             if !into.stop && jobs < GROUP_JOBS && octets < GROUP_OCTETS {
-                next = self.jobs.try_recv().ok();
+                next = self.jobs.try_recv().ok().or_else(|| self.wait_for_more(into));
             }
         }
         Ok(())
+    }
+
+    /// Another job, where those of the group have time, or as many as last time are about to come.
+    fn wait_for_more(&self, group: &mut Collected) -> Option<Job> {
+        if group.hurry == 0 {
+            let until = group.lingers?;
+            return self.jobs.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
+        }
+        if std::mem::replace(&mut group.waited, true) {
+            return None;
+        }
+        // Not for each of them: one rest lets all the others work.
+        std::thread::sleep(self.pace.rest(group.hurry)?);
+        self.jobs.try_recv().ok()
     }
 
     fn answer(&self, waiting: Vec<Done>, unwatched: usize, result: &Result<(), StoreError>) {
@@ -360,7 +408,7 @@ impl Committer {
         let engine = Engine::open(dir)?;
         engine.note_open()?;
         let mut group = Group::default();
-        group.add(&engine, undo.to_vec())?;
+        group.add(&engine, Parts::new(dir, undo.to_vec(), &[])?)?;
         group.commit(&engine)?;
         let engine = Arc::new(engine);
         self.slot.put(Arc::clone(&engine));
@@ -408,29 +456,6 @@ impl Committer {
     }
 }
 
-/// How to take out what these writes add, if adding a message is all they do.
-fn undo_of(writes: &[Write]) -> Option<Vec<Write>> {
-    let mut undo = Vec::new();
-    let mut adds = false;
-    for write in writes {
-        match write {
-            Write::PutMessage(message) => {
-                adds = true;
-                undo.push(Write::RemoveMessage { id: message.record.head.id });
-            }
-            Write::PutSeen { key, .. } => undo.push(Write::RemoveSeen { key: key.clone() }),
-            Write::Order(order) if order.remove.is_empty() => {
-                // The counts are put right by the next order.
-                let order =
-                    Order { remove: order.put.clone(), total: order.total, ..Order::default() };
-                undo.push(Write::Order(Box::new(order)));
-            }
-            _ => return None,
-        }
-    }
-    adds.then_some(undo)
-}
-
 /// Removes up to [`PRUNE_STEP`] dedupe keys whose time was over at `now`; whether there may be more of them.
 pub(crate) fn prune_seen(engine: &Engine, now: Timestamp) -> Result<bool, StoreError> {
     let end = disk::seen_end_key(now, "");
@@ -459,13 +484,7 @@ impl Job {
     /// About how much it adds to the group.
     fn octets(&self) -> usize {
         match self {
-            Self::Commit { writes, .. } => writes
-                .iter()
-                .map(|write| match write {
-                    Write::PutMessage(message) => message.content.len() + message.envelope.len(),
-                    _ => 0,
-                })
-                .sum(),
+            Self::Commit { parts, .. } => parts.octets,
             Self::Rows { changes, .. } => {
                 changes.iter().map(|(_, row)| row.as_ref().map_or(0, Vec::len)).sum()
             }

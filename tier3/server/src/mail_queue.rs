@@ -507,11 +507,11 @@ impl MailQueue {
 
     fn perform_one(&self, action: Action) {
         match action {
-            Action::Commit { batch, writes, steps } => {
+            Action::Commit { batch, writes, steps, haste } => {
                 let queue = self.clone();
-                self.shared
-                    .store
-                    .commit_with(writes, steps, move |result| queue.committed(batch, result));
+                self.shared.store.commit_with(writes, steps, haste, move |result| {
+                    queue.committed(batch, result)
+                });
             }
             Action::Accepted { ticket } => self.answer(ticket, Ok(())),
             Action::Refused { ticket, error } => self.answer(ticket, Err(error)),
