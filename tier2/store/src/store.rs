@@ -17,7 +17,7 @@ use queue::{Haste, MessageId, MessageRecord, NextHop, Step, Write};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -427,7 +427,8 @@ impl Store {
     }
 
     pub(crate) fn wait(&self, job: impl FnOnce(Done) -> Job) -> Result<(), StoreError> {
-        let (sender, answer) = channel();
+        // For one answer; a channel without a bound sets aside room for thirty.
+        let (sender, answer) = sync_channel(1);
         let done = Done::new(&self.shared.slot.dir, move |result| {
             // Nobody listens only if the waiting thread is gone.
             let _ = sender.send(result);
