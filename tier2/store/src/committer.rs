@@ -2,7 +2,7 @@
 
 use crate::disk;
 use crate::error::StoreError;
-use crate::events::EventLog;
+use crate::events::{EventLog, HeldEvents};
 use crate::group::{Group, Parts};
 use crate::open::Engine;
 use crate::pace::Pace;
@@ -34,6 +34,8 @@ const PRUNE_STEP_EVERY: Duration = Duration::from_millis(100);
 const TRACK_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How often the free space is looked at.
 const SPACE_EVERY: Duration = Duration::from_millis(500);
+/// How often, where nothing is written and there is enough of it.
+const SPACE_IDLE: Duration = Duration::from_secs(2);
 /// How soon a store that failed is tried again; each further time takes twice as long.
 const RECOVER_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait between two of these tries: mail that was refused comes again soon after the disk is well.
@@ -113,6 +115,8 @@ pub(crate) struct Committer {
     slot: Arc<Slot>,
     jobs: Receiver<Job>,
     events: EventLog,
+    /// Events that could not be written, until they can: they tell of what went wrong.
+    held: HeldEvents,
     /// Jobs that wait and nobody waits for; shared with the handles, which stop taking more.
     unwatched: Arc<AtomicUsize>,
     condition: Condition,
@@ -142,6 +146,8 @@ struct Collected {
     group: Group,
     waiting: Vec<Done>,
     unwatched: usize,
+    /// Its events, should it fail.
+    events: Vec<(Timestamp, Vec<u8>)>,
     /// Until when it may wait for more, if nobody in it is in haste.
     lingers: Option<Instant>,
     /// How many are in haste.
@@ -174,6 +180,7 @@ impl Committer {
             slot,
             jobs,
             events,
+            held: HeldEvents::default(),
             unwatched,
             condition: Condition::Well,
             pace: Pace::default(),
@@ -192,7 +199,8 @@ impl Committer {
                 prune_at = now + if more { PRUNE_STEP_EVERY } else { PRUNE_EVERY };
             }
             let until = match &self.condition {
-                Condition::Well if self.slot.trouble().is_none() => prune_at,
+                // Others fill the disk too: known before mail comes, and told before anybody writes.
+                Condition::Well if self.slot.trouble().is_none() => prune_at.min(now + SPACE_IDLE),
                 // Space may be there again, and somebody may want to know.
                 Condition::Well => prune_at.min(now + SPACE_EVERY),
                 Condition::Down { retry_at, .. } => prune_at.min(*retry_at),
@@ -211,8 +219,10 @@ impl Committer {
             }
         }
         // What was refused is taken out, if the disk takes that by now.
-        if let Condition::Down { undo, .. } = &self.condition {
-            let _ = self.reopen(&undo.clone());
+        if let Condition::Down { undo, .. } = &self.condition
+            && let Ok(engine) = self.reopen(&undo.clone())
+        {
+            self.write_held(&engine);
         }
         // A failure here was already the answer to whoever waited for the disk; nobody waits for the rest.
         if let Ok(engine) = self.slot.engine() {
@@ -246,6 +256,9 @@ impl Committer {
         drop(engine);
         if let Err(error) = result {
             result = self.try_once_more(&collected, error);
+            if result.is_err() {
+                self.held.extend(std::mem::take(&mut collected.events));
+            }
         }
         self.answer(collected.waiting, collected.unwatched, &result);
         self.drop_old_events();
@@ -295,6 +308,7 @@ impl Committer {
                 }
                 Job::Event { time, event } => {
                     into.unwatched += 1;
+                    into.events.push((time, event.clone()));
                     self.events.append(&mut into.group, time, event);
                 }
                 Job::PutPeer { key, row } => {
@@ -337,14 +351,18 @@ impl Committer {
     }
 
     /// Answers a job that cannot be done; whether it was the last.
-    fn refuse(&self, job: Job, error: &StoreError) -> bool {
+    fn refuse(&mut self, job: Job, error: &StoreError) -> bool {
         match job {
             Job::Commit { done, .. }
             | Job::PutAccount { done, .. }
             | Job::Rows { done, .. }
             | Job::RemoveAccount { done, .. }
             | Job::Sync { done } => done.tell(Err(error.clone())),
-            Job::Event { .. } | Job::PutPeer { .. } => {
+            Job::Event { time, event } => {
+                self.unwatched.fetch_sub(1, Ordering::Relaxed);
+                self.held.extend([(time, event)]);
+            }
+            Job::PutPeer { .. } => {
                 self.unwatched.fetch_sub(1, Ordering::Relaxed);
             }
             Job::Stop => return true,
@@ -384,16 +402,28 @@ impl Committer {
         }
         let (pause, undo) = ((*pause * 2).min(RECOVER_MAX), undo.clone());
         match self.reopen(&undo) {
-            Ok(_) => {
+            Ok(engine) => {
                 self.condition = Condition::Well;
                 self.slot.set_trouble(None);
                 self.space = None;
+                self.write_held(&engine);
             }
             Err(error) => {
                 self.slot.set_trouble(Some(error.clone()));
                 self.condition =
                     Condition::Down { error, retry_at: Instant::now() + pause, pause, undo };
             }
+        }
+    }
+
+    /// Writes the events that told of a failure; if that fails they are held on.
+    fn write_held(&mut self, engine: &Engine) {
+        let mut group = Group::default();
+        for (time, event) in self.held.iter() {
+            self.events.append(&mut group, *time, event.clone());
+        }
+        if group.commit(engine).is_ok() {
+            self.held = HeldEvents::default();
         }
     }
 

@@ -14,7 +14,7 @@ use queue::{
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(crate) fn id(number: u64) -> MessageId {
@@ -175,6 +175,25 @@ fn what_many_threads_commit_is_all_there() {
         store.load_messages().unwrap().iter().map(|record| record.head.id.number()).collect();
     assert_eq!(found, (1..=THREADS * EACH).collect::<Vec<_>>());
     assert_eq!(store.last_id().unwrap(), id(THREADS * EACH));
+}
+
+/// Others fill the disk too: it is known before anybody writes, and over when there is room.
+#[test]
+fn want_of_space_is_seen_while_nothing_is_written() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let cause = |wanted: Option<&str>| {
+        let begin = Instant::now();
+        while store.trouble().map(|trouble| trouble.cause) != wanted {
+            assert!(begin.elapsed() < Duration::from_secs(60), "never {wanted:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    cause(None);
+    store.set_reserve(u64::MAX);
+    cause(Some("disk-full"));
+    store.set_reserve(0);
+    cause(None);
 }
 
 /// What has time is written with what has none, and by itself when nothing else comes; who waits is told when it is there.
