@@ -66,6 +66,18 @@ pub enum Action {
         /// Recipient numbers.
         recipients: Vec<u32>,
     },
+    /// The message is on disk and is not to be delivered before this time; for the log.
+    DeferralBegan {
+        /// The message.
+        id: MessageId,
+        /// When it may be delivered.
+        until: Timestamp,
+    },
+    /// That time has come; for the log.
+    DeferralEnded {
+        /// The message.
+        id: MessageId,
+    },
     /// The message crashed or stalled processing too often and is not processed any more.
     SetAside {
         /// The message.

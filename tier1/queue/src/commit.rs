@@ -564,7 +564,9 @@ impl Queue {
     /// A message became durable: its recipients are work, or fail at once if that was said in the meantime.
     fn queue_committed(&mut self, id: MessageId, now: Timestamp) {
         self.step_all(id, Input::Durable, Turn::Durable);
-        self.defer_if_asked(id, now);
+        if let Some(until) = self.defer_if_asked(id, now) {
+            self.actions.push_back(Action::DeferralBegan { id, until });
+        }
         let early =
             self.messages.get_mut(&id).map(|entry| std::mem::take(&mut entry.early_failures));
         self.reindex(id);

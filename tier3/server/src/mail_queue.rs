@@ -577,6 +577,8 @@ impl MailQueue {
             }
             notice @ (Action::RetriesUsedUp { .. }
             | Action::Delayed { .. }
+            | Action::DeferralBegan { .. }
+            | Action::DeferralEnded { .. }
             | Action::SetAside { .. }) => {
                 // The same holds for these.
                 let _ = self.shared.notices.send(notice);
