@@ -58,6 +58,26 @@ impl Copies {
         self.poll(now_ms);
     }
 
+    /// Takes over changes that were made to this very copy, whatever the agent does: only what comes from elsewhere waits for it.
+    pub fn replace_own(&mut self, organisation: Directory, changes: &[Change]) {
+        for change in changes {
+            match organisation.get(change.object()) {
+                Ok(object) => self.site.put(object.clone()),
+                Err(_) => self.site.drop_key(&change.object().key()),
+            }
+        }
+        self.organisation = organisation;
+        if self.site == self.organisation {
+            self.behind_since_ms = None;
+        }
+    }
+
+    /// Brings the copy into step once, whatever the agent does.
+    pub fn catch_up(&mut self) {
+        self.site = self.organisation.clone();
+        self.behind_since_ms = None;
+    }
+
     /// Another mode of the agent.
     pub fn set_agent(&mut self, agent: Agent, now_ms: i64) {
         self.agent = agent;
@@ -72,8 +92,7 @@ impl Copies {
             (Agent::Lagging { lag_ms }, Some(since)) => now_ms.saturating_sub(since) >= lag_ms,
         };
         if due {
-            self.site = self.organisation.clone();
-            self.behind_since_ms = None;
+            self.catch_up();
         }
         due
     }

@@ -15,7 +15,7 @@ const MAX_VALUES: usize = 5000;
 const MAX_TEXT: usize = 4096;
 
 /// One value, in the form that its attribute's syntax wants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Value(String);
 
@@ -97,6 +97,18 @@ impl Object {
     #[must_use]
     pub fn at(self, changed_ms: i64) -> Self {
         Self { changed_ms, ..self }
+    }
+
+    /// The same object with every value checked anew: one that came from elsewhere may say anything.
+    ///
+    /// # Errors
+    /// An attribute or a value is nothing that its class can hold.
+    pub fn checked(self) -> Result<Self, DirectoryError> {
+        let mut checked = Self { attributes: BTreeMap::new(), ..self };
+        for (attribute, values) in self.attributes {
+            checked.set(&attribute, &values.iter().map(Value::as_str).collect::<Vec<_>>())?;
+        }
+        Ok(checked)
     }
 
     /// The values of an attribute.

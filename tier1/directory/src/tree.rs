@@ -125,6 +125,11 @@ impl Directory {
         self.objects.insert(object.name.key(), object);
     }
 
+    /// Takes an object away whatever lies below it.
+    pub(crate) fn drop_key(&mut self, key: &str) {
+        self.objects.remove(key);
+    }
+
     /// Removes an object.
     ///
     /// # Errors
