@@ -139,13 +139,13 @@ enum Action {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Show the agent that keeps the site's copy in step, start it, stop it, or let it lag
+    /// Show the agent that keeps the site's copy in step, start it, stop it, let it lag, or work once
     #[command(
         after_help = "Example:\n  bindback directory agent\n  bindback directory agent start"
     )]
     Agent {
         /// What to do
-        #[arg(value_parser = PossibleValuesParser::new(["start", "stop", "lag"]))]
+        #[arg(value_parser = PossibleValuesParser::new(["start", "stop", "lag", "once"]))]
         action: Option<String>,
         /// How long each change takes, with `lag`
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -316,6 +316,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             change: action.map(|word| match word.as_str() {
                 "start" => AgentOrder::Start,
                 "stop" => AgentOrder::Stop,
+                "once" => AgentOrder::Once,
                 _ => AgentOrder::Lag(seconds),
             }),
         },

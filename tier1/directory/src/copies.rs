@@ -52,7 +52,12 @@ impl Copies {
     /// Takes over a changed directory of the organisation.
     pub fn replace(&mut self, organisation: Directory, now_ms: i64) {
         self.organisation = organisation;
-        if self.behind_since_ms.is_none() && self.organisation != self.site {
+        if self.agent == Agent::Running {
+            // Also where only the times of changes differ, which nobody has to wait for.
+            self.catch_up();
+            return;
+        }
+        if self.behind_since_ms.is_none() && !self.behind().is_empty() {
             self.behind_since_ms = Some(now_ms);
         }
         self.poll(now_ms);

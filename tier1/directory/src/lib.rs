@@ -20,6 +20,7 @@ mod object;
 mod replica;
 mod role;
 mod seed;
+mod stamps;
 #[cfg(test)]
 mod tests;
 mod tree;

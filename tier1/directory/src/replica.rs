@@ -1,21 +1,21 @@
 //! Copies of one directory on several servers, each of which may be changed: what two of them are together.
 //!
-//! Every object carries the time of its last change and every removal leaves a tombstone with its own; of two states of a
-//! name the newer stands, as whole objects are replicated between sites of the field. Joining is commutative, associative and
-//! idempotent, so that copies that hear of each other, in whatever order and however often, end up alike. Of two changes of
-//! one object that were made before either heard of the other, the older is lost; the audit trails have it.
+//! Every part of an object (an attribute, an entry of its DACL) carries the time of its last change, and every removal leaves a
+//! tombstone with its own; of two states the newer stands. Joining is commutative and idempotent, and associative but where an
+//! object was removed and made anew, so that copies that hear of each other, however often, end up alike. Of two changes of
+//! one part that were made before either side heard of the other, the older is lost; the audit trails have it.
 //!
 //! Left out: the wire, and how often one asks.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use identity::descriptor::Slot;
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::error::DirectoryError;
 use crate::name::Name;
-use crate::object::{Object, Value};
+use crate::object::Object;
+use crate::stamps;
 use crate::tree::{Directory, MAX_OBJECTS};
 
 /// How long a removal is remembered: the tombstone lifetime of Active Directory when it was new (MS-ADTS, tombstoneLifetime).
@@ -64,6 +64,24 @@ impl Tombstones {
         }
     }
 
+    /// When an object was removed, if that is remembered.
+    #[must_use]
+    pub fn removed_ms(&self, name: &Name) -> Option<i64> {
+        self.of(&name.key())
+    }
+
+    /// The removal of an object, if it is remembered.
+    #[must_use]
+    pub fn of_name(&self, name: &Name) -> Option<&Tombstone> {
+        self.gone.get(&name.key())
+    }
+
+    /// Those whose keys stand behind this one.
+    pub fn behind<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a Tombstone> + use<'a> {
+        let from = (std::ops::Bound::Excluded(key.to_owned()), std::ops::Bound::Unbounded);
+        self.gone.range(from).map(|(_, one)| one)
+    }
+
     fn of(&self, key: &str) -> Option<i64> {
         self.gone.get(key).map(|one| one.removed_ms)
     }
@@ -91,6 +109,27 @@ pub struct Replica {
 }
 
 impl Replica {
+    /// Gives the parts that changes were about a time: later than anything that is known of their object, whatever the clock
+    /// says. What they removed gets a tombstone.
+    pub fn stamp(&mut self, changes: &[Change], now_ms: i64) {
+        for change in changes {
+            if let Change::Remove { object } = change {
+                self.gone.note(&object.name, now_ms.max(object.latest_ms().saturating_add(1)));
+                continue;
+            }
+            let Ok(object) = self.directory.get(change.object()) else { continue };
+            let known = match change {
+                Change::Add { .. } => self.gone.removed_ms(&object.name).unwrap_or(i64::MIN),
+                _ => object.stamps.latest(),
+            };
+            let then = now_ms.max(known.saturating_add(1));
+            let mut object = object.clone();
+            object.changed_ms = then;
+            object.stamps.note(change, then);
+            self.directory.put(object);
+        }
+    }
+
     /// Takes over what is newer in another copy.
     ///
     /// # Errors
@@ -98,17 +137,21 @@ impl Replica {
     pub fn join(&mut self, other: &Self) -> Result<(), DirectoryError> {
         for object in other.directory.objects() {
             let key = object.name.key();
-            let newer = match self.directory.get(&object.name) {
-                Ok(own) => order(own, object) == Ordering::Less,
-                // An object beats the removal of the same moment.
-                Err(_) => self.gone.of(&key).is_none_or(|removed| removed <= object.changed_ms),
-            };
-            if newer {
-                if self.directory.len() >= MAX_OBJECTS {
-                    return Err(DirectoryError::Full);
+            match self.directory.get(&object.name) {
+                Ok(own) if own == object => {}
+                Ok(own) => {
+                    let joined = joined(own, object);
+                    self.directory.put(joined);
                 }
-                self.gone.remove(&key);
-                self.directory.put(object.clone());
+                // An object beats the removal of the same moment.
+                Err(_) if self.gone.of(&key).is_some_and(|gone| gone > object.changed_ms) => {}
+                Err(_) => {
+                    if self.directory.len() >= MAX_OBJECTS {
+                        return Err(DirectoryError::Full);
+                    }
+                    self.gone.remove(&key);
+                    self.directory.put(object.clone());
+                }
             }
         }
         for one in other.gone.iter() {
@@ -122,37 +165,6 @@ impl Replica {
         }
         self.drop_orphans();
         Ok(())
-    }
-
-    /// As [`Self::join`], for two copies that were made apart: of one object both have, entries of both descriptors stand. What
-    /// each had granted before they knew each other stays granted.
-    ///
-    /// # Errors
-    /// Both together are too many.
-    pub fn join_first(&mut self, other: &Self) -> Result<(), DirectoryError> {
-        let mut united = other.clone();
-        for theirs in other.directory.objects() {
-            let Ok(own) = self.directory.get(&theirs.name) else { continue };
-            let mut object =
-                if order(own, theirs) == Ordering::Less { theirs } else { own }.clone();
-            let both = [own, theirs].map(|one| one.descriptor.dacl.acl());
-            let [Some(first), Some(second)] = both else { continue };
-            let lacking = |acl: &identity::Acl, of: &identity::Acl| {
-                of.aces.iter().filter(|ace| !acl.aces.contains(ace)).cloned().collect::<Vec<_>>()
-            };
-            let (of_second, of_first) = (lacking(first, second), lacking(second, first));
-            if of_second.is_empty() && of_first.is_empty() {
-                continue;
-            }
-            let mut acl = first.clone();
-            acl.aces.extend(of_second);
-            acl.sort_canonical();
-            object.descriptor.dacl = Slot::Acl(acl);
-            // Newer than either, so that it stands on both sides.
-            object.changed_ms = own.changed_ms.max(theirs.changed_ms).saturating_add(1);
-            united.directory.put(object);
-        }
-        self.join(&united)
     }
 
     /// What lies below nothing: its folder was removed elsewhere while it was made here.
@@ -174,17 +186,13 @@ impl Replica {
     }
 }
 
-/// Which of two states of one name stands: the greater.
-fn order(one: &Object, other: &Object) -> Ordering {
-    let content = |object: &Object| {
-        let values: Vec<(String, Vec<Value>)> =
-            object.attributes().map(|(name, all)| (name.to_owned(), all.to_vec())).collect();
-        // A list that is too long for octets stands behind all others, on every server alike.
-        (object.class, values, object.descriptor.to_bytes().ok())
-    };
-    one.changed_ms.cmp(&other.changed_ms).then_with(|| {
-        if one == other { Ordering::Equal } else { content(one).cmp(&content(other)) }
-    })
+/// Two states of one name as one. Of two classes the one of the newer state stands, with all that it has.
+fn joined(one: &Object, other: &Object) -> Object {
+    if one.class == other.class {
+        return stamps::join(one, other);
+    }
+    let order = |object: &Object| (object.changed_ms, object.class);
+    if order(one) < order(other) { other } else { one }.clone()
 }
 
 #[cfg(test)]
@@ -222,34 +230,45 @@ mod tests {
         both
     }
 
+    /// Changes a copy as a server does: every part that changes gets its time.
+    fn edit(copy: &mut Replica, now_ms: i64, edit: impl FnOnce(&mut Directory)) {
+        let before = copy.directory.clone();
+        edit(&mut copy.directory);
+        let changes = crate::diff(&before, &copy.directory);
+        copy.stamp(&changes, now_ms);
+    }
+
     #[test]
-    fn what_was_granted_apart_stands_after_the_first_contact() {
+    fn what_was_granted_apart_stands_and_what_was_taken_away_does_not_come_back() {
         let on = name("/O=Demo");
         let (mut east, mut west) = (seeded("EAST", 10), seeded("WEST", 20));
         let role = Role::ServiceAccountAdmin;
-        east.directory.grant(role, &account(1001), &on, true, 30).unwrap();
-        west.directory.grant(role, &account(1002), &on, true, 40).unwrap();
-        let plain = joined(&east, &west);
+        let grant = |copy: &mut Replica, number, now| {
+            edit(copy, now, |to| to.grant(role, &account(number), &on, true, now).unwrap());
+        };
+        let revoke = |copy: &mut Replica, number, now| {
+            edit(copy, now, |to| to.revoke(role, &account(number), &on, now).unwrap());
+        };
         let granted = |replica: &Replica| {
             let acl = replica.directory.get(&on).unwrap().descriptor.dacl.acl().cloned().unwrap();
-            [1001, 1002].map(|one| acl.aces.contains(&role.ace(&account(one), true)))
+            [1001, 1002, 1003].map(|one| acl.aces.contains(&role.ace(&account(one), true)))
         };
-        assert_eq!(
-            granted(&plain),
-            [false, true],
-            "the newer one alone, without the first contact"
-        );
-        let before = west.clone();
-        west.join_first(&east).unwrap();
-        east.join_first(&before).unwrap();
-        assert_eq!((granted(&east), granted(&west)), ([true, true], [true, true]));
-        east.join(&west).unwrap();
-        west.join(&east).unwrap();
-        assert_eq!(east, west);
-        // Afterwards the newer stands: a right that was taken away does not come back.
-        east.directory.revoke(role, &account(1002), &on, 50).unwrap();
-        west.join(&east).unwrap();
-        assert_eq!(granted(&west), [true, false]);
+        grant(&mut east, 1001, 30);
+        grant(&mut west, 1002, 40);
+        // Neither knows of the other, and both change the same object once more.
+        revoke(&mut west, 1002, 45);
+        grant(&mut west, 1003, 46);
+        grant(&mut east, 1002, 41);
+        let (one, other) = (joined(&east, &west), joined(&west, &east));
+        assert_eq!(granted(&one), [true, false, true], "taken away later than it was granted");
+        assert_eq!(one, other);
+        let mut later = one.clone();
+        revoke(&mut later, 1001, 50);
+        assert_eq!(granted(&joined(&one, &later)), [false, false, true]);
+        // The clock of whoever grants again may be behind.
+        let mut again = later.clone();
+        grant(&mut again, 1001, 20);
+        assert_eq!(granted(&joined(&later, &again)), [true, false, true]);
     }
 
     #[test]
@@ -280,8 +299,10 @@ mod tests {
         assert_eq!(gone.iter().map(|one| one.name.clone()).collect::<Vec<_>>(), [name("/O=New")]);
     }
 
+    type Step = (u8, i64, u8);
+
     /// A copy after some changes: each is (which object, when, what).
-    fn changed(changes: &[(u8, i64, u8)]) -> Replica {
+    fn changed(changes: &[Step]) -> Replica {
         let mut copy = seeded("EAST", 1);
         for (object, when, what) in changes {
             let name = name(&format!("/O=Demo/OU=HQ/CN=Recipients/CN=r{}", object % 4));
@@ -299,19 +320,55 @@ mod tests {
         copy
     }
 
-    fn changes() -> impl Strategy<Value = Vec<(u8, i64, u8)>> {
+    /// A copy after roles were granted and taken away: each is (whom, when, granted).
+    fn granting(changes: &[Step]) -> Replica {
+        let (mut copy, on, role) = (seeded("EAST", 1), name("/O=Demo"), Role::Admin);
+        for (who, when, what) in changes {
+            let who = account(1000 + u32::from(who % 3));
+            edit(&mut copy, *when, |to| match what % 3 {
+                0 => drop(to.revoke(role, &who, &on, *when)),
+                1 => to.grant(role, &who, &on, false, *when).unwrap(),
+                _ => to
+                    .change(&on, *when, |one| one.set("description", &[&format!("{who} {what}")]))
+                    .unwrap(),
+            });
+        }
+        copy
+    }
+
+    /// Without the order of entries that no server has to keep.
+    fn sorted(mut copy: Replica) -> Replica {
+        for object in copy.directory.objects().cloned().collect::<Vec<_>>() {
+            let mut object = object;
+            if let identity::descriptor::Slot::Acl(acl) = &mut object.descriptor.dacl {
+                acl.aces.sort_by_key(|ace| format!("{ace:?}"));
+            }
+            copy.directory.put(object);
+        }
+        copy
+    }
+
+    fn changes() -> impl Strategy<Value = Vec<Step>> {
         proptest::collection::vec((any::<u8>(), 2_i64..12, any::<u8>()), 0..12)
     }
 
     proptest! {
         #[test]
         fn joining_is_a_join(one in changes(), two in changes(), three in changes()) {
-            let [one, two, three] = [one, two, three].map(|list| changed(&list));
-            prop_assert_eq!(&joined(&one, &one), &one);
-            prop_assert_eq!(joined(&one, &two), joined(&two, &one));
+            let copies: [fn(&[Step]) -> Replica; 2] = [changed, granting];
+            for copy in copies {
+                let [one, two] = [&one, &two].map(|list| copy(list));
+                prop_assert_eq!(&joined(&one, &one), &one);
+                prop_assert_eq!(sorted(joined(&one, &two)), sorted(joined(&two, &one)));
+                // Whoever has both has nothing to learn.
+                let both = joined(&one, &two);
+                prop_assert_eq!(&joined(&both, &one), &both);
+                prop_assert_eq!(&joined(&both, &two), &both);
+            }
+            let [one, two, three] = [one, two, three].map(|list| granting(&list));
             prop_assert_eq!(
-                joined(&joined(&one, &two), &three),
-                joined(&one, &joined(&two, &three))
+                sorted(joined(&joined(&one, &two), &three)),
+                sorted(joined(&one, &joined(&two, &three)))
             );
         }
     }

@@ -51,6 +51,21 @@ impl Directory {
         self.objects.values()
     }
 
+    /// The objects whose keys stand behind this one, in the order of their keys.
+    pub fn behind<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let from = (std::ops::Bound::Excluded(key.to_owned()), std::ops::Bound::Unbounded);
+        self.objects.range(from).map(|(_, object)| object)
+    }
+
+    /// Takes over when parts of objects were changed from a copy that knows it.
+    pub fn remember(&mut self, from: &Self) {
+        for (key, object) in &mut self.objects {
+            if let Some(known) = from.objects.get(key) {
+                object.stamps = known.stamps.clone();
+            }
+        }
+    }
+
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {

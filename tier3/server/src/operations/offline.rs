@@ -164,7 +164,7 @@ impl Operations for Offline {
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
         let mut facts = facts::of_config(&self.config);
-        facts.peers = facts::of_peers(&self.config, &self.histories);
+        facts.peers = facts::of_peers(&self.config, &self.ledger.directory, &self.histories);
         facts.accounts = facts::of_accounts(&self.ledger);
         facts.directory = Some(facts::of_directory(&self.config, &self.ledger));
         facts.queues = facts::of_queues(&self.queue);

@@ -180,7 +180,7 @@ impl Operations for Running {
         let mut facts = facts::of_config(&config);
         facts.reachable = true;
         facts.rpc_port = self.node.rpc_port();
-        facts.peers = facts::of_peers(&config, &self.node.histories);
+        facts.peers = facts::of_peers(&config, &self.node.directory, &self.node.histories);
         facts.accounts = facts::of_accounts(&self.ledger());
         facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);

@@ -83,8 +83,8 @@ async fn each_state_of_an_account_has_its_code_and_its_remedy() {
 async fn whoever_was_proved_elsewhere_needs_an_account_that_may_be_used() {
     let east = Server::start("EAST", listener().await, &[("WEST", 1)]).await;
     let ledger = ledger(&east);
-    let account = account_of("WEST");
-    let check = || crate::link::check_account(&east.node, &account, &account, "WEST");
+    let (account, config) = (account_of("WEST"), east.node.config());
+    let check = || crate::link::check_account(&east.node, config.peer("WEST").unwrap(), &account);
     let past = Some("2020-01-01T00:00:00Z".parse().unwrap());
     for (fault, remedy, code) in [
         (AccountAction::Disable, AccountAction::Enable, 1331),
