@@ -839,6 +839,14 @@ const SERVER_KEYS: &[Key] = &[
     ),
     key(
         Admin,
+        "roles_file",
+        Path,
+        Absent,
+        "\"roles.toml\"",
+        "TOML file that gives users and groups of this machine a role on the socket; without it only root and the server's own user have any.",
+    ),
+    key(
+        Admin,
         "listen",
         Socket,
         Absent,

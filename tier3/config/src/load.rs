@@ -328,7 +328,8 @@ fn admin(table: &TableReader<'_>, source: &Source) -> Checked<Admin> {
         let way_out = "add token_file, or remove listen".to_owned();
         return Err(source.fault(table.at_key("listen"), FaultKind::Missing, what, way_out));
     }
-    Ok(Admin { socket: table.value("socket")?.path()?, listen, token_file })
+    let roles_file = table.optional("roles_file")?.map(|found| found.path()).transpose()?;
+    Ok(Admin { socket: table.value("socket")?.path()?, roles_file, listen, token_file })
 }
 
 fn events(table: &TableReader<'_>) -> Checked<Events> {

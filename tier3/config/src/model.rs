@@ -407,6 +407,8 @@ pub struct Association {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     pub socket: PathBuf,
+    /// Who else has a role on the socket.
+    pub roles_file: Option<PathBuf>,
     pub listen: Option<SocketAddr>,
     /// Always present when `listen` is.
     pub token_file: Option<PathBuf>,

@@ -261,7 +261,10 @@ fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
         }
         _ => None,
     };
-    let socket = UnixSocket::bind(&config.admin.socket)?;
+    let socket = match &config.admin.roles_file {
+        Some(_) => UnixSocket::bind_for_all(&config.admin.socket)?,
+        None => UnixSocket::bind(&config.admin.socket)?,
+    };
     Ok(Listeners { smtp, mapper, mta, rfc1006, admin, socket })
 }
 

@@ -10,7 +10,7 @@ use admin::api::{
 };
 use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
-use admin::{OperationError, Operations};
+use admin::{AdminRole, Caller, OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
 use event::Event;
@@ -83,6 +83,13 @@ fn resting() -> OperationError {
 }
 
 impl Operations for Offline {
+    fn role(&self, _: &Caller) -> Option<AdminRole> {
+        // Whoever can open the store is its owner.
+        Some(AdminRole::ServiceAccountAdmin)
+    }
+
+    fn note_refusal(&self, _: &Caller, _: &str) {}
+
     async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
         Ok(shared::queues(&self.queue))
     }
