@@ -105,3 +105,31 @@ fn whoever_has_no_role_is_refused_and_every_change_is_written_down() -> Result<(
     ensure!(told(STRANGER) && told(OPERATOR), "{events:?}");
     Ok(())
 }
+
+/// As bash asks: the words of the line, and which of them is being typed.
+#[test]
+fn names_are_completed_while_they_are_typed() -> Result<()> {
+    let organisation = Organisation::make(&Plan::default())?;
+    let config = organisation.config(Side::East).to_string_lossy().into_owned();
+    let complete = |words: &[&str]| -> Result<Vec<String>> {
+        let mut command = Command::new(binary()?);
+        let line = [&["bindback", "-c", config.as_str()], words].concat();
+        command.arg("--").args(&line).env("COMPLETE", "bash").env("_CLAP_IFS", "\n");
+        command.env("_CLAP_COMPLETE_INDEX", (line.len() - 1).to_string());
+        let output = command.output()?;
+        ensure!(output.status.success(), "{output:?}");
+        Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+    };
+    let objects = ["directory", "show", "/O=Proof"];
+    ensure!(complete(&objects)?.is_empty(), "nobody runs that could be asked");
+    let _server = organisation.start(Side::East)?;
+    let found = complete(&objects)?;
+    ensure!(found == ["/O=Proof", "/O=Proof/OU=HQ"], "{found:?}");
+    let found = complete(&["directory", "grant", "view-only-admin", "proof"])?;
+    ensure!(found == [Side::West.account()], "{found:?}");
+    let found = complete(&["account", "show", "P"])?;
+    ensure!(found == [Side::West.account()], "{found:?}");
+    let found = complete(&["directory", "grant", "view"])?;
+    ensure!(found == ["view-only-admin"], "{found:?}");
+    Ok(())
+}
