@@ -92,6 +92,7 @@ fn doctor(controller: &SambaDc) -> Result<()> {
         ensure!(check(&said, "logon").is_ok() == is_known, "{user}: {said}");
         ensure!(said.to_string().contains("without a proof"), "what was sent is not told: {said}");
     }
+    read_about(controller)?;
     // Nobody was locked by being asked about.
     let shown = controller.tool(&[
         "user",
@@ -101,6 +102,41 @@ fn doctor(controller: &SambaDc) -> Result<()> {
         &format!("tdb://{}", controller.folder().join("private/sam.ldb").display()),
     ])?;
     ensure!(shown.contains("badPwdCount: 0"), "{shown}");
+    Ok(())
+}
+
+/// `--about`: SAMR and LSA read as somebody who is let in (MS-SAMR, MS-LSAD), and no logon as who is asked about.
+fn read_about(controller: &SambaDc) -> Result<()> {
+    let about = |account: &str| -> Result<(Option<i32>, Value)> {
+        let mut command = controller.command(binary()?);
+        command
+            .args(["doctor", SambaDc::HOST, "--json", "--timeout", "10", "--user", "EAST\\mta"])
+            .args(["--password-env", "BINDBACK_TEST_PASSWORD", "--about", account])
+            .env("BINDBACK_TEST_PASSWORD", PASSWORD);
+        let output = command.output()?;
+        let said = one_object(&output.stdout)
+            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        Ok((output.status.code(), said))
+    };
+    let (code, said) = about("EAST\\mta")?;
+    ensure!(code == Some(0), "{said}");
+    let state = check(&said, "sam-account")?["detail"].as_str().unwrap_or_default();
+    ensure!(state.contains("EAST\\mta: enabled, 0 wrong passwords"), "{said}");
+    ensure!(check(&said, "lsa-rights")?["result"] == "ok", "{said}");
+    ensure!(check(&said, "lsa-trusts")?["detail"] == "it trusts no other domain", "{said}");
+    for (user, cause) in [
+        ("off", "account-disabled"),
+        ("late", "account-expired"),
+        ("shut", "account-locked-out"),
+        ("nobody-there", "service-account-missing"),
+    ] {
+        let (code, said) = about(&format!("EAST\\{user}"))?;
+        ensure!(code == Some(1) && said["diagnoses"][0]["cause"] == cause, "{user}: {said}");
+        ensure!(!said.to_string().contains(&format!("logon as EAST\\\\{user}")), "{said}");
+    }
+    let (_, said) = about("WEST\\mta")?;
+    let state = check(&said, "sam-account")?;
+    ensure!(state["result"] == "not-found", "{said}");
     Ok(())
 }
 
