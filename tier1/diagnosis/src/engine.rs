@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
-use crate::causes::{Case, Clue, Kind, RULES, Rule, returned, store};
+use crate::causes::{Case, Clue, Kind, RULES, Rule, returned, schedule, store};
 use crate::latent;
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
@@ -36,10 +36,30 @@ pub fn diagnose(snapshot: &Snapshot) -> Answer {
     let next_probe = judged.iter().find(|one| one.is_undecided()).and_then(Judged::next_probe);
     // What a server says of its own disk needs no weighing, and stops its mail with everybody.
     let mut diagnoses: Vec<Diagnosis> = own.into_iter().chain(rank(&judged)).collect();
+    schedule::diagnoses(snapshot).into_iter().for_each(|held| take_held(&mut diagnoses, held));
     // Mail that came back is over; what stops mail now goes before it, and what is no more than a guess after it.
     let place = diagnoses.iter().position(|one| one.confidence < LISTED).unwrap_or(diagnoses.len());
     diagnoses.splice(place..place, returned::diagnoses(snapshot));
     Answer { undecided, diagnoses, next_probe, checks: snapshot.checks.clone() }
+}
+
+/// Puts a schedule that holds mail where it belongs: the same one may have been met by a caller from the other side.
+fn take_held(diagnoses: &mut Vec<Diagnosis>, held: Diagnosis) {
+    let same = |known: &&mut Diagnosis| {
+        known.cause == held.cause
+            && known
+                .stops
+                .iter()
+                .any(|stop| held.stops.iter().any(|own| own.from == stop.to && own.to == stop.from))
+    };
+    if let Some(known) = diagnoses.iter_mut().find(same) {
+        known.confidence = known.confidence.max(held.confidence);
+        known.evidence.extend(held.evidence);
+        known.stops.extend(held.stops);
+        return;
+    }
+    let place = diagnoses.iter().position(|one| one.confidence < held.confidence);
+    diagnoses.insert(place.unwrap_or(diagnoses.len()), held);
 }
 
 /// One cause, weighed against one obstacle.

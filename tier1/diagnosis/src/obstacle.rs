@@ -168,7 +168,6 @@ pub(crate) fn collect(view: View<'_>) -> Vec<Obstacle<'_>> {
         all.take_mta_refusals(server);
         all.take_tls_refusals(server);
         all.take_bind_events(server);
-        all.take_schedules(server);
     }
     all.take_checks();
     all.obstacles.into_values().flat_map(Obstacle::parted).collect()
@@ -438,16 +437,6 @@ impl<'a> Collector<'a> {
         }
         for obstacle in self.obstacles.values_mut() {
             obstacle.bind_events.sort_by_key(|one| std::cmp::Reverse(one.time));
-        }
-    }
-
-    /// Mail that waits for an MTA that a connector never calls: nothing fails, so that no event tells of it.
-    fn take_schedules(&mut self, server: &'a ServerFacts) {
-        for peer in &server.peers {
-            let never = peer.x400.as_ref().is_some_and(|one| one.schedule == NEVER);
-            if never && self.view.backlog(&server.name, &peer.name).is_some_and(|waits| waits > 0) {
-                self.obstacle(&server.name, &peer.name);
-            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod account_table;
 mod addresses;
+mod admin_roles;
 mod blocking;
 mod clock;
 mod delay_notice;
@@ -23,6 +24,7 @@ mod mail_queue;
 mod neighbour;
 mod node;
 mod notification;
+mod opened;
 mod operations;
 mod outbound;
 mod pace;

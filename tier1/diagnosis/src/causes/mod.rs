@@ -9,6 +9,7 @@ mod network;
 mod protection;
 pub(crate) mod returned;
 mod rule;
+pub(crate) mod schedule;
 mod source;
 mod stale;
 pub(crate) mod store;

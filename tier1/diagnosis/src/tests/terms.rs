@@ -110,6 +110,7 @@ fn mail_behind_a_connector_that_never_calls_needs_no_failure() {
     assert_eq!(first(&snapshot), None, "no mail waits");
     snapshot.servers[0].queues.push(QueueFacts {
         next_hop: "WEST".into(),
+        state: "scheduled".into(),
         messages: 2,
         ..QueueFacts::default()
     });
