@@ -116,7 +116,9 @@ fn a_bad_line_is_measured_and_named() -> Result<()> {
     let words = ["--only", chosen, "--healthy", "0", "--pairs", "0"];
     let (report, said) = matrix(SHORT, &words)?;
     for result in report["results"].as_array().context("results")? {
-        ensure!(result["right"] == true && result["recovered"] == true, "{result}\n{said}");
+        // TCP repeats what was dropped after ever longer waits, also once the line is mended.
+        let took = result["recovery_s"].as_f64().context("recovery_s")?;
+        ensure!(result["right"] == true && took < 15.0, "{result}\n{said}");
         ensure!(result["lost"] == 0 && result["duplicated"] == 0, "{result}\n{said}");
     }
     Ok(())

@@ -35,6 +35,11 @@ pub(super) const SMALL_MTU: Fault = Fault {
     title: "large packets are dropped, and nobody says so",
     what: "What comes from WEST to EAST in packets of more than 576 octets is dropped without a word.",
     put_in: &[Act::Filter(EAST, "ip saddr {west.address} meta length > 576 drop")],
+    // TCP repeats what was dropped after ever longer waits: a call that is given up early is tried anew.
+    set: &[
+        setting(None, Section::Rpc, "call_timeout_s", "2"),
+        setting(None, Section::Rpc, "connect_timeout_s", "2"),
+    ],
     ..LINE
 };
 

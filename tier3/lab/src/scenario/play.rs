@@ -96,11 +96,16 @@ pub(super) async fn flowing(
     let names: Vec<&str> = setup.cast.sides().iter().map(|side| setup.cast.name(*side)).collect();
     narrator.step(&format!("{}, each a process of its own", names.join(", ")));
     let mut stage = Stage::set(narrator, workplace, Letters::Short, setup).await?;
-    // Who called another one before that was up would wait for a retry, which comes late on purpose.
-    for side in stage.sides() {
+    try_again(&mut stage).await?;
+    Ok(stage)
+}
+
+/// Who called another one before that was up would wait for a retry, which comes late on purpose.
+async fn try_again(stage: &mut Stage) -> Result<(), LabError> {
+    for side in stage.running().collect::<Vec<_>>() {
         stage.act_all(&[Act::Run(side, &["queue", "retry", "--all"])]).await?;
     }
-    Ok(stage)
+    Ok(())
 }
 
 /// Plays a scenario in a folder.
@@ -267,6 +272,7 @@ async fn play_returned(
     let since = Timestamp::now();
     stage.put_in(fault).await?;
     stage.send_beyond(from, to, None).await?;
+    try_again(stage).await?;
     stage.await_report().await?;
     let begun = Instant::now();
     narrator.step("3. The doctor");
@@ -281,10 +287,12 @@ async fn play_returned(
     stage.act_all(fault.cure).await?;
     let cured = Instant::now();
     stage.send_beyond(from, to, Some(arrives_at)).await?;
+    try_again(stage).await?;
     let flows = stage.await_all().await?;
     result.recovery_s = Some(cured.elapsed().as_secs_f64());
     result.recovered = flows && cured.elapsed() <= RECOVERY_LIMIT;
     stage.send_round(&sides).await?;
+    try_again(stage).await?;
     stage.await_all().await?;
     Ok(())
 }
