@@ -54,6 +54,9 @@ enum Action {
         /// Runs with two faults at once
         #[arg(long, value_name = "N", default_value_t = 20)]
         pairs: u32,
+        /// Runs with these two faults at once
+        #[arg(long, value_name = "NAME+NAME", value_delimiter = ',')]
+        pair: Vec<String>,
     },
 }
 
@@ -78,9 +81,9 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
             let options = RunOptions { name, seed, dir, json: output.is_json() };
             finish(&scenario::run(options).await?, output)
         }
-        Action::Matrix { seed, only, healthy, pairs } => {
+        Action::Matrix { seed, only, healthy, pairs, pair } => {
             let seed = seed.map_or_else(by_chance, Ok)?;
-            let options = MatrixOptions { seed, only, healthy, pairs };
+            let options = MatrixOptions { seed, only, healthy, pairs, chosen_pairs: pair };
             eprintln!("seed {seed}");
             let report = scenario::matrix(options, |result| eprintln!("{}", line(result))).await?;
             if !output.is_json() {

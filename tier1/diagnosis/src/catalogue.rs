@@ -16,20 +16,45 @@ pub struct Reading {
     pub page: &'static str,
 }
 
+/// A cause that no rule weighs, since a server says it of itself or its reports do.
+macro_rules! said {
+    ($cause:ident, $slug:literal) => {
+        Reading {
+            cause: Cause::$cause,
+            path: concat!("docs/findings/", $slug, ".md"),
+            page: include_str!(concat!("../../../docs/findings/", $slug, ".md")),
+        }
+    };
+}
+
+const SAID: [Reading; 10] = [
+    said!(DiskSpaceLow, "disk-space-low"),
+    said!(StoreReadOnly, "store-read-only"),
+    said!(StoreDiskFault, "store-disk-fault"),
+    said!(MtaDatabaseCorrupt, "mta-database-corrupt"),
+    said!(FileDescriptorsExhausted, "file-descriptors-exhausted"),
+    said!(LowMemory, "low-memory"),
+    said!(RpcPortAlreadyInUse, "rpc-port-already-in-use"),
+    said!(MessageLoopBetweenSystems, "message-loop-between-systems"),
+    said!(MessageSizeLimitExceeded, "message-size-limit-exceeded"),
+    said!(AddressSpaceMissing, "address-space-missing"),
+];
+
 /// Every cause that the live doctor can find, with its page.
 #[must_use]
 pub fn catalogue() -> Vec<Reading> {
     RULES
         .iter()
         .map(|rule| Reading { cause: rule.cause, path: rule.page, page: rule.text })
+        .chain(SAID)
         .collect()
 }
 
 /// The page that explains a cause: written by hand for one that can be probed, else made from its row.
 #[must_use]
 pub fn explain(cause: Cause) -> String {
-    let written = RULES.iter().find(|rule| rule.cause == cause);
-    written.map_or_else(|| page(cause), |rule| rule.text.to_owned())
+    let written = catalogue().into_iter().find(|reading| reading.cause == cause);
+    written.map_or_else(|| page(cause), |reading| reading.page.to_owned())
 }
 
 /// Every cause that a diagnosis can name: those of servers that run, and those of events and remarks.

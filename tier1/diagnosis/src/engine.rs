@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
-use crate::causes::{Case, Clue, Kind, RULES, Rule, schedule, store};
+use crate::causes::{Case, Clue, Kind, RULES, Rule, returned, schedule, store};
+use crate::latent;
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
 use crate::snapshot::Snapshot;
@@ -34,11 +35,31 @@ pub fn diagnose(snapshot: &Snapshot) -> Answer {
     let undecided = own.is_empty() && judged.first().is_some_and(Judged::is_undecided);
     let next_probe = judged.iter().find(|one| one.is_undecided()).and_then(Judged::next_probe);
     // What a server says of its own disk needs no weighing, and stops its mail with everybody.
-    let mut others = rank(&judged);
-    others.extend(schedule::diagnoses(snapshot));
-    others.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    let diagnoses = own.into_iter().chain(others).collect();
+    let mut diagnoses: Vec<Diagnosis> = own.into_iter().chain(rank(&judged)).collect();
+    schedule::diagnoses(snapshot).into_iter().for_each(|held| take_held(&mut diagnoses, held));
+    // Mail that came back is over; what stops mail now goes before it, and what is no more than a guess after it.
+    let place = diagnoses.iter().position(|one| one.confidence < LISTED).unwrap_or(diagnoses.len());
+    diagnoses.splice(place..place, returned::diagnoses(snapshot));
     Answer { undecided, diagnoses, next_probe, checks: snapshot.checks.clone() }
+}
+
+/// Puts a schedule that holds mail where it belongs: the same one may have been met by a caller from the other side.
+fn take_held(diagnoses: &mut Vec<Diagnosis>, held: Diagnosis) {
+    let same = |known: &&mut Diagnosis| {
+        known.cause == held.cause
+            && known
+                .stops
+                .iter()
+                .any(|stop| held.stops.iter().any(|own| own.from == stop.to && own.to == stop.from))
+    };
+    if let Some(known) = diagnoses.iter_mut().find(same) {
+        known.confidence = known.confidence.max(held.confidence);
+        known.evidence.extend(held.evidence);
+        known.stops.extend(held.stops);
+        return;
+    }
+    let place = diagnoses.iter().position(|one| one.confidence < held.confidence);
+    diagnoses.insert(place.unwrap_or(diagnoses.len()), held);
 }
 
 /// One cause, weighed against one obstacle.
@@ -108,9 +129,33 @@ fn hundredths(confidence: f64) -> f64 {
     (confidence.clamp(0.01, 0.99) * 100.0).round() / 100.0
 }
 
-/// The list that is shown: every cause that stands on its own, then the best of the rest.
+/// The list that is shown: of each obstacle the cause that leads, then what else would be refused, then every other cause that
+/// stands on its own, then the best of the rest.
 fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
     let mut listed: Vec<(String, Diagnosis)> = Vec::new();
+    for one in judged {
+        let leader = one.causes.first().filter(|weighed| weighed.confidence >= LISTED);
+        leader.into_iter().for_each(|weighed| add(&mut listed, one.case, weighed));
+    }
+    let by_confidence = |list: &mut [(String, Diagnosis)]| {
+        // A stable sort: equals keep the order in which they were found.
+        list.sort_by(|(_, a), (_, b)| b.confidence.total_cmp(&a.confidence));
+    };
+    by_confidence(&mut listed);
+    // One cause at three servers must not push another one out of sight.
+    let mut seen = Vec::new();
+    let (mut listed, again): (Vec<_>, Vec<_>) = listed.into_iter().partition(|(_, diagnosis)| {
+        let new = !seen.contains(&diagnosis.cause);
+        seen.push(diagnosis.cause);
+        new
+    });
+    for (subject, further) in judged.iter().flat_map(|one| latent::diagnoses(one.case)) {
+        if listed.iter().all(|(_, known)| known.cause != further.cause) {
+            listed.push((subject, further));
+        }
+    }
+    listed.extend(again);
+    let first = listed.len();
     for one in judged {
         for weighed in one.causes.iter().filter(|weighed| weighed.confidence >= LISTED) {
             add(&mut listed, one.case, weighed);
@@ -125,8 +170,8 @@ fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
             add(&mut listed, case, weighed);
         }
     }
-    // A stable sort: equals keep the order in which they were found.
-    listed.sort_by(|(_, a), (_, b)| b.confidence.total_cmp(&a.confidence));
+    // Two causes of one obstacle are one trouble: they never come before the leader of another.
+    by_confidence(&mut listed[first..]);
     listed.into_iter().map(|(_, diagnosis)| diagnosis).collect()
 }
 

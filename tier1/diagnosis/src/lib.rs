@@ -13,6 +13,7 @@ mod causes;
 mod engine;
 mod host;
 mod joined;
+mod latent;
 mod obstacle;
 mod offline;
 mod shell;
@@ -31,6 +32,6 @@ pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::{quote, words};
 pub use snapshot::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
-    ProbeResult, QueueFacts, Role, ServerFacts, Snapshot, StoreTrouble,
+    ProbeResult, QueueFacts, Role, Selectors, ServerFacts, Snapshot, StoreTrouble,
 };
 pub use watch::{Watch, WatchAction};

@@ -16,6 +16,9 @@ use crate::view::View;
 /// The kinds of live check that go from one server to another's mail ports.
 pub(crate) const ROAD_CHECKS: [&str; 5] = ["resolve", "tcp-mapper", "map", "tcp-rpc", "tcp-x400"];
 
+/// The kinds of live check that look at the quality of the line: it may be bad and mail still crawl.
+pub(crate) const LINE_CHECKS: [&str; 3] = ["loss", "large-packets", "throughput"];
+
 /// An event and a peer's last failure are of the same attempt when they are no further apart.
 const SAME_ATTEMPT: SignedDuration = SignedDuration::from_secs(10);
 
@@ -89,6 +92,17 @@ pub(crate) struct TlsRefusal {
     pub(crate) detail: String,
 }
 
+/// What either of two MTAs logged of an association that `actor` could not open with `target` (events 37, 55, 1290, 1293).
+#[derive(Clone, Debug)]
+pub(crate) struct BindEvent {
+    pub(crate) source: String,
+    pub(crate) time: Timestamp,
+    pub(crate) id: u32,
+    /// The layer that refused, as docs/x400.md numbers them, and its reason.
+    pub(crate) reason: (u32, u32),
+    pub(crate) text: String,
+}
+
 /// `actor` cannot get into `target`.
 #[derive(Clone, Debug)]
 pub(crate) struct Obstacle<'a> {
@@ -101,6 +115,8 @@ pub(crate) struct Obstacle<'a> {
     pub(crate) mta_refusals: Vec<MtaRefusal>,
     /// Newest first.
     pub(crate) tls_refusals: Vec<TlsRefusal>,
+    /// Events of the X.400 associations that came to nothing, newest first.
+    pub(crate) bind_events: Vec<BindEvent>,
     pub(crate) checks: Vec<&'a ProbeFact>,
 }
 
@@ -108,6 +124,28 @@ impl Obstacle<'_> {
     /// True when somebody recorded that access was denied.
     pub(crate) fn denied(&self) -> bool {
         !self.refusals.is_empty() || self.witnesses.iter().any(|witness| witness.denied())
+    }
+
+    /// What was refused and what did not even arrive are two troubles, each with a cause of its own: a call that fails by its way, beside a
+    /// bind-back that is denied. Neither speaks about the other.
+    fn parted(mut self) -> Vec<Self> {
+        let arrived = self.denied();
+        let (denied, lost): (Vec<Witness>, Vec<Witness>) =
+            std::mem::take(&mut self.witnesses).into_iter().partition(Witness::denied);
+        if !arrived || lost.is_empty() || lost.iter().any(|one| !one.first_hand) {
+            self.witnesses = denied.into_iter().chain(lost).collect();
+            return vec![self];
+        }
+        let way = Self {
+            witnesses: lost,
+            refusals: Vec::new(),
+            mta_refusals: Vec::new(),
+            tls_refusals: Vec::new(),
+            bind_events: Vec::new(),
+            ..self.clone()
+        };
+        self.witnesses = denied;
+        vec![self, way]
     }
 
     /// The witnesses of one step.
@@ -129,9 +167,10 @@ pub(crate) fn collect(view: View<'_>) -> Vec<Obstacle<'_>> {
         all.take_refusals(server);
         all.take_mta_refusals(server);
         all.take_tls_refusals(server);
+        all.take_bind_events(server);
     }
     all.take_checks();
-    all.obstacles.into_values().collect()
+    all.obstacles.into_values().flat_map(Obstacle::parted).collect()
 }
 
 /// What an attempt failed by, as far as it matters for what disproves it.
@@ -166,6 +205,7 @@ impl<'a> Collector<'a> {
             refusals: Vec::new(),
             mta_refusals: Vec::new(),
             tls_refusals: Vec::new(),
+            bind_events: Vec::new(),
             checks: Vec::new(),
         })
     }
@@ -370,6 +410,36 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// The X.400 associations that `server` refused or was refused.
+    fn take_bind_events(&mut self, server: &'a ServerFacts) {
+        for peer in server.peers.iter().filter(|peer| peer.x400.is_some()) {
+            for (id, outgoing) in BIND_EVENTS {
+                let (actor, target) = match outgoing {
+                    true => (&server.name, &peer.name),
+                    false => (&peer.name, &server.name),
+                };
+                let success = self.view.last_success(actor, target);
+                let Some(event) = newest(server, id, &peer.name)
+                    .filter(|event| success.is_none_or(|at| at < event.time))
+                else {
+                    continue;
+                };
+                let number = |name| event.number(name).unwrap_or_default();
+                let found = BindEvent {
+                    source: format!("{} event {id}", server.name),
+                    time: event.time,
+                    id,
+                    reason: (number("provider"), number("reason")),
+                    text: event.word("detail").unwrap_or(&event.text).to_owned(),
+                };
+                self.obstacle(actor, target).bind_events.push(found);
+            }
+        }
+        for obstacle in self.obstacles.values_mut() {
+            obstacle.bind_events.sort_by_key(|one| std::cmp::Reverse(one.time));
+        }
+    }
+
     /// The server whose account a security violation names.
     fn who(&self, server: &'a ServerFacts, event: &'a Event) -> Option<&'a str> {
         let named = event.peer.as_deref().filter(|peer| !peer.is_empty());
@@ -398,13 +468,15 @@ impl<'a> Collector<'a> {
     fn take_checks(&mut self) {
         for check in &self.view.snapshot.checks {
             let Some(target) = self.view.target(check) else { continue };
-            if !ROAD_CHECKS.contains(&check.check.as_str())
+            let is_line = LINE_CHECKS.contains(&check.check.as_str());
+            if !(is_line || ROAD_CHECKS.contains(&check.check.as_str()))
                 || target.eq_ignore_ascii_case(&check.from)
             {
                 continue;
             }
             let key = (check.from.to_ascii_uppercase(), target.to_ascii_uppercase());
-            if self.obstacles.contains_key(&key) || self.blocks(check, target) {
+            let is_bad = is_line && check.result != ProbeResult::Ok;
+            if self.obstacles.contains_key(&key) || is_bad || self.blocks(check, target) {
                 self.obstacle(&check.from, target).checks.push(check);
             }
         }
@@ -412,7 +484,8 @@ impl<'a> Collector<'a> {
         for obstacle in self.obstacles.values_mut() {
             let view = self.view;
             let mine = view.snapshot.checks.iter().filter(|check| {
-                ROAD_CHECKS.contains(&check.check.as_str())
+                (ROAD_CHECKS.contains(&check.check.as_str())
+                    || LINE_CHECKS.contains(&check.check.as_str()))
                     && check.from.eq_ignore_ascii_case(&obstacle.actor)
                     && view
                         .target(check)
@@ -436,6 +509,17 @@ impl<'a> Collector<'a> {
         }
     }
 }
+
+/// The schedule of a connector that neither calls nor is called.
+pub(crate) const NEVER: &str = "never";
+
+/// Events of X.400 associations that came to nothing, and whether it was the logging server that called.
+const BIND_EVENTS: [(u32, bool); 4] = [
+    (id::SUSPENDED_CALLER, false),
+    (id::WRONG_DIALOGUE, false),
+    (id::IN_REFUSED, false),
+    (id::OUT_REFUSED, true),
+];
 
 /// Refusals that one diagnosis looks at: they repeat themselves.
 const MAX_MTA_REFUSALS: usize = 4;

@@ -68,8 +68,16 @@ pub struct ServerFacts {
     pub mapper_port: u16,
     /// Port of its MTA interface.
     pub rpc_port: u16,
+    /// How its calls are protected, and the least that it takes: `integrity` or `privacy`; empty where it is not known.
+    pub rpc_level: String,
     /// Networks that may reach its RPC ports; empty when there is no such list.
     pub rpc_allow: Vec<String>,
+    /// The mail domains whose mailboxes it has; empty where they are not known.
+    pub mail_domains: Vec<String>,
+    /// The addresses that its machine has; empty where they are not known.
+    pub addresses: Vec<String>,
+    /// Callers of its RPC port that were cut off because its list of networks does not hold their address, each with its newest call.
+    pub cut_off: Vec<(String, Timestamp)>,
     /// The peers that it is configured for.
     pub peers: Vec<PeerFacts>,
     /// The accounts that it accepts.
@@ -88,6 +96,8 @@ pub struct ServerFacts {
     pub tls_files: Option<(String, String)>,
     /// What keeps its store from taking mail, if anything does.
     pub store_trouble: Option<StoreTrouble>,
+    /// Its own addresses that somebody else has, looked at where it does not run: the key of the configuration, and the address.
+    pub taken_ports: Vec<(String, String)>,
     /// What else it lacks, or lacked a moment ago: `memory`, `file-descriptors`.
     pub shortages: Vec<StoreTrouble>,
 }
@@ -139,6 +149,30 @@ pub struct ConnectorFacts {
     pub local_password_file: Option<String>,
     /// The file with the password that the other MTA must present.
     pub remote_password_file: Option<String>,
+    /// When this server calls: `always`, `selected`, `never` or `remote-initiated`; empty where it is not known.
+    pub schedule: String,
+    /// `monologue` or `two-way-alternate`; empty where it is not known.
+    pub dialogue: String,
+    /// The mode in which this server calls: `normal`, `x410` or `1984`; empty where it is not known.
+    pub mode: String,
+    /// True when the other MTA may call in `mode` alone.
+    pub same_mode: bool,
+    /// Transport, session and presentation selector that are called, in hexadecimal; empty for none.
+    pub called: Selectors,
+    /// Those of this server, which calls of the other MTA must name; empty for any.
+    pub own: Selectors,
+}
+
+/// Three selectors, in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Selectors {
+    /// Transport selector.
+    pub transport: String,
+    /// Session selector.
+    pub session: String,
+    /// Presentation selector.
+    pub presentation: String,
 }
 
 /// One failure to open an association.
@@ -182,6 +216,9 @@ pub struct AccountFacts {
     /// `ok`, or why it may not log on: `disabled`, `locked`, `expired`, `password-expired`, `must-change`.
     #[serde(default)]
     pub state: String,
+    /// Every state that keeps it from logging on, and not only the first one.
+    #[serde(default)]
+    pub states: Vec<String>,
     /// When it was made.
     #[serde(default)]
     pub created: Option<Timestamp>,

@@ -208,6 +208,16 @@ pub struct Dialer {
 }
 
 impl Dialer {
+    /// The same with no wait longer than this.
+    #[must_use]
+    pub fn hurried(self, most: Duration) -> Self {
+        Self {
+            connect_timeout: self.connect_timeout.min(most),
+            call_timeout: self.call_timeout.min(most),
+            ..self
+        }
+    }
+
     /// Opens a bound connection to `target`, trying its addresses in turn; `initiator` makes
     /// the security exchange of one attempt.
     ///

@@ -6,6 +6,7 @@
 mod authority;
 mod host;
 mod kdc;
+mod line;
 mod lsa;
 mod msrpc;
 mod netbios;
@@ -24,6 +25,7 @@ pub use policy::Policy;
 pub use sam::SamAccount;
 pub use smb::{Reason, reason};
 
+pub use line::SLOWEST;
 pub use road::{Road, check_road, check_x400};
 
 #[cfg(test)]

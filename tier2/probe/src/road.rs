@@ -3,9 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use crate::line::check_line;
 use dcerpc::{SyntaxId, epm};
 use diagnosis::{ProbeFact, ProbeResult};
-use net::{Dialer, FailureLayer, RpcFailure, Source};
+use net::{Dialer, FailureLayer, RefusedBy, RpcFailure, Source};
 
 /// Where a road leads and from where.
 #[derive(Debug, Clone)]
@@ -17,11 +18,15 @@ pub struct Road<'a> {
     pub interface: SyntaxId,
 }
 
-/// Walks the road until a step fails; one fact for each step made.
-pub async fn check_road(dialer: &Dialer, road: &Road<'_>) -> Vec<ProbeFact> {
+/// Walks the road until a step fails; one fact for each step made. With `line`, the line is looked at beside it.
+pub async fn check_road(dialer: &Dialer, road: &Road<'_>, line: bool) -> Vec<ProbeFact> {
     let mut facts = Vec::new();
     for address in resolve(dialer, road, &mut facts).await {
-        check_address(dialer, road, address, &mut facts).await;
+        let quality =
+            async { if line { check_line(dialer, road, address).await } else { Vec::new() } };
+        let (steps, quality) = tokio::join!(check_address(dialer, road, address), quality);
+        facts.extend(steps);
+        facts.extend(quality);
     }
     facts
 }
@@ -69,18 +74,14 @@ async fn resolve(dialer: &Dialer, road: &Road<'_>, facts: &mut Vec<ProbeFact>) -
     }
 }
 
-async fn check_address(
-    dialer: &Dialer,
-    road: &Road<'_>,
-    address: IpAddr,
-    facts: &mut Vec<ProbeFact>,
-) {
+async fn check_address(dialer: &Dialer, road: &Road<'_>, address: IpAddr) -> Vec<ProbeFact> {
+    let mut facts = Vec::new();
     let mapper = SocketAddr::new(address, road.mapper_port);
     let target = format!("{}:{}", road.host, road.mapper_port);
     let started = Instant::now();
     if let Err(failure) = dialer.connect(mapper).await {
         facts.push(failed(road, "tcp-mapper", &target, &failure, started));
-        return;
+        return facts;
     }
     let detail = format!("{mapper} answers");
     facts.push(fact(road, "tcp-mapper", &target, ProbeResult::Ok, detail, started));
@@ -89,7 +90,7 @@ async fn check_address(
         Ok(port) => port,
         Err(failure) => {
             facts.push(failed(road, "map", &target, &failure, started));
-            return;
+            return facts;
         }
     };
     let detail = format!("the interface is on port {port}");
@@ -103,6 +104,7 @@ async fn check_address(
         }
         Err(failure) => failed(road, "tcp-rpc", &target, &failure, started),
     });
+    facts
 }
 
 fn failed(
@@ -122,13 +124,17 @@ fn failed(
         FailureLayer::Tcp if text.contains("reset") || text.contains("closed") => {
             ProbeResult::Reset
         }
+        // It was reached, and what was asked came to nothing on the way.
+        FailureLayer::Mapper if failure.evidence.refused_by == Some(RefusedBy::Network) => {
+            ProbeResult::Timeout
+        }
         FailureLayer::Mapper => ProbeResult::NotFound,
         FailureLayer::Tcp | FailureLayer::Bind | FailureLayer::Call => ProbeResult::Error,
     };
     fact(road, check, target, result, failure.text.clone(), started)
 }
 
-fn fact(
+pub(crate) fn fact(
     road: &Road<'_>,
     check: &str,
     target: &str,

@@ -170,6 +170,12 @@ pub enum StoreError {
     },
 }
 
+/// True for an error that a reader made of what it read, and not the system.
+fn is_of_the_content(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::UnexpectedEof, io::ErrorKind::InvalidData];
+    error.raw_os_error().is_none() && kinds.contains(&error.kind())
+}
+
 impl StoreError {
     /// One word for what is wrong, the same for every failure of that kind.
     #[must_use]
@@ -194,6 +200,12 @@ impl StoreError {
             fjall::Error::Locked => Self::Locked { dir },
             fjall::Error::Poisoned => Self::Stopped { dir },
             fjall::Error::InvalidVersion(_) => Self::EngineFormat { dir },
+            // The system did what it was asked to do, and what it read is not whole.
+            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error))
+                if is_of_the_content(&error) =>
+            {
+                Self::Engine { dir, doing, source: Arc::new(fjall::Error::Io(error)) }
+            }
             fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
                 Self::io(&dir, doing, error)
             }
@@ -223,5 +235,22 @@ impl StoreError {
     pub(crate) fn corrupt(dir: &Path, space: &'static str, key: &[u8], detail: String) -> Self {
         let key = key.iter().map(|octet| format!("{octet:02x}")).collect();
         Self::Corrupt { dir: dir.to_owned(), space, key, detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table that is cut short is damage, which a repair mends; a disk that does not read is none.
+    #[test]
+    fn what_is_not_whole_is_damaged_and_what_cannot_be_read_is_a_fault_of_the_disk() {
+        let of = |error: io::Error| {
+            StoreError::engine(Path::new("/srv/store"), "opening", fjall::Error::Io(error)).cause()
+        };
+        assert_eq!(of(io::ErrorKind::UnexpectedEof.into()), "damaged");
+        assert_eq!(of(io::ErrorKind::InvalidData.into()), "damaged");
+        assert_eq!(of(io::Error::from_raw_os_error(5)), "io-error");
+        assert_eq!(of(io::ErrorKind::StorageFull.into()), "disk-full");
     }
 }

@@ -10,12 +10,18 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod host;
+mod line;
+mod route;
+mod store;
 mod table;
+mod terms;
 
 pub use table::{FAULTS, X400_FAULTS};
+pub use terms::HARMLESS;
 
 /// The numbers that tell of a stopped association; a demo collects these.
-pub const TELLING_EVENTS: [u32; 7] = [
+pub const TELLING_EVENTS: [u32; 14] = [
     BIND_FAILED,
     BIND_BACK_FAILED,
     SECURITY_VIOLATION,
@@ -23,6 +29,13 @@ pub const TELLING_EVENTS: [u32; 7] = [
     event::id::UNKNOWN_MTA,
     event::id::OUT_REFUSED,
     event::id::IN_REFUSED,
+    event::id::SUSPENDED_CALLER,
+    event::id::WRONG_DIALOGUE,
+    event::id::WRONG_T_SELECTOR,
+    event::id::CALL_CANCELLED,
+    event::id::NON_DELIVERY,
+    event::own::id::STORE_REFUSES,
+    event::own::id::TLS_REFUSED,
 ];
 
 const BIND_FAILED: u32 = event::id::BIND_FAILED;
@@ -56,6 +69,16 @@ pub struct Fault {
     pub prepare: &'static [Act],
     /// Other names for accounts; only EAST and WEST are there then.
     pub accounts: &'static [(Side, &'static str)],
+    /// Mail need not stop: a measure beyond its threshold is what has to be found.
+    pub degrading: bool,
+    /// Mail comes back: from whom to what address it is sent, and who has the mailbox once it is cured.
+    pub returned: Option<(Side, &'static str, Side)>,
+    /// EAST takes no mail from anybody: none is handed in there.
+    pub takes_none: bool,
+    /// Programs and rights that it takes beside those of the servers.
+    pub needs: &'static [&'static str],
+    /// Only EAST and WEST are there: it would stop mail with others, too.
+    pub two_alone: bool,
     /// Each server lives in a network namespace of its own.
     pub wired: bool,
     /// Claims that it shows.
@@ -64,7 +87,7 @@ pub struct Fault {
 
 /// One thing that is done. In its words, names of EAST and WEST become those of the servers that play them, and these too:
 /// `{changed}` a file with a new password, `{east.password}` the file with the server's password, `{east.network}` the network that its
-/// calls come from, `{east.address}`, `{east.mapper}`, `{east.lower}` its name in lower case, `{east.folder}`, `{nowhere}` an address where nobody is.
+/// calls come from, `{east.address}`, `{east.mapper}`, `{east.lower}` its name in lower case, `{east.folder}`, `{east.pid}`, `{east.smtp}`, `{east.mailbox}`, `{nowhere}` an address where nobody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// A command of the program on a server.
@@ -85,6 +108,14 @@ pub enum Act {
     Shell(Side, &'static str),
     /// The KDC gets another key for a server's service.
     ChangeKey(Side),
+    /// A program of somebody else, under this name, runs where a server lives: the program's words, until its end.
+    Begin(&'static str, Side, &'static [&'static str]),
+    /// What was begun under this name ends.
+    End(&'static str),
+    /// A server's process is stopped where it stands (SIGSTOP): its machine answers, and it does not.
+    Hang(Side),
+    /// It goes on.
+    GoOn(Side),
 }
 
 /// An event that a fault must cause.
@@ -165,7 +196,12 @@ impl Fault {
             && self.set.is_empty()
             && self.prepare.is_empty()
             && self.accounts.is_empty()
+            && self.needs.is_empty()
+            && self.returned.is_none()
             && !self.wired
+            && !self.two_alone
+            && !self.takes_none
+            && !self.degrading
     }
 
     /// Whether it can be put in beside another one: it leaves both servers and all accounts there.

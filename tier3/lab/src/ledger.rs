@@ -18,6 +18,7 @@ pub(crate) struct Ledger {
     deliveries: Vec<Delivery>,
     read: HashSet<PathBuf>,
     reported: usize,
+    awaited_reports: usize,
     strays: Vec<Stray>,
 }
 
@@ -70,10 +71,24 @@ impl Ledger {
                     let difference = self.difference(mailbox, octets);
                     self.strays.push(Stray { path: path.clone(), difference });
                 }
-                recipients => self.reported += recipients,
+                recipients => {
+                    let awaited = recipients.min(self.awaited_reports);
+                    self.awaited_reports -= awaited;
+                    self.reported += recipients - awaited;
+                }
             },
         }
         self.read.insert(path);
+    }
+
+    /// A message that counts nowhere is to come back as a report.
+    pub(crate) const fn expect_report(&mut self) {
+        self.awaited_reports += 1;
+    }
+
+    /// Whether such a report is still to come.
+    pub(crate) const fn expects_report(&self) -> bool {
+        self.awaited_reports > 0
     }
 
     pub(crate) fn sent(&self) -> usize {

@@ -96,6 +96,11 @@ impl Process {
         }
     }
 
+    /// Stops it where it stands, or lets it go on.
+    pub(crate) fn hang(&self, hang: bool) {
+        self.signal(if hang { Signal::STOP } else { Signal::CONT });
+    }
+
     fn signal(&self, signal: Signal) {
         // Once waited for, its number may belong to another process.
         if self.child.id().is_some()

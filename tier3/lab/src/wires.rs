@@ -14,7 +14,7 @@ use crate::cast::Side;
 const NETWORK: [u8; 3] = [10, 77, 0];
 
 /// Programs that it takes.
-const PROGRAMS: [&str; 2] = ["ip", "nft"];
+const PROGRAMS: [&str; 3] = ["ip", "nft", "tc"];
 
 /// Takes the namespaces away when its input ends.
 const GUARD: &str = "read -r _; for one; do ip netns del \"$one\"; done";
@@ -45,12 +45,10 @@ pub(crate) struct Wires {
 impl Wires {
     /// Why they cannot be laid here, if they cannot.
     pub(crate) fn why_not() -> Option<String> {
-        if !rustix::process::geteuid().is_root() {
+        if !is_root() {
             return Some("it takes root, for network namespaces".to_owned());
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let there = |name: &&str| std::env::split_paths(&path).any(|one| one.join(name).is_file());
-        let missing = PROGRAMS.iter().find(|name| !there(name))?;
+        let missing = PROGRAMS.iter().find(|name| !is_there(name))?;
         Some(format!("there is no {missing} on this machine"))
     }
 
@@ -133,6 +131,16 @@ impl Drop for Wires {
             let _ = guard.start_kill();
         }
     }
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Whether a program is found on the path.
+pub(crate) fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|one| one.join(program).is_file())
 }
 
 async fn ip(words: &str) -> Result<(), WireError> {

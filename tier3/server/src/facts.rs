@@ -2,11 +2,11 @@
 //! it is kept.
 
 use admin::OperationError;
-use admin::api::EventQuery;
-use config::Config;
+use admin::api::{AccountRow, EventQuery};
+use config::{Config, Schedule, TransferMode};
 use diagnosis::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts,
-    Role, ServerFacts, StoreTrouble,
+    Role, Selectors, ServerFacts, StoreTrouble,
 };
 use event::Event;
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ use crate::node::presented;
 use crate::operations::{Ledger, missing_steps};
 use crate::peer_state::{Failure, PeerHistories, PeerHistory};
 use crate::resources::Resources;
+use crate::rpc_security;
 
 /// Events that a diagnosis gets to see: the newest.
 const MAX_EVENTS: usize = 500;
@@ -38,9 +39,11 @@ pub fn of_config(config: &Config) -> ServerFacts {
         service_account: config.rpc.account.to_string(),
         password_file: Some(config.rpc.password_file.display().to_string()),
         keytab_command: config.rpc.kerberos.as_ref().and_then(|one| one.keytab_command.clone()),
+        mail_domains: config.mail.domains.clone(),
         rpc: config.rpc.listen.to_string(),
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,
+        rpc_level: rpc_security::word(rpc_security::level(config)).to_owned(),
         rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
         tls_files: config.rfc1006.tls.as_ref().map(|files| {
             (files.certificate.display().to_string(), files.key.display().to_string())
@@ -100,8 +103,37 @@ fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
             local_name: connector.local_name.clone(),
             local_password_file: shown(&connector.local_password_file),
             remote_password_file: shown(&connector.remote_password_file),
+            schedule: schedule_word(&connector.schedule).to_owned(),
+            dialogue: if connector.two_way { "two-way-alternate" } else { "monologue" }.to_owned(),
+            mode: match connector.mode {
+                TransferMode::Normal => "normal",
+                TransferMode::X410 => "x410",
+                TransferMode::X1984 => "1984",
+            }
+            .to_owned(),
+            same_mode: !connector.any_mode,
+            called: selectors(&connector.called),
+            own: selectors(&connector.own),
         }),
         ..of_history(history)
+    }
+}
+
+const fn schedule_word(schedule: &Schedule) -> &'static str {
+    match schedule {
+        Schedule::Always => "always",
+        Schedule::Selected(_) => "selected",
+        Schedule::Never => "never",
+        Schedule::RemoteInitiated => "remote-initiated",
+    }
+}
+
+fn selectors(from: &config::Selectors) -> Selectors {
+    let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    Selectors {
+        transport: hex(&from.transport),
+        session: hex(&from.session),
+        presentation: hex(&from.presentation),
     }
 }
 
@@ -158,7 +190,9 @@ pub fn of_accounts(ledger: &Ledger) -> Vec<AccountFacts> {
             let aces = object.descriptor.dacl.acl().into_iter().flat_map(|acl| &acl.aces);
             aces.into_iter().any(|ace| gone.contains(&ace.sid))
         });
+        let states = states(&row, Timestamp::now());
         AccountFacts {
+            states,
             name: row.name,
             enabled: row.enabled,
             roles: row.roles,
@@ -175,6 +209,23 @@ pub fn of_accounts(ledger: &Ledger) -> Vec<AccountFacts> {
         }
     });
     facts.collect()
+}
+
+/// All that keeps an account from logging on; `state` has the first of them.
+fn states(row: &AccountRow, now: Timestamp) -> Vec<String> {
+    let over = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
+    let all = [
+        ("disabled", !row.enabled),
+        ("locked", row.locked_until.is_some_and(|until| until > now)),
+        ("expired", over(row.expires)),
+        ("password-expired", over(row.password_expires)),
+    ];
+    let mut states: Vec<String> =
+        all.iter().filter(|(_, is)| *is).map(|(word, _)| (*word).to_owned()).collect();
+    if row.state != "ok" && !states.contains(&row.state) {
+        states.push(row.state.clone());
+    }
+    states
 }
 
 /// The directory: what it says of accounts, and whether the site's copy is in step.

@@ -4,6 +4,7 @@
 //! events. [`run`] is the whole of it; [`Offline`] does what can be done while nothing runs.
 
 mod account_table;
+mod addresses;
 mod admin_roles;
 mod blocking;
 mod clock;
@@ -45,6 +46,7 @@ mod smtp_listener;
 mod smtp_out;
 mod store_check;
 mod supervise;
+mod taken_ports;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -58,3 +60,4 @@ pub use neighbour::{Neighbour, Seen, checked, neighbours};
 pub use operations::{Offline, OpenError};
 pub use runtime::{ServeError, run};
 pub use store_check::{StoreCheck, check_store};
+pub use taken_ports::taken_ports;

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use winbind::Winbind;
 
 use crate::account_table::AccountTable;
+use crate::addresses::CutOff;
 use crate::blocking::blocking;
 use crate::directory_table::DirectoryTable;
 use crate::event_log::EventLog;
@@ -75,6 +76,8 @@ pub struct Node {
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     pub winbind: Winbind,
+    /// Callers that `rpc.allow` does not let in.
+    pub cut_off: CutOff,
     failed_logons: Mutex<FailedLogons>,
     watch: Mutex<Watch>,
     bind_back_pace: Mutex<Pace>,
@@ -126,6 +129,7 @@ impl Node {
             histories,
             reflection: ReflectionGuard::new(),
             winbind,
+            cut_off: CutOff::default(),
             failed_logons: Mutex::default(),
             watch: Mutex::new(watch),
             bind_back_pace: Mutex::new(Pace::new(BIND_BACK_BURST, BIND_BACK_PACE)),

@@ -104,6 +104,11 @@ impl Resources {
         before.is_none_or(|(last, _)| last.elapsed() > RECENT)
     }
 
+    /// There is enough of this again.
+    pub fn recovered(&self, short: Short) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&short);
+    }
+
     /// What is short now, or was a moment ago.
     #[must_use]
     pub fn shortages(&self) -> Vec<(Short, String)> {
@@ -120,7 +125,11 @@ impl Resources {
 
     /// Looks at the memory of the process; what it has and may have while it is short.
     pub fn look_at_memory(&self, configured: u64) -> Option<Memory> {
-        let memory = memory(configured)?;
+        let Some(memory) = memory(configured) else {
+            // The limit was taken away: nothing is short of what has no end.
+            self.memory_is_short.store(false, Ordering::Relaxed);
+            return None;
+        };
         let part = if self.memory_is_short() { LEFT_AGAIN } else { LEFT };
         let short = memory.used > memory.limit - memory.limit / part;
         self.memory_is_short.store(short, Ordering::Relaxed);
@@ -205,6 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_is_taken_away_leaves_nothing_short() {
+        if memory(0).is_some() {
+            // This test runs under a limit that it cannot take away.
+            return;
+        }
+        let resources = Resources::default();
+        let used = memory(u64::MAX).unwrap().used;
+        assert!(resources.look_at_memory(used).is_some() && resources.memory_is_short());
+        assert_eq!(resources.look_at_memory(0), None);
+        assert!(!resources.memory_is_short());
+    }
+
+    #[test]
     fn the_tightest_limit_of_the_groups_above_counts_in_both_versions() {
         let mount = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| {
@@ -230,5 +252,7 @@ mod tests {
         assert!(resources.refused(Short::Descriptors, "first".to_owned()));
         assert!(!resources.refused(Short::Descriptors, "second".to_owned()));
         assert_eq!(resources.shortages(), [(Short::Descriptors, "second".to_owned())]);
+        resources.recovered(Short::Descriptors);
+        assert!(resources.shortages().is_empty());
     }
 }

@@ -46,6 +46,7 @@ pub async fn run(
         let config = node.config();
         if filtered && !allowed(&config.rpc.allow, peer.ip()) {
             metrics::counter!("bindback_rpc_filtered_total").increment(1);
+            node.cut_off.note(peer.ip().to_canonical());
             cut(stream);
             continue;
         }

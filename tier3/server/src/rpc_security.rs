@@ -25,6 +25,19 @@ pub fn level(config: &Config) -> AuthLevel {
     }
 }
 
+/// A level in one word.
+#[must_use]
+pub const fn word(level: AuthLevel) -> &'static str {
+    match level {
+        AuthLevel::None => "nothing",
+        AuthLevel::Connect => "connect",
+        AuthLevel::Call => "call",
+        AuthLevel::Packet => "packet",
+        AuthLevel::Integrity => "integrity",
+        AuthLevel::Privacy => "privacy",
+    }
+}
+
 /// What NTLM takes of a weaker peer.
 #[must_use]
 pub fn policy(insecure: Insecure) -> NtlmPolicy {

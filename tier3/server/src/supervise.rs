@@ -100,6 +100,7 @@ impl Watch {
             }
             (None, Some(since)) => {
                 self.short = None;
+                node.resources.recovered(Short::Memory);
                 node.log(own::store_recovered(Short::Memory.cause(), since.elapsed().as_secs()));
             }
             (None, None) => {}

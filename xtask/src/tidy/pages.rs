@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 29] = [
+const PROBED_CAUSES: [&str; 45] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -39,6 +39,22 @@ const PROBED_CAUSES: [&str; 29] = [
     "low-memory",
     "logon-server-unavailable",
     "connector-schedule-never",
+    "t-selector-mismatch",
+    "x400-credentials-mismatch",
+    "x400-conformance-mismatch",
+    "two-way-alternate-mismatch",
+    "ntlm-session-security-mismatch",
+    "lm-compatibility-mismatch",
+    "rpc-port-already-in-use",
+    "network-unreliable",
+    "mtu-path-limited",
+    "network-insufficient-bandwidth",
+    "nat-between-servers",
+    "multihomed-source-address",
+    "mta-database-corrupt",
+    "message-loop-between-systems",
+    "message-size-limit-exceeded",
+    "address-space-missing",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

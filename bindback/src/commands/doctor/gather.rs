@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use admin::api::ProbeOrder;
 use admin::{ClientError, Operations};
 use config::Config;
-use diagnosis::{ProbeFact, Role, ServerFacts, Snapshot};
+use diagnosis::{ProbeFact, Role, ServerFacts, Snapshot, StoreTrouble};
 use jiff::Timestamp;
-use server::{Seen, checked};
+use server::{OpenError, Seen, checked};
 use tokio::task::JoinSet;
 
 use crate::backend;
@@ -93,22 +93,40 @@ async fn own(config: &Config) -> Result<Seen, ClientError> {
         Err(error) => error,
     };
     let mut note = chain(&error);
+    let taken_ports = match error {
+        ClientError::NoServer { .. } => server::taken_ports(config),
+        _ => Vec::new(),
+    };
+    let mut store_trouble = None;
     if matches!(error, ClientError::NoServer { .. }) {
         match stored(config).await {
             Ok(mut facts) => {
                 facts.role = Role::Local;
                 facts.reachable = false;
+                facts.taken_ports = taken_ports;
                 return Ok(Seen { facts, client: None, check, note: None });
             }
-            Err(why) => note = why,
+            Err((why, trouble)) => (note, store_trouble) = (why, trouble),
         }
     }
-    Ok(Seen { facts: server::known_facts(config), client: None, check, note: Some(note) })
+    let facts = ServerFacts { taken_ports, store_trouble, ..server::known_facts(config) };
+    Ok(Seen { facts, client: None, check, note: Some(note) })
 }
 
-async fn stored(config: &Config) -> Result<ServerFacts, String> {
-    let store = backend::offline(config.clone()).map_err(|error| chain(error.as_ref()))?;
-    store.facts().await.map_err(|error| chain(&error))
+/// What a resting server's store has; else why it cannot be opened, and what that makes of the store.
+async fn stored(config: &Config) -> Result<ServerFacts, (String, Option<StoreTrouble>)> {
+    let store = backend::offline(config.clone()).map_err(|error| {
+        let text = chain(error.as_ref());
+        let cause = match error.downcast_ref() {
+            // Somebody is just starting or stopping.
+            Some(OpenError::Store(store)) if store.cause() != "locked" => Some(store.cause()),
+            _ => None,
+        };
+        let trouble =
+            cause.map(|cause| StoreTrouble { cause: cause.to_owned(), text: text.clone() });
+        (text, trouble)
+    })?;
+    store.facts().await.map_err(|error| (chain(&error), None))
 }
 
 /// Asks a server, if it answers, to probe each of its peers, all at once.

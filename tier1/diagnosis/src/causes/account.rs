@@ -51,14 +51,16 @@ rule!(
     &[denied, no_network],
     give_right
 );
-rule!(
-    WRONG_ACCOUNT,
-    ServiceAccountMismatch,
-    "service-account-mismatch",
-    0.12,
-    &[denied, legacy_wrong],
-    clear_legacy
-);
+/// What the group names is wrong for everybody who is called.
+pub(crate) const WRONG_ACCOUNT: Rule = Rule {
+    cause: Cause::ServiceAccountMismatch,
+    prior: 0.12,
+    clues: &[denied, legacy_wrong],
+    subject: |case| format!("{} presents {}", case.actor(), account_words(case)),
+    remedy: clear_legacy,
+    page: "docs/findings/service-account-mismatch.md",
+    text: include_str!("../../../../docs/findings/service-account-mismatch.md"),
+};
 rule!(
     WRONG_OVERRIDE,
     OverrideAccountWrong,
@@ -179,6 +181,22 @@ fn no_network(case: Case<'_>) -> Vec<Clue> {
         }
     }
     clues
+}
+
+/// The account that the actor's group names for older servers, where it is not the one that the target expects and another one is
+/// presented in its place.
+pub(crate) fn hidden_legacy(case: Case<'_>) -> Option<String> {
+    let named = directory(case, case.actor())?.legacy_account.as_ref()?;
+    let (_, source) = presented(case)?;
+    let expected = &case.view.peer(case.target(), case.actor())?.account;
+    let wrong = source != "legacy" && identity::upcase(named) != identity::upcase(expected);
+    wrong.then(|| {
+        format!(
+            "the administrative group of {} names {named}, and {} expects {expected}",
+            case.actor(),
+            case.target()
+        )
+    })
 }
 
 /// The account that the actor presents to the target, and why that one.

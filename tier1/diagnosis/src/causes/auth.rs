@@ -17,7 +17,7 @@ const WRONG_PASSWORD: u32 = 1326;
 /// What a Kerberos ticket is refused with that does not fit the keys of the service's keytab.
 const WRONG_KEY: u32 = 1396;
 const NO_SUCH_USER: u32 = 1317;
-const ACCESS_DENIED: u32 = 5;
+pub(crate) const ACCESS_DENIED: u32 = 5;
 /// How a security event names a caller whom nothing names.
 const NOBODY: &str = "(nobody)";
 
@@ -52,7 +52,17 @@ pub(crate) const LACKS_RIGHT: Rule = Rule {
 };
 
 /// Steps of the access check at which the role was not the question.
-const NOT_THE_ROLE: [&str; 4] = ["peer", "called-name", "bind-back-name", "account"];
+const NOT_THE_ROLE: [&str; 9] = [
+    "peer",
+    "called-name",
+    "bind-back-name",
+    "account",
+    "token",
+    "authentication",
+    "ntlm-version",
+    "session-security",
+    "level",
+];
 
 /// The account that the actor presents to the target.
 pub(crate) fn account(case: Case<'_>) -> Option<String> {

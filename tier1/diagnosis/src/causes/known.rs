@@ -1,7 +1,7 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{account, auth, name, network, stale, x400};
+use crate::causes::{account, auth, line, name, network, protection, source, stale, terms, x400};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
@@ -20,12 +20,24 @@ pub(crate) const RULES: &[Rule] = &[
     account::NEEDS_RESTART,
     account::SPELLING,
     account::NO_LOGON_SERVER,
+    protection::SESSION_SECURITY,
+    protection::NTLM_VERSION,
     name::REMOTE_NAME,
     name::BIND_BACK_NAME,
     stale::STALE_ENTRY,
     network::PORT_FILTERED,
     network::SERVER_UNREACHABLE,
+    source::TRANSLATED,
+    source::OTHER_ADDRESS,
+    line::LOSS,
+    line::LARGE_PACKETS,
+    line::THROUGHPUT,
     x400::PASSWORD,
     x400::NAME,
     x400::CERTIFICATE,
+    terms::SCHEDULE,
+    terms::TRANSPORT_SELECTOR,
+    terms::UPPER_SELECTORS,
+    terms::MODE,
+    terms::DIALOGUE,
 ];

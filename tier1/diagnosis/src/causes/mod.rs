@@ -3,13 +3,20 @@
 mod account;
 mod auth;
 mod known;
+mod line;
 mod name;
 mod network;
+mod protection;
+pub(crate) mod returned;
 mod rule;
 pub(crate) mod schedule;
+mod source;
 mod stale;
 pub(crate) mod store;
+mod terms;
 mod x400;
 
+pub(crate) use account::{behind, hidden_legacy};
+pub(crate) use auth::{account as presented_account, account_command, list_source};
 pub(crate) use known::RULES;
 pub(crate) use rule::{Case, Clue, Kind, Rule};

@@ -5,6 +5,7 @@ use finding::{Cause, Remedy};
 
 use crate::address;
 use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
+use crate::causes::source::cut_off;
 use crate::causes::stale::not_the_target;
 use crate::obstacle::{Step, Witness};
 use crate::shell::command;
@@ -13,7 +14,15 @@ use crate::snapshot::{ProbeFact, ProbeResult};
 pub(crate) const PORT_FILTERED: Rule = Rule {
     cause: Cause::PortFilteredByFirewall,
     prior: 0.3,
-    clues: &[closed_symptom, allow_list, closed_checks, closed_but_alive, not_the_target],
+    clues: &[
+        closed_symptom,
+        allow_list,
+        closed_checks,
+        closed_but_alive,
+        not_the_target,
+        not_the_line,
+        cut_off,
+    ],
     subject: |case| format!("{} is closed to {}", case.target(), case.actor()),
     remedy: open_port,
     page: "docs/findings/port-filtered-by-firewall.md",
@@ -23,12 +32,22 @@ pub(crate) const PORT_FILTERED: Rule = Rule {
 pub(crate) const SERVER_UNREACHABLE: Rule = Rule {
     cause: Cause::RemoteServerUnreachable,
     prior: 0.28,
-    clues: &[down_symptom, down_checks, down_or_alive, not_the_target],
+    clues: &[down_symptom, down_checks, down_or_alive, not_the_target, not_the_line],
     subject: |case| format!("{} is down", case.target()),
     remedy: start_server,
     page: "docs/findings/remote-server-unreachable.md",
     text: include_str!("../../../../docs/findings/remote-server-unreachable.md"),
 };
+
+/// The line was measured and is bad: what does not arrive is lost on it.
+fn not_the_line(case: Case<'_>) -> Vec<Clue> {
+    let bad = crate::causes::line::is_bad(case);
+    let clue = bad.map(|check| {
+        let says = format!("{}: {}", check.target, check.detail);
+        Clue::against(Kind::Reason, 0.7, &format!("{} check {}", check.from, check.check), says)
+    });
+    clue.into_iter().collect()
+}
 
 /// How far a failed step got, as far as the network is concerned.
 enum Way {
@@ -136,7 +155,32 @@ fn check_says(check: &ProbeFact) -> (String, String) {
     (format!("{} check {}", check.from, check.check), says.trim_end().to_owned())
 }
 
+/// Its machine takes connections and nothing answers on them, its administrator is not answered either: a process that hangs.
+fn hangs(case: Case<'_>) -> bool {
+    let ends = |name: &str, results: &[ProbeResult]| {
+        let mut mine = port_checks(case).filter(|check| check.check == name).peekable();
+        mine.peek().is_some() && mine.all(|check| results.contains(&check.result))
+    };
+    let silent =
+        case.view.admin_checks(case.target()).any(|check| check.result == ProbeResult::Timeout);
+    silent && ends("tcp-mapper", &[ProbeResult::Ok]) && ends("map", &[ProbeResult::Timeout])
+        || silent
+            && ends("tcp-x400", &[ProbeResult::Timeout])
+            && ends("tcp-connect", &[ProbeResult::Ok])
+}
+
+/// The mapper of its machine answers, and knows of no MTA; nothing else of it answers: it is not started.
+fn is_not_registered(case: Case<'_>) -> bool {
+    let mut maps = port_checks(case).filter(|check| check.check == "map").peekable();
+    let unknown = maps.peek().is_some() && maps.all(|check| check.result == ProbeResult::NotFound);
+    unknown && case.view.alive(case.target()) != Some(true)
+}
+
 fn closed_checks(case: Case<'_>) -> Vec<Clue> {
+    if hangs(case) || is_not_registered(case) {
+        let says = format!("connections to {} are let through", case.target());
+        return vec![Clue::against(Kind::Probe, 0.8, case.actor(), says)];
+    }
     // The mapper is on a port of its own: that it answers while the interface's port does not is
     // how a filter looks, not what speaks against one.
     let interface_closed =
@@ -164,6 +208,21 @@ fn closed_checks(case: Case<'_>) -> Vec<Clue> {
 }
 
 fn down_checks(case: Case<'_>) -> Vec<Clue> {
+    let source = format!("{} checks", case.actor());
+    if hangs(case) {
+        let says = format!(
+            "the machine of {} takes connections, and nothing answers on any of them: its process hangs",
+            case.target()
+        );
+        return vec![Clue::speaks_for(Kind::Probe, 0.7, &source, says)];
+    }
+    if is_not_registered(case) {
+        let says = format!(
+            "an endpoint mapper answers where {} lives, and knows of no MTA: it is not started",
+            case.target()
+        );
+        return vec![Clue::speaks_for(Kind::Probe, 0.7, &source, says)];
+    }
     let clues = port_checks(case).map(|check| {
         let (source, says) = check_says(check);
         match check.result {
@@ -270,6 +329,15 @@ fn start_server(case: Case<'_>) -> Vec<Remedy> {
     let target = case.target();
     let silent = port_checks(case).any(|check| check.result == ProbeResult::Timeout)
         && port_checks(case).all(|check| check.result != ProbeResult::Refused);
+    if hangs(case) {
+        let serve = case.view.config(target).map_or_else(String::new, |config| {
+            format!(" ({})", command(&["bindback", "serve", "-c", config]))
+        });
+        return in_words(format!(
+            "The process of {target} hangs: let it go on if it was stopped (kill -CONT), else end it and start it again{serve}. What it \
+             accepted is on its disk. Then let waiting mail be tried: bindback queue retry --all."
+        ));
+    }
     match case.view.config(target) {
         // A machine that runs refuses; from one that is silent nobody knows what runs there.
         Some(config) if silent => {

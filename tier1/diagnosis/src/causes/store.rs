@@ -1,4 +1,4 @@
-//! What a server itself lacks: its disk, descriptors, memory. What it cannot take in it refuses, and no obstacle between
+//! What a server itself lacks: its disk, descriptors, memory, a port that somebody else has. What it cannot take in it refuses, and no obstacle between
 //! two servers shows it.
 
 use finding::{Cause, Diagnosis, Evidence, Remedy};
@@ -18,6 +18,7 @@ pub(crate) fn diagnoses(snapshot: &Snapshot) -> Vec<Diagnosis> {
     servers.sort_by_key(|server| server.name != snapshot.local);
     let mut found: Vec<Diagnosis> = Vec::new();
     for server in servers {
+        found.extend(port_taken(server));
         for trouble in server.store_trouble.iter().chain(&server.shortages) {
             let known = |one: &Diagnosis, cause| one.cause == cause;
             if let Some(cause) = cause_of(&trouble.cause)
@@ -28,6 +29,31 @@ pub(crate) fn diagnoses(snapshot: &Snapshot) -> Vec<Diagnosis> {
         }
     }
     found
+}
+
+/// It does not run, and somebody else has an address that it listens on: it cannot be started.
+fn port_taken(server: &ServerFacts) -> Option<Diagnosis> {
+    let (key, address) = server.taken_ports.first()?;
+    let mut diagnosis = Diagnosis::new(Cause::RpcPortAlreadyInUse, CERTAIN);
+    for (key, address) in &server.taken_ports {
+        let says =
+            format!("{} does not run, and somebody else listens on {address} ({key})", server.name);
+        diagnosis.evidence.push(Evidence::new(
+            format!("{} check listen", server.name),
+            says,
+            CERTAIN,
+        ));
+    }
+    let port = address.rsplit(':').next().unwrap_or(address);
+    let text = format!(
+        "End the program that listens on {address} (ss -ltnp 'sport = :{port}' names it), or set {key} to another port; then start {}.",
+        server.name
+    );
+    let command =
+        server.config_path.as_deref().map(|config| command(&["bindback", "serve", "-c", config]));
+    diagnosis.remedy.push(Remedy { text, command });
+    diagnosis.reads.push(format!("docs/findings/{}.md", Cause::RpcPortAlreadyInUse.slug()));
+    Some(diagnosis)
 }
 
 fn cause_of(word: &str) -> Option<Cause> {
@@ -68,16 +94,21 @@ fn of_trouble(server: &ServerFacts, trouble: &StoreTrouble, cause: Cause) -> Dia
     let mut diagnosis = Diagnosis::new(cause, CERTAIN);
     let source = format!("{} facts", server.name);
     diagnosis.evidence.push(Evidence::new(&source, trouble.text.clone(), CERTAIN));
-    let command = match (cause, server.config_path.as_deref()) {
+    let repair = match (cause, server.config_path.as_deref()) {
         (Cause::MtaDatabaseCorrupt, Some(config)) => {
             Some(command(&["bindback", "check", "--repair", "-c", config]))
         }
         _ => None,
     };
-    diagnosis.remedy.push(Remedy { text: text.to_owned(), command });
+    let repairs = repair.is_some();
+    diagnosis.remedy.push(Remedy { text: text.to_owned(), command: repair });
+    if let Some(config) = server.config_path.as_deref().filter(|_| repairs && !server.reachable) {
+        let text = format!("Start {} again; what the repair took out is kept aside.", server.name);
+        let command = Some(command(&["bindback", "serve", "-c", config]));
+        diagnosis.remedy.push(Remedy { text, command });
+    }
     match cause {
         Cause::DiskSpaceLow => diagnosis.reads.push(DISK_PAGE.to_owned()),
-        Cause::MtaDatabaseCorrupt => {}
         _ => diagnosis.reads.push(format!("docs/findings/{}.md", cause.slug())),
     }
     diagnosis
@@ -109,9 +140,26 @@ mod tests {
         server.store_trouble = Some(trouble("damaged"));
         server.config_path = Some("/srv/east.toml".to_owned());
         let answer = crate::diagnose(&snapshot(&server));
-        let remedy = answer.diagnoses[0].remedy[0].command.as_deref();
-        assert_eq!(remedy, Some("bindback check --repair -c /srv/east.toml"));
+        let remedy = &answer.diagnoses[0].remedy;
+        assert_eq!(remedy[0].command.as_deref(), Some("bindback check --repair -c /srv/east.toml"));
+        assert_eq!(remedy[1].command.as_deref(), Some("bindback serve -c /srv/east.toml"));
     }
+
+    #[test]
+    fn a_port_that_somebody_else_has_is_named_with_its_key() {
+        let server = ServerFacts {
+            name: "EAST".to_owned(),
+            config_path: Some("/srv/east.toml".to_owned()),
+            taken_ports: vec![("rpc.port".to_owned(), "192.0.2.1:4747".to_owned())],
+            ..ServerFacts::default()
+        };
+        let best = port_taken(&server).unwrap();
+        assert_eq!(best.cause, Cause::RpcPortAlreadyInUse);
+        assert!(best.remedy[0].text.contains("sport = :4747"), "{:?}", best.remedy);
+        assert_eq!(best.remedy[0].command.as_deref(), Some("bindback serve -c /srv/east.toml"));
+        assert!(port_taken(&ServerFacts::default()).is_none());
+    }
+
     #[test]
     fn what_a_server_lacks_beside_its_disk_is_named() {
         let lacks = |cause: &str| StoreTrouble { cause: cause.to_owned(), text: cause.to_owned() };

@@ -5,7 +5,7 @@ use crate::ConnectorFacts;
 use event::build::{CredentialsRefused, UnknownMta};
 
 /// EAST and WEST with a connector to each other in place of the RPC peer.
-fn connected() -> Snapshot {
+pub(super) fn connected() -> Snapshot {
     let mut snapshot = healthy();
     for server in &mut snapshot.servers {
         let low = server.name.to_lowercase();
@@ -20,6 +20,10 @@ fn connected() -> Snapshot {
                 local_name: server.name.clone(),
                 local_password_file: Some(format!("/srv/demo/{low}-mta.password")),
                 remote_password_file: Some(format!("/srv/demo/{low}-other.password")),
+                schedule: "always".into(),
+                dialogue: "monologue".into(),
+                mode: "normal".into(),
+                ..ConnectorFacts::default()
             }),
             ..PeerFacts::default()
         });
@@ -38,7 +42,7 @@ fn refused(differs: &str, role: &str) -> event::Draft {
     })
 }
 
-fn failure(layer: Layer, code: u32) -> FailureFacts {
+pub(super) fn failure(layer: Layer, code: u32) -> FailureFacts {
     FailureFacts {
         time: at(FAILED),
         code,

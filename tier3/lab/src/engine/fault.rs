@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use super::error::LabError;
 use super::narration::count;
 use super::stage::{LOOK, PATIENCE, Round, Stage};
-use crate::cast::Side;
+use crate::cast::{Mailbox, Side, mailboxes};
 use crate::faults::{Act, ExpectedEvent, Fault};
 use crate::observe::TellingEvent;
+use crate::process::Process;
 use crate::program::{CommandError, shown};
 
 /// Mail must flow again so soon after the cure.
@@ -43,6 +44,8 @@ impl Stage {
             Act::Run(side, words) => self.order(side, words, &[0]).await,
             Act::Fails(side, words) => self.order(side, words, &[1]).await,
             Act::Stop(side) => {
+                // In a quiet moment: an association that is cut would show as such, and the next mail waits for a retry.
+                self.await_no_association().await?;
                 self.stop(side).await;
                 let name = self.name(side);
                 self.narrator.timed(&format!("{name} has stopped"));
@@ -89,7 +92,67 @@ impl Stage {
                 }
                 Ok(())
             }
+            Act::Begin(name, side, words) => self.begin(name, side, words).await,
+            Act::End(name) => {
+                if let Some(process) = self.helpers.remove(name) {
+                    process.stop().await;
+                }
+                Ok(())
+            }
+            Act::Hang(side) => {
+                self.hang(side, true);
+                Ok(())
+            }
+            Act::GoOn(side) => {
+                self.hang(side, false);
+                Ok(())
+            }
         }
+    }
+
+    fn hang(&mut self, side: Side, hang: bool) {
+        if let Some(process) = self.process(side) {
+            process.hang(hang);
+        }
+        self.hung.retain(|one| *one != side);
+        if hang {
+            self.hung.push(side);
+        }
+        let what = if hang { "is stopped where it stands" } else { "goes on" };
+        self.narrator.timed(&format!("the process of {} {what}", self.name(side)));
+    }
+
+    /// Starts what somebody else runs beside a server, and waits until it says that it is ready.
+    async fn begin(
+        &mut self,
+        name: &'static str,
+        side: Side,
+        words: &[&str],
+    ) -> Result<(), LabError> {
+        let root = self.organisation.folder(side);
+        let (ready, log) = (root.join(format!("{name}.ready")), root.join(format!("{name}.log")));
+        let mut arguments = Vec::new();
+        for word in words {
+            arguments.push(self.filled(word)?);
+        }
+        arguments.extend(owned(&["--ready-file", &ready.to_string_lossy()]));
+        self.narrator.tell(&format!("$ {} &", shown(arguments.iter().map(AsRef::as_ref))));
+        let mut command = self.program_at(side).command();
+        command.args(&arguments);
+        let failed = |source| LabError::Start { side: name.to_owned(), source };
+        let process = Process::start(command, &log).map_err(failed)?;
+        self.helpers.insert(name, process);
+        let deadline = Instant::now() + PATIENCE;
+        while !ready.exists() {
+            let ended = self.helpers.get_mut(name).and_then(Process::ended);
+            if ended.is_some() || Instant::now() > deadline {
+                let tail = self.helpers.get(name).map_or_else(String::new, Process::log_tail);
+                let status = ended.unwrap_or_else(|| "nothing".to_owned());
+                return Err(LabError::Died { side: name.to_owned(), status, log, tail });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// Runs a shell's line where a server lives.
@@ -113,7 +176,12 @@ impl Stage {
             arguments.extend(owned(&["-c", &config.to_string_lossy()]));
         }
         self.narrator.tell(&format!("$ {}", shown(arguments.iter().map(AsRef::as_ref))));
-        let run = self.program.run(&arguments, fine).await;
+        // A server that is started lives where it always does; what asks it finds its socket anywhere.
+        let program = match words.first() {
+            Some(&"serve") => self.program_at(side),
+            _ => self.program.clone(),
+        };
+        let run = program.run(&arguments, fine).await;
         let doing = "an order of the laboratory".to_owned();
         run.map(drop).map_err(|source| LabError::Command { doing, source })
     }
@@ -139,6 +207,17 @@ impl Stage {
                 ("mapper", listeners.mapper.to_string()),
                 ("lower", self.cast().name(side).to_ascii_lowercase()),
                 ("folder", organisation.folder(side).display().to_string()),
+                ("smtp", listeners.smtp().to_string()),
+                (
+                    "mailbox",
+                    first_mailbox(side).map_or_else(String::new, |one| one.name.to_owned()),
+                ),
+                (
+                    "pid",
+                    self.process(side)
+                        .and_then(Process::id)
+                        .map_or_else(String::new, |id| id.to_string()),
+                ),
             ];
             for (mark, text) in marks {
                 out = out.replace(&format!("{{{}.{mark}}}", side.folder()), &text);
@@ -287,6 +366,57 @@ impl Stage {
         Ok(())
     }
 
+    /// Sends a message to an address beyond the organisation's domains; `mailbox` is whose it is if it arrives, and no one's if it is to
+    /// come back.
+    pub(crate) async fn send_beyond(
+        &mut self,
+        from: Side,
+        to: &str,
+        arrives_at: Option<Side>,
+    ) -> Result<(), LabError> {
+        let to = self.filled(to)?;
+        let subject = if arrives_at.is_some() { "arrives" } else { "comes back" };
+        let content = format!("Subject: {subject}\r\n\r\n{}\r\n", "a line of text. ".repeat(20));
+        let file = self.organisation.root.join("beyond.eml");
+        written(&file, std::fs::write(&file, &content))?;
+        match arrives_at {
+            Some(side) => {
+                let mailboxes: Vec<Mailbox> = first_mailbox(side).into_iter().collect();
+                self.ledger.enter(&content.as_bytes().into(), None, &mailboxes);
+            }
+            None => self.ledger.expect_report(),
+        }
+        let file = file.to_string_lossy().into_owned();
+        self.order(from, &["send", &file, "--to", &to], &[0]).await
+    }
+
+    /// Waits until a report that was expected has come.
+    pub(crate) async fn await_report(&mut self) -> Result<(), LabError> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.ledger.expects_report() {
+            self.read_maildirs()?;
+            if Instant::now() > deadline {
+                self.problem("no report came back".to_owned());
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the doctor finds nothing any more, for as long as a recovery may take.
+    pub(crate) async fn await_health(&mut self, side: Side) -> Result<(), LabError> {
+        let begun = Instant::now();
+        while !self.doctor(side).await?.is_healthy() {
+            if begun.elapsed() > RECOVERY_LIMIT {
+                self.problem("the doctor still finds something after the remedy".to_owned());
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Asks the doctor, a process that knows no more than its configuration.
     pub(crate) async fn doctor(&self, side: Side) -> Result<Answer, LabError> {
         let arguments = self.doctor_arguments(side).into_iter().chain(owned(&["--json"]));
@@ -383,6 +513,10 @@ impl Stage {
             None => Ok(Err("it starts a server that is none of these".to_owned())),
         }
     }
+}
+
+fn first_mailbox(side: Side) -> Option<Mailbox> {
+    mailboxes(side).next()
 }
 
 fn asking_failed(source: CommandError) -> LabError {

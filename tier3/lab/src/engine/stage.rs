@@ -52,6 +52,10 @@ pub(crate) struct Stage {
     last_ids: [Option<u32>; 4],
     /// Files with new passwords so far.
     pub(super) changed: u32,
+    /// What others run beside the servers, by name.
+    pub(super) helpers: BTreeMap<&'static str, Process>,
+    /// Servers that were stopped where they stand.
+    pub(super) hung: Vec<Side>,
     /// Dropped after the servers that live there.
     wires: Option<Wires>,
 }
@@ -130,6 +134,8 @@ impl Stage {
             kdc: None,
             last_ids: [None; 4],
             changed: 0,
+            helpers: BTreeMap::new(),
+            hung: Vec::new(),
             wires,
         };
         for attempt in 1.. {
@@ -261,12 +267,18 @@ impl Stage {
         Ok(())
     }
 
+    /// The process of a server, while it runs.
+    pub(super) fn process(&self, side: Side) -> Option<&Process> {
+        self.processes[side.index()].as_ref()
+    }
+
     pub(crate) fn runs(&self, side: Side) -> bool {
         self.processes[side.index()].is_some()
     }
 
     pub(crate) fn running(&self) -> impl Iterator<Item = Side> {
-        self.cast().sides().iter().copied().filter(|side| self.runs(*side))
+        let answers = |side: &Side| self.runs(*side) && !self.hung.contains(side);
+        self.cast().sides().iter().copied().filter(answers)
     }
 
     pub(crate) fn observer(&self, side: Side) -> Observer {

@@ -4,16 +4,23 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::LabError;
 use crate::cast::Side;
 use crate::organisation::MakeError;
+
+/// Tries to remove a folder in which servers are just dying, and the time between two.
+const REMOVALS: u32 = 40;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(25);
 
 /// A folder, removed at the end only if it was made here and nobody will want to look into it.
 #[derive(Debug)]
 pub(crate) struct Workplace {
     root: PathBuf,
     temporary: bool,
+    /// It goes with this value.
+    passing: bool,
 }
 
 impl Workplace {
@@ -29,7 +36,7 @@ impl Workplace {
                 return Err(LabError::Occupied { path: folder });
             }
         }
-        Ok(Self { root, temporary: false })
+        Ok(Self { root, temporary: false, passing: false })
     }
 
     fn temporary() -> Result<Self, LabError> {
@@ -40,7 +47,7 @@ impl Workplace {
         // Made and not found: nobody else's folder is used, and nobody else may look into this one.
         let made = DirBuilder::new().mode(0o700).create(&path).and_then(|()| path.canonicalize());
         match made {
-            Ok(root) => Ok(Self { root, temporary: true }),
+            Ok(root) => Ok(Self { root, temporary: true, passing: false }),
             Err(source) => Err(LabError::Folder { action: "make", path, source }),
         }
     }
@@ -68,9 +75,43 @@ impl Workplace {
         Ok(())
     }
 
+    /// A temporary folder that goes with this value, also where a run is broken off.
+    pub(crate) fn passing() -> Result<Self, LabError> {
+        let mut made = Self::temporary()?;
+        made.passing = true;
+        Ok(made)
+    }
+
     /// Removes the folder if it is a temporary one; says whether it is gone.
     pub(crate) fn remove(&self) -> bool {
+        if self.temporary {
+            unmount_below(&self.root);
+        }
         self.temporary && fs::remove_dir_all(&self.root).is_ok()
+    }
+}
+
+/// Takes away the small disks that a scenario put below a folder (proc(5), mounts).
+fn unmount_below(root: &Path) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    for place in mounts.lines().filter_map(|line| line.split(' ').nth(1)) {
+        if Path::new(place).starts_with(root) {
+            // One that is still in use goes with its last user.
+            let mut command = std::process::Command::new("umount");
+            let _ = command.args(["-l", place]).stderr(std::process::Stdio::null()).status();
+        }
+    }
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        // Servers that were killed a moment ago may still put something there.
+        for _ in 0..REMOVALS {
+            if !self.passing || !self.root.exists() || self.remove() {
+                return;
+            }
+            std::thread::sleep(BETWEEN_REMOVALS);
+        }
     }
 }
 
@@ -86,6 +127,16 @@ mod tests {
         let root = workplace.root().to_owned();
         assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
         assert!(workplace.remove() && !root.exists());
+    }
+
+    #[test]
+    fn a_passing_folder_goes_with_its_value() {
+        let workplace = Workplace::passing().unwrap();
+        let root = workplace.root().to_owned();
+        fs::create_dir(root.join("east")).unwrap();
+        assert!(root.exists());
+        drop(workplace);
+        assert!(!root.exists());
     }
 
     #[test]

@@ -3,12 +3,15 @@
 use config::Section;
 use finding::Cause;
 
-use super::{Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION};
+use super::{
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, line,
+    route, store, terms,
+};
 use crate::cast::Side;
 use crate::organisation::Setting;
 
-const ACCESS_DENIED: u32 = 5;
-const SERVER_UNAVAILABLE: u32 = 1722;
+pub(super) const ACCESS_DENIED: u32 = 5;
+pub(super) const SERVER_UNAVAILABLE: u32 = 1722;
 const WRONG_PASSWORD: u32 = 1326;
 const NO_SUCH_USER: u32 = 1317;
 const PASSWORD_EXPIRED: u32 = 1330;
@@ -18,9 +21,9 @@ const ACCOUNT_EXPIRED: u32 = 1793;
 const LOCKED_OUT: u32 = 1909;
 const WRONG_KEY: u32 = 1396;
 
-const EAST: Side = Side::East;
-const WEST: Side = Side::West;
-const BOTH: &[Side] = &[EAST, WEST];
+pub(super) const EAST: Side = Side::East;
+pub(super) const WEST: Side = Side::West;
+pub(super) const BOTH: &[Side] = &[EAST, WEST];
 
 const SVC_WEST: &str = r"DEMO\svc-west";
 const ROLE: &str = crate::organisation::ROLE;
@@ -34,19 +37,19 @@ const CONNECTOR_TO_EAST: &str = "/O=Demo/OU=HQ/CN=Configuration/CN=Connections/C
 const EXTENDED: &str = r"DEMO\svc-wést-ßØ日本";
 const MANGLED: &str = r"DEMO\svc-wÃ©st-ÃŸÃ˜æ—¥æœ¬";
 
-const fn bind_failed(server: Side, code: u32, bind: u32) -> ExpectedEvent {
+pub(super) const fn bind_failed(server: Side, code: u32, bind: u32) -> ExpectedEvent {
     ExpectedEvent { server, id: BIND_FAILED, code: Some(code), errors: Some((code, bind)) }
 }
 
-const fn bind_back_failed(server: Side, code: u32) -> ExpectedEvent {
+pub(super) const fn bind_back_failed(server: Side, code: u32) -> ExpectedEvent {
     ExpectedEvent { server, id: BIND_BACK_FAILED, code: Some(code), errors: Some((code, 0)) }
 }
 
-const fn refused(server: Side, code: u32) -> ExpectedEvent {
+pub(super) const fn refused(server: Side, code: u32) -> ExpectedEvent {
     ExpectedEvent { server, id: SECURITY_VIOLATION, code: Some(code), errors: None }
 }
 
-const fn x400(server: Side, id: u32) -> ExpectedEvent {
+pub(super) const fn x400(server: Side, id: u32) -> ExpectedEvent {
     ExpectedEvent { server, id, code: None, errors: None }
 }
 
@@ -64,7 +67,7 @@ macro_rules! account_refused {
 
 const ROLE_REFUSED: &[ExpectedEvent] = account_refused!(ACCESS_DENIED);
 
-const fn setting(
+pub(super) const fn setting(
     on: Option<Side>,
     section: Section,
     key: &'static str,
@@ -74,7 +77,7 @@ const fn setting(
 }
 
 /// What most faults have in common: EAST refuses WEST, and a command of the doctor cures it.
-const PLAIN: Fault = Fault {
+pub(super) const PLAIN: Fault = Fault {
     name: "",
     cause: Cause::ServiceAccountPasswordMismatch,
     title: "",
@@ -88,6 +91,11 @@ const PLAIN: Fault = Fault {
     set: &[],
     prepare: &[],
     accounts: &[],
+    degrading: false,
+    two_alone: false,
+    returned: None,
+    takes_none: false,
+    needs: &[],
     wired: false,
     claims: &[],
 };
@@ -502,6 +510,21 @@ pub const FAULTS: &[Fault] = &[
         claims: &[28, 30, 35],
         ..FILTERED
     },
+    host::PORT_TAKEN,
+    host::MAPPER_ALONE,
+    host::HANGS,
+    host::LEVEL,
+    line::LOSS,
+    line::SMALL_MTU,
+    line::SLOW,
+    line::TRANSLATED,
+    line::OTHER_ADDRESS,
+    store::DISK_FULL,
+    store::MEMORY_SHORT,
+    store::DAMAGED,
+    route::NO_ADDRESS_SPACE,
+    route::LOOP,
+    route::TOO_LARGE,
 ];
 
 /// A rule of a packet filter on EAST, in a table of its own.
@@ -509,7 +532,7 @@ const fn filter(rule: &'static str) -> Act {
     Act::Filter(EAST, rule)
 }
 
-const FILTERED: Fault = Fault {
+pub(super) const FILTERED: Fault = Fault {
     cause: Cause::PortFilteredByFirewall,
     expected: &[
         bind_failed(WEST, SERVER_UNAVAILABLE, 0),
@@ -527,8 +550,8 @@ const FILTERED: Fault = Fault {
 };
 
 /// What a remedy says to do where no command tells the servers that something has changed.
-const TRY_AGAIN: Act = Act::Run(WEST, &["queue", "retry", "--all"]);
-const TRY_AGAIN_EAST: Act = Act::Run(EAST, &["queue", "retry", "--all"]);
+pub(super) const TRY_AGAIN: Act = Act::Run(WEST, &["queue", "retry", "--all"]);
+pub(super) const TRY_AGAIN_EAST: Act = Act::Run(EAST, &["queue", "retry", "--all"]);
 
 /// A logon with a wrong password, as somebody else would try it.
 const WRONG_LOGON: &[&str] = &[
@@ -662,10 +685,16 @@ pub const X400_FAULTS: &[Fault] = &[
         ],
         ..NAME_DIFFERS
     },
+    terms::SCHEDULE_NEVER,
+    terms::T_SELECTOR,
+    terms::S_SELECTOR,
+    terms::MODE,
+    terms::DIALOGUE,
+    terms::CERTIFICATE,
 ];
 
 /// WEST's table for EAST.
-const NAMES_EAST: &str = "\nname = \"EAST\"\n";
+pub(super) const NAMES_EAST: &str = "\nname = \"EAST\"\n";
 
 const NAME_DIFFERS: Fault = Fault {
     cause: Cause::ConnectorRemoteNameMismatch,

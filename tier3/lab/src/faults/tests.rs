@@ -56,8 +56,12 @@ fn with_kerberos_a_key_differs_instead_of_a_password() {
 
 #[test]
 fn every_fault_stops_mail_where_it_is_asked_about_and_is_logged_there() {
-    for fault in FAULTS.iter().filter(|fault| !fault.stops.is_empty()) {
-        assert!(fault.stops.contains(&fault.ask), "{}", fault.title);
+    let stopping =
+        |fault: &&Fault| !fault.stops.is_empty() && !fault.degrading && !fault.takes_none;
+    for fault in FAULTS.iter().filter(stopping) {
+        // A server that cannot start is asked itself; the others miss it.
+        let cannot_start = fault.put_in.iter().any(|act| matches!(act, Act::Fails(_, ["serve"])));
+        assert!(fault.stops.contains(&fault.ask) || cannot_start, "{}", fault.title);
         for side in fault.stops {
             let logged = |event: &&ExpectedEvent| event.server == *side && event.id == 9318;
             assert_eq!(fault.expected.iter().filter(logged).count(), 1, "{}", fault.title);
@@ -71,7 +75,7 @@ fn a_bind_error_stands_only_with_the_caller_and_beside_a_failed_bind_back() {
     for fault in FAULTS {
         for event in fault.expected {
             let Some((comms, bind)) = event.errors else {
-                assert_eq!(event.id, 9297);
+                assert!(event.id == 9297 || fault.takes_none);
                 continue;
             };
             assert_eq!(Some(comms), event.code);

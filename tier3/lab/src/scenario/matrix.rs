@@ -22,8 +22,10 @@ pub struct MatrixOptions {
     pub only: Vec<String>,
     /// Runs in which nothing is wrong.
     pub healthy: u32,
-    /// Runs with two faults.
+    /// Runs with two faults, chosen by chance.
     pub pairs: u32,
+    /// Runs with these two faults, each as `NAME+NAME`.
+    pub chosen_pairs: Vec<String>,
 }
 
 /// Plays the scenarios one after the other; `tell` hears of each result as it comes.
@@ -38,7 +40,7 @@ pub async fn matrix(
     for name in &options.only {
         chosen.push(table::find(name)?);
     }
-    if options.only.is_empty() {
+    if options.only.is_empty() && options.chosen_pairs.is_empty() {
         chosen.extend(table::all());
     }
     let played = async {
@@ -51,15 +53,18 @@ pub async fn matrix(
                 skipped.push(format!("{}: {why_not}", listed.name));
                 continue;
             }
-            let workplace = Workplace::make(None)?;
+            let workplace = Workplace::passing()?;
             let result = play(scenario, seed, &Narrator::silent(), &workplace).await;
-            workplace.remove();
             let result = result?;
             tell(&result);
             results.push(result);
         }
         let healthy = healthy(options.healthy, &mut chance).await?;
-        let pairs = pairs(options.pairs, &mut chance).await?;
+        let mut given = Vec::new();
+        for names in &options.chosen_pairs {
+            given.push(pair(names)?);
+        }
+        let pairs = pairs(options.pairs, given, &mut chance).await?;
         Ok(LabReport::new(options.seed, results, skipped, (healthy, pairs)))
     };
     tokio::select! {
@@ -77,9 +82,8 @@ fn plain_setup(chance: &mut Chance) -> Setup {
 async fn healthy(runs: u32, chance: &mut Chance) -> Result<Healthy, LabError> {
     let mut found = Healthy { runs, ..Healthy::default() };
     for _ in 0..runs {
-        let workplace = Workplace::make(None)?;
+        let workplace = Workplace::passing()?;
         let told = well(&workplace, chance).await;
-        workplace.remove();
         let told = told?;
         found.false_alarms += u32::from(!told.is_empty());
         found.said.extend(told);
@@ -118,9 +122,24 @@ async fn ask_all(stage: &Stage, when: &str) -> Result<Vec<String>, LabError> {
     Ok(said)
 }
 
-async fn pairs(runs: u32, chance: &mut Chance) -> Result<Pairs, LabError> {
-    let mut found = Pairs { runs, ..Pairs::default() };
+/// Two faults by their names.
+fn pair(names: &str) -> Result<(&'static Fault, &'static Fault), LabError> {
+    let find = |name: &str| {
+        let fault = FAULTS.iter().find(|fault| fault.name == name && fault.suits_a_pair());
+        fault.ok_or_else(|| LabError::UnknownScenario(name.to_owned()))
+    };
+    let (one, other) =
+        names.split_once('+').ok_or_else(|| LabError::UnknownScenario(names.to_owned()))?;
+    Ok((find(one)?, find(other)?))
+}
+
+async fn pairs(
+    runs: u32,
+    given: Vec<(&'static Fault, &'static Fault)>,
+    chance: &mut Chance,
+) -> Result<Pairs, LabError> {
     let simple: Vec<&Fault> = FAULTS.iter().filter(|fault| fault.suits_a_pair()).collect();
+    let mut all = given;
     for _ in 0..runs {
         let one = simple[chance.below(simple.len())];
         let other = loop {
@@ -129,9 +148,13 @@ async fn pairs(runs: u32, chance: &mut Chance) -> Result<Pairs, LabError> {
                 break other;
             }
         };
-        let workplace = Workplace::make(None)?;
+        all.push((one, other));
+    }
+    let runs = u32::try_from(all.len()).unwrap_or(u32::MAX);
+    let mut found = Pairs { runs, ..Pairs::default() };
+    for (one, other) in all {
+        let workplace = Workplace::passing()?;
         let named = both(&workplace, chance, (one, other)).await;
-        workplace.remove();
         let named = named?;
         if named.contains(&one.cause) && named.contains(&other.cause) {
             found.both += 1;

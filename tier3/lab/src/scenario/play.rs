@@ -63,12 +63,15 @@ pub async fn run(options: RunOptions) -> Result<LabReport, LabError> {
 /// The servers of a scenario.
 fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
     let (fault, carrier) = match scenario {
-        Scenario::Fault(fault, carrier) => (Some(fault), carrier),
+        Scenario::Fault(fault, carrier) | Scenario::Harmless(fault, carrier) => {
+            (Some(fault), carrier)
+        }
         Scenario::Rotation => (None, Carrier::Rpc),
     };
     let accounts = fault.map_or(&[][..], |fault| fault.accounts);
     let more = chance.below(3);
-    let servers = if accounts.is_empty() { 2 + more } else { 2 };
+    let two_alone = !accounts.is_empty() || fault.is_some_and(|fault| fault.two_alone);
+    let servers = if two_alone { 2 } else { 2 + more };
     let mut cast = Cast::random(chance, servers);
     for (side, account) in accounts {
         let account = cast.told(account);
@@ -93,11 +96,16 @@ pub(super) async fn flowing(
     let names: Vec<&str> = setup.cast.sides().iter().map(|side| setup.cast.name(*side)).collect();
     narrator.step(&format!("{}, each a process of its own", names.join(", ")));
     let mut stage = Stage::set(narrator, workplace, Letters::Short, setup).await?;
-    // Who called another one before that was up would wait for a retry, which comes late on purpose.
-    for side in stage.sides() {
+    try_again(&mut stage).await?;
+    Ok(stage)
+}
+
+/// Who called another one before that was up would wait for a retry, which comes late on purpose.
+async fn try_again(stage: &mut Stage) -> Result<(), LabError> {
+    for side in stage.running().collect::<Vec<_>>() {
         stage.act_all(&[Act::Run(side, &["queue", "retry", "--all"])]).await?;
     }
-    Ok(stage)
+    Ok(())
 }
 
 /// Plays a scenario in a folder.
@@ -112,7 +120,14 @@ pub(super) async fn play(
     let mut result = LabResult::new(listed.name, listed.cause, setup.cast.sides().len(), seed);
     let mut stage = flowing(setup, narrator, workplace).await?;
     match scenario {
+        Scenario::Fault(fault, _) if fault.returned.is_some() => {
+            play_returned(&mut stage, fault, &mut result).await?;
+        }
+        Scenario::Fault(fault, _) if fault.degrading => {
+            play_degrading(&mut stage, fault, &mut result).await?;
+        }
         Scenario::Fault(fault, _) => play_fault(&mut stage, fault, &mut result).await?,
+        Scenario::Harmless(fault, _) => play_harmless(&mut stage, fault, &mut result).await?,
         Scenario::Rotation => play_rotation(&mut stage, &mut result).await?,
     }
     close(&mut stage, &mut result).await?;
@@ -137,8 +152,7 @@ async fn play_fault(
     narrator.step(&format!("2. A fault: {}", fault.title));
     let since = Timestamp::now();
     stage.put_in(fault).await?;
-    let running: Vec<Side> = stage.running().collect();
-    let round = stage.send_round(&running).await?;
+    let round = stage.send_round(&taking(stage, fault)).await?;
     let early = ask_early(stage, fault, since, result).await?;
     let before = stage.problems.len();
     let events = stage.await_symptoms(fault, &round, since).await?;
@@ -173,6 +187,9 @@ async fn play_fault(
     result.recovered = took <= RECOVERY_LIMIT;
 
     narrator.step("5. Mail again, and the count");
+    if fault.takes_none {
+        stage.await_health(fault.ask).await?;
+    }
     stage.send_round(&sides).await?;
     stage.await_all().await?;
     Ok(())
@@ -229,6 +246,124 @@ fn tell_judgement(stage: &mut Stage, result: &LabResult) {
         let put_in = result.cause.map_or("nothing", finding::Cause::slug);
         stage.problem(format!("the doctor said {named} where {put_in} was put in"));
     }
+}
+
+/// The servers that take mail while the fault stands.
+fn taking(stage: &Stage, fault: &Fault) -> Vec<Side> {
+    stage.running().filter(|side| !(fault.takes_none && *side == Side::East)).collect()
+}
+
+/// Mail that comes back: the report is all that tells.
+async fn play_returned(
+    stage: &mut Stage,
+    fault: &Fault,
+    result: &mut LabResult,
+) -> Result<(), LabError> {
+    let Some((from, to, arrives_at)) = fault.returned else { return Ok(()) };
+    let narrator = stage.narrator.clone();
+    let sides = stage.sides();
+    narrator.step("1. Mail, between all of them");
+    stage.send_round(&sides).await?;
+    if !stage.await_all().await? {
+        return Ok(());
+    }
+    stage.ask_for_health(fault.ask).await?;
+    narrator.step(&format!("2. A fault: {}", fault.title));
+    let since = Timestamp::now();
+    stage.put_in(fault).await?;
+    stage.send_beyond(from, to, None).await?;
+    try_again(stage).await?;
+    stage.await_report().await?;
+    let begun = Instant::now();
+    narrator.step("3. The doctor");
+    let answer = stage.doctor(fault.ask).await?;
+    result.seconds_to_diagnosis = Some(begun.elapsed().as_secs_f64());
+    stage.show_doctor(fault.ask).await?;
+    result.take(&answer);
+    result.stopped = true;
+    result.events = stage.telling_events(since).await?;
+    tell_judgement(stage, result);
+    narrator.step("4. The remedy");
+    stage.act_all(fault.cure).await?;
+    let cured = Instant::now();
+    stage.send_beyond(from, to, Some(arrives_at)).await?;
+    try_again(stage).await?;
+    let flows = stage.await_all().await?;
+    result.recovery_s = Some(cured.elapsed().as_secs_f64());
+    result.recovered = flows && cured.elapsed() <= RECOVERY_LIMIT;
+    stage.send_round(&sides).await?;
+    try_again(stage).await?;
+    stage.await_all().await?;
+    Ok(())
+}
+
+/// A line that gets bad: mail may crawl over it, and the measure is named all the same.
+async fn play_degrading(
+    stage: &mut Stage,
+    fault: &Fault,
+    result: &mut LabResult,
+) -> Result<(), LabError> {
+    let narrator = stage.narrator.clone();
+    narrator.step("1. Mail, between all of them");
+    let sides = stage.sides();
+    stage.send_round(&sides).await?;
+    if !stage.await_all().await? {
+        return Ok(());
+    }
+    stage.ask_for_health(fault.ask).await?;
+    narrator.step(&format!("2. A fault: {}", fault.title));
+    let since = Timestamp::now();
+    stage.put_in(fault).await?;
+    let begun = Instant::now();
+    stage.send_round(&taking(stage, fault)).await?;
+    let answer = loop {
+        let answer = stage.doctor(fault.ask).await?;
+        result.take(&answer);
+        result.first_answer = result.first_answer.or(result.first);
+        if result.right || begun.elapsed() > PATIENCE {
+            break answer;
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    };
+    (result.stopped, result.degrading) = (true, true);
+    result.events = stage.telling_events(since).await?;
+    narrator.step("3. The doctor");
+    stage.show_doctor(fault.ask).await?;
+    tell_judgement(stage, result);
+    if !result.right {
+        return Ok(());
+    }
+    result.seconds_to_diagnosis = Some(begun.elapsed().as_secs_f64());
+    narrator.step("4. The remedy");
+    let remedy = answer.diagnoses.first().map(|one| one.remedy.clone()).unwrap_or_default();
+    let Some(took) = stage.cure(fault, &remedy).await? else { return Ok(()) };
+    result.recovery_s = Some(took.as_secs_f64());
+    result.recovered = took <= RECOVERY_LIMIT;
+    stage.await_health(fault.ask).await?;
+    stage.send_round(&sides).await?;
+    stage.await_all().await?;
+    stage.ask_for_health(fault.ask).await?;
+    Ok(())
+}
+
+/// A difference that is no fault: mail flows after it as before, and the doctor finds nothing.
+async fn play_harmless(
+    stage: &mut Stage,
+    fault: &Fault,
+    result: &mut LabResult,
+) -> Result<(), LabError> {
+    let sides = stage.sides();
+    stage.send_round(&sides).await?;
+    stage.await_all().await?;
+    stage.narrator.clone().step(fault.title);
+    stage.put_in(fault).await?;
+    stage.send_round(&sides).await?;
+    result.recovered = stage.await_all().await?;
+    let answer = stage.doctor(fault.ask).await?;
+    result.take(&answer);
+    result.right = answer.is_healthy();
+    tell_judgement(stage, result);
+    Ok(())
 }
 
 /// Load, a rotation, load, and again; the last one ends the old password at once.

@@ -32,6 +32,8 @@ pub struct LabResult {
     pub stopped: bool,
     /// Logged by all servers since the fault was put in, each sort once.
     pub events: Vec<TellingEvent>,
+    /// Mail need not stop and nothing need fail: the answer is due once a threshold is crossed, whenever that is.
+    pub degrading: bool,
     /// From the end of the first failed attempt to the answer that named the cause first; absent if none did.
     pub seconds_to_diagnosis: Option<f64>,
     /// The first cause of the answer once all symptoms were there.
@@ -108,6 +110,7 @@ impl LabResult {
             name: name.to_owned(),
             cause,
             stopped: false,
+            degrading: false,
             events: Vec::new(),
             seconds_to_diagnosis: None,
             first: None,
@@ -147,7 +150,8 @@ impl LabResult {
     }
 
     fn in_time(&self) -> bool {
-        self.right && self.seconds_to_diagnosis.is_none_or(|taken| taken <= DIAGNOSIS_LIMIT_S)
+        let in_time = |taken| taken <= DIAGNOSIS_LIMIT_S;
+        self.right && (self.degrading || self.seconds_to_diagnosis.is_none_or(in_time))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::report::Listed;
 use crate::engine::LabError;
-use crate::faults::{FAULTS, Fault, X400_FAULTS};
+use crate::faults::{FAULTS, Fault, HARMLESS, X400_FAULTS};
 use crate::organisation::Carrier;
 use crate::wires::Wires;
 
@@ -11,6 +11,8 @@ use crate::wires::Wires;
 pub(super) enum Scenario {
     /// A fault between servers that exchange mail by this carrier.
     Fault(&'static Fault, Carrier),
+    /// What is different and no fault: mail flows, and nothing is found.
+    Harmless(&'static Fault, Carrier),
     /// The password of an account is changed again and again while mail flows; nothing may fail.
     Rotation,
 }
@@ -27,7 +29,8 @@ const ROTATION_WHAT: &str =
 pub(super) fn all() -> impl Iterator<Item = Scenario> {
     let rpc = FAULTS.iter().map(|fault| Scenario::Fault(fault, Carrier::Rpc));
     let x400 = X400_FAULTS.iter().map(|fault| Scenario::Fault(fault, Carrier::Rfc1006));
-    rpc.chain(x400).chain([Scenario::Rotation])
+    let harmless = HARMLESS.iter().map(|fault| Scenario::Harmless(fault, Carrier::Rfc1006));
+    rpc.chain(x400).chain(harmless).chain([Scenario::Rotation])
 }
 
 /// The scenario of this name.
@@ -40,15 +43,18 @@ pub(super) fn find(name: &str) -> Result<Scenario, LabError> {
 impl Scenario {
     pub(super) fn listed(self) -> Listed {
         match self {
-            Self::Fault(fault, _) => {
-                let why_not = if fault.wired { Wires::why_not() } else { None };
+            Self::Fault(fault, _) | Self::Harmless(fault, _) => {
+                let wires = if fault.wired { Wires::why_not() } else { None };
+                let why_not = wires.or_else(|| missing(fault.needs));
+                let mut needs = if fault.wired { NETWORKS.to_vec() } else { Vec::new() };
+                needs.extend(fault.needs);
                 Listed {
                     name: fault.name,
-                    cause: Some(fault.cause),
+                    cause: matches!(self, Self::Fault(..)).then_some(fault.cause),
                     title: fault.title,
                     what: fault.what,
                     claims: fault.claims.to_vec(),
-                    needs: if fault.wired { NETWORKS.to_vec() } else { Vec::new() },
+                    needs,
                     runnable: why_not.is_none(),
                     why_not,
                 }
@@ -65,6 +71,19 @@ impl Scenario {
             },
         }
     }
+}
+
+/// Why what a scenario takes is not here: a program, or the rights of root.
+fn missing(needs: &[&str]) -> Option<String> {
+    let lacks = |need: &&&str| match **need {
+        "root" => !crate::wires::is_root(),
+        program => !crate::wires::is_there(program),
+    };
+    let need = needs.iter().find(lacks)?;
+    Some(match *need {
+        "root" => "it takes root".to_owned(),
+        program => format!("there is no {program} on this machine"),
+    })
 }
 
 /// What `lab list` shows.

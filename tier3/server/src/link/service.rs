@@ -115,7 +115,8 @@ impl ServiceFactory {
                 InterfaceRules { syntax: epm::INTERFACE, min_level: AuthLevel::None }
             }
             Interface::Mta => {
-                let min_level = rpc_security::level(&node.config());
+                // A caller whose protection is too weak is refused below, where it can be written down.
+                let min_level = AuthLevel::Connect;
                 InterfaceRules { syntax: rpc_interface::INTERFACE, min_level }
             }
         };
@@ -154,6 +155,11 @@ impl RpcService for Service {
             Interface::Mta => {
                 // The interface's rule lets no unauthenticated request through to here.
                 let principal = request.principal.clone().ok_or(ACCESS_DENIED)?;
+                let least = rpc_security::level(&self.node.config());
+                if request.level < least {
+                    self.refuse_level(&principal, request.level, least);
+                    return Err(ACCESS_DENIED);
+                }
                 let accounts = self.node.accounts.clone();
                 let proved = principal.clone();
                 if accounts.find(&proved).is_some_and(|account| account.failures > 0) {
@@ -229,7 +235,11 @@ async fn refuse_logon(
             address: address.to_string(),
             code: failure.win32(),
             reason,
-            step: "authentication",
+            step: match failure {
+                LogonFailure::LmOrNtlmV1Refused | LogonFailure::LmRefused => "ntlm-version",
+                LogonFailure::WeakSessionSecurity { .. } => "session-security",
+                _ => "authentication",
+            },
             layer: Layer::Authentication,
             count,
             of_peer,
@@ -260,6 +270,17 @@ impl Service {
         let interfaces = [own, mgmt::INTERFACE];
         let managed = mgmt::Managed { interfaces: &interfaces, principal: &principal };
         managed.dispatch(request.opnum, &request.stub, request.order)
+    }
+
+    /// Writes down that calls are protected less than this server takes.
+    fn refuse_level(&self, principal: &AccountName, level: AuthLevel, least: AuthLevel) {
+        let peer = self.node.peer_of_account(principal).map(|peer| peer.name);
+        let (level, least) = (rpc_security::word(level), rpc_security::word(least));
+        let denied = Denied::new(
+            format!("calls are protected by {level}, and {least} is the least that is taken here"),
+            "level",
+        );
+        refuse(&self.node, principal, &self.peer.to_string(), peer.as_deref(), &denied);
     }
 
     /// What other servers may read: this server's copy of the directory, told to whoever speaks for a peer.

@@ -1,6 +1,7 @@
 //! Operations on the running server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
@@ -29,7 +30,10 @@ use crate::admin_roles::AdminRoles;
 use crate::blocking::blocking;
 use crate::failed_logons::Say;
 use crate::node::Node;
-use crate::{facts, settings};
+use crate::{addresses, facts, settings};
+
+/// Longest wait of a probe for each answer: it asks for little, and somebody waits for it.
+const PROBE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Win32 `ERROR_ACCESS_DENIED`.
 const ACCESS_DENIED: u32 = 5;
@@ -242,6 +246,9 @@ impl Operations for Running {
         facts.queues = facts::of_queues(&self.node.queue);
         facts.store_trouble = facts::of_store(self.node.queue.store());
         facts.shortages = facts::of_resources(&self.node.resources);
+        facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
+        let cut_off = self.node.cut_off.list().into_iter();
+        facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
         facts.events = self.stored_events(EventQuery::default()).await?;
         Ok(facts)
@@ -250,7 +257,7 @@ impl Operations for Running {
     async fn probe(&self, order: ProbeOrder) -> Result<Vec<ProbeFact>, OperationError> {
         let config = self.node.config();
         if let Some(connector) = config.x400(&order.peer) {
-            let dialer = self.node.dialer();
+            let dialer = self.node.dialer().hurried(PROBE_PATIENCE);
             let (from, host) = (config.server.name.as_str(), connector.host.as_str());
             return Ok(check_x400(&dialer, from, host, connector.port).await);
         }
@@ -258,17 +265,20 @@ impl Operations for Running {
             let text = format!("{} is no peer of {}", order.peer, config.server.name);
             return Err(OperationError::NotFound(text));
         };
-        let dialer = self.node.dialer();
+        let dialer = self.node.dialer().hurried(PROBE_PATIENCE);
         let road = |host| Road {
             from: &config.server.name,
             host,
             mapper_port: peer.mapper_port,
             interface: INTERFACE,
         };
-        let mut facts = check_road(&dialer, &road(&peer.host)).await;
-        if !peer.bind_back.eq_ignore_ascii_case(&peer.host) {
-            facts.extend(check_road(&dialer, &road(&peer.bind_back)).await);
-        }
+        let other = !peer.bind_back.eq_ignore_ascii_case(&peer.host);
+        let (host, bind_back) = (road(&peer.host), road(&peer.bind_back));
+        let back =
+            async { if other { check_road(&dialer, &bind_back, false).await } else { Vec::new() } };
+        // At once: where nothing answers, each waits for its time.
+        let (mut facts, back) = tokio::join!(check_road(&dialer, &host, true), back);
+        facts.extend(back);
         facts.extend(session_security(&config));
         Ok(facts)
     }

@@ -137,7 +137,7 @@ async fn a_neighbour_that_is_down_is_told_from_one_that_denied_once() {
     let mut checks = Vec::new();
     for host in [&peer.host, &peer.bind_back] {
         let road = Road { from: "EAST", host, mapper_port: closed, interface: INTERFACE };
-        checks.extend(check_road(&dialer, &road).await);
+        checks.extend(check_road(&dialer, &road, false).await);
     }
     let config = node.config();
     drop(node);
