@@ -7,6 +7,7 @@
 mod association;
 mod credentials;
 mod criticality;
+pub mod directory_interface;
 mod disposition;
 mod ltab;
 mod pieces;
