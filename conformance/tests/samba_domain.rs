@@ -44,7 +44,7 @@ fn a_samba_domain_controller_takes_our_calls_and_refuses_a_wrong_password() -> R
 
 /// One account in each state.
 fn accounts(controller: &SambaDc) -> Result<()> {
-    for name in ["mta", "off", "late", "shut"] {
+    for name in ["mta", "off", "late", "shut", "other"] {
         controller.add_user(name, PASSWORD)?;
     }
     let directory = format!("tdb://{}", controller.folder().join("private/sam.ldb").display());
@@ -134,10 +134,40 @@ fn read_about(controller: &SambaDc) -> Result<()> {
         ensure!(code == Some(1) && said["diagnoses"][0]["cause"] == cause, "{user}: {said}");
         ensure!(!said.to_string().contains(&format!("logon as EAST\\\\{user}")), "{said}");
     }
+    group_policy(controller, &about)?;
     let (_, said) = about("WEST\\mta")?;
     let state = check(&said, "sam-account")?;
     ensure!(state["result"] == "not-found", "{said}");
     Ok(())
+}
+
+/// A policy in SYSVOL that keeps one group out (MS-GPSB 2.2), as a person would find it in the template.
+fn group_policy(
+    controller: &SambaDc,
+    about: &dyn Fn(&str) -> Result<(Option<i32>, Value)>,
+) -> Result<()> {
+    let policy = "east.test/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}";
+    let folder = controller.folder().join("state/sysvol").join(policy);
+    let folder = folder.join("MACHINE/Microsoft/Windows NT/SecEdit");
+    std::fs::create_dir_all(&folder)?;
+    let template = folder.join("GptTmpl.inf");
+    let write = |denied: &str| {
+        let text = format!(
+            "[Unicode]\r\nUnicode=yes\r\n[Privilege Rights]\r\nSeDenyNetworkLogonRight = {denied}\r\n[Registry Values]\r\nMACHINE\\System\\CurrentControlSet\\Control\\Lsa\\LmCompatibilityLevel=4,5\r\n"
+        );
+        let mut octets = vec![0xff, 0xfe];
+        octets.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
+        std::fs::write(&template, octets)
+    };
+    write("*S-1-5-32-546")?;
+    let (code, said) = about("EAST\\other")?;
+    ensure!(code == Some(0), "{said}");
+    let told = check(&said, "group-policy")?["detail"].as_str().unwrap_or_default();
+    ensure!(told.contains("LmCompatibilityLevel 5"), "{said}");
+    write("*S-1-5-32-546,other")?;
+    let (code, said) = about("EAST\\other")?;
+    ensure!(code == Some(1) && said["diagnoses"][0]["cause"] == "logon-right-missing", "{said}");
+    Ok(std::fs::remove_file(&template)?)
 }
 
 fn check<'a>(said: &'a Value, name: &str) -> Result<&'a Value> {

@@ -14,12 +14,13 @@ mod signing;
 mod status;
 
 pub use message::{
-    BUFFER_OVERFLOW, MAX_MESSAGE, MORE_PROCESSING_REQUIRED, PENDING, message_length,
+    BUFFER_OVERFLOW, END_OF_FILE, MAX_MESSAGE, MORE_PROCESSING_REQUIRED, NO_MORE_FILES,
+    NO_SUCH_FILE, NO_SUCH_PATH, PENDING, message_length,
 };
 pub use reply::{Negotiated, Reply, SmbError};
 pub use request::{
-    FileId, PIPE_ACCESS, Place, READ_ACCESS, close, create, logoff, negotiate, read, session_setup,
-    transceive, tree_connect,
+    FileId, PIPE_ACCESS, Place, READ_ACCESS, close, create, list, logoff, negotiate, open_folder,
+    read, session_setup, transceive, tree_connect,
 };
 pub use signing::{is_signed, sign};
 pub use status::{Reason, reason};

@@ -121,6 +121,33 @@ impl<'a> Reply<'a> {
         self.part(u32_at(self.body, 32)?, u32_at(self.body, 36)?)
     }
 
+    /// The names in a folder, 2.2.34 and [MS-FSCC] 2.4.28.
+    ///
+    /// # Errors
+    /// A name lies outside of the message.
+    pub fn names(&self) -> Result<Vec<String>, SmbError> {
+        let offset = u32::from(u16_at(self.body, 2)?);
+        let list = self.part(offset, u32_at(self.body, 4)?)?;
+        let mut names = Vec::new();
+        let mut at = 0_usize;
+        loop {
+            let entry = list.get(at..).ok_or(SmbError::Malformed { offset: at })?;
+            let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+            let (next, length) = (size(u32_at(entry, 0)?), size(u32_at(entry, 8)?));
+            let end = length.checked_add(12);
+            let name = end.and_then(|end| entry.get(12..end));
+            let name = name.ok_or(SmbError::Malformed { offset: at })?;
+            let units: Vec<u16> =
+                name.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+            names.push(String::from_utf16_lossy(&units));
+            if next == 0 {
+                return Ok(names);
+            }
+            // Never zero, so that the list ends.
+            at = at.checked_add(next).ok_or(SmbError::Malformed { offset: at })?;
+        }
+    }
+
     /// What was read, 2.2.20.
     ///
     /// # Errors

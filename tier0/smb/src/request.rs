@@ -11,6 +11,11 @@ const CREATE: u16 = 5;
 const CLOSE: u16 = 6;
 const READ: u16 = 8;
 const IOCTL: u16 = 11;
+const QUERY_DIRECTORY: u16 = 14;
+/// FileNamesInformation ([MS-FSCC] 2.4.28).
+const NAMES: u8 = 12;
+/// FILE_DIRECTORY_FILE.
+const FOLDER: u32 = 1;
 /// FSCTL_PIPE_TRANSCEIVE, 2.2.31: what is written and what is answered to it in one exchange.
 const PIPE_TRANSCEIVE: u32 = 0x0011_C017;
 /// SMB2_0_IOCTL_IS_FSCTL.
@@ -88,6 +93,16 @@ pub fn tree_connect(message_id: u64, session: u64, path: &str) -> Vec<u8> {
 /// 2.2.13: opens what is there; a pipe by its bare name, a file by its path within the share.
 #[must_use]
 pub fn create(place: Place, name: &str, access: u32) -> Vec<u8> {
+    open(place, name, access, NO_FOLDER)
+}
+
+/// 2.2.13: opens a folder to see what is in it.
+#[must_use]
+pub fn open_folder(place: Place, name: &str) -> Vec<u8> {
+    open(place, name, READ_ACCESS, FOLDER)
+}
+
+fn open(place: Place, name: &str, access: u32, options: u32) -> Vec<u8> {
     let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut body = Vec::new();
     body.extend(57_u16.to_le_bytes());
@@ -95,7 +110,7 @@ pub fn create(place: Place, name: &str, access: u32) -> Vec<u8> {
     body.extend([0; 2]);
     body.extend(IMPERSONATION.to_le_bytes());
     body.extend([0; 16]);
-    for value in [access, 0, SHARE_ALL, FILE_OPEN, NO_FOLDER] {
+    for value in [access, 0, SHARE_ALL, FILE_OPEN, options] {
         body.extend(value.to_le_bytes());
     }
     put_buffer(&mut body, HEADER + 56, name.len());
@@ -135,6 +150,20 @@ pub fn read(place: Place, file: FileId, offset: u64, length: u32) -> Vec<u8> {
     // No channel; one octet stands behind the fixed part.
     body.push(0);
     in_place(READ, place, &body)
+}
+
+/// 2.2.33: the names in a folder, as many as fit `most` octets; asked again it gives the next ones.
+#[must_use]
+pub fn list(place: Place, folder: FileId, most: u32) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.extend(33_u16.to_le_bytes());
+    body.extend([NAMES, 0]);
+    body.extend([0; 4]);
+    body.extend(folder);
+    put_buffer(&mut body, HEADER + 32, 2);
+    body.extend(most.to_le_bytes());
+    body.extend(u16::to_le_bytes(0x2a));
+    in_place(QUERY_DIRECTORY, place, &body)
 }
 
 /// 2.2.15.

@@ -34,7 +34,7 @@ pub use rfc1006::{
 };
 pub use site::Site;
 pub use transfer_in::{
-    Submission, TransferError, from_apdu, from_submission, report_entry, smtp_originator,
+    Entry, Submission, TransferError, from_apdu, from_submission, report_entry, smtp_originator,
     smtp_recipient,
 };
-pub use transfer_out::{OutboundError, apdu, downgrade, subject};
+pub use transfer_out::{OutboundError, Subject, apdu, downgrade, subject, transfer};

@@ -1,4 +1,4 @@
-//! What a host's account database and local security authority say of an account, asked as somebody who is let in.
+//! What a host's account database, local security authority and group policies say of an account, asked as somebody who is let in.
 //!
 //! Nothing is changed and nobody is logged on but who asks: so the account that is asked about counts no wrong password.
 
@@ -15,6 +15,7 @@ use security::Initiator;
 use wire::DecodeError;
 
 use crate::lsa::{self, Trust};
+use crate::policy::{self, Policy};
 use crate::sam::{self, SamAccount};
 use crate::share::{Pipe, Share, ShareError};
 
@@ -24,6 +25,8 @@ const NO_SUCH_DOMAIN: u32 = 0xC000_00DF;
 const NONE_MAPPED: u32 = 0xC000_0073;
 /// STATUS_OBJECT_NAME_NOT_FOUND: an account without rights of its own.
 const NOT_FOUND: u32 = 0xC000_0034;
+/// STATUS_BAD_NETWORK_NAME: there is no such share.
+const NO_SUCH_SHARE: u32 = 0xC000_00CC;
 /// STATUS_NO_MORE_ENTRIES: no trusts.
 const NO_MORE: u32 = 0x8000_001A;
 
@@ -44,6 +47,8 @@ pub struct Authority {
     pub rights: Vec<(String, Vec<String>)>,
     /// The trusts of the domain.
     pub trusts: Vec<Trust>,
+    /// The group policy that keeps the account from logging on over the network, in words.
+    pub kept_out: Option<String>,
 }
 
 impl Authority {
@@ -137,9 +142,12 @@ pub async fn ask_authority(
     facts.push(fact(question, "sam-account", result, detail, started));
 
     let started = Instant::now();
-    let asked = match share.pipe("lsarpc", lsa::INTERFACE).await {
-        Ok(mut pipe) => authority(&mut pipe, question, found, &mut learned).await,
-        Err((_, error)) => Err(Stop::Broken(error)),
+    let (mut share, asked) = match share.pipe("lsarpc", lsa::INTERFACE).await {
+        Ok(mut pipe) => {
+            let asked = authority(&mut pipe, question, found.clone(), &mut learned).await;
+            (pipe.close().await, asked)
+        }
+        Err((share, error)) => (share, Err(Stop::Broken(error))),
     };
     let (result, detail) = match asked {
         Ok(trusts) => {
@@ -151,7 +159,41 @@ pub async fn ask_authority(
         Err(stop) => stop.told(),
     };
     facts.push(fact(question, "lsa-rights", result, detail, started));
+    facts.extend(policies(&mut share, question, found.as_ref(), &mut learned).await);
     (facts, learned)
+}
+
+/// The group policies of a domain controller; nothing where the host keeps none.
+async fn policies(
+    share: &mut Share,
+    question: &AuthorityQuestion<'_>,
+    account: Option<&Sid>,
+    learned: &mut Authority,
+) -> Option<ProbeFact> {
+    let started = Instant::now();
+    let read = match share.enter(question.host, policy::SHARE).await {
+        Ok(()) => policy::read_all(share).await,
+        Err(ShareError::Refused { status: NO_SUCH_SHARE, .. }) => return None,
+        Err(error) => Err(error),
+    };
+    let (result, detail) = match read {
+        Ok(policies) => {
+            let who = policy::holders(account, question.account.name());
+            learned.kept_out = policies.iter().find_map(|one| one.keeps_out(&who));
+            let speaking = policies.iter().filter(|one| !one.is_silent()).map(Policy::told);
+            let speaking: Vec<String> = speaking.collect();
+            let result =
+                if learned.kept_out.is_some() { ProbeResult::Denied } else { ProbeResult::Ok };
+            if speaking.is_empty() {
+                let detail = "no policy in SYSVOL bears on logons over the network".to_owned();
+                (result, detail)
+            } else {
+                (result, speaking.join("; "))
+            }
+        }
+        Err(error) => Stop::Broken(error).told(),
+    };
+    Some(fact(question, "group-policy", result, detail, started))
 }
 
 /// The account in the database of its domain; gives its identifier.

@@ -9,6 +9,7 @@ mod kdc;
 mod lsa;
 mod msrpc;
 mod netbios;
+mod policy;
 mod road;
 mod root_dse;
 mod sam;
@@ -19,6 +20,7 @@ pub use host::{Learned, PORTS, Question, SMB_PORT, ask_host};
 pub use krb5::AccountAnswer;
 pub use lsa::Trust;
 pub use netbios::{NodeName, name_query, node_status};
+pub use policy::Policy;
 pub use sam::SamAccount;
 pub use smb::{Reason, reason};
 

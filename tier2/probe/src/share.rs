@@ -8,14 +8,16 @@ use dcerpc::{
 };
 use security::{Initiator, SecurityContext, Step};
 use smb::{
-    BUFFER_OVERFLOW, FileId, MORE_PROCESSING_REQUIRED, PENDING, PIPE_ACCESS, Place, Reply,
-    message_length,
+    BUFFER_OVERFLOW, END_OF_FILE, FileId, MORE_PROCESSING_REQUIRED, NO_MORE_FILES, NO_SUCH_FILE,
+    NO_SUCH_PATH, PENDING, PIPE_ACCESS, Place, READ_ACCESS, Reply, message_length,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Octets that are read of a pipe at once.
 const AT_ONCE: u32 = 64 * 1024;
+/// Names of one folder that are read.
+const MOST_NAMES: usize = 10_000;
 
 /// Why a share or a pipe is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -94,11 +96,17 @@ impl Share {
             }
             token = Some(reply.token()?.to_vec());
         }
+        open.enter(host, share).await?;
+        Ok(open)
+    }
+
+    /// Goes on in another share.
+    pub(crate) async fn enter(&mut self, host: &str, share: &str) -> Result<(), ShareError> {
         let path = format!("\\\\{host}\\{share}");
         let request = |place: Place| smb::tree_connect(place.message_id, place.session, &path);
-        let answer = open.ask("connection to the share", request, &[0]).await?;
-        open.place.tree = Reply::read(&answer)?.tree()?;
-        Ok(open)
+        let answer = self.ask("connection to the share", request, &[0]).await?;
+        self.place.tree = Reply::read(&answer)?.tree()?;
+        Ok(())
     }
 
     /// Opens an interface behind a pipe.
@@ -131,6 +139,65 @@ impl Share {
             Ok(_) => Err((pipe.share, ShareError::Short)),
             Err(error) => Err((pipe.share, error)),
         }
+    }
+
+    /// The names in a folder of the share, without those of itself and the one above; none where there is no such folder.
+    pub(crate) async fn list(&mut self, folder: &str) -> Result<Option<Vec<String>>, ShareError> {
+        let request = |place: Place| smb::open_folder(place, folder);
+        let Some(file) = self.open_file("opening a folder", request).await? else {
+            return Ok(None);
+        };
+        let mut names = Vec::new();
+        while names.len() < MOST_NAMES {
+            let request = |place: Place| smb::list(place, file, AT_ONCE);
+            let fine = [0, NO_MORE_FILES];
+            let answer = self.ask("reading a folder", request, &fine).await?;
+            let reply = Reply::read(&answer)?;
+            if reply.status == NO_MORE_FILES {
+                break;
+            }
+            let more = reply.names()?;
+            names.extend(more.into_iter().filter(|name| name != "." && name != ".."));
+        }
+        self.ask("closing a folder", |place| smb::close(place, file), &[0]).await?;
+        Ok(Some(names))
+    }
+
+    /// A file of the share, `most` octets of it; none where there is no such file.
+    pub(crate) async fn file(
+        &mut self,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, ShareError> {
+        let request = |place: Place| smb::create(place, path, READ_ACCESS);
+        let Some(file) = self.open_file("opening a file", request).await? else {
+            return Ok(None);
+        };
+        let mut octets = Vec::new();
+        while octets.len() < most {
+            let offset = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+            let request = |place: Place| smb::read(place, file, offset, AT_ONCE);
+            let answer = self.ask("reading a file", request, &[0, END_OF_FILE]).await?;
+            let reply = Reply::read(&answer)?;
+            if reply.status == END_OF_FILE || reply.data()?.is_empty() {
+                break;
+            }
+            octets.extend(reply.data()?);
+        }
+        octets.truncate(most);
+        self.ask("closing a file", |place| smb::close(place, file), &[0]).await?;
+        Ok(Some(octets))
+    }
+
+    async fn open_file(
+        &mut self,
+        what: &'static str,
+        request: impl FnOnce(Place) -> Vec<u8>,
+    ) -> Result<Option<FileId>, ShareError> {
+        let fine = [0, NO_SUCH_FILE, NO_SUCH_PATH];
+        let answer = self.ask(what, request, &fine).await?;
+        let reply = Reply::read(&answer)?;
+        if reply.status == 0 { Ok(Some(reply.file()?)) } else { Ok(None) }
     }
 
     /// One request and the answer to it, whose status has to be one of `fine`.

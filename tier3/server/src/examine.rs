@@ -110,7 +110,7 @@ pub async fn examine(examination: &Examination) -> Examined {
             let (more, authority) = read_about(examination, at, account, password, about).await;
             checks.extend(more);
             sent.push(format!("one logon as {account} over SMB to {at}, to read about {about}"));
-            if let Some(told) = said_by_authority(&authority, about) {
+            if let Some(told) = said_by_authority(&authority, about, about != account) {
                 facts.logon = Some(told);
             }
         }
@@ -138,10 +138,12 @@ async fn read_about(
     ask_authority(&question, initiator(account, password)).await
 }
 
-/// The cause that the state of an account stands for, with its words.
+/// The cause that the state of an account stands for, with its words. A policy may reach other machines than this one: where
+/// the account has just logged on over the network it is not what stands in the way here.
 fn said_by_authority(
     authority: &Authority,
     about: &AccountName,
+    unproved: bool,
 ) -> Option<(finding::Cause, String)> {
     let now = filetime_now().0;
     let account = authority.account.as_ref();
@@ -156,10 +158,13 @@ fn said_by_authority(
         (finding::Cause::AccountExpired, format!("{about} has expired"))
     } else if account.is_some_and(|one| one.is_password_expired(now)) {
         (finding::Cause::PasswordExpired, format!("the password of {about} has expired"))
-    } else {
-        let who = authority.denied_to()?;
+    } else if let Some(who) = authority.denied_to() {
         let text = format!("{who} is denied to log on from the network");
         (finding::Cause::LogonRightMissing, text)
+    } else {
+        let text = authority.kept_out.as_ref().filter(|_| unproved)?;
+        let text = format!("the group policy {text}");
+        return Some((finding::Cause::LogonRightMissing, text));
     };
     Some((cause, format!("the account database: {text}")))
 }

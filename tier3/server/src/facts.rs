@@ -228,6 +228,7 @@ pub fn of_queues(queue: &MailQueue) -> Vec<QueueFacts> {
         state: row.state,
         messages: row.messages,
         last_error: row.last_error,
+        next_attempt: row.next_attempt,
     });
     facts.collect()
 }

@@ -23,6 +23,7 @@ mod mail_queue;
 mod neighbour;
 mod node;
 mod notification;
+mod opened;
 mod operations;
 mod outbound;
 mod pace;

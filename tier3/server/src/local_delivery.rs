@@ -13,6 +13,7 @@ use x400::MessageTransferEnvelope;
 
 use crate::blocking::blocking;
 use crate::node::Node;
+use crate::opened::Opened;
 use crate::processing::process;
 use crate::{notification, reporting, settings};
 
@@ -53,10 +54,20 @@ pub async fn run(node: Arc<Node>) {
 /// What is delivered: the octets, and the reverse path in front.
 struct Parcel {
     reverse_path: String,
-    content: Vec<u8>,
-    envelope: Option<MessageTransferEnvelope>,
+    content: Arc<[u8]>,
+    /// A report has none.
+    opened: Option<Arc<Opened>>,
+}
+
+impl Parcel {
+    fn envelope(&self) -> Option<&MessageTransferEnvelope> {
+        self.opened.as_ref().map(|opened| &opened.subject.envelope)
+    }
+
     /// Only the question whether it could be delivered.
-    probe: bool,
+    fn is_probe(&self) -> bool {
+        self.opened.as_ref().is_some_and(|opened| opened.subject.probe)
+    }
 }
 
 /// What became of one piece of work.
@@ -94,7 +105,7 @@ async fn deliver(
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
         let (number, address) = (recipient.number, &recipient.address);
         let delivered = match dispose(node, &parcel, &record, recipient) {
-            Disposition::Deliver { .. } if parcel.probe => Outcome::Done,
+            Disposition::Deliver { .. } if parcel.is_probe() => Outcome::Done,
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
                     message: record.head.mts_id.clone(),
@@ -112,10 +123,10 @@ async fn deliver(
         };
         let waited = Timestamp::now().duration_since(record.head.submitted);
         if delivered == Outcome::Done {
-            let subject = parcel.envelope.as_ref().map(|envelope| (envelope, parcel.probe));
+            let subject = parcel.opened.as_ref().map(|opened| &opened.subject);
             reporting::report_delivery(node, subject, number).await;
         }
-        if delivered == Outcome::Done && !parcel.probe {
+        if delivered == Outcome::Done && !parcel.is_probe() {
             metrics::counter!("bindback_delivered_total").increment(1);
             metrics::histogram!("bindback_delivery_seconds").record(waited.as_secs_f64());
         }
@@ -131,40 +142,37 @@ fn dispose(
     recipient: &RecipientRecord,
 ) -> Disposition {
     let site = settings::site(&node.config());
-    let came_by = parcel.envelope.as_ref().and_then(mta::came_by);
+    let came_by = parcel.envelope().and_then(mta::came_by);
     let request = Request {
         address: &recipient.address,
         came_by: came_by.as_deref(),
         sender: Some(&record.head.originator),
         size: Some(record.head.size),
-        recipients: parcel.envelope.as_ref().map(|envelope| envelope.recipients.len()),
+        recipients: parcel.envelope().map(|envelope| envelope.recipients.len()),
         is_system: record.head.kind == Kind::Report,
         ..Request::default()
     };
-    let subject = parcel.envelope.as_ref().map(|envelope| (envelope, recipient.number));
+    let subject = parcel.envelope().map(|envelope| (envelope, recipient.number));
     mta::dispose(&site, node.router(&node.routes()), subject, &request)
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
-    let store = node.queue.store();
-    let missing = |what| format!("the {what} of message {} is missing in the store", work.id);
-    let octets = store.envelope(work.id).map_err(|error| error.to_string())?;
-    let octets = octets.ok_or_else(|| missing("envelope"))?;
     match kind {
         Kind::Report => {
-            let content = notification::from_report(node, &octets)?;
-            Ok(Parcel { reverse_path: String::new(), content, envelope: None, probe: false })
+            let apdu = node.queue.store().envelope(work.id).map_err(|error| error.to_string())?;
+            let missing = || format!("report {} is missing in the store", work.id);
+            let content = notification::from_report(node, &apdu.ok_or_else(missing)?)?;
+            let content = Arc::from(content);
+            Ok(Parcel { reverse_path: String::new(), content, opened: None })
         }
         Kind::Message => {
-            let (envelope, probe) = mta::subject(&octets).map_err(|error| error.to_string())?;
-            let view = mixer::smtp_view(&envelope).map_err(|error| error.to_string())?;
-            let content = store.content(work.id).map_err(|error| error.to_string())?;
-            let content = if probe { Some(Vec::new()) } else { content };
+            let opened = node.queue.open_message(work.id)?;
+            let view = mixer::smtp_view(&opened.subject.envelope);
+            let view = view.map_err(|error| error.to_string())?;
             Ok(Parcel {
                 reverse_path: view.originator.reverse_path,
-                content: content.ok_or_else(|| missing("content"))?,
-                envelope: Some(envelope),
-                probe,
+                content: Arc::clone(&opened.content),
+                opened: Some(opened),
             })
         }
     }

@@ -29,6 +29,7 @@ use crate::mail_queue::MailQueue;
 use crate::pace::Pace;
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
+use crate::reroute::Rounds;
 use crate::resources::Resources;
 use crate::smtp_limits::Limits;
 use crate::{route_table, x400_link};
@@ -69,6 +70,8 @@ pub struct Node {
     pub processing: Arc<Processing>,
     pub limits: Arc<Limits>,
     pub resources: Resources,
+    /// How far the mail of failing next hops was looked at for another way.
+    pub reroutes: Rounds,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     pub winbind: Winbind,
@@ -119,6 +122,7 @@ impl Node {
             processing: Arc::new(processing),
             limits: Arc::default(),
             resources: Resources::default(),
+            reroutes: Rounds::default(),
             histories,
             reflection: ReflectionGuard::new(),
             winbind,
