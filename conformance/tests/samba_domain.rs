@@ -141,11 +141,11 @@ fn read_about(controller: &SambaDc) -> Result<()> {
     Ok(())
 }
 
+/// The exit status and the report.
+type Looked = (Option<i32>, Value);
+
 /// A policy in SYSVOL that keeps one group out (MS-GPSB 2.2), as a person would find it in the template.
-fn group_policy(
-    controller: &SambaDc,
-    about: &dyn Fn(&str) -> Result<(Option<i32>, Value)>,
-) -> Result<()> {
+fn group_policy(controller: &SambaDc, about: &dyn Fn(&str) -> Result<Looked>) -> Result<()> {
     let policy = "east.test/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}";
     let folder = controller.folder().join("state/sysvol").join(policy);
     let folder = folder.join("MACHINE/Microsoft/Windows NT/SecEdit");

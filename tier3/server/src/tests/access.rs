@@ -113,7 +113,8 @@ async fn calls_below_privacy_are_refused() {
         assert!(matches!(answer, Err(CallError::Fault { status: 5 })), "{level:?}: {answer:?}");
     }
     assert!(configured.visitor().is_none());
-    assert_eq!(east.node.ltab().rows().count(), 0);
+    let rows: Vec<State> = east.node.ltab().rows().map(|row| row.state).collect();
+    assert!(rows.iter().all(|state| *state == State::Failed), "{rows:?}");
 }
 
 #[tokio::test]

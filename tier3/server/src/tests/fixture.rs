@@ -33,6 +33,8 @@ pub(super) struct Server {
     pub(super) events: broadcast::Receiver<Event>,
     pub(super) mapper_port: u16,
     pub(super) orders: Orders,
+    /// What is served still ends in order after the listeners have.
+    _reactors: net::Reactors,
     _folder: TempDir,
 }
 
@@ -145,14 +147,14 @@ impl Server {
         node.set_rpc_port(port);
         let factory = ServiceFactory::mapper(Arc::clone(&node));
         let reactors = net::Reactors::start().unwrap();
-        let (near, far) = (reactors.clone(), reactors);
+        let (near, far) = (reactors.clone(), reactors.clone());
         tokio::spawn(rpc_listener::run(Arc::clone(&node), near, mapper, factory, false));
         let factory = ServiceFactory::mta(Arc::clone(&node));
         tokio::spawn(rpc_listener::run(Arc::clone(&node), far, mta, factory, true));
         let timers = Arc::clone(&node);
         tokio::spawn(async move { timers.queue.run_timers().await });
         let events = node.events.follow();
-        Self { node, events, mapper_port, orders, _folder: folder }
+        Self { node, events, mapper_port, orders, _reactors: reactors, _folder: folder }
     }
 
     /// Binds this server's MTA interface as somebody.
