@@ -34,6 +34,6 @@ pub use rfc1006::{
 pub use site::Site;
 pub use transfer_in::{
     Submission, TransferError, from_apdu, from_submission, report_entry, smtp_originator,
-    smtp_recipient,
+    smtp_recipient, way,
 };
 pub use transfer_out::{OutboundError, apdu, downgrade, subject};

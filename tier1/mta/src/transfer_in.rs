@@ -7,11 +7,11 @@ use mixer::{
     Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient,
 };
 use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority, Wishes};
-use routing::{Request, Route, Router};
+use routing::{Choice, Request, Route, Router};
 use wire::DecodeError;
 use x400::{
-    Criticality, Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Probe, Report,
-    SuppliedInformation, append_trace,
+    Criticality, Message, MessageTransferEnvelope, MtsApdu, OrName, PerRecipientFields, Probe,
+    Report, SuppliedInformation, append_trace,
 };
 
 use crate::criticality::unsupported;
@@ -197,11 +197,13 @@ fn entry(
     let mut recipients = Vec::new();
     let mut seen = Vec::new();
     for viewed in view.recipients.iter().filter(|viewed| viewed.responsibility) {
-        let address = viewed.recipient.address.clone();
+        let fields = envelope.recipients.iter().find(|fields| fields.number == viewed.number);
+        let name = fields.map(|fields| &fields.recipient);
+        let (address, choice) = way(routes, &request, &viewed.recipient.address, name);
         seen.push(format!("{mts_id}#{}", viewed.number));
         recipients.push(NewRecipient {
             number: viewed.number,
-            next_hop: next_hop(routes, &request, &address),
+            next_hop: hop(choice.route).unwrap_or(NextHop::Local),
             address,
             report_wanted: wants_report(&envelope.recipients, viewed.number),
         });
@@ -268,12 +270,14 @@ pub fn report_entry(
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
-    let address = mixer::to_rfc822(&report.envelope.destination)?;
+    let destination = &report.envelope.destination;
+    let address = mixer::to_rfc822(destination)?;
     let envelope = report.encode();
     let request = Request { is_system: true, ..Request::default() };
+    let (address, choice) = way(routes, &request, &address, Some(destination));
     let recipient = NewRecipient {
         number: 1,
-        next_hop: next_hop(routes, &request, &address),
+        next_hop: hop(choice.route).unwrap_or(NextHop::Local),
         address,
         report_wanted: false,
     };
@@ -340,6 +344,31 @@ fn stamp(
 /// is no such mailbox or no route, and says so.
 fn next_hop(routes: Router<'_>, request: &Request<'_>, address: &str) -> NextHop {
     hop(routes.choose(&Request { address, ..*request }).route).unwrap_or(NextHop::Local)
+}
+
+/// The way of a recipient by X.400: that of the mail address in its O/R address, and where nobody has that, that of the
+/// O/R address as a whole. Also the address that the way was found by: it stands in the queue.
+///
+/// A mail address goes before the attributes around it because those are the sender's own domain where a server of this
+/// project made them (RFC 2156 4.3.2 leaves them to the gateway).
+#[must_use]
+pub fn way(
+    routes: Router<'_>,
+    request: &Request<'_>,
+    mail: &str,
+    name: Option<&OrName>,
+) -> (String, Choice) {
+    let choice = routes.choose(&Request { address: mail, ..*request });
+    if choice.route == Route::NoRoute
+        && let Some(name) = name
+    {
+        let whole = mixer::write_out(&name.address);
+        let second = routes.choose(&Request { address: &whole, ..*request });
+        if second.route != Route::NoRoute {
+            return (whole, second);
+        }
+    }
+    (mail.to_owned(), choice)
 }
 
 /// The queue's name of a route; `None` where there is none.

@@ -39,7 +39,7 @@ pub struct TableRow {
     pub cost: u32,
     /// The way, `local`, or the peer that holds the domain.
     pub route: String,
-    /// `local`, `peer`, `connector` or `domains`.
+    /// `local`, `peer`, `x400`, `connector` or `domains`.
     pub outlet: &'static str,
     /// Octets.
     pub max_message_size: Option<u64>,
@@ -109,6 +109,7 @@ impl Table {
                     route: link.name.clone(),
                     outlet: match link.outlet {
                         Outlet::Peer(_) => "peer",
+                        Outlet::Mta(_) => "x400",
                         Outlet::Connector => "connector",
                         Outlet::Domains => "domains",
                     },

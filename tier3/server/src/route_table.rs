@@ -2,7 +2,9 @@
 
 use config::{Config, ConnectorKind, Mailboxes};
 use queue::NextHop;
-use routing::{Activation, Domains, Link, LinkStates, Outlet, Route, Table, TableError};
+use routing::{
+    Activation, Domains, Link, LinkStates, Outlet, Restrictions, Route, Table, TableError,
+};
 
 use crate::mail_queue::MailQueue;
 
@@ -50,6 +52,18 @@ pub fn build(config: &Config) -> Result<Table, TableError> {
         for domain in &connector.domains {
             table.insert(domain, Domains::Peer { name: connector.name.clone() })?;
         }
+        if connector.address_spaces.is_empty() {
+            continue;
+        }
+        table.add_link(Link {
+            name: connector.name.clone(),
+            outlet: Outlet::Mta(connector.name.clone()),
+            spaces: connector.address_spaces.clone(),
+            restrictions: Restrictions::default(),
+            // The queue counts them for the whole link, and gives up what waits for it.
+            max_open_retries: None,
+            inside: false,
+        })?;
     }
     Ok(table)
 }
@@ -57,9 +71,9 @@ pub fn build(config: &Config) -> Result<Table, TableError> {
 /// What the queue knows of the ways.
 impl LinkStates for MailQueue {
     fn activation(&self, link: &str) -> Activation {
-        // Both kinds of hop belong to the link of that name.
-        let hop = NextHop::Connector(link.to_owned());
-        match self.view(|queue, _| queue.closed(&hop)) {
+        // Every kind of hop belongs to the link of that name; that of an X.400 MTA is a peer to the queue.
+        let hops = [NextHop::Connector(link.to_owned()), NextHop::Peer(link.to_owned())];
+        match self.view(|queue, _| hops.iter().find_map(|hop| queue.closed(hop))) {
             None => Activation::Now,
             Some(Some(_)) => Activation::Later,
             Some(None) => Activation::Never,

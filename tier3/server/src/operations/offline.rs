@@ -104,7 +104,7 @@ impl Operations for Offline {
 
     async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
         let table = self.table()?;
-        Ok(super::route::route(routing::Router::new(&table, &self.queue), &query))
+        super::route::route(routing::Router::new(&table, &self.queue), &query)
     }
 
     async fn route_table(&self) -> Result<RouteTable, OperationError> {

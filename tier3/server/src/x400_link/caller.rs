@@ -23,6 +23,7 @@ use super::records::{self, OutFailure, TlsEnd};
 use super::secrets::{BindTerms, bind_terms};
 use super::security::credentials;
 use crate::node::{Node, random};
+use crate::reroute;
 use crate::schedules::closed;
 use crate::settings::connector_terms;
 
@@ -73,6 +74,7 @@ pub async fn run_connector(node: Arc<Node>, name: String) {
             Err(why) => {
                 // The queue counts the attempts: after the last one what waits goes another way or comes back.
                 node.queue.hop_failed(&connector.hop, &why);
+                reroute::after_failure(node, &connector.hop).await;
                 connector.log_retry();
             }
         }
