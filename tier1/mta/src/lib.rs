@@ -10,6 +10,7 @@ mod criticality;
 mod disposition;
 mod ltab;
 mod pieces;
+mod reassign;
 mod report;
 mod rfc1006;
 pub mod rpc_interface;
@@ -27,13 +28,16 @@ pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
 pub use osi::rtse::Negotiation;
 pub use osi::{OpenedMode, Partial, SessionIdentifier, Unfinished};
 pub use pieces::{Joiner, PieceError, Splitter};
+pub use reassign::{
+    NotReassigned, ReportPolicy, expand, forward_report, reassigned_entry, redirect,
+};
 pub use report::{delivery, non_delivery, probed};
 pub use rfc1006::{
     CallError, Called, DisconnectReason, Rfc1006, TransportError, TransportParameters,
 };
 pub use site::Site;
 pub use transfer_in::{
-    Submission, TransferError, from_apdu, from_submission, report_entry, smtp_originator,
+    Submission, TransferError, from_apdu, from_submission, once_key, report_entry, smtp_originator,
     smtp_recipient, way,
 };
 pub use transfer_out::{OutboundError, apdu, downgrade, subject};

@@ -12,9 +12,9 @@ use routing::{
 };
 use x400::{
     ContentType, Criticality, DeliveryOutcome, DiagnosticCode, DowngradeError, ExtensionField,
-    ExtensionKind, GlobalDomainIdentifier, Message, MessageTransferEnvelope, MtsApdu, OrName,
-    PerRecipientFields, PerRecipientIndicators, Priority, Probe, ReasonCode, SuppliedInformation,
-    TraceElement, standard,
+    ExtensionKind, GlobalDomainIdentifier, Message, MessageTransferEnvelope, MtsApdu, MtsUserType,
+    OrName, PerRecipientFields, PerRecipientIndicators, Priority, Probe, ReasonCode,
+    SuppliedInformation, TraceElement, standard,
 };
 
 fn now() -> Timestamp {
@@ -113,7 +113,7 @@ fn judged(entry: &NewMessage, number: u32) -> Disposition {
     let (envelope, _) = mta::subject(&entry.envelope).unwrap();
     let found = entry.recipients.iter().find(|one| one.number == number).unwrap();
     let request = Request { address: &found.address, ..Request::default() };
-    mta::dispose(&site(), router(&routes()), Some((&envelope, number)), &request)
+    mta::dispose(&site(), router(&routes()), Some((&envelope, number)), &request, |_| true)
 }
 
 fn private(critical: Criticality) -> ExtensionField {
@@ -151,7 +151,8 @@ fn q_12_a_probe_is_answered_without_delivery_and_relayed_as_one() {
     let (subject, is_probe) = mta::subject(&entry.envelope).unwrap();
     assert!(is_probe);
     let id = || site().mts_identifier(MessageId::from_number(11));
-    let positive = mta::probed(&site(), id(), &subject, 0, later(2)).unwrap();
+    let positive =
+        mta::probed(&site(), id(), &subject, (0, MtsUserType::PRIVATE), later(2)).unwrap();
     let [only] = &positive.content.recipients[..] else { panic!() };
     assert!(matches!(only.outcome, DeliveryOutcome::Delivered { .. }));
     assert_eq!(positive.envelope.destination, subject.originator);
@@ -216,12 +217,13 @@ fn q_09_audited_reports_carry_the_trace_and_mta_requests_count() {
     let entry = arrived(&message(envelope.clone())).unwrap();
     let (subject, _) = mta::subject(&entry.envelope).unwrap();
     let id = || site().mts_identifier(MessageId::from_number(11));
-    assert!(mta::delivery(&site(), id(), &subject, 1, later(2)).is_none());
+    assert!(mta::delivery(&site(), id(), &subject, (1, MtsUserType::PRIVATE), later(2)).is_none());
 
     envelope.recipients[0].indicators.mta_report = true;
     let entry = arrived(&message(envelope)).unwrap();
     let (subject, _) = mta::subject(&entry.envelope).unwrap();
-    let report = mta::delivery(&site(), id(), &subject, 1, later(2)).unwrap();
+    let report =
+        mta::delivery(&site(), id(), &subject, (1, MtsUserType::PRIVATE), later(2)).unwrap();
     assert_eq!(report.content.intermediate_trace, subject.trace);
     assert_eq!(report.content.intermediate_trace.len(), 2, "OTHER and DEMO");
 }
@@ -520,7 +522,7 @@ fn q196663_q179837_a_report_that_cannot_be_delivered_makes_no_report() {
     assert_eq!(entry.kind, queue::Kind::Report);
     assert!(entry.recipients.iter().all(|one| !one.report_wanted), "{:?}", entry.recipients);
     let request = Request { address: &entry.recipients[0].address, ..Request::default() };
-    let disposition = mta::dispose(&site(), router(&routes()), None, &request);
+    let disposition = mta::dispose(&site(), router(&routes()), None, &request, |_| true);
     assert!(matches!(disposition, Disposition::Fail { .. }), "{disposition:?}");
 }
 

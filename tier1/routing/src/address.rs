@@ -33,7 +33,7 @@ impl fmt::Display for AddressType {
 }
 
 /// An address, taken apart; everything compares without case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Address {
     /// The domain is in lower case; it is missing in a bare `postmaster`. The local part has no quotes.
     Smtp { local_part: String, domain: Option<String> },
@@ -75,6 +75,16 @@ impl Address {
             Self::Smtp { .. } => AddressType::Smtp,
             Self::X400 { .. } => AddressType::X400,
             Self::Dn { .. } => AddressType::Dn,
+        }
+    }
+
+    /// The form that is the same for all spellings of a recipient of this server, whose name has no case.
+    pub(crate) fn folded(&self) -> Self {
+        match self {
+            Self::Smtp { local_part, domain } => {
+                Self::Smtp { local_part: local_part.to_lowercase(), domain: domain.clone() }
+            }
+            other => other.clone(),
         }
     }
 

@@ -170,6 +170,13 @@ impl Table {
 
     fn choose_with(&self, request: &Request<'_>, states: &dyn LinkStates) -> Choice {
         let address = Address::parse(request.address);
+        if !self.aliases.is_empty()
+            && let Some(mailbox) = self.aliases.get(&address.folded())
+        {
+            let why = format!("it is an address of {mailbox} in the directory");
+            let route = Route::Local { mailbox: mailbox.clone() };
+            return Choice { name: "local".to_owned(), ..Choice::of(route, why) };
+        }
         if let Address::Smtp { local_part, domain } = &address {
             let Some(domain) = domain else { return self.choose_bare(local_part) };
             match self.domains.get(domain) {

@@ -1,5 +1,6 @@
 //! The directory of a running or resting server: the engine's two copies, kept in the store, every change written down.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use config::{Config, DirectoryPlace, LdapDirectory, Mailboxes};
@@ -63,6 +64,7 @@ pub struct DirectoryTable {
 
 struct Shared {
     copies: RwLock<Copies>,
+    version: AtomicU64,
     staged: Mutex<Vec<Change>>,
     /// The site's copy as it was when the server started: an old server goes by its schema.
     at_start: Directory,
@@ -131,6 +133,7 @@ impl DirectoryTable {
         let backing = Backing::of_config(config, &place.base)?;
         let shared = Shared {
             copies: RwLock::new(copies),
+            version: AtomicU64::new(0),
             staged: Mutex::new(staged),
             at_start,
             place,
@@ -218,7 +221,7 @@ impl DirectoryTable {
             }
         }
         self.shared.store.write_rows(rows)?;
-        *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
+        self.put(copies);
         Ok(!of_site.is_empty())
     }
 
@@ -352,6 +355,11 @@ impl DirectoryTable {
     #[must_use]
     pub fn site(&self) -> Directory {
         self.copies().site.clone()
+    }
+
+    /// Looks at what this server goes by, without a copy of it.
+    pub fn with_site<T>(&self, look: impl FnOnce(&Directory) -> T) -> T {
+        look(&self.copies().site)
     }
 
     /// The agent, and what the copy does not have yet.
@@ -496,7 +504,7 @@ impl DirectoryTable {
         rows.push(agent_row(&copies)?);
         rows.extend(audit_rows(*last, who, now_ms, &changes)?);
         self.shared.store.write_rows(rows)?;
-        *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
+        self.put(copies);
         Ok(changes)
     }
 
@@ -545,8 +553,19 @@ impl DirectoryTable {
         let mut rows = object_rows(Table::SiteDirectory, &changes, &copies.site)?;
         rows.push(agent_row(&copies)?);
         self.shared.store.write_rows(rows)?;
-        *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
+        self.put(copies);
         Ok(!changes.is_empty())
+    }
+
+    fn put(&self, copies: Copies) {
+        *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
+        self.shared.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Grows whenever the copies change: what is made of them is then old.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.shared.version.load(Ordering::Acquire)
     }
 
     /// The staged changes.

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use mta::Disposition;
 use queue::{Kind, MessageRecord, NextHop, Outcome, RecipientRecord, Work};
 use routing::Request;
-use x400::MessageTransferEnvelope;
+use x400::{MessageTransferEnvelope, MtsUserType};
 
 use crate::blocking::blocking;
 use crate::node::Node;
 use crate::processing::process;
+use crate::reassignment::{self, Subject};
+use crate::recipients::Target;
 use crate::{notification, reporting, settings};
 
 /// Pause after a delivery that failed for a reason that may pass, such as a full disk.
@@ -54,6 +56,8 @@ pub async fn run(node: Arc<Node>) {
 struct Parcel {
     reverse_path: String,
     content: Vec<u8>,
+    /// The envelope as the store has it.
+    stored: Vec<u8>,
     envelope: Option<MessageTransferEnvelope>,
     /// Only the question whether it could be delivered.
     probe: bool,
@@ -93,12 +97,17 @@ async fn deliver(
     let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
         let (number, address) = (recipient.number, &recipient.address);
-        let delivered = match dispose(node, &parcel, &record, recipient) {
+        let disposition = dispose(node, &parcel, &record, recipient);
+        if let Some(outcome) = reassigned(node, &parcel, &record, recipient, &disposition).await {
+            done.results.push((number, outcome));
+            continue;
+        }
+        let delivered = match disposition {
             Disposition::Deliver { .. } if parcel.probe => Outcome::Done,
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
                     message: record.head.mts_id.clone(),
-                    recipient: number.to_string(),
+                    recipient: once(&parcel, number),
                 };
                 into_mailbox(node, maildirs, &parcel, &key, &mailbox, address).await
             }
@@ -113,7 +122,7 @@ async fn deliver(
         let waited = Timestamp::now().duration_since(record.head.submitted);
         if delivered == Outcome::Done {
             let subject = parcel.envelope.as_ref().map(|envelope| (envelope, parcel.probe));
-            reporting::report_delivery(node, subject, number).await;
+            reporting::report_delivery(node, subject, (number, MtsUserType::PRIVATE)).await;
         }
         if delivered == Outcome::Done && !parcel.probe {
             metrics::counter!("bindback_delivered_total").increment(1);
@@ -142,7 +151,62 @@ fn dispose(
         ..Request::default()
     };
     let subject = parcel.envelope.as_ref().map(|envelope| (envelope, recipient.number));
-    mta::dispose(&site, node.router(&node.routes()), subject, &request)
+    let recipients = node.recipients();
+    let keeps = |mailbox: &str| recipients.target(mailbox).is_none();
+    mta::dispose(&site, node.router(&node.routes()), subject, &request, keeps)
+}
+
+/// What becomes of a recipient that somebody else stands for; `None` where nobody does.
+async fn reassigned(
+    node: &Arc<Node>,
+    parcel: &Parcel,
+    record: &MessageRecord,
+    recipient: &RecipientRecord,
+    disposition: &Disposition,
+) -> Option<Outcome> {
+    let subject = parcel.envelope.as_ref().map(|envelope| Subject {
+        stored: &parcel.stored,
+        envelope,
+        content: &parcel.content,
+    });
+    match disposition {
+        Disposition::Deliver { mailbox } => {
+            let recipients = node.recipients();
+            let target = recipients.target(mailbox)?;
+            let Some(subject) = subject else {
+                // A report for a mailbox goes into it, whoever reads its mail.
+                let Target::List(list) = target else { return None };
+                return Some(
+                    reassignment::forward_report(node, record, &parcel.stored, list).await,
+                );
+            };
+            let is_list = matches!(target, Target::List(_));
+            // A probe does not look behind a list (X.411 14.3.10).
+            let outcome = if is_list && parcel.probe {
+                Outcome::Done
+            } else {
+                reassignment::follow(node, &subject, recipient, target).await
+            };
+            if is_list && outcome == Outcome::Done {
+                let told = Some((subject.envelope, parcel.probe));
+                reporting::report_delivery(node, told, (recipient.number, MtsUserType::DL)).await;
+            }
+            Some(outcome)
+        }
+        Disposition::Fail { .. } => reassignment::try_alternate(node, &subject?, recipient).await,
+        Disposition::Move { .. } => None,
+    }
+}
+
+/// What tells the recipient from others of the message that come to one mailbox: its number, and for one who was not named
+/// by the originator all of [`mta::once_key`].
+fn once(parcel: &Parcel, number: u32) -> String {
+    let fields = parcel.envelope.as_ref().and_then(|envelope| {
+        let fields = envelope.recipients.iter().find(|fields| fields.number == number)?;
+        let key = mta::once_key(envelope, fields);
+        Some(key.strip_prefix(&format!("{}#", envelope.mts_identifier))?.to_owned())
+    });
+    fields.unwrap_or_else(|| number.to_string())
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
@@ -153,7 +217,8 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
     match kind {
         Kind::Report => {
             let content = notification::from_report(node, &octets)?;
-            Ok(Parcel { reverse_path: String::new(), content, envelope: None, probe: false })
+            let (reverse_path, stored) = (String::new(), octets);
+            Ok(Parcel { reverse_path, content, stored, envelope: None, probe: false })
         }
         Kind::Message => {
             let (envelope, probe) = mta::subject(&octets).map_err(|error| error.to_string())?;
@@ -163,6 +228,7 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
             Ok(Parcel {
                 reverse_path: view.originator.reverse_path,
                 content: content.ok_or_else(|| missing("content"))?,
+                stored: octets,
                 envelope: Some(envelope),
                 probe,
             })

@@ -6,7 +6,7 @@ use event::build::{self, NonDelivery};
 use jiff::Timestamp;
 use queue::{Clock, Failure, MessageRecord, NewMessage};
 use tokio::sync::mpsc;
-use x400::{DiagnosticCode, MessageTransferEnvelope, ReasonCode};
+use x400::{DiagnosticCode, MessageTransferEnvelope, MtsUserType, ReasonCode};
 
 use crate::mail_queue::{AcceptError, ReportOrder};
 use crate::node::Node;
@@ -75,20 +75,23 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
 pub async fn report_delivery(
     node: &Node,
     subject: Option<(&MessageTransferEnvelope, bool)>,
-    number: u32,
+    (number, user_type): (u32, MtsUserType),
 ) {
     let Some((subject, probe)) = subject else { return };
     let (id, now) = (node.queue.next_id(), Timestamp::now());
     let site = settings::site(&node.config());
     let make = if probe { mta::probed } else { mta::delivery };
-    let Some(report) = make(&site, site.mts_identifier(id), subject, number, now) else {
+    let Some(report) = make(&site, site.mts_identifier(id), subject, (number, user_type), now)
+    else {
         return;
     };
     let life = |priority, submitted| node.queue.expires(priority, submitted);
     match mta::report_entry(id, &report, now, node.router(&node.routes()), life) {
         Ok(mut entry) => {
             // A delivery that is repeated after a crash is not reported again.
-            entry.seen = vec![format!("{}#{number}#delivered", subject.mts_identifier)];
+            let fields = subject.recipients.iter().find(|fields| fields.number == number);
+            let key = fields.map(|fields| mta::once_key(subject, fields)).unwrap_or_default();
+            entry.seen = vec![format!("{key}#delivered")];
             if let Err(error) = node.queue.accept(entry).await
                 && !matches!(error, AcceptError::Repeated)
             {

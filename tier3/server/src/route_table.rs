@@ -7,13 +7,17 @@ use routing::{
 };
 
 use crate::mail_queue::MailQueue;
+use crate::recipients::Recipients;
 
-/// Builds the table: own domains first, then every peer's, then the connectors.
+/// Builds the table: own domains first, then every peer's, then the connectors; `recipients` have further addresses.
 ///
 /// # Errors
 /// Two holders claim one domain, or two ways out have one name.
-pub fn build(config: &Config) -> Result<Table, TableError> {
+pub fn build(config: &Config, recipients: &Recipients) -> Result<Table, TableError> {
     let mut table = Table::default();
+    for (address, name) in recipients.aliases() {
+        table.add_alias(address, name);
+    }
     let mailboxes = match &config.mail.mailboxes {
         Mailboxes::Any => None,
         Mailboxes::Only(names) => {
