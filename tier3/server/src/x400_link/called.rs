@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::{Schedule, TransferMode, X400};
 use event::build;
@@ -258,6 +258,9 @@ fn of_selector(
     Some(candidates)
 }
 
+/// How long a call that goes on with another one waits until this side has noticed the end of that.
+const NOTICE: Duration = Duration::from_secs(2);
+
 /// What answers a caller that may be one of these connectors; the selectors of the layers above
 /// are theirs where they agree on them.
 fn association(candidates: &[X400]) -> Association {
@@ -440,7 +443,7 @@ async fn recover(
     address: SocketAddr,
     candidates: &[X400],
 ) -> Option<Open> {
-    let Some(kept) = node.x400.take(session, candidates) else {
+    let Some(kept) = what_broke(node, session, candidates).await else {
         line.association().refuse_recovery();
         return None;
     };
@@ -453,6 +456,24 @@ async fn recover(
     let index = records::open_row(node, Direction::In, &name, &name);
     records::opened(node, &name, Direction::In, index, &records::protocol_string(address));
     Some(Open { connector, index, two_way, old, flight })
+}
+
+/// What is kept of an association. A caller may be back before this side has heard that the other connection ended, so
+/// while one of its associations stands that is waited for.
+async fn what_broke(node: &Node, session: &SessionIdentifier, candidates: &[X400]) -> Option<Kept> {
+    let until = Instant::now() + NOTICE;
+    loop {
+        // Looked at first: an association is kept before its row says that it ended.
+        let stands = node.x400_table().rows().any(|row| {
+            let open = row.direction == Direction::In && row.state == mta::State::Open;
+            open && candidates.iter().any(|one| one.name == row.peer)
+        });
+        let kept = node.x400.take(session, candidates);
+        if kept.is_some() || !stands || Instant::now() >= until {
+            return kept;
+        }
+        tokio::time::sleep(NOTICE / 100).await;
+    }
 }
 
 /// A stopping server lets callers finish what they are sending for a moment.
