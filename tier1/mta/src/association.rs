@@ -7,7 +7,7 @@
 use ber::{Encoder, Tag};
 use osi::{
     Abstract, Layer, OpenParameters, OpenedMode, Partial, Protocol, RefuseReason, Rejection,
-    RespondParameters, SessionIdentifier, Stack, StackError, StackEvent, TransferFailure,
+    RespondParameters, Sending, SessionIdentifier, Stack, StackError, StackEvent, TransferFailure,
     Unfinished,
 };
 use wire::DecodeError;
@@ -424,6 +424,12 @@ impl Association {
     #[must_use]
     pub fn partial(&self) -> Option<Partial<'_>> {
         self.stack.partial()
+    }
+
+    /// How far the APDU that is sent was confirmed by checkpoints.
+    #[must_use]
+    pub fn sending(&self) -> Option<Sending<'_>> {
+        self.stack.sending()
     }
 
     /// The name in the other MTA's answer to the bind of this side.

@@ -26,7 +26,7 @@ pub use credentials::{Expected, Mismatch, Presented};
 pub use disposition::{Disposition, came_by, dispose};
 pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
 pub use osi::rtse::Negotiation;
-pub use osi::{OpenedMode, Partial, SessionIdentifier, Unfinished};
+pub use osi::{OpenedMode, Partial, Sending, SessionIdentifier, Unfinished};
 pub use pieces::{Joiner, PieceError, Splitter};
 pub use reassign::{
     NotReassigned, ReportPolicy, expand, forward_report, reassigned_entry, redirect,
