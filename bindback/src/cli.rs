@@ -108,11 +108,7 @@ impl Setting<'_> {
 /// Runs the command.
 pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
     let setting = Setting { given: cli.config.as_deref(), output };
-    let many_threads = match &cli.command {
-        Command::Serve | Command::Demo(_) | Command::Lab(_) => true,
-        Command::Rpc(command) => command.serves(),
-        _ => false,
-    };
+    let many_threads = matches!(&cli.command, Command::Serve | Command::Demo(_) | Command::Lab(_));
     let mut runtime = if many_threads {
         tokio::runtime::Builder::new_multi_thread()
     } else {

@@ -25,13 +25,6 @@ pub enum Command {
     EchoServer(echo_server::Arguments),
 }
 
-impl Command {
-    /// True when the command serves others.
-    pub const fn serves(&self) -> bool {
-        matches!(self, Self::EchoServer(_))
-    }
-}
-
 pub async fn run(command: Command, output: &Output) -> anyhow::Result<Found> {
     match command {
         Command::Ping(arguments) => ping::run(arguments, output).await,

@@ -1,7 +1,7 @@
 //! The one loop that moves octets between a protocol machine and a stream.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -11,6 +11,8 @@ const READ_SIZE: usize = 64 * 1024;
 /// While more than this waits to be sent nothing is read, so that a peer that does not read
 /// cannot make the machine produce without end.
 const MAX_OUTGOING: usize = 1024 * 1024;
+/// Pieces that are sent at once.
+const MAX_PIECES: usize = 64;
 
 /// A protocol machine: octets in, octets out.
 pub trait Machine {
@@ -53,8 +55,55 @@ pub enum PumpError<E: std::error::Error + 'static> {
 pub struct Pump<M> {
     pub machine: M,
     stream: TcpStream,
-    outgoing: VecDeque<u8>,
+    outgoing: Outgoing,
     incoming: Box<[u8]>,
+}
+
+/// What is to be sent, piece by piece as the machine gave it.
+#[derive(Default)]
+struct Outgoing {
+    pieces: VecDeque<Vec<u8>>,
+    /// Octets of the first piece that were sent.
+    done: usize,
+    /// Octets of all pieces that are still to be sent.
+    octets: usize,
+}
+
+impl Outgoing {
+    fn is_empty(&self) -> bool {
+        self.octets == 0
+    }
+
+    fn push(&mut self, piece: Vec<u8>) {
+        if !piece.is_empty() {
+            self.octets += piece.len();
+            self.pieces.push_back(piece);
+        }
+    }
+
+    /// Tries to send some; gives how many octets went.
+    fn write_to(&self, stream: &TcpStream) -> io::Result<usize> {
+        let first = self.pieces.front().and_then(|piece| piece.get(self.done..));
+        let first = first.unwrap_or_default();
+        if self.pieces.len() < 2 {
+            return stream.try_write(first);
+        }
+        let rest = self.pieces.iter().skip(1).take(MAX_PIECES - 1);
+        let pieces: Vec<_> =
+            std::iter::once(first).chain(rest.map(Vec::as_slice)).map(IoSlice::new).collect();
+        stream.try_write_vectored(&pieces)
+    }
+
+    fn sent(&mut self, count: usize) {
+        self.octets -= count;
+        self.done += count;
+        while let Some(first) = self.pieces.front()
+            && first.len() <= self.done
+        {
+            self.done -= first.len();
+            self.pieces.pop_front();
+        }
+    }
 }
 
 impl<M: Machine> Pump<M>
@@ -66,7 +115,7 @@ where
         // Requests and their answers are small: waiting to fill a segment only costs time.
         let _ = stream.set_nodelay(true);
         let incoming = vec![0; READ_SIZE].into_boxed_slice();
-        Self { machine, stream, outgoing: VecDeque::new(), incoming }
+        Self { machine, stream, outgoing: Outgoing::default(), incoming }
     }
 
     /// Sends what there is to send until something arrives.
@@ -76,7 +125,7 @@ where
     pub async fn drive(&mut self) -> Result<Progress, PumpError<M::Error>> {
         loop {
             self.collect();
-            let reads = self.machine.wants_input() && self.outgoing.len() <= MAX_OUTGOING;
+            let reads = self.machine.wants_input() && self.outgoing.octets <= MAX_OUTGOING;
             let interest = match (reads, self.outgoing.is_empty()) {
                 (true, true) => Interest::READABLE,
                 (true, false) => Interest::READABLE | Interest::WRITABLE,
@@ -134,18 +183,17 @@ where
     }
 
     fn collect(&mut self) {
-        while self.outgoing.len() <= MAX_OUTGOING
+        while self.outgoing.octets <= MAX_OUTGOING
             && let Some(octets) = self.machine.poll_transmit()
         {
-            self.outgoing.extend(octets);
+            self.outgoing.push(octets);
         }
     }
 
     fn write(&mut self) -> io::Result<()> {
         while !self.outgoing.is_empty() {
-            let (front, _) = self.outgoing.as_slices();
-            match self.stream.try_write(front) {
-                Ok(count) => drop(self.outgoing.drain(..count)),
+            match self.outgoing.write_to(&self.stream) {
+                Ok(count) => self.outgoing.sent(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }

@@ -125,6 +125,8 @@ impl<S: RpcService> Connection<S> {
     ) -> Result<(), PumpError<RpcError>> {
         let mut let_go = std::pin::pin!(let_go);
         let mut letting_go = false;
+        // The deadline moves with each call. The timer is set anew only when it goes off too early.
+        let mut silent = std::pin::pin!(tokio::time::sleep_until(self.deadline));
         loop {
             let mut ended = None;
             tokio::select! {
@@ -145,9 +147,13 @@ impl<S: RpcService> Connection<S> {
                     // One that is not bound has nothing to let go of: it ends by its deadline.
                     let _ = self.pump.machine.ask_to_let_go();
                     self.deadline = self.deadline.min(Instant::now() + LAST_WORDS);
+                    silent.as_mut().reset(self.deadline);
                 }
-                () = tokio::time::sleep_until(self.deadline), if self.work.is_empty() => {
-                    return Ok(());
+                () = &mut silent, if self.work.is_empty() => {
+                    if self.deadline <= Instant::now() {
+                        return Ok(());
+                    }
+                    silent.as_mut().reset(self.deadline);
                 }
             }
             self.handle_events().await;

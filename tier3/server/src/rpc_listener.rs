@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use net::{Gate, serve_admitted};
+use net::{Gate, Reactors, serve_admitted};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::link::ServiceFactory;
@@ -19,7 +19,13 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// Serves one listening socket until the server stops. With `filtered`, a caller outside
 /// `rpc.allow` is cut off before it may say a word.
-pub async fn run(node: Arc<Node>, listener: TcpListener, factory: ServiceFactory, filtered: bool) {
+pub async fn run(
+    node: Arc<Node>,
+    reactors: Reactors,
+    listener: TcpListener,
+    factory: ServiceFactory,
+    filtered: bool,
+) {
     let port = listener.local_addr().map_or(0, |address| address.port());
     let gate = Gate::new(MAX_CONNECTIONS);
     let places = Places::default();
@@ -57,13 +63,16 @@ pub async fn run(node: Arc<Node>, listener: TcpListener, factory: ServiceFactory
         };
         let (association, service) = factory.connection(peer, port);
         let idle = config.rpc.idle_timeout + GRACE;
-        tokio::spawn(async move {
+        let served = reactors.serve(stream, move |stream| async move {
             // What the peer did wrong is its own loss; the connection is closed either way.
             if serve_admitted(stream, association, service, idle, pass).await.is_err() {
                 metrics::counter!("bindback_rpc_broken_total").increment(1);
             }
             drop(place);
         });
+        if let Err(error) = served {
+            tell_of_descriptors(&node, "RPC", &error);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use admin::{Exporter, UnixSocket};
 use config::{Config, ConfigError};
 use event::{build, own};
 use jiff::Timestamp;
-use net::{ListenError, listen};
+use net::{ListenError, Reactors, listen};
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -79,6 +79,8 @@ pub enum ServeError {
     Keytab(#[from] kerberos::ReadError),
     #[error("the routes contradict each other")]
     Domains(#[from] routing::TableError),
+    #[error("the threads for RPC connections do not start")]
+    Threads(#[source] io::Error),
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
 }
@@ -114,8 +116,9 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
         config::read_secret(&config.rpc.password_file)?;
     }
     let running = Arc::new(Running::new(Arc::clone(&node), Exporter::install()?));
+    let reactors = Reactors::start().map_err(ServeError::Threads)?;
     let mut tasks = JoinSet::new();
-    start(&node, &running, listeners, orders, &mut tasks);
+    start(&node, &running, listeners, (orders, &reactors), &mut tasks);
     node.log(build::started(env!("CARGO_PKG_VERSION"), "0"));
     warn_of_weaknesses(&node);
     // Peers that wait for this server learn that it is there again.
@@ -269,7 +272,7 @@ fn start(
     node: &Arc<Node>,
     running: &Arc<Running>,
     listeners: Listeners,
-    orders: Orders,
+    (orders, reactors): (Orders, &Reactors),
     tasks: &mut JoinSet<()>,
 ) {
     if let Ok(address) = listeners.mta.local_addr() {
@@ -279,9 +282,15 @@ fn start(
         tasks.spawn(smtp_listener::run(Arc::clone(node), listener));
     }
     let mapper = ServiceFactory::mapper(Arc::clone(node));
-    tasks.spawn(rpc_listener::run(Arc::clone(node), listeners.mapper, mapper, false));
+    tasks.spawn(rpc_listener::run(
+        Arc::clone(node),
+        reactors.clone(),
+        listeners.mapper,
+        mapper,
+        false,
+    ));
     let mta = ServiceFactory::mta(Arc::clone(node));
-    tasks.spawn(rpc_listener::run(Arc::clone(node), listeners.mta, mta, true));
+    tasks.spawn(rpc_listener::run(Arc::clone(node), reactors.clone(), listeners.mta, mta, true));
     for listener in listeners.rfc1006 {
         tasks.spawn(x400_link::listen(Arc::clone(node), listener));
     }

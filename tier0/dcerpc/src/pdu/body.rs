@@ -139,6 +139,16 @@ impl Request {
         order: ByteOrder,
         flags: PduFlags,
     ) -> Result<Self, DecodeError> {
+        let fields = Self::decode_fields(reader, order, flags)?;
+        Ok(Self { stub: reader.rest().to_vec(), ..fields })
+    }
+
+    /// All but the stub, which is what `reader` still has then.
+    pub(super) fn decode_fields(
+        reader: &mut Reader<'_>,
+        order: ByteOrder,
+        flags: PduFlags,
+    ) -> Result<Self, DecodeError> {
         let alloc_hint = order.u32(reader, "alloc_hint")?;
         let context_id = order.u16(reader, "p_cont_id")?;
         let opnum = order.u16(reader, "opnum")?;
@@ -147,7 +157,7 @@ impl Request {
         } else {
             None
         };
-        Ok(Self { alloc_hint, context_id, opnum, object, stub: reader.rest().to_vec() })
+        Ok(Self { alloc_hint, context_id, opnum, object, stub: Vec::new() })
     }
 
     fn encode(&self, flags: &mut PduFlags, writer: &mut Writer, order: ByteOrder) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use wire::{DecodeError, Reader, Writer};
 
-use super::body::Body;
+use super::body::{Body, Request};
 use super::header::{Header, PduFlags, PduType, SecTrailer};
 use crate::error::RpcError;
 use crate::ndr::ByteOrder;
@@ -94,23 +94,41 @@ impl Frame {
     /// The body is not what its type demands.
     pub fn decode(&self) -> Result<Pdu, DecodeError> {
         let header = self.header;
-        let (end, auth) = match self.trailer {
-            None => (self.bytes.len(), None),
+        let auth = self.trailer.map(|trailer| AuthVerifier {
+            trailer,
+            value: self.bytes[self.auth_start()..].to_vec(),
+        });
+        let body = Body::decode(&header, self.contents())?;
+        Ok(Pdu { flags: header.flags, order: header.order, call_id: header.call_id, body, auth })
+    }
+
+    /// Decodes the fields of a request, which must be in clear by now, and gives its stub as it lies here: to decode all would
+    /// copy it.
+    ///
+    /// # Errors
+    /// The body is not that of a request.
+    pub(crate) fn request(&self) -> Result<(Request, &[u8]), DecodeError> {
+        let Header { kind, order, flags, .. } = self.header;
+        let mut reader = Reader::with_offset(kind.name(), self.contents(), Header::LEN);
+        let fields = Request::decode_fields(&mut reader, order, flags)?;
+        Ok((fields, reader.rest()))
+    }
+
+    /// What stands between header and trailer, without the padding.
+    fn contents(&self) -> &[u8] {
+        let end = match self.trailer {
+            None => self.bytes.len(),
             Some(trailer) => {
-                let at = self.auth_start();
                 // Only stubs are padded so that the length matters; elsewhere others count
                 // octets of the body itself as padding.
-                let padding = match header.kind {
+                let padding = match self.header.kind {
                     PduType::Request | PduType::Response | PduType::Fault => trailer.pad_length,
                     _ => 0,
                 };
-                let end = at - SecTrailer::LEN - usize::from(padding);
-                (end, Some(AuthVerifier { trailer, value: self.bytes[at..].to_vec() }))
+                self.auth_start() - SecTrailer::LEN - usize::from(padding)
             }
         };
-        let contents = self.bytes.get(Header::LEN..end).unwrap_or_default();
-        let body = Body::decode(&header, contents)?;
-        Ok(Pdu { flags: header.flags, order: header.order, call_id: header.call_id, body, auth })
+        self.bytes.get(Header::LEN..end).unwrap_or_default()
     }
 
     fn auth_start(&self) -> usize {

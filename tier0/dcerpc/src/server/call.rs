@@ -5,10 +5,13 @@ use super::identity::{Caller, Stranger};
 use super::{Context, Outstanding, Phase, ServerAssociation, ServerEvent};
 use crate::error::{CallId, RpcError};
 use crate::ndr::ByteOrder;
-use crate::pdu::{Body, Frame, Header, PduFlags, PduType, Request};
+use crate::pdu::{Frame, Header, PduFlags, PduType, Request};
 use crate::status;
 use crate::uuid::{SyntaxId, Uuid};
 use crate::verification::{self, Facts};
+
+/// Octets of a stub that there is room for as soon as it is announced; more only as it comes.
+const AT_ONCE: usize = 64 * 1024;
 
 /// The call whose fragments come in.
 pub(super) struct Receiving {
@@ -84,7 +87,7 @@ impl ServerAssociation {
             Err(stranger) => return Err(refused(call_id, context_id, &stranger)),
         };
         self.open(&mut frame, call_id, context_id, identity)?;
-        let (request, order) = decode(&frame)?;
+        let (request, stub) = decode(&frame)?;
         if self.outstanding.contains_key(&call_id) {
             let error = RpcError::Protocol { detail: "a call number that is in use" };
             return Err(Fatal::fault(call_id, context_id, status::NCA_PROTO_ERROR, error));
@@ -103,18 +106,18 @@ impl ServerAssociation {
             identity,
             silent: flags.has(PduFlags::MAYBE),
             verdict,
-            order,
-            stub: Vec::new(),
+            order: frame.header().order,
+            stub: Vec::with_capacity(announced.min(AT_ONCE)),
             fragments: 0,
         });
-        self.add(&request.stub, flags)
+        self.add(stub, flags)
     }
 
     fn handle_further(&mut self, frame: Frame) -> Result<(), Fatal> {
         let flags = frame.header().flags;
         let frame = self.open_further(frame)?;
-        let (request, _) = decode(&frame)?;
-        self.add(&request.stub, flags)
+        let (_, stub) = decode(&frame)?;
+        self.add(stub, flags)
     }
 
     /// A first fragment of a call that was begun. Its signature is looked at first: an octet that
@@ -275,15 +278,9 @@ impl ServerAssociation {
     }
 }
 
-fn decode(frame: &Frame) -> Result<(Request, ByteOrder), Fatal> {
-    let header = *frame.header();
-    match frame.decode() {
-        Ok(pdu) => match pdu.body {
-            Body::Request(request) => Ok((request, pdu.order)),
-            _ => Err(Fatal::silent(RpcError::Closed)),
-        },
-        Err(error) => Err(Fatal::malformed(&header, error.into())),
-    }
+/// The fields of a request and its stub.
+fn decode(frame: &Frame) -> Result<(Request, &[u8]), Fatal> {
+    frame.request().map_err(|error| Fatal::malformed(frame.header(), error.into()))
 }
 
 fn refused(call: u32, context_id: u16, stranger: &Stranger) -> Fatal {

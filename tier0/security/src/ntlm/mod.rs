@@ -11,6 +11,7 @@ mod av_pair;
 mod crypto;
 mod flags;
 mod initiator;
+mod mac;
 mod messages;
 mod policy;
 mod rc4;

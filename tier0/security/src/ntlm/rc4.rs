@@ -27,36 +27,61 @@ impl Rc4 {
 
     /// Goes on in the stream over `data`.
     pub(super) fn apply(&mut self, data: &mut [u8]) {
-        let Self { state, i, j } = self;
-        // The entry of the next step is loaded before this step stores: the loads need not wait for the stores then.
-        let mut entry = state[usize::from(i.wrapping_add(1))];
-        let mut next = || {
-            *i = i.wrapping_add(1);
-            *j = j.wrapping_add(octet(entry));
-            let after = i.wrapping_add(1);
-            let other = state[usize::from(*j)];
-            let ahead = state[usize::from(after)];
-            // Unless this step stores just there.
-            let ahead = if *j == after { entry } else { ahead };
-            state[usize::from(*i)] = other;
-            state[usize::from(*j)] = entry;
-            let key = octet(state[usize::from(octet(entry.wrapping_add(other)))]);
-            entry = ahead;
-            key
-        };
-        let mut chunks = data.chunks_exact_mut(8);
-        for chunk in &mut chunks {
+        let mut stream = self.octets();
+        let (chunks, rest) = data.as_chunks_mut::<8>();
+        for chunk in chunks {
             let mut key = [0; 8];
             for octet in &mut key {
-                *octet = next();
+                *octet = stream.next();
             }
             for (octet, key) in chunk.iter_mut().zip(key) {
                 *octet ^= key;
             }
         }
-        for octet in chunks.into_remainder() {
-            *octet ^= next();
+        for octet in rest {
+            *octet ^= stream.next();
         }
+    }
+
+    /// The stream from here, octet by octet.
+    pub(super) fn octets(&mut self) -> Octets<'_> {
+        let Self { i, j, .. } = *self;
+        let entry = self.state[usize::from(i.wrapping_add(1))];
+        Octets { cipher: self, i, j, entry }
+    }
+}
+
+/// The stream of a cipher, which goes on from where this ends. Its place is held here, not behind the reference: it would be
+/// stored at every step.
+pub(super) struct Octets<'a> {
+    cipher: &'a mut Rc4,
+    i: u8,
+    j: u8,
+    /// The entry of the next step, loaded before this step stores: the loads need not wait for the stores then.
+    entry: u32,
+}
+
+impl Octets<'_> {
+    pub(super) fn next(&mut self) -> u8 {
+        let state = &mut self.cipher.state;
+        let entry = self.entry;
+        self.i = self.i.wrapping_add(1);
+        self.j = self.j.wrapping_add(octet(entry));
+        let after = self.i.wrapping_add(1);
+        let other = state[usize::from(self.j)];
+        let ahead = state[usize::from(after)];
+        // Unless this step stores just there.
+        self.entry = if self.j == after { entry } else { ahead };
+        state[usize::from(self.i)] = other;
+        state[usize::from(self.j)] = entry;
+        octet(state[usize::from(octet(entry.wrapping_add(other)))])
+    }
+}
+
+impl Drop for Octets<'_> {
+    fn drop(&mut self) {
+        self.cipher.i = self.i;
+        self.cipher.j = self.j;
     }
 }
 

@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 
 use super::Flags;
 use super::crypto::{self, Direction, Key};
+use super::mac::{Mac, Way};
 use super::rc4::Rc4;
 use crate::{SecurityContext, SignatureError};
 
@@ -30,7 +31,7 @@ pub struct NtlmSession {
 }
 
 struct Stream {
-    sign_key: Key,
+    mac: Mac,
     cipher: Rc4,
     sequence: u32,
     direction: Direction,
@@ -60,8 +61,7 @@ impl NtlmSession {
         }
     }
 
-    fn check(&mut self, pdu: &[u8], auth_value: &[u8]) -> Result<(), SignatureError> {
-        let checksum = self.receive.checksum(pdu);
+    fn check(&mut self, checksum: [u8; 8], auth_value: &[u8]) -> Result<(), SignatureError> {
         let expected = self.receive.signature(checksum);
         if auth_value.len() != SIGNATURE_LEN || auth_value[..4] != VERSION {
             self.broken = true;
@@ -90,8 +90,7 @@ impl SecurityContext for NtlmSession {
     }
 
     fn seal(&mut self, pdu: &mut [u8], body: Range<usize>) -> Vec<u8> {
-        let checksum = self.send.checksum(pdu);
-        self.send.cipher.apply(&mut pdu[body]);
+        let checksum = self.send.checksum_and_apply(pdu, body, Way::Seal);
         self.send.signature(checksum).to_vec()
     }
 
@@ -114,8 +113,8 @@ impl SecurityContext for NtlmSession {
             part.zeroize();
             return Err(SignatureError::Broken);
         }
-        self.receive.cipher.apply(part);
-        let outcome = self.check(pdu, auth_value);
+        let checksum = self.receive.checksum_and_apply(pdu, body.clone(), Way::Unseal);
+        let outcome = self.check(checksum, auth_value);
         if outcome.is_err() {
             // Nobody may use what nobody vouches for.
             pdu[body].zeroize();
@@ -132,7 +131,8 @@ impl SecurityContext for NtlmSession {
         if self.broken {
             return Err(SignatureError::Broken);
         }
-        self.check(pdu, auth_value)
+        let checksum = self.receive.checksum(pdu);
+        self.check(checksum, auth_value)
     }
 }
 
@@ -140,7 +140,7 @@ impl Stream {
     fn new(session_key: &Key, direction: Direction, agreed: Flags) -> Self {
         let seal_key = crypto::seal_key(session_key, direction, agreed.sealing_octets());
         Self {
-            sign_key: crypto::sign_key(session_key, direction),
+            mac: Mac::new(&crypto::sign_key(session_key, direction)),
             cipher: Rc4::new(&seal_key),
             sequence: 0,
             direction,
@@ -148,12 +148,15 @@ impl Stream {
         }
     }
 
-    /// The checksum in the clear; taken before the body is encrypted.
+    /// The checksum of a PDU in the clear, itself in the clear.
     fn checksum(&self, pdu: &[u8]) -> [u8; 8] {
-        let mac = crypto::hmac_md5(&self.sign_key, &[&self.sequence.to_le_bytes(), pdu]);
-        let mut checksum = [0; 8];
-        checksum.copy_from_slice(&mac[..8]);
-        checksum
+        first_half(self.mac.code(self.sequence, pdu))
+    }
+
+    /// The same, and the body encrypted or decrypted; before the checksum in the RC4 stream.
+    fn checksum_and_apply(&mut self, pdu: &mut [u8], body: Range<usize>, way: Way) -> [u8; 8] {
+        let cipher = &mut self.cipher;
+        first_half(self.mac.code_and_apply(self.sequence, pdu, body, cipher, way))
     }
 
     /// Encrypts the checksum and counts the message; after the body in the RC4 stream.
@@ -168,4 +171,10 @@ impl Stream {
         self.sequence = self.sequence.wrapping_add(1);
         signature
     }
+}
+
+/// As much of a code as a signature holds.
+fn first_half(code: [u8; 16]) -> [u8; 8] {
+    let [first, _] = *code.as_chunks::<8>().0 else { return [0; 8] };
+    first
 }

@@ -12,7 +12,7 @@ use dcerpc::{
 };
 use identity::AccountName;
 use kerberos::{KerberosAcceptor, ReadError, Service};
-use net::{Gate, ListenError, RpcRequest, RpcService, listen, serve_admitted};
+use net::{Gate, ListenError, Reactors, RpcRequest, RpcService, listen, serve_admitted};
 use security::ntlm::{AcceptSeed, NtlmAcceptor, ServerIdentity};
 use security::spnego::{Mechanism, SpnegoAcceptor};
 use security::{Acceptor, SecurityError, ntlm, spnego};
@@ -65,6 +65,8 @@ pub enum EchoError {
         #[source]
         source: io::Error,
     },
+    #[error("the threads for connections do not start")]
+    Threads(#[source] io::Error),
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
 }
@@ -170,7 +172,7 @@ impl EchoServer {
     /// Serves until SIGTERM or SIGINT.
     ///
     /// # Errors
-    /// Signals cannot be received, or the ready file cannot be written.
+    /// Signals cannot be received, the ready file cannot be written, or no thread can be had.
     pub async fn run(self) -> Result<(), EchoError> {
         let mut terminate = signal(SignalKind::terminate()).map_err(EchoError::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(EchoError::Signals)?;
@@ -190,9 +192,10 @@ impl EchoServer {
             })
             .collect();
         let mapper = vec![Served::Mapper, Served::Mgmt];
+        let reactors = Reactors::start().map_err(EchoError::Threads)?;
         tokio::select! {
-            () = serve(Arc::clone(&self.shared), self.mapper, mapper) => {}
-            () = serve(Arc::clone(&self.shared), self.services, interfaces) => {}
+            () = serve(Arc::clone(&self.shared), &reactors, self.mapper, mapper) => {}
+            () = serve(Arc::clone(&self.shared), &reactors, self.services, interfaces) => {}
             () = line::serve(self.line) => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -237,7 +240,12 @@ fn write_ready(path: &Path, text: &str) -> Result<(), EchoError> {
     std::fs::rename(&name, path).map_err(failed)
 }
 
-async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Served>) {
+async fn serve(
+    shared: Arc<Shared>,
+    reactors: &Reactors,
+    listener: TcpListener,
+    interfaces: Vec<Served>,
+) {
     let port = listener.local_addr().map_or(0, |address| address.port());
     let gate = Gate::new(MAX_CONNECTIONS);
     loop {
@@ -252,8 +260,8 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, interfaces: Vec<Serve
         let association = shared.association(&interfaces, port);
         let service =
             Arc::new(Connection { shared: Arc::clone(&shared), interfaces: interfaces.clone() });
-        tokio::spawn(async move {
-            // What the peer did wrong is its own loss; the connection is closed either way.
+        // One that cannot be served is closed, as one whose peer did wrong: that is its own loss.
+        let _ = reactors.serve(stream, move |stream| async move {
             let _ = serve_admitted(stream, association, service, IDLE, pass).await;
         });
     }

@@ -144,9 +144,11 @@ impl Server {
         let (mta, port) = listener().await;
         node.set_rpc_port(port);
         let factory = ServiceFactory::mapper(Arc::clone(&node));
-        tokio::spawn(rpc_listener::run(Arc::clone(&node), mapper, factory, false));
+        let reactors = net::Reactors::start().unwrap();
+        let (near, far) = (reactors.clone(), reactors);
+        tokio::spawn(rpc_listener::run(Arc::clone(&node), near, mapper, factory, false));
         let factory = ServiceFactory::mta(Arc::clone(&node));
-        tokio::spawn(rpc_listener::run(Arc::clone(&node), mta, factory, true));
+        tokio::spawn(rpc_listener::run(Arc::clone(&node), far, mta, factory, true));
         let timers = Arc::clone(&node);
         tokio::spawn(async move { timers.queue.run_timers().await });
         let events = node.events.follow();

@@ -4,6 +4,7 @@ mod asked;
 mod fixture;
 mod hostile;
 mod logon;
+mod mac;
 mod rc4;
 mod session;
 mod vectors;
