@@ -712,6 +712,46 @@ async fn a_call_is_dispatched_by_selector_and_mode() {
     assert_eq!((here[0].id, here[0].number("provider")), (1290, Some(1)));
 }
 
+/// Two connectors of one address and one transport selector, told apart by the selectors above it.
+#[tokio::test]
+async fn a_call_is_dispatched_by_session_and_presentation_selector() {
+    for (layer, refused_by) in [("s", 2), ("p", 3)] {
+        let own: &'static str = if layer == "s" { "own_s_selector" } else { "own_p_selector" };
+        let called: &'static str = if layer == "s" { "s_selector" } else { "p_selector" };
+        let (for_east, for_west) = (listener().await, listener().await);
+        let (east_port, west_port) = (for_east.1, for_west.1);
+        let port = east_port.to_string();
+        let third: &[(&'static str, &str)] = &[
+            ("name", "\"NORTH\""),
+            ("host", "\"127.0.0.1\""),
+            ("port", &port),
+            ("domains", "[\"north.demo.test\"]"),
+            (own, "\"NORTH\""),
+        ];
+        let mut west =
+            Mta::start_with("WEST", "EAST", for_west, west_port, &[(own, "\"EAST\"")], third);
+        let right: &[(&'static str, &str)] = &[(called, "\"EAST\"")];
+        let east = Mta::start("EAST", "WEST", for_east, west_port, right);
+        east.submit("anna@west.demo.test", b"x\r\n").await;
+        east.call("WEST");
+        west.inbox(1).await;
+        // The selector of the other connector: name and password do not fit.
+        let mut other =
+            Mta::start("EAST", "WEST", listener().await, west_port, &[(called, "\"NORTH\"")]);
+        other.call("WEST");
+        let there = west.events_until(1293).await.pop().unwrap();
+        let said = (there.number("provider"), there.number("reason"));
+        assert_eq!(said, (Some(6), Some(2)), "{layer}: {there:?}");
+        assert_eq!(other.events_until(289).await[0].id, 1290);
+        // One that nobody has is refused by its layer.
+        let other =
+            Mta::start("EAST", "WEST", listener().await, west_port, &[(called, "\"NOBODY\"")]);
+        other.call("WEST");
+        let there = west.events_until(1293).await.pop().unwrap();
+        assert_eq!(there.number("provider"), Some(refused_by), "{layer}: {there:?}");
+    }
+}
+
 /// A large message of ordinary priority is under way on the only association: urgent mail gets one
 /// of its own, and is there first.
 #[tokio::test]
