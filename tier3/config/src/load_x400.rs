@@ -25,7 +25,13 @@ fn tls_files(table: &TableReader<'_>, source: &Source) -> Checked<Option<TlsFile
     let (certificate, key, trust) = (path("certificate")?, path("key")?, path("trust")?);
     let with_key = both(table, source, "certificate", certificate, "key", key)?;
     let all = both(table, source, "certificate", with_key, "trust", trust)?;
-    Ok(all.map(|((certificate, key), trust)| TlsFiles { certificate, key, trust }))
+    let revocation = path("revocation")?;
+    if revocation.is_some() && all.is_none() {
+        let what = "rfc1006.revocation is of use beside certificate, key and trust only".to_owned();
+        let way_out = "add the three, or remove revocation".to_owned();
+        return Err(source.fault(table.at_key("revocation"), FaultKind::Conflict, what, way_out));
+    }
+    Ok(all.map(|((certificate, key), trust)| TlsFiles { certificate, key, trust, revocation }))
 }
 
 pub(crate) fn x400(

@@ -28,6 +28,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
     pub trust: PathBuf,
+    /// The revocation lists of the authorities, where they are looked at.
+    pub revocation: Option<PathBuf>,
 }
 
 /// Transport, session and presentation selector; empty where none is said.

@@ -258,6 +258,14 @@ pub(super) const KEYS: &[Key] = &[
         "PEM file with the certificates of the authorities that may have signed those of other MTAs.",
     ),
     key(
+        Rfc1006,
+        "revocation",
+        Path,
+        Absent,
+        "\"tls/revoked.pem\"",
+        "PEM file with the revocation lists of these authorities. With it, a certificate passes only if the list of its authority is there, in time, and does not have it.",
+    ),
+    key(
         X400,
         "name",
         Text { min: 1, max: 32 },
