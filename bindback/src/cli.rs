@@ -77,6 +77,12 @@ enum Command {
     X400(commands::x400::Arguments),
 }
 
+/// The first configuration that exists where one is looked for.
+pub fn usual_file() -> Option<PathBuf> {
+    let places = [DEFAULT_FILE, SYSTEM_FILE].map(Path::new);
+    places.into_iter().find(|place| place.exists()).map(Path::to_owned)
+}
+
 /// What a command works with.
 pub struct Setting<'a> {
     given: Option<&'a Path>,
@@ -89,9 +95,7 @@ impl Setting<'_> {
         if let Some(file) = self.given {
             return Ok(file.to_owned());
         }
-        let places = [DEFAULT_FILE, SYSTEM_FILE].map(Path::new);
-        let found = places.into_iter().find(|place| place.exists());
-        found.map(Path::to_owned).ok_or_else(|| {
+        usual_file().ok_or_else(|| {
             Usage(format!(
                 "no configuration: there is neither ./{DEFAULT_FILE} nor {SYSTEM_FILE}; name one with -c FILE, or make one with `bindback init DIR`"
             ))

@@ -126,6 +126,7 @@ fn classified(error: &(dyn Error + 'static), text: String) -> OperationError {
     });
     match refusal {
         Some(OperationError::NotFound(_)) => OperationError::NotFound(text),
+        Some(OperationError::Denied(_)) => OperationError::Denied(text),
         Some(OperationError::Conflict(_)) => OperationError::Conflict(text),
         Some(OperationError::Unavailable(_)) => OperationError::Unavailable(text),
         _ if is_usage(error) => OperationError::Invalid(text),

@@ -6,6 +6,7 @@
 mod backend;
 mod cli;
 mod commands;
+mod complete;
 mod failure;
 mod output;
 mod password;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    complete::answer();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return failure::misused(&error),

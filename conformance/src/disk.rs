@@ -38,7 +38,8 @@ impl Disk {
     }
 
     fn mount(&self) -> bool {
-        run(&["mount", "-o", "loop"], &[&self.dir.path().join("image"), &self.path()])
+        let options = "loop,errors=remount-ro";
+        run(&["mount", "-o", options], &[&self.dir.path().join("image"), &self.path()])
     }
 
     /// Where it is mounted.
@@ -68,6 +69,33 @@ impl Disk {
             ensure!(run(&["cp", "--sparse=always"], &[&image, &copy]), "cannot copy the image");
             fs::rename(&copy, &image)?;
         }
+        ensure!(self.mount(), "cannot mount again");
+        self.mounted = true;
+        Ok(())
+    }
+
+    /// The filesystem finds a fault in itself (ext4's own test of that) and takes no more writes: every one fails with
+    /// EROFS from now on. False where the kernel does not offer it.
+    pub fn turn_read_only(&self) -> Result<bool> {
+        let image = self.dir.path().join("image");
+        let listed =
+            Command::new("losetup").args(["-n", "-O", "NAME", "-j"]).arg(&image).output()?;
+        let device = String::from_utf8_lossy(&listed.stdout).trim().replace("/dev/", "");
+        ensure!(!device.is_empty() && !device.contains('\n'), "the loop device: {device:?}");
+        let trigger = format!("/sys/fs/ext4/{device}/trigger_fs_error");
+        Ok(fs::write(trigger, "1").is_ok())
+    }
+
+    /// As an administrator does: repairs the filesystem and mounts it in its place, whoever still holds the old one.
+    pub fn mend(&mut self) -> Result<()> {
+        ensure!(run(&["umount", "-l"], &[&self.path()]), "cannot unmount");
+        self.mounted = false;
+        let (image, copy) = (self.dir.path().join("image"), self.dir.path().join("copy"));
+        ensure!(run(&["cp", "--sparse=always"], &[&image, &copy]), "cannot copy the image");
+        let checked = Command::new("e2fsck").args(["-f", "-y"]).arg(&copy).output()?;
+        // e2fsck(8): 1 means that faults were corrected.
+        ensure!(matches!(checked.status.code(), Some(0 | 1)), "e2fsck: {checked:?}");
+        fs::rename(&copy, &image)?;
         ensure!(self.mount(), "cannot mount again");
         self.mounted = true;
         Ok(())

@@ -233,6 +233,16 @@ impl Organisation {
             command = Command::new(&prefix[0]);
             command.args(&prefix[1..]).arg(binary()?).args(arguments);
         }
+        self.greeted(side, command)
+    }
+
+    /// Starts a server under another program, which gets the server's command line behind its own arguments.
+    pub fn start_under(&self, side: Side, mut wrapper: Command) -> Result<Process> {
+        wrapper.arg(binary()?).arg("serve").arg("-c").arg(self.config(side));
+        self.greeted(side, wrapper)
+    }
+
+    fn greeted(&self, side: Side, command: Command) -> Result<Process> {
         let mut process = Process::start(command, &self.log(side))?;
         let what = format!("the greeting of {}", side.name());
         let greeted = until(START_TIME, &what, || {

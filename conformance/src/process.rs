@@ -95,6 +95,11 @@ impl Process {
         self.status("VmHWM:")
     }
 
+    /// Octets of its address space (VmSize of proc(5)).
+    pub fn address_space(&self) -> Result<u64> {
+        self.status("VmSize:")
+    }
+
     fn status(&self, field: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let line =

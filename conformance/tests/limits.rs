@@ -1,6 +1,8 @@
 //! Limits of a server that others try: connections without end, memory, a full disk at the receiver, ends of data that
 //! are none (RFC 5321 4.1.1.4, 4.5.3). The others are unaffected, and what was taken is kept.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -113,20 +115,86 @@ fn ten_thousand_idle_connections_disturb_nobody() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn memory_that_runs_short_refuses_mail_and_recovers() -> Result<()> {
+/// What limits the memory of a server.
+enum Bound {
+    /// Its configuration.
+    Configured,
+    /// A control group of its own.
+    Group(Group),
+    /// `ulimit -v`.
+    AddressSpace,
+}
+
+/// A control group below the one of this process, removed when this is dropped.
+struct Group {
+    folder: PathBuf,
+    limit: &'static str,
+}
+
+impl Group {
+    /// `None` where none may be made.
+    fn make() -> Option<Self> {
+        let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+        groups.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, own) = (fields.next()?, fields.next()?);
+            let (root, limit) = match controllers {
+                "" => ("/sys/fs/cgroup", "memory.max"),
+                "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+                _ => return None,
+            };
+            let name = format!("bindback-{}", std::process::id());
+            let folder = Path::new(root).join(own.trim_start_matches('/')).join(name);
+            std::fs::create_dir(&folder).ok()?;
+            let group = Self { folder, limit };
+            // Without the controller of memory there is no such file.
+            group.folder.join(limit).exists().then_some(group)
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // It goes once its last process is gone, which was ended before.
+        let gone = || std::fs::remove_dir(&self.folder).ok();
+        let _ = until(Duration::from_secs(5), "the group to be empty", || Ok(gone()));
+    }
+}
+
+fn memory_runs_short(bound: &Bound) -> Result<()> {
     const MIB: u64 = 1024 * 1024;
     const ROOM: u64 = 160;
     let organisation = Organisation::make(&Plan::default())?;
     let east = organisation.start(Side::East)?;
-    let limit = east.memory()? / MIB + ROOM;
+    let used = match bound {
+        Bound::AddressSpace => east.address_space()?,
+        Bound::Configured | Bound::Group(_) => east.memory()?,
+    };
+    // The last eighth is not given to mail.
+    let limit = (used / MIB + ROOM) * 8 / 7;
     east.terminate(RECOVERY)?;
-    let file = organisation.config(Side::East);
-    let text = std::fs::read_to_string(&file)?;
-    let limited = text.replace("[server]\n", &format!("[server]\nmemory_mib = {limit}\n"));
-    ensure!(limited != text, "no [server] in {text}");
-    std::fs::write(&file, limited)?;
-    let east = organisation.start(Side::East)?;
+    let mut shell = Command::new("sh");
+    shell.arg("-c");
+    let east = match bound {
+        Bound::Configured => {
+            let file = organisation.config(Side::East);
+            let text = std::fs::read_to_string(&file)?;
+            let limited = text.replace("[server]\n", &format!("[server]\nmemory_mib = {limit}\n"));
+            ensure!(limited != text, "no [server] in {text}");
+            std::fs::write(&file, limited)?;
+            organisation.start(Side::East)?
+        }
+        Bound::Group(group) => {
+            std::fs::write(group.folder.join(group.limit), (limit * MIB).to_string())?;
+            let procs = group.folder.join("cgroup.procs");
+            shell.arg(format!("echo $$ >'{}' && exec \"$0\" \"$@\"", procs.display()));
+            organisation.start_under(Side::East, shell)?
+        }
+        Bound::AddressSpace => {
+            shell.arg(format!("ulimit -v {} && exec \"$0\" \"$@\"", limit * 1024));
+            organisation.start_under(Side::East, shell)?
+        }
+    };
     let mut letters = vec![letter(0, Side::West, 2000)];
     letters[0].hand_in(organisation.smtp(Side::East))?;
 
@@ -174,6 +242,28 @@ fn memory_that_runs_short_refuses_mail_and_recovers() -> Result<()> {
     organisation.until_empty_east(RECOVERY)?;
     ensure!(maildir.count() == all, "{} of {all} letters", maildir.count());
     Ok(())
+}
+
+#[test]
+fn memory_that_runs_short_refuses_mail_and_recovers() -> Result<()> {
+    memory_runs_short(&Bound::Configured)
+}
+
+/// Claims: 3.
+#[test]
+fn memory_of_a_control_group_that_runs_short_refuses_mail_and_recovers() -> Result<()> {
+    let Some(group) = Group::make() else {
+        let name = "memory_of_a_control_group_that_runs_short_refuses_mail_and_recovers";
+        skip(name, "no control group with a limit of memory may be made");
+        return Ok(());
+    };
+    memory_runs_short(&Bound::Group(group))
+}
+
+/// Claims: 3.
+#[test]
+fn an_address_space_that_runs_short_refuses_mail_and_recovers() -> Result<()> {
+    memory_runs_short(&Bound::AddressSpace)
 }
 
 /// The receiver's disk is full: it does not take responsibility, and the sender keeps the message.

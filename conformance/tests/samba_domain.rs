@@ -44,7 +44,7 @@ fn a_samba_domain_controller_takes_our_calls_and_refuses_a_wrong_password() -> R
 
 /// One account in each state.
 fn accounts(controller: &SambaDc) -> Result<()> {
-    for name in ["mta", "off", "late", "shut"] {
+    for name in ["mta", "off", "late", "shut", "other"] {
         controller.add_user(name, PASSWORD)?;
     }
     let directory = format!("tdb://{}", controller.folder().join("private/sam.ldb").display());
@@ -92,6 +92,7 @@ fn doctor(controller: &SambaDc) -> Result<()> {
         ensure!(check(&said, "logon").is_ok() == is_known, "{user}: {said}");
         ensure!(said.to_string().contains("without a proof"), "what was sent is not told: {said}");
     }
+    read_about(controller)?;
     // Nobody was locked by being asked about.
     let shown = controller.tool(&[
         "user",
@@ -102,6 +103,71 @@ fn doctor(controller: &SambaDc) -> Result<()> {
     ])?;
     ensure!(shown.contains("badPwdCount: 0"), "{shown}");
     Ok(())
+}
+
+/// `--about`: SAMR and LSA read as somebody who is let in (MS-SAMR, MS-LSAD), and no logon as who is asked about.
+fn read_about(controller: &SambaDc) -> Result<()> {
+    let about = |account: &str| -> Result<(Option<i32>, Value)> {
+        let mut command = controller.command(binary()?);
+        command
+            .args(["doctor", SambaDc::HOST, "--json", "--timeout", "10", "--user", "EAST\\mta"])
+            .args(["--password-env", "BINDBACK_TEST_PASSWORD", "--about", account])
+            .env("BINDBACK_TEST_PASSWORD", PASSWORD);
+        let output = command.output()?;
+        let said = one_object(&output.stdout)
+            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        Ok((output.status.code(), said))
+    };
+    let (code, said) = about("EAST\\mta")?;
+    ensure!(code == Some(0), "{said}");
+    let state = check(&said, "sam-account")?["detail"].as_str().unwrap_or_default();
+    ensure!(state.contains("EAST\\mta: enabled, 0 wrong passwords"), "{said}");
+    ensure!(check(&said, "lsa-rights")?["result"] == "ok", "{said}");
+    ensure!(check(&said, "lsa-trusts")?["detail"] == "it trusts no other domain", "{said}");
+    for (user, cause) in [
+        ("off", "account-disabled"),
+        ("late", "account-expired"),
+        ("shut", "account-locked-out"),
+        ("nobody-there", "service-account-missing"),
+    ] {
+        let (code, said) = about(&format!("EAST\\{user}"))?;
+        ensure!(code == Some(1) && said["diagnoses"][0]["cause"] == cause, "{user}: {said}");
+        ensure!(!said.to_string().contains(&format!("logon as EAST\\\\{user}")), "{said}");
+    }
+    group_policy(controller, &about)?;
+    let (_, said) = about("WEST\\mta")?;
+    let state = check(&said, "sam-account")?;
+    ensure!(state["result"] == "not-found", "{said}");
+    Ok(())
+}
+
+/// A policy in SYSVOL that keeps one group out (MS-GPSB 2.2), as a person would find it in the template.
+fn group_policy(
+    controller: &SambaDc,
+    about: &dyn Fn(&str) -> Result<(Option<i32>, Value)>,
+) -> Result<()> {
+    let policy = "east.test/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}";
+    let folder = controller.folder().join("state/sysvol").join(policy);
+    let folder = folder.join("MACHINE/Microsoft/Windows NT/SecEdit");
+    std::fs::create_dir_all(&folder)?;
+    let template = folder.join("GptTmpl.inf");
+    let write = |denied: &str| {
+        let text = format!(
+            "[Unicode]\r\nUnicode=yes\r\n[Privilege Rights]\r\nSeDenyNetworkLogonRight = {denied}\r\n[Registry Values]\r\nMACHINE\\System\\CurrentControlSet\\Control\\Lsa\\LmCompatibilityLevel=4,5\r\n"
+        );
+        let mut octets = vec![0xff, 0xfe];
+        octets.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
+        std::fs::write(&template, octets)
+    };
+    write("*S-1-5-32-546")?;
+    let (code, said) = about("EAST\\other")?;
+    ensure!(code == Some(0), "{said}");
+    let told = check(&said, "group-policy")?["detail"].as_str().unwrap_or_default();
+    ensure!(told.contains("LmCompatibilityLevel 5"), "{said}");
+    write("*S-1-5-32-546,other")?;
+    let (code, said) = about("EAST\\other")?;
+    ensure!(code == Some(1) && said["diagnoses"][0]["cause"] == "logon-right-missing", "{said}");
+    Ok(std::fs::remove_file(&template)?)
 }
 
 fn check<'a>(said: &'a Value, name: &str) -> Result<&'a Value> {

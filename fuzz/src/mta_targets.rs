@@ -1,6 +1,7 @@
 //! The MTA's RPC interface and the association over it.
 
 use dcerpc::ByteOrder;
+use mta::directory_interface;
 use mta::rpc_interface::{self, Piece};
 use mta::{Association, AssociationNames, Output, Terms};
 
@@ -20,6 +21,11 @@ pub fn interface(octets: &[u8]) {
         }
         let _ = rpc_interface::Unbind::decode(octets, order);
         let _ = rpc_interface::decode_status(octets, order);
+        if let Ok(read) = directory_interface::Read::decode(octets, order) {
+            let again = directory_interface::Read::decode(&read.encode(), ByteOrder::Little);
+            assert_eq!(again.expect("a reading"), read);
+        }
+        let _ = directory_interface::ReadAnswer::decode(octets, order);
     }
 }
 

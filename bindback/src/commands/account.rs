@@ -10,6 +10,7 @@ use identity::Role;
 
 use crate::backend::Backend;
 use crate::cli::Setting;
+use crate::complete;
 use crate::failure::{Found, Usage};
 use crate::password;
 use crate::table::Table;
@@ -156,7 +157,7 @@ enum Action {
 #[derive(Debug, Args)]
 struct Name {
     /// DOMAIN\name; in a shell it stands between quotes
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = complete::accounts())]
     name: String,
 }
 

@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use crate::backend::Backend;
 use crate::cli::Setting;
 use crate::commands::account::test_logon;
+use crate::complete;
 use crate::failure::{Found, Unreadable, Usage};
 use crate::password;
 
@@ -34,13 +35,13 @@ enum Action {
     #[command(after_help = "Example:\n  bindback directory list /O=Demo/OU=HQ/CN=Configuration")]
     List {
         /// Only this object and what lies below it
-        #[arg(value_name = "OBJECT")]
+        #[arg(value_name = "OBJECT", add = complete::objects())]
         under: Option<String>,
     },
     /// Show an object: its attributes, and who may what
     #[command(after_help = "Example:\n  bindback directory show /O=Demo/OU=HQ")]
     Show {
-        #[arg(value_name = "OBJECT")]
+        #[arg(value_name = "OBJECT", add = complete::objects())]
         object: String,
     },
     /// Set an attribute of an object
@@ -59,7 +60,7 @@ enum Action {
         after_help = "Example:\n  bindback directory add /O=Demo/OU=HQ/CN=Configuration/CN=Connections/CN=WEST --class site-connector"
     )]
     Add {
-        #[arg(value_name = "OBJECT")]
+        #[arg(value_name = "OBJECT", add = complete::objects())]
         object: String,
         /// What it is
         #[arg(long)]
@@ -70,7 +71,7 @@ enum Action {
         after_help = "Example:\n  bindback directory remove /O=Demo/OU=HQ/CN=Recipients/CN=anna"
     )]
     Remove {
-        #[arg(value_name = "OBJECT")]
+        #[arg(value_name = "OBJECT", add = complete::objects())]
         object: String,
     },
     /// Show every attribute as it is stored, and stage changes for the expert
@@ -78,7 +79,7 @@ enum Action {
         after_help = "Example:\n  bindback directory raw /CN=Schema/CN=NT-Security-Descriptor\n  bindback directory raw /O=Demo --attribute nTSecurityDescriptor --set 'O:BAG:SYD:(A;CI;GA;;;BA)'\n  bindback directory apply\n\nA change is staged first and shown as a difference; `apply` writes what is staged, `discard` forgets it, `undo` takes the last change back."
     )]
     Raw {
-        #[arg(value_name = "OBJECT")]
+        #[arg(value_name = "OBJECT", add = complete::objects())]
         object: String,
         /// Only this attribute; nTSecurityDescriptor is shown and set as SDDL
         #[arg(long, value_name = "NAME")]
@@ -117,10 +118,10 @@ enum Action {
         after_help = "Example:\n  bindback directory access 'DEMO\\svc-west'\n  bindback directory access 'DEMO\\svc-west' --on /O=Demo/OU=HQ\n\nWithout an object: the four steps of a bind."
     )]
     Access {
-        #[arg(value_name = "ACCOUNT")]
+        #[arg(value_name = "ACCOUNT", add = complete::accounts())]
         account: String,
         /// The object
-        #[arg(long, value_name = "OBJECT")]
+        #[arg(long, value_name = "OBJECT", add = complete::objects())]
         on: Option<String>,
     },
     /// Write the directory as LDIF
@@ -139,13 +140,13 @@ enum Action {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Show the agent that keeps the site's copy in step, start it, stop it, or let it lag
+    /// Show the agent that keeps the site's copy in step, start it, stop it, let it lag, or work once
     #[command(
         after_help = "Example:\n  bindback directory agent\n  bindback directory agent start"
     )]
     Agent {
         /// What to do
-        #[arg(value_parser = PossibleValuesParser::new(["start", "stop", "lag"]))]
+        #[arg(value_parser = PossibleValuesParser::new(["start", "stop", "lag", "once"]))]
         action: Option<String>,
         /// How long each change takes, with `lag`
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -170,7 +171,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Change {
-    #[arg(value_name = "OBJECT")]
+    #[arg(value_name = "OBJECT", add = complete::objects())]
     object: String,
     #[arg(value_name = "ATTRIBUTE")]
     attribute: String,
@@ -189,10 +190,10 @@ struct Grant {
     #[arg(value_name = "ROLE", value_parser = PossibleValuesParser::new(ROLES))]
     role: String,
     /// DOMAIN\name, a group, a well-known name or an identifier
-    #[arg(value_name = "ACCOUNT")]
+    #[arg(value_name = "ACCOUNT", add = complete::accounts())]
     account: String,
     /// The object
-    #[arg(long, value_name = "OBJECT")]
+    #[arg(long, value_name = "OBJECT", add = complete::objects())]
     on: String,
     /// Also for what lies below it
     #[arg(long)]
@@ -208,7 +209,7 @@ enum Legacy {
     #[command(after_help = "Example:\n  bindback directory legacy-account show")]
     Show {
         /// The administrative group; this server's without it
-        #[arg(value_name = "GROUP")]
+        #[arg(value_name = "GROUP", add = complete::objects())]
         group: Option<String>,
     },
     /// Set account, domain and password together, after a logon test
@@ -217,9 +218,9 @@ enum Legacy {
     )]
     Set {
         /// The administrative group; this server's without it
-        #[arg(value_name = "GROUP")]
+        #[arg(value_name = "GROUP", add = complete::objects())]
         group: Option<String>,
-        #[arg(long, value_name = "ACCOUNT")]
+        #[arg(long, value_name = "ACCOUNT", add = complete::accounts())]
         account: String,
         #[command(flatten)]
         password: password::Source,
@@ -231,7 +232,7 @@ enum Legacy {
     #[command(after_help = "Example:\n  bindback directory legacy-account clear")]
     Clear {
         /// The administrative group; this server's without it
-        #[arg(value_name = "GROUP")]
+        #[arg(value_name = "GROUP", add = complete::objects())]
         group: Option<String>,
     },
 }
@@ -253,7 +254,7 @@ enum Override {
         /// The MTA that the connector leads to, or the connector's object
         #[arg(value_name = "CONNECTOR")]
         connector: String,
-        #[arg(long, value_name = "ACCOUNT")]
+        #[arg(long, value_name = "ACCOUNT", add = complete::accounts())]
         account: String,
         #[command(flatten)]
         password: password::Source,
@@ -316,6 +317,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             change: action.map(|word| match word.as_str() {
                 "start" => AgentOrder::Start,
                 "stop" => AgentOrder::Stop,
+                "once" => AgentOrder::Once,
                 _ => AgentOrder::Lag(seconds),
             }),
         },

@@ -36,7 +36,7 @@ const GUESS: f64 = 0.05;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor east.example.test --user 'ORG\\svc-west' --password-file west.password\n  bindback doctor --events east.evtx --events west.evt --html report.html\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events or --note no server is asked: the answer rests on what is given, and the exit status is 0."
+    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor east.example.test --user 'ORG\\svc-west' --password-file west.password\n  bindback doctor dc.example.test --user 'ORG\\reader' --password-file reader.password --about 'ORG\\svc-west'\n  bindback doctor --events east.evtx --events west.evt --html report.html\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events or --note no server is asked: the answer rests on what is given, and the exit status is 0."
 )]
 pub struct Arguments {
     /// Look at these hosts from here, whatever they run, instead of at this server and its peers
@@ -47,6 +47,9 @@ pub struct Arguments {
     user: Option<AccountName>,
     #[command(flatten)]
     password: password::Source,
+    /// Read the state of this account, as --user, without a logon as it: disabled, locked, expired, and how many wrong passwords it may still give
+    #[arg(long, value_name = "DOMAIN\\NAME", requires = "user")]
+    about: Option<AccountName>,
     /// Use the name table of the configuration, and the account that this server presents to this peer
     #[arg(long, value_name = "PEER", requires = "hosts", conflicts_with = "user")]
     as_peer: Option<String>,

@@ -15,6 +15,10 @@ pub const OWN_SOURCE: &str = "Bindback";
 
 /// The numbers of these events by name.
 pub mod id {
+    /// The time came until which a message was deferred.
+    pub const DEFERRAL_ENDED: u32 = 273;
+    /// A message is not to be delivered before a time.
+    pub const DEFERRAL_BEGAN: u32 = 275;
     /// A message goes another way.
     pub const REROUTED: u32 = 287;
     /// A check of the store ended well.
@@ -85,6 +89,24 @@ const fn classic(
 
 /// Every event of the queue and its store, by number.
 pub const OWN: &[Definition] = &[
+    classic(
+        id::DEFERRAL_ENDED,
+        X400Service,
+        12,
+        "A deferred delivery timer has expired for message {mts_id}, object {object}. (12)",
+        &[text("mts_id"), text("object")],
+    ),
+    Definition {
+        event_type: Information,
+        ..classic(
+            id::DEFERRAL_BEGAN,
+            X400Service,
+            10,
+            "A deferred delivery timer started for message id {mts_id}, object {object}. Delivery is scheduled for \
+             {time}. (10)",
+            &[text("mts_id"), text("object"), text("time")],
+        )
+    },
     classic(
         id::REROUTED,
         X400Service,
@@ -210,6 +232,16 @@ pub const OWN: &[Definition] = &[
     ),
 ];
 
+/// 273: the time came until which a message was deferred; `object` is its number in the queue.
+pub fn deferral_ended(mts_id: &str, object: &str) -> Draft {
+    Draft::new(id::DEFERRAL_ENDED).text("mts_id", mts_id).text("object", object)
+}
+
+/// 275: a message is not to be delivered before a time.
+pub fn deferral_began(mts_id: &str, object: &str, until: &str) -> Draft {
+    Draft::new(id::DEFERRAL_BEGAN).text("mts_id", mts_id).text("object", object).text("time", until)
+}
+
 /// 287: a message goes another way.
 pub fn rerouted(mts_id: &str, new: &str, old: &str) -> Draft {
     Draft::new(id::REROUTED)
@@ -324,6 +356,8 @@ mod tests {
     #[test]
     fn every_event_is_built_and_reads_back() {
         let drafts = [
+            deferral_ended("EAST.1", "000000000000001f"),
+            deferral_began("EAST.1", "000000000000001f", "2026-01-03T00:00:00Z"),
             rerouted("EAST.1", "NORTH", "WEST"),
             store_checked("/var/check.json", 10, 1),
             store_check_begins(),

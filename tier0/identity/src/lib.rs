@@ -18,7 +18,7 @@ pub use account::{Account, AccountState, FOR_EVER, Lockout, OlderSecret};
 pub use descriptor::{Ace, AceFlags, AceKind, Acl, SecurityDescriptor};
 pub use fold::upcase;
 pub use guid::{Guid, GuidError};
-pub use mangled::{Mangling, mangled};
+pub use mangled::{CodePage, Mangling, mangled};
 pub use name::{AccountName, MAX_DOMAIN_CHARS, MAX_NAME_CHARS, NameError};
 pub use role::{Role, UnknownRole};
 pub use secret::{HashFormatError, NtHash, Password};

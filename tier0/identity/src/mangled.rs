@@ -95,6 +95,46 @@ fn best_fit(c: char) -> char {
     }
 }
 
+/// A character set in which peers write names that do not write Unicode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodePage {
+    /// IBM code page 850, of Western Europe, and what Samba takes for one.
+    Oem850,
+    /// IBM code page 437, of North America.
+    Oem437,
+    /// Windows-1252.
+    Windows1252,
+    /// UTF-8.
+    Utf8,
+}
+
+impl CodePage {
+    /// Every one, the most usual first.
+    pub const ALL: [Self; 4] = [Self::Oem850, Self::Oem437, Self::Windows1252, Self::Utf8];
+
+    fn page(self) -> &'static Page {
+        let [utf8, _, windows_1252, oem_850, oem_437] = &PAGES;
+        match self {
+            Self::Oem850 => oem_850,
+            Self::Oem437 => oem_437,
+            Self::Windows1252 => windows_1252,
+            Self::Utf8 => utf8,
+        }
+    }
+
+    /// What the octets say in it, if anything.
+    #[must_use]
+    pub fn decode(self, octets: &[u8]) -> Option<String> {
+        (self.page().decode)(octets)
+    }
+
+    /// The octets of a text, if it has every character.
+    #[must_use]
+    pub fn encode(self, text: &str) -> Option<Vec<u8>> {
+        (self.page().encode)(text)
+    }
+}
+
 struct Page {
     name: &'static str,
     encode: fn(&str) -> Option<Vec<u8>>,

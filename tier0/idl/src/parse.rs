@@ -78,7 +78,8 @@ impl Interface {
 
     fn define(&mut self, tokens: &mut Tokens) -> Result<(), String> {
         let attributes = if tokens.peek() == "[" { tokens.attributes()? } else { Vec::new() };
-        if tokens.peek() != "struct" {
+        let kind = tokens.peek().to_owned();
+        if kind != "struct" && kind != "union" {
             let declaration = Declaration { attributes, ..self.declaration(tokens)? };
             tokens.expect(";")?;
             let defined = if declaration.has("context_handle") {
@@ -89,7 +90,7 @@ impl Interface {
             self.types.insert(declaration.name, defined);
             return Ok(());
         }
-        tokens.expect("struct")?;
+        tokens.expect(&kind)?;
         if tokens.peek() != "{" {
             tokens.word()?;
         }
@@ -102,7 +103,11 @@ impl Interface {
         tokens.expect("}")?;
         let name = tokens.word()?;
         tokens.expect(";")?;
-        self.types.insert(name, Defined::Struct(fields));
+        let defined = match kind.as_str() {
+            "union" => Defined::Union(fields),
+            _ => Defined::Struct(fields),
+        };
+        self.types.insert(name, defined);
         Ok(())
     }
 
@@ -196,7 +201,14 @@ impl Tokens {
             let mut value = String::new();
             if self.peek() == "(" {
                 self.expect("(")?;
-                while self.peek() != ")" {
+                // An expression may have brackets of its own.
+                let mut depth = 0_usize;
+                while depth > 0 || self.peek() != ")" {
+                    match self.peek() {
+                        "(" => depth += 1,
+                        ")" => depth -= 1,
+                        _ => {}
+                    }
                     value.push_str(self.peek());
                     self.next_is_not("")?;
                 }

@@ -241,6 +241,13 @@ impl<'a> Walk<'a> {
                 }
                 Ok(())
             }
+            // A non-encapsulated union (C706 14.3.8).
+            Some(Defined::Union(arms)) => {
+                let case = self.number(2)?.to_string();
+                let arm = arms.iter().find(|arm| arm.attribute("case") == Some(&case));
+                let arm = arm.ok_or_else(|| format!("{base} has no arm {case}"))?;
+                self.field(base, arm, deferred)
+            }
             None => Err(format!("unknown type {base}")),
         }
     }

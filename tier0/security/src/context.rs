@@ -75,6 +75,12 @@ pub trait SecurityContext: Send {
     /// Octets of the `auth_value` that [`Self::sign`] makes; 16 for NTLM.
     fn signature_len(&self) -> usize;
 
+    /// The key of the session, for protocols that sign in ways of their own with it (MS-SMB2 3.2.5.3.1); none where it is not
+    /// given away.
+    fn session_key(&self) -> Option<Zeroizing<[u8; 16]>> {
+        None
+    }
+
     /// Octets of the `auth_value` that [`Self::seal`] makes.
     fn seal_len(&self) -> usize {
         self.signature_len()

@@ -1,7 +1,7 @@
 //! Replies.
 
 use crate::message::HEADER;
-use crate::request::NEGOTIATE;
+use crate::request::{FileId, NEGOTIATE};
 
 /// What a peer sent that is no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +86,83 @@ impl<'a> Reply<'a> {
         let length = usize::from(u16_at(self.body, 6)?);
         let end = offset + length;
         self.whole.get(offset..end).ok_or(SmbError::Malformed { offset })
+    }
+
+    /// The share that a TREE_CONNECT opened; of no use in an answer that came later.
+    ///
+    /// # Errors
+    /// The message is cut short.
+    pub fn tree(&self) -> Result<u32, SmbError> {
+        u32_at(self.whole, 36)
+    }
+
+    /// What a CREATE opened, 2.2.14.
+    ///
+    /// # Errors
+    /// The message is cut short.
+    pub fn file(&self) -> Result<FileId, SmbError> {
+        let part = self.body.get(64..80).and_then(|part| part.first_chunk());
+        part.copied().ok_or(SmbError::Malformed { offset: HEADER + 64 })
+    }
+
+    /// The octets of a file that was opened, 2.2.14.
+    ///
+    /// # Errors
+    /// The message is cut short.
+    pub fn file_length(&self) -> Result<u64, SmbError> {
+        u64_at(self.body, 48)
+    }
+
+    /// What a pipe answered, 2.2.32.
+    ///
+    /// # Errors
+    /// It lies outside of the message.
+    pub fn output(&self) -> Result<&'a [u8], SmbError> {
+        self.part(u32_at(self.body, 32)?, u32_at(self.body, 36)?)
+    }
+
+    /// The names in a folder, 2.2.34 and [MS-FSCC] 2.4.28.
+    ///
+    /// # Errors
+    /// A name lies outside of the message.
+    pub fn names(&self) -> Result<Vec<String>, SmbError> {
+        let offset = u32::from(u16_at(self.body, 2)?);
+        let list = self.part(offset, u32_at(self.body, 4)?)?;
+        let mut names = Vec::new();
+        let mut at = 0_usize;
+        loop {
+            let entry = list.get(at..).ok_or(SmbError::Malformed { offset: at })?;
+            let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+            let (next, length) = (size(u32_at(entry, 0)?), size(u32_at(entry, 8)?));
+            let end = length.checked_add(12);
+            let name = end.and_then(|end| entry.get(12..end));
+            let name = name.ok_or(SmbError::Malformed { offset: at })?;
+            let units: Vec<u16> =
+                name.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+            names.push(String::from_utf16_lossy(&units));
+            if next == 0 {
+                return Ok(names);
+            }
+            // Never zero, so that the list ends.
+            at = at.checked_add(next).ok_or(SmbError::Malformed { offset: at })?;
+        }
+    }
+
+    /// What was read, 2.2.20.
+    ///
+    /// # Errors
+    /// It lies outside of the message.
+    pub fn data(&self) -> Result<&'a [u8], SmbError> {
+        let offset = self.body.get(2).copied().unwrap_or_default();
+        self.part(u32::from(offset), u32_at(self.body, 4)?)
+    }
+
+    /// A part of the message, counted from its beginning.
+    fn part(&self, offset: u32, length: u32) -> Result<&'a [u8], SmbError> {
+        let size = |value| usize::try_from(value).unwrap_or(usize::MAX);
+        let (offset, length) = (size(offset), size(length));
+        let end = offset.checked_add(length);
+        end.and_then(|end| self.whole.get(offset..end)).ok_or(SmbError::Malformed { offset })
     }
 
     /// True for a logon as a guest or as nobody, which proves nothing about the account.

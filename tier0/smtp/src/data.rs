@@ -4,6 +4,8 @@
 //! Whatever else looks like an end (LF.LF, CR.CR, CRLF.CRCRLF ...) stays content, which is then refused for its bare CR
 //! or LF: the next server might see an end there.
 
+use memchr::{memchr2, memmem};
+
 /// Limit of the octets of a refused content that are read to reach its end; nothing of them is kept.
 pub(crate) const MAX_DISCARDED: u64 = 1 << 30;
 
@@ -38,13 +40,7 @@ impl DataReceiver {
         while let Some(&octet) = bytes.get(at) {
             if self.position == Position::Text {
                 let rest = bytes.get(at..).unwrap_or_default();
-                let run = rest.iter().position(|&b| b == b'\r').unwrap_or(rest.len());
-                self.content.push(rest.get(..run).unwrap_or_default());
-                at += run;
-                if run < rest.len() {
-                    self.position = Position::Cr;
-                    at += 1;
-                }
+                at += self.receive_lines(rest);
                 continue;
             }
             at += 1;
@@ -53,6 +49,23 @@ impl DataReceiver {
             }
         }
         (at, false)
+    }
+
+    /// Takes text up to the next line that begins with a dot, or all of it; gives back how many octets were used.
+    fn receive_lines(&mut self, text: &[u8]) -> usize {
+        let (used, held) = match memmem::find(text, b"\r\n.") {
+            Some(end) => (end + 2, 0),
+            // What may be the beginning of a line end waits for the next octet.
+            None => (text.len(), usize::from(text.ends_with(b"\r"))),
+        };
+        let taken = text.get(..used - held).unwrap_or_default();
+        self.position = match (held, taken.ends_with(b"\r\n")) {
+            (0, true) => Position::LineStart,
+            (0, false) => Position::Text,
+            _ => Position::Cr,
+        };
+        self.content.push(taken);
+        used
     }
 
     pub(crate) fn is_endless(&self) -> bool {
@@ -166,26 +179,41 @@ pub(crate) fn has_bare_newline(content: &[u8]) -> bool {
     after_cr || bare
 }
 
-fn scan_line_ends(mut after_cr: bool, bytes: &[u8]) -> (bool, bool) {
-    for &octet in bytes {
-        if after_cr != (octet == b'\n') {
-            return (false, true);
+fn scan_line_ends(after_cr: bool, bytes: &[u8]) -> (bool, bool) {
+    let mut at = match bytes.first() {
+        None => return (after_cr, false),
+        Some(b'\n') if after_cr => 1,
+        Some(_) if after_cr => return (false, true),
+        Some(_) => 0,
+    };
+    while let Some(rest) = bytes.get(at..)
+        && let Some(found) = memchr2(b'\r', b'\n', rest)
+    {
+        match (rest.get(found), rest.get(found + 1)) {
+            (Some(b'\r'), Some(b'\n')) => at += found + 2,
+            (Some(b'\r'), None) => return (true, false),
+            _ => return (false, true),
         }
-        after_cr = octet == b'\r';
     }
-    (after_cr, false)
+    (false, false)
 }
 
 /// The wire form of a content whose lines all end with CRLF: dots doubled, the end of data appended; a last line
 /// without CRLF gets one (RFC 5321 4.1.1.4).
 pub(crate) fn stuff(content: &[u8]) -> Vec<u8> {
     let mut wire = Vec::with_capacity(content.len() + content.len() / 64 + 5);
-    for line in content.split_inclusive(|&b| b == b'\n') {
-        if line.first() == Some(&b'.') {
-            wire.push(b'.');
-        }
-        wire.extend_from_slice(line);
+    if content.first() == Some(&b'.') {
+        wire.push(b'.');
     }
+    let mut rest = content;
+    while let Some((lines, next)) =
+        memmem::find(rest, b"\n.").and_then(|end| rest.split_at_checked(end + 1))
+    {
+        wire.extend_from_slice(lines);
+        wire.push(b'.');
+        rest = next;
+    }
+    wire.extend_from_slice(rest);
     if !content.is_empty() && !content.ends_with(b"\r\n") {
         wire.extend_from_slice(b"\r\n");
     }

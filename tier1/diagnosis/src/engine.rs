@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
-use crate::causes::{Case, Clue, Kind, RULES, Rule, store};
+use crate::causes::{Case, Clue, Kind, RULES, Rule, schedule, store};
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
 use crate::snapshot::Snapshot;
@@ -34,7 +34,10 @@ pub fn diagnose(snapshot: &Snapshot) -> Answer {
     let undecided = own.is_empty() && judged.first().is_some_and(Judged::is_undecided);
     let next_probe = judged.iter().find(|one| one.is_undecided()).and_then(Judged::next_probe);
     // What a server says of its own disk needs no weighing, and stops its mail with everybody.
-    let diagnoses = own.into_iter().chain(rank(&judged)).collect();
+    let mut others = rank(&judged);
+    others.extend(schedule::diagnoses(snapshot));
+    others.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let diagnoses = own.into_iter().chain(others).collect();
     Answer { undecided, diagnoses, next_probe, checks: snapshot.checks.clone() }
 }
 

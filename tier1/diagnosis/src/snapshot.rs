@@ -241,6 +241,8 @@ pub struct QueueFacts {
     pub messages: u64,
     /// Why they wait.
     pub last_error: Option<String>,
+    /// When it is tried again, or its schedule opens.
+    pub next_attempt: Option<Timestamp>,
 }
 
 /// One row of a locality table.

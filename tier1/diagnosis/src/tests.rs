@@ -115,6 +115,7 @@ fn call_failed(caller: &mut ServerFacts, codes: Codes, layer: Layer) {
         state: "retry".to_owned(),
         messages: 3,
         last_error: None,
+        next_attempt: None,
     });
 }
 

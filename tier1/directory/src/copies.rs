@@ -52,10 +52,35 @@ impl Copies {
     /// Takes over a changed directory of the organisation.
     pub fn replace(&mut self, organisation: Directory, now_ms: i64) {
         self.organisation = organisation;
-        if self.behind_since_ms.is_none() && self.organisation != self.site {
+        if self.agent == Agent::Running {
+            // Also where only the times of changes differ, which nobody has to wait for.
+            self.catch_up();
+            return;
+        }
+        if self.behind_since_ms.is_none() && !self.behind().is_empty() {
             self.behind_since_ms = Some(now_ms);
         }
         self.poll(now_ms);
+    }
+
+    /// Takes over changes that were made to this very copy, whatever the agent does: only what comes from elsewhere waits for it.
+    pub fn replace_own(&mut self, organisation: Directory, changes: &[Change]) {
+        for change in changes {
+            match organisation.get(change.object()) {
+                Ok(object) => self.site.put(object.clone()),
+                Err(_) => self.site.drop_key(&change.object().key()),
+            }
+        }
+        self.organisation = organisation;
+        if self.site == self.organisation {
+            self.behind_since_ms = None;
+        }
+    }
+
+    /// Brings the copy into step once, whatever the agent does.
+    pub fn catch_up(&mut self) {
+        self.site = self.organisation.clone();
+        self.behind_since_ms = None;
     }
 
     /// Another mode of the agent.
@@ -72,8 +97,7 @@ impl Copies {
             (Agent::Lagging { lag_ms }, Some(since)) => now_ms.saturating_sub(since) >= lag_ms,
         };
         if due {
-            self.site = self.organisation.clone();
-            self.behind_since_ms = None;
+            self.catch_up();
         }
         due
     }

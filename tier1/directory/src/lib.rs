@@ -6,7 +6,7 @@
 //! site and configuration, and the right to read NT-Security-Descriptor on the schema object of that name.
 //!
 //! Invariants: names are unique without regard to case; every object but a context's root has its parent; times come in
-//! with each change. Left out: storage, accounts (identifiers come in as tokens), and replication over a wire.
+//! with each change. Left out: storage, accounts (identifiers come in as tokens), and the wire of replication.
 
 mod authorise;
 mod change;
@@ -17,8 +17,10 @@ mod ldif;
 mod legacy;
 mod name;
 mod object;
+mod replica;
 mod role;
 mod seed;
+mod stamps;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -32,6 +34,7 @@ pub use ldif::{MAX_LDIF, export, import};
 pub use legacy::{LEGACY_ACCOUNT, LEGACY_DOMAIN, LegacyAccount};
 pub use name::{Kind, MAX_DEPTH, MAX_VALUE, Name, NameError, Rdn};
 pub use object::{Object, Value};
+pub use replica::{MAX_TOMBSTONES, Replica, TOMBSTONE_MS, Tombstone, Tombstones};
 pub use role::{ACT_AS_MTA, NT_SECURITY_DESCRIPTOR, Role, SEND_AS};
 pub use seed::{Seed, seed};
 pub use tree::{Directory, MAX_OBJECTS};

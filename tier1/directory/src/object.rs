@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::class::{Attribute, Class, Syntax};
 use crate::error::DirectoryError;
 use crate::name::Name;
+use crate::stamps::{MAX_STAMPS, Stamps};
 
 /// Most values of one attribute: a list of the field had up to five thousand members.
 const MAX_VALUES: usize = 5000;
@@ -15,7 +16,7 @@ const MAX_VALUES: usize = 5000;
 const MAX_TEXT: usize = 4096;
 
 /// One value, in the form that its attribute's syntax wants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Value(String);
 
@@ -78,11 +79,14 @@ pub struct Object {
     pub name: Name,
     /// What it is.
     pub class: Class,
-    attributes: BTreeMap<String, Vec<Value>>,
+    pub(crate) attributes: BTreeMap<String, Vec<Value>>,
     /// What was set on it; what it inherits is computed.
     pub descriptor: SecurityDescriptor,
     /// When it was last changed, in milliseconds since 1970-01-01 UTC.
     pub changed_ms: i64,
+    /// When its parts were, those that are no more included: other servers' copies are joined by it.
+    #[serde(default, skip_serializing_if = "Stamps::is_empty")]
+    pub(crate) stamps: Stamps,
 }
 
 impl Object {
@@ -90,13 +94,38 @@ impl Object {
     #[must_use]
     pub fn new(name: Name, class: Class, changed_ms: i64) -> Self {
         let descriptor = SecurityDescriptor::default();
-        Self { name, class, attributes: BTreeMap::new(), descriptor, changed_ms }
+        let stamps = Stamps::default();
+        Self { name, class, attributes: BTreeMap::new(), descriptor, changed_ms, stamps }
+    }
+
+    /// When it or any part of it was last changed.
+    #[must_use]
+    pub fn latest_ms(&self) -> i64 {
+        self.changed_ms.max(self.stamps.latest())
     }
 
     /// The same object, changed at another time.
     #[must_use]
     pub fn at(self, changed_ms: i64) -> Self {
         Self { changed_ms, ..self }
+    }
+
+    /// The same object with every value checked anew: one that came from elsewhere may say anything.
+    ///
+    /// # Errors
+    /// An attribute or a value is nothing that its class can hold.
+    pub fn checked(self) -> Result<Self, DirectoryError> {
+        if !self.stamps.is_sound() {
+            return Err(DirectoryError::TooMany {
+                attribute: "the times of its parts",
+                limit: MAX_STAMPS,
+            });
+        }
+        let mut checked = Self { attributes: BTreeMap::new(), ..self };
+        for (attribute, values) in self.attributes {
+            checked.set(&attribute, &values.iter().map(Value::as_str).collect::<Vec<_>>())?;
+        }
+        Ok(checked)
     }
 
     /// The values of an attribute.

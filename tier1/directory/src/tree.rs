@@ -51,6 +51,21 @@ impl Directory {
         self.objects.values()
     }
 
+    /// The objects whose keys stand behind this one, in the order of their keys.
+    pub fn behind<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let from = (std::ops::Bound::Excluded(key.to_owned()), std::ops::Bound::Unbounded);
+        self.objects.range(from).map(|(_, object)| object)
+    }
+
+    /// Takes over when parts of objects were changed from a copy that knows it.
+    pub fn remember(&mut self, from: &Self) {
+        for (key, object) in &mut self.objects {
+            if let Some(known) = from.objects.get(key) {
+                object.stamps = known.stamps.clone();
+            }
+        }
+    }
+
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -123,6 +138,11 @@ impl Directory {
     /// Puts an object in place of what has its name, or beside the others.
     pub(crate) fn put(&mut self, object: Object) {
         self.objects.insert(object.name.key(), object);
+    }
+
+    /// Takes an object away whatever lies below it.
+    pub(crate) fn drop_key(&mut self, key: &str) {
+        self.objects.remove(key);
     }
 
     /// Removes an object.

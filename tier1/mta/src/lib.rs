@@ -7,6 +7,7 @@
 mod association;
 mod credentials;
 mod criticality;
+pub mod directory_interface;
 mod disposition;
 mod ltab;
 mod pieces;
@@ -37,7 +38,7 @@ pub use rfc1006::{
 };
 pub use site::Site;
 pub use transfer_in::{
-    Submission, TransferError, from_apdu, from_submission, once_key, report_entry, smtp_originator,
-    smtp_recipient, way,
+    Entry, Submission, TransferError, from_apdu, from_submission, once_key, report_entry,
+    smtp_originator, smtp_recipient, way,
 };
-pub use transfer_out::{OutboundError, apdu, downgrade, subject};
+pub use transfer_out::{OutboundError, Subject, apdu, downgrade, subject, transfer};

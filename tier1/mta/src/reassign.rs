@@ -7,19 +7,21 @@
 //! Left out: `dl-exempted-recipients`, permission to submit to a list.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use mixer::{SmtpOriginator, SmtpRecipient};
 use queue::{MessageId, NewMessage, Priority};
 use routing::Router;
 use x400::{
-    DiagnosticCode, DlExpansion, ExtensionKind, MessageTransferEnvelope, MtsApdu, MtsIdentifier,
-    OrName, OtherActions, PerRecipientFields, Probe, Redirection, Report, SuppliedInformation,
+    DiagnosticCode, DlExpansion, ExtensionKind, MessageTransferEnvelope, MtsIdentifier, OrName,
+    OtherActions, PerRecipientFields, Probe, Redirection, Report, SuppliedInformation,
     append_trace, standard,
 };
 
 use crate::site::Site;
-use crate::transfer_in::{TransferError, assemble, report_entry};
+use crate::transfer_in::{Entry, TransferError, assemble, report_entry};
+use crate::transfer_out::Subject;
 
 /// Recipients that one message may have (X.411 `ub-recipients`).
 const MAX_RECIPIENTS: usize = 32_767;
@@ -221,33 +223,30 @@ fn noted(
     }
 }
 
-/// The queue entry of a copy that [`redirect`] or [`expand`] made of the message or probe in `stored`.
+/// The queue entry of a copy that [`redirect`] or [`expand`] made of this message or probe.
 ///
 /// # Errors
-/// The envelope cannot be expressed, or what is stored cannot be read.
+/// The envelope cannot be expressed.
 pub fn reassigned_entry(
     id: MessageId,
-    stored: &[u8],
-    envelope: &MessageTransferEnvelope,
-    content: &[u8],
+    (subject, content): (&Subject, &Arc<[u8]>),
+    envelope: MessageTransferEnvelope,
     now: Timestamp,
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
-) -> Result<NewMessage, TransferError> {
+) -> Result<Entry, TransferError> {
     let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
-    let mut entry = assemble(id, envelope, size, now, routes, life)?;
-    let probe = Probe::is_probe(stored).then(|| MtsApdu::decode(stored)).transpose()?;
-    entry.envelope = match probe {
-        Some(MtsApdu::Probe(probe)) => {
-            Probe { envelope: envelope.clone(), content_length: probe.content_length }.encode()
-        }
-        _ => {
-            entry.message_id_header = mixer::header_value(content, "Message-ID");
-            entry.content = std::sync::Arc::from(content);
-            envelope.encode()
-        }
-    };
-    Ok(entry)
+    let mut message = assemble(id, &envelope, size, now, routes, life)?;
+    let copy = Subject { envelope, ..*subject };
+    if copy.probe {
+        let probe = Probe { envelope: copy.envelope.clone(), content_length: copy.content_length };
+        message.envelope = probe.encode();
+    } else {
+        message.message_id_header = mixer::header_value(content, "Message-ID");
+        message.content = Arc::clone(content);
+        message.envelope = copy.envelope.encode();
+    }
+    Ok(Entry { message, subject: Some(copy) })
 }
 
 /// Whom a list lets know what became of its members' copies.

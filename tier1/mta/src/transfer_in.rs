@@ -17,6 +17,7 @@ use x400::{
 
 use crate::criticality::unsupported;
 use crate::site::Site;
+use crate::transfer_out::Subject;
 
 /// A transfer that cannot be taken; responsibility stays with the sender.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,21 @@ pub struct Submission<'a> {
     pub routes: Router<'a>,
 }
 
+/// What comes in: the entry for the queue, and its envelope as it was read, so that nobody has to read it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// For the queue.
+    pub message: NewMessage,
+    /// What [`subject`](crate::subject) would read of `message.envelope`; a report has none.
+    pub subject: Option<Subject>,
+}
+
+impl From<NewMessage> for Entry {
+    fn from(message: NewMessage) -> Self {
+        Self { message, subject: None }
+    }
+}
+
 /// Makes a queue entry of a submitted mail.
 ///
 /// # Errors
@@ -51,7 +67,7 @@ pub fn from_submission(
     id: MessageId,
     submission: Submission<'_>,
     life: impl FnOnce(Priority) -> Timestamp,
-) -> Result<NewMessage, TransferError> {
+) -> Result<Entry, TransferError> {
     let mut submission = submission;
     drop_repeated(&mut submission);
     let mail = &submission.content[submission.added..];
@@ -78,7 +94,7 @@ pub fn from_submission(
         report_wanted: wants_non_delivery(recipient.notify),
     });
     let priority = queue_priority(priority);
-    Ok(NewMessage {
+    let message = NewMessage {
         id,
         kind: Kind::Message,
         mts_id: envelope.mts_identifier.to_string(),
@@ -93,7 +109,8 @@ pub fn from_submission(
         envelope: envelope.encode(),
         content: Arc::from(submission.content),
         seen: Vec::new(),
-    })
+    };
+    Ok(Entry { message, subject: Some(Subject::message(envelope)) })
 }
 
 /// The priority that was asked for with the envelope (RFC 6710), else in the header.
@@ -134,7 +151,7 @@ pub fn from_apdu(
     now: Timestamp,
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
-) -> Result<NewMessage, TransferError> {
+) -> Result<Entry, TransferError> {
     match MtsApdu::decode(apdu)? {
         MtsApdu::Message(message) => from_message(site, id, message, now, routes, life),
         MtsApdu::Report(report) => from_report(site, id, report, now, routes, life),
@@ -149,14 +166,14 @@ fn from_message(
     now: Timestamp,
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
-) -> Result<NewMessage, TransferError> {
+) -> Result<Entry, TransferError> {
     let Message { mut envelope, content } = message;
     let size = octets(&content);
-    let mut entry = entry(site, id, &mut envelope, size, now, routes, life)?;
-    entry.message_id_header = mixer::header_value(&content, "Message-ID");
-    entry.envelope = envelope.encode();
-    entry.content = Arc::from(content);
-    Ok(entry)
+    let mut message = entry(site, id, &mut envelope, size, now, routes, life)?;
+    message.message_id_header = mixer::header_value(&content, "Message-ID");
+    message.envelope = envelope.encode();
+    message.content = Arc::from(content);
+    Ok(Entry { message, subject: Some(Subject::message(envelope)) })
 }
 
 /// A probe waits in the queue like the message that it stands for, with itself for an
@@ -168,11 +185,11 @@ fn from_probe(
     now: Timestamp,
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
-) -> Result<NewMessage, TransferError> {
-    let mut entry = entry(site, id, &mut probe.envelope, 0, now, routes, life)?;
-    entry.envelope = probe.encode();
-    entry.size = octets(&entry.envelope);
-    Ok(entry)
+) -> Result<Entry, TransferError> {
+    let mut message = entry(site, id, &mut probe.envelope, 0, now, routes, life)?;
+    message.envelope = probe.encode();
+    message.size = octets(&message.envelope);
+    Ok(Entry { message, subject: Some(probe.into()) })
 }
 
 /// The entry without its octets; the envelope gets this MTA's trace.
@@ -301,7 +318,7 @@ fn from_report(
     now: Timestamp,
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
-) -> Result<NewMessage, TransferError> {
+) -> Result<Entry, TransferError> {
     append_trace(
         &mut report.envelope,
         &site.domain,
@@ -309,9 +326,9 @@ fn from_report(
         SuppliedInformation::relayed(now),
     )?;
     let seen = vec![format!("{}#report", report.envelope.identifier)];
-    let mut entry = report_entry(id, &report, now, routes, life)?;
-    entry.seen = seen;
-    Ok(entry)
+    let mut message = report_entry(id, &report, now, routes, life)?;
+    message.seen = seen;
+    Ok(message.into())
 }
 
 /// The queue entry of a report, made here or relayed; it travels as urgent, X.411 8.3.1.2.

@@ -7,11 +7,46 @@ use x400::{DowngradeError, MessageTransferEnvelope, MtsApdu, Probe, encode_messa
 /// Bit 0 of the per-message indicators: the originator lets recipients see each other.
 const DISCLOSURE: usize = 0;
 
-/// Encodes a queue entry for the next MTA, which becomes responsible for `recipients`.
+/// The envelope of a message or of a probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The envelope.
+    pub envelope: MessageTransferEnvelope,
+    /// It asks only whether a message could be delivered.
+    pub probe: bool,
+    /// Octets of the content that a probe asks about, if it says.
+    pub content_length: Option<i64>,
+}
+
+impl Subject {
+    pub(crate) fn message(envelope: MessageTransferEnvelope) -> Self {
+        Self { envelope, probe: false, content_length: None }
+    }
+}
+
+impl From<Probe> for Subject {
+    fn from(Probe { envelope, content_length }: Probe) -> Self {
+        Self { envelope, probe: true, content_length }
+    }
+}
+
+/// Encodes a message or probe for the next MTA, which becomes responsible for `recipients`.
 ///
 /// Other recipients travel along without responsibility only where the originator allowed
 /// that they are disclosed (X.411 8.2.1.1.1.6); otherwise they are left out, so that a blind
 /// copy stays blind. Recipient numbers never change.
+#[must_use]
+pub fn transfer(subject: &Subject, content: &[u8], recipients: &[u32]) -> Vec<u8> {
+    let mut envelope = subject.envelope.clone();
+    address(&mut envelope, recipients);
+    if subject.probe {
+        Probe { envelope, content_length: subject.content_length }.encode()
+    } else {
+        encode_message(&envelope, content)
+    }
+}
+
+/// [`transfer`] of a queue entry as it is stored.
 ///
 /// # Errors
 /// The stored envelope cannot be read.
@@ -24,18 +59,7 @@ pub fn apdu(
     match kind {
         // A report is stored as the APDU that it is.
         Kind::Report => Ok(envelope.to_vec()),
-        Kind::Message if Probe::is_probe(envelope) => match MtsApdu::decode(envelope)? {
-            MtsApdu::Probe(mut probe) => {
-                address(&mut probe.envelope, recipients);
-                Ok(probe.encode())
-            }
-            _ => Ok(envelope.to_vec()),
-        },
-        Kind::Message => {
-            let mut envelope = MessageTransferEnvelope::decode(envelope)?;
-            address(&mut envelope, recipients);
-            Ok(encode_message(&envelope, content))
-        }
+        Kind::Message => Ok(transfer(&subject(envelope)?, content, recipients)),
     }
 }
 
@@ -48,17 +72,17 @@ fn address(envelope: &mut MessageTransferEnvelope, recipients: &[u32]) {
     }
 }
 
-/// The envelope that a queue entry holds, and whether it is that of a probe.
+/// Reads the envelope that a queue entry holds.
 ///
 /// # Errors
 /// The stored octets cannot be read.
-pub fn subject(octets: &[u8]) -> Result<(MessageTransferEnvelope, bool), DecodeError> {
+pub fn subject(octets: &[u8]) -> Result<Subject, DecodeError> {
     if Probe::is_probe(octets)
         && let MtsApdu::Probe(probe) = MtsApdu::decode(octets)?
     {
-        return Ok((probe.envelope, true));
+        return Ok(probe.into());
     }
-    MessageTransferEnvelope::decode(octets).map(|envelope| (envelope, false))
+    MessageTransferEnvelope::decode(octets).map(Subject::message)
 }
 
 /// What is to go to an MTA of 1984.

@@ -93,6 +93,15 @@ const NOBODY: &str = "/C=XX/ADMD= /PRMD=DEMO/O=Demo/DD.RFC-822=nobody(a)west.tes
 const FAR: &str = "/C=XX/ADMD= /PRMD=DEMO/O=Demo/DD.RFC-822=eve(a)far.test/";
 const OTHER: &str = "/C=XX/ADMD=GOLD 400/PRMD=OTHER/O=Firm/S=Roe/";
 
+/// The entry; what was read of it on the way in is what will be read of the store.
+fn as_stored(entry: mta::Entry) -> NewMessage {
+    let mta::Entry { message, subject } = entry;
+    if message.kind == queue::Kind::Message {
+        assert_eq!(subject, Some(mta::subject(&message.envelope).unwrap()));
+    }
+    message
+}
+
 fn arrived(apdu: &MtsApdu) -> Result<NewMessage, TransferError> {
     let life = |_, _| later(3600);
     mta::from_apdu(
@@ -103,6 +112,7 @@ fn arrived(apdu: &MtsApdu) -> Result<NewMessage, TransferError> {
         router(&routes()),
         life,
     )
+    .map(as_stored)
 }
 
 fn message(envelope: MessageTransferEnvelope) -> MtsApdu {
@@ -110,7 +120,7 @@ fn message(envelope: MessageTransferEnvelope) -> MtsApdu {
 }
 
 fn judged(entry: &NewMessage, number: u32) -> Disposition {
-    let (envelope, _) = mta::subject(&entry.envelope).unwrap();
+    let envelope = mta::subject(&entry.envelope).unwrap().envelope;
     let found = entry.recipients.iter().find(|one| one.number == number).unwrap();
     let request = Request { address: &found.address, ..Request::default() };
     mta::dispose(&site(), router(&routes()), Some((&envelope, number)), &request, |_| true)
@@ -148,7 +158,8 @@ fn q_12_a_probe_is_answered_without_delivery_and_relayed_as_one() {
     );
     assert_eq!(entry.recipients[2].next_hop, NextHop::Peer("FAR".to_owned()));
 
-    let (subject, is_probe) = mta::subject(&entry.envelope).unwrap();
+    let mta::Subject { envelope: subject, probe: is_probe, .. } =
+        mta::subject(&entry.envelope).unwrap();
     assert!(is_probe);
     let id = || site().mts_identifier(MessageId::from_number(11));
     let positive =
@@ -215,13 +226,13 @@ fn q_02_what_is_critical_and_unknown_is_not_delivered() {
 fn q_09_audited_reports_carry_the_trace_and_mta_requests_count() {
     let mut envelope = foreign(vec![recipient(1, BERT)]);
     let entry = arrived(&message(envelope.clone())).unwrap();
-    let (subject, _) = mta::subject(&entry.envelope).unwrap();
+    let subject = mta::subject(&entry.envelope).unwrap().envelope;
     let id = || site().mts_identifier(MessageId::from_number(11));
     assert!(mta::delivery(&site(), id(), &subject, (1, MtsUserType::PRIVATE), later(2)).is_none());
 
     envelope.recipients[0].indicators.mta_report = true;
     let entry = arrived(&message(envelope)).unwrap();
-    let (subject, _) = mta::subject(&entry.envelope).unwrap();
+    let subject = mta::subject(&entry.envelope).unwrap().envelope;
     let report =
         mta::delivery(&site(), id(), &subject, (1, MtsUserType::PRIVATE), later(2)).unwrap();
     assert_eq!(report.content.intermediate_trace, subject.trace);
@@ -277,7 +288,7 @@ fn q_16_and_17_histories_are_read_and_carried() {
     envelope.extensions.push(expansion);
     envelope.recipients[0].extensions.push(redirection);
     let entry = arrived(&message(envelope)).unwrap();
-    let (kept, _) = mta::subject(&entry.envelope).unwrap();
+    let kept = mta::subject(&entry.envelope).unwrap().envelope;
     let lists = x400::dl_expansion_history(&kept.extensions).unwrap();
     assert_eq!((&lists[0].list, lists[0].time), (&list, now()));
     let steps = x400::redirection_history(&kept.recipients[0].extensions).unwrap();
@@ -293,7 +304,7 @@ fn q_19_addresses_without_mail_in_them_are_carried() {
     let base = site().base_address();
     assert_eq!(mixer::to_or_address(address, &base), OTHER.parse().unwrap(), "and back");
     // A report on it finds its way.
-    let (subject, _) = mta::subject(&entry.envelope).unwrap();
+    let subject = mta::subject(&entry.envelope).unwrap().envelope;
     let id = site().mts_identifier(MessageId::from_number(11));
     let failures =
         [(1, failure(ReasonCode::TRANSFER_FAILURE, DiagnosticCode::MAXIMUM_TIME_EXPIRED))];
@@ -327,7 +338,7 @@ fn an_or_address_goes_by_the_space_that_fits_it() {
         let routes = router(&table).came_by(came_by);
         let id = MessageId::from_number(9);
         let entry = mta::from_apdu(&site(), id, &apdu, now(), routes, |_, _| later(60)).unwrap();
-        (entry.recipients[0].next_hop.clone(), entry.recipients[0].address.clone())
+        (entry.message.recipients[0].next_hop.clone(), entry.message.recipients[0].address.clone())
     };
     let peer = |name: &str| NextHop::Peer(name.to_owned());
     for (address, came_by, hop) in [
@@ -427,7 +438,7 @@ fn q188597_reports_cross_a_link_of_1984() {
 #[test]
 fn q168136_a_single_space_is_an_administration_domain() {
     let entry = arrived(&message(foreign(vec![recipient(1, BERT)]))).unwrap();
-    let (envelope, _) = mta::subject(&entry.envelope).unwrap();
+    let envelope = mta::subject(&entry.envelope).unwrap().envelope;
     assert_eq!(envelope.mts_identifier.domain.admd, " ");
     assert_eq!(envelope.trace[0].domain, envelope.mts_identifier.domain, "KB Q159566");
 }
@@ -479,7 +490,7 @@ fn q126304_identifiers_of_one_second_differ() {
                 routes: router(&routes),
             };
             let id = MessageId::from_number(number);
-            mta::from_submission(&site(), id, submission, |_| later(60)).unwrap().mts_id
+            mta::from_submission(&site(), id, submission, |_| later(60)).unwrap().message.mts_id
         })
         .collect();
     assert_eq!(identifiers.len(), 1000);

@@ -1,6 +1,8 @@
 //! Redirection and expansion of lists, as X.411 wants what they leave in envelopes and reports.
 #![expect(clippy::unwrap_used, reason = "what cannot be built here is a failed test")]
 
+use std::sync::Arc;
+
 use ber::{BitString, Tag};
 use jiff::Timestamp;
 use mta::{ReportPolicy, Site};
@@ -173,10 +175,13 @@ fn members_stand_for_their_list_and_have_numbers_of_their_own() {
     // The queue entry has the members alone, each with its way.
     let table = routes();
     let (id, router) = (MessageId::from_number(9), Router::new(&table, &AllOpen));
-    let stored = envelope(Vec::new()).encode();
-    let entry =
-        mta::reassigned_entry(id, &stored, &copy, b"content", later(), router, |_, _| later());
-    let entry = entry.unwrap();
+    let subject = mta::subject(&envelope(Vec::new()).encode()).unwrap();
+    let content: Arc<[u8]> = Arc::from(b"content".as_slice());
+    let of = (&subject, &content);
+    let made = mta::reassigned_entry(id, of, copy.clone(), later(), router, |_, _| later());
+    let made = made.unwrap();
+    assert_eq!(made.subject.unwrap().envelope, copy);
+    let entry = made.message;
     let hops: Vec<_> = entry.recipients.iter().map(|one| (one.number, &one.next_hop)).collect();
     let peer = |name: &str| NextHop::Peer(name.to_owned());
     assert_eq!(hops, [(6, &peer("FAR")), (7, &peer("MTA"))]);

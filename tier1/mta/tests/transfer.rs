@@ -60,7 +60,17 @@ fn submitted(from: &str, recipients: Vec<SmtpRecipient>) -> NewMessage {
         routes: Router::new(&routes, &AllOpen),
     };
     mta::from_submission(&site("EAST"), MessageId::from_number(7), submission, |_| later(60))
+        .map(as_stored)
         .unwrap()
+}
+
+/// The entry; what was read of it on the way in is what will be read of the store.
+fn as_stored(entry: mta::Entry) -> NewMessage {
+    let mta::Entry { message, subject } = entry;
+    if message.kind == Kind::Message {
+        assert_eq!(subject, Some(mta::subject(&message.envelope).unwrap()));
+    }
+    message
 }
 
 fn arrived(apdu: &[u8]) -> Result<NewMessage, TransferError> {
@@ -73,6 +83,7 @@ fn arrived(apdu: &[u8]) -> Result<NewMessage, TransferError> {
         Router::new(&routes, &AllOpen),
         |_, _| later(60),
     )
+    .map(as_stored)
 }
 
 fn envelope(message: &NewMessage) -> MessageTransferEnvelope {
@@ -261,6 +272,7 @@ fn one_report_tells_of_all_that_failed_and_goes_home() {
         Router::new(&routes("east", "west"), &AllOpen),
         |_, _| later(60),
     )
+    .map(as_stored)
     .unwrap();
     assert_eq!((home.kind, &home.recipients[0].next_hop), (Kind::Report, &NextHop::Local));
     assert_eq!(home.seen.len(), 1, "taken once");
@@ -346,7 +358,8 @@ fn the_priority_of_the_envelope_goes_before_that_of_the_header() {
             routes: Router::new(&routes, &AllOpen),
         };
         let id = MessageId::from_number(7);
-        let entry = mta::from_submission(&site("EAST"), id, submission, |_| later(60)).unwrap();
+        let entry = mta::from_submission(&site("EAST"), id, submission, |_| later(60));
+        let entry = entry.map(as_stored).unwrap();
         assert_eq!(entry.priority, priority, "{asked:?}");
     }
 }
@@ -365,7 +378,8 @@ fn a_mail_may_ask_for_its_time_of_delivery() {
         routes: Router::new(&routes, &AllOpen),
     };
     let id = MessageId::from_number(7);
-    let entry = mta::from_submission(&site("EAST"), id, submission, |_| later(60)).unwrap();
+    let entry = mta::from_submission(&site("EAST"), id, submission, |_| later(60));
+    let entry = entry.map(as_stored).unwrap();
     assert_eq!(entry.wishes.deferred_until, Some(later(86_400)));
     assert_eq!(entry.wishes.latest_delivery, Some(later(2 * 86_400)));
 }

@@ -17,6 +17,8 @@ pub enum Action {
         writes: Vec<Write>,
         /// What becomes of messages by it, for tracking; written with it.
         steps: Vec<Step>,
+        /// How soon.
+        haste: Haste,
     },
     /// The message of this ticket is on disk: the sender may be told.
     Accepted {
@@ -64,6 +66,18 @@ pub enum Action {
         /// Recipient numbers.
         recipients: Vec<u32>,
     },
+    /// The message is on disk and is not to be delivered before this time; for the log.
+    DeferralBegan {
+        /// The message.
+        id: MessageId,
+        /// When it may be delivered.
+        until: Timestamp,
+    },
+    /// That time has come; for the log.
+    DeferralEnded {
+        /// The message.
+        id: MessageId,
+    },
     /// The message crashed or stalled processing too often and is not processed any more.
     SetAside {
         /// The message.
@@ -78,6 +92,16 @@ pub enum Action {
         /// The message.
         id: MessageId,
     },
+}
+
+/// How soon a commit has to be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// Somebody waits for it: a sender, an operator, a report.
+    Now,
+    /// Nobody outside can see whether it is there yet. Some milliseconds later it may go with what others wait for, and
+    /// costs no write and no sync of its own.
+    Soon,
 }
 
 /// One change of the durable state.

@@ -3,7 +3,7 @@
 //! An operation is kept until its answer comes, not its writes: those are made anew for every attempt from the state
 //! at that time, so that a late second attempt never brings back what was removed in between.
 
-use crate::action::{Action, Failure, QueueError, Write};
+use crate::action::{Action, Failure, Haste, QueueError, Write};
 use crate::config::after;
 use crate::engine::{Entry, Queue, Recipient, Timer};
 use crate::hop::HopIndex;
@@ -54,6 +54,24 @@ impl Op {
             | Self::Settle { id }
             | Self::Forget { id } => [Some(*id), None],
             Self::Hold { .. } | Self::Stray => [None, None],
+        }
+    }
+
+    /// What was sent or delivered is seen outside already, and what is written of it here only keeps it from being done
+    /// again; the same holds for notes of what failed.
+    const fn haste(&self) -> Haste {
+        match self {
+            Self::Remove { why: StepKind::Delivered | StepKind::Transferred, .. }
+            | Self::Note { why: StepKind::Retried, .. }
+            | Self::Settle { .. }
+            | Self::Stray
+            | Self::Forget { .. } => Haste::Soon,
+            Self::Accept { .. }
+            | Self::Remove { .. }
+            | Self::Report { .. }
+            | Self::Note { .. }
+            | Self::Head { .. }
+            | Self::Hold { .. } => Haste::Now,
         }
     }
 
@@ -315,8 +333,9 @@ impl Queue {
                 entry.ops += 1;
             }
         }
+        let haste = op.haste();
         self.batches.insert(batch, op);
-        self.actions.push_back(Action::Commit { batch, writes, steps });
+        self.actions.push_back(Action::Commit { batch, writes, steps, haste });
     }
 
     /// A step of a message in memory; its detail is the last error of the first recipient that has one.
@@ -545,7 +564,9 @@ impl Queue {
     /// A message became durable: its recipients are work, or fail at once if that was said in the meantime.
     fn queue_committed(&mut self, id: MessageId, now: Timestamp) {
         self.step_all(id, Input::Durable, Turn::Durable);
-        self.defer_if_asked(id, now);
+        if let Some(until) = self.defer_if_asked(id, now) {
+            self.actions.push_back(Action::DeferralBegan { id, until });
+        }
         let early =
             self.messages.get_mut(&id).map(|entry| std::mem::take(&mut entry.early_failures));
         self.reindex(id);

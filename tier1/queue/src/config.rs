@@ -21,6 +21,9 @@ pub struct QueueConfig {
     /// How many messages of a next hop and class are in memory; the others are read from the store when their
     /// turn comes.
     pub window: usize,
+    /// How many messages of all next hops together are in memory: from half of them on the windows shrink, down to
+    /// one message of each hop and class.
+    pub in_memory: usize,
     /// How delays run.
     pub profile: Profile,
     /// The rules of every link that has none of its own.
@@ -123,6 +126,7 @@ impl Default for QueueConfig {
             seen_s: 14 * DAY_S,
             max_messages: 1_000_000,
             window: 500,
+            in_memory: 100_000,
             profile: Profile::default(),
             link: Link::default(),
             links: BTreeMap::new(),

@@ -39,6 +39,8 @@ pub struct Queue {
     pub(crate) parked_due: Option<Timestamp>,
     /// Up to where the order of what is due was read.
     pub(crate) due_after: Option<Position>,
+    /// Messages of hops that the store was asked for.
+    pub(crate) asked: usize,
     pub(crate) loading_due: bool,
     /// Messages that came in for what was due and are not dealt with.
     pub(crate) due_busy: BTreeSet<MessageId>,
@@ -132,6 +134,7 @@ impl Queue {
             placed_total: 0,
             parked_due: None,
             due_after: None,
+            asked: 0,
             loading_due: false,
             due_busy: BTreeSet::new(),
             settling: 0,

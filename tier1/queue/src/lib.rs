@@ -38,7 +38,7 @@ mod steps;
 mod view;
 mod window;
 
-pub use action::{Action, Failure, Outcome, QueueError, Work, Write};
+pub use action::{Action, Failure, Haste, Outcome, QueueError, Work, Write};
 pub use aside::CRASHES;
 pub use config::{Life, Link, Profile, QueueConfig, Retry};
 pub use engine::Queue;

@@ -153,15 +153,13 @@ impl Queue {
     }
 
     /// A message that is not to be delivered yet waits.
-    pub(crate) fn defer_if_asked(&mut self, id: MessageId, now: Timestamp) {
-        if let Some(entry) = self.messages.get_mut(&id)
-            && let Some(due) = entry.head.wishes.deferred_until
-            && due > now
-        {
-            for recipient in &mut entry.recipients {
-                recipient.step(Input::Defer { due });
-            }
+    pub(crate) fn defer_if_asked(&mut self, id: MessageId, now: Timestamp) -> Option<Timestamp> {
+        let entry = self.messages.get_mut(&id)?;
+        let due = entry.head.wishes.deferred_until.filter(|due| *due > now)?;
+        for recipient in &mut entry.recipients {
+            recipient.step(Input::Defer { due });
         }
+        Some(due)
     }
 
     /// Recipients fail for good without an attempt, as when routing finds nothing for them.
@@ -279,12 +277,18 @@ impl Queue {
             return;
         };
         entry.timer = None;
+        let deferral = entry.head.wishes.deferred_until;
+        let mut was_deferred = false;
         for recipient in &mut entry.recipients {
             if let State::Waiting { due } = recipient.state
                 && due <= now
             {
+                was_deferred |= Some(due) == deferral;
                 recipient.step(Input::Due);
             }
+        }
+        if was_deferred {
+            self.actions.push_back(Action::DeferralEnded { id });
         }
         self.reindex(id);
         self.expire_if_due(id, now);

@@ -249,7 +249,8 @@ impl Queue {
     /// The answer to [`Action::Load`].
     pub fn loaded(&mut self, load: &Load, loaded: Loaded, now: Timestamp) {
         match load {
-            Load::Backlog { hop, class, after, .. } => {
+            Load::Backlog { hop, class, after, limit } => {
+                self.asked = self.asked.saturating_sub(*limit);
                 let index = self.hop_index(hop);
                 self.backlog_loaded(index, class.index(), *after, loaded, now);
             }
@@ -286,7 +287,8 @@ impl Queue {
         let delay = SignedDuration::from_secs(i64::from(self.config.commit_retry_s));
         let due = after(now, delay);
         match load {
-            Load::Backlog { hop, class, .. } => {
+            Load::Backlog { hop, class, limit, .. } => {
+                self.asked = self.asked.saturating_sub(*limit);
                 let index = self.hop_index(hop);
                 self.timers.insert((due, Timer::Load(index, class.index())));
             }
@@ -335,7 +337,8 @@ impl Queue {
         if let Some(entry) = self.messages.get_mut(&id) {
             entry.placed = placed;
         }
-        self.defer_if_asked(id, now);
+        // It was told of when it came.
+        let _ = self.defer_if_asked(id, now);
         if empty {
             self.start(Op::Forget { id }, now);
             return;
@@ -458,14 +461,36 @@ impl Queue {
         }
     }
 
+    /// How many messages of a hop and class may be in memory while so many of all hops are.
+    ///
+    /// Many hops with few messages each would fill the memory as one hop with many does: the more there are, the less
+    /// each of them may have.
+    fn window_with(&self, messages: usize) -> usize {
+        let (most, window) = (self.config.in_memory.max(2), self.config.window.max(2));
+        match most.saturating_sub(messages) {
+            0 => 1,
+            left if left >= most / 2 => window,
+            left => (window.saturating_mul(left) / (most / 2)).max(2),
+        }
+    }
+
+    /// How many messages to load for a class that has so many in memory: what is loaded must not be parked again at once.
+    fn room_for(&self, there: usize) -> usize {
+        let messages = self.messages.len() + self.asked;
+        let limit = self.window_with(messages).min(CHUNK);
+        let fits = |more: &usize| there + more <= self.window_with(messages + more);
+        let most = (1..=limit).rev().find(fits);
+        // A window never runs dry.
+        most.unwrap_or(usize::from(there == 0))
+    }
+
     /// Asks for parked messages where a window has room, or a reason to read them is left.
     pub(crate) fn refill(&mut self, index: HopIndex) {
-        let room = self.config.window.max(2) / 2;
-        let busy = self.settling > room;
-        let limit = self.config.window.clamp(1, CHUNK);
-        let hop = self.hops.at_mut(index);
+        let room = self.window_with(self.messages.len()) / 2;
+        let busy = self.settling > room.max(1);
         for class in Class::ALL {
             let at = class.index();
+            let hop = self.hops.at(index);
             if hop.parked.messages[at] == 0 && hop.read_all[at] || hop.loading[at] {
                 continue;
             }
@@ -483,7 +508,13 @@ impl Queue {
                 continue;
             }
             // No more than the window takes: what is too much would be the oldest.
-            let limit = if at < 3 { limit.min(self.config.window.max(2) - there) } else { limit };
+            let parked = usize::try_from(hop.parked.messages[at]).unwrap_or(usize::MAX);
+            let limit = self.room_for(there).min(parked.max(1));
+            if limit == 0 {
+                continue;
+            }
+            self.asked += limit;
+            let hop = self.hops.at_mut(index);
             hop.loading[at] = true;
             let (hop, after) = (hop.name.clone(), hop.horizon[at]);
             self.actions.push_back(Action::Load(Load::Backlog { hop, class, after, limit }));
@@ -531,7 +562,7 @@ impl Queue {
             return;
         }
         let (end, _) = entry.head.end();
-        let window = self.config.window.max(2);
+        let window = self.window_with(self.messages.len());
         let mut settled = entry.stale.is_empty();
         for recipient in &entry.recipients {
             let (ready, due) = match recipient.state {

@@ -57,7 +57,13 @@ fn accept(queue: &mut Queue, priority: Priority, wishes: Wishes, now: Timestamp)
         seen: Vec::new(),
     };
     queue.accept(message, Ticket(id.number()), now);
-    settle(queue, now);
+    let (told, _) = settle(queue, now);
+    let began = told.iter().filter_map(|action| match action {
+        Action::DeferralBegan { id, until } => Some((*id, *until)),
+        _ => None,
+    });
+    let deferred = wishes.deferred_until.map(|until| (id, until));
+    assert_eq!(began.collect::<Vec<_>>(), Vec::from_iter(deferred));
     id
 }
 
@@ -193,7 +199,10 @@ fn a_deferred_message_waits_and_one_deferred_beyond_its_life_comes_back_on_that_
     // A wake ends delays, not what the originator asked for.
     queue.wake(&west(), at(10));
     assert_eq!(queue.take(&west(), at(999)), None);
+    let ended = |action: &Action| matches!(action, Action::DeferralEnded { id: of } if *of == id);
+    assert!(!settle(&mut queue, at(999)).0.iter().any(ended));
     queue.handle_timeout(at(1000));
+    assert_eq!(settle(&mut queue, at(1000)).0.iter().filter(|action| ended(action)).count(), 1);
     assert_eq!(queue.take(&west(), at(1000)).unwrap().id, id);
     queue.complete(id, vec![(1, Outcome::Done)], at(1000));
     assert_eq!(settle(&mut queue, at(1000)).1, [StepKind::Transferred]);

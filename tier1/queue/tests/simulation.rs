@@ -350,7 +350,11 @@ impl Run {
                 self.set_aside += 1;
                 self.aside.insert(id);
             }
-            Some(Action::SetAside { .. }) => {}
+            Some(
+                Action::SetAside { .. }
+                | Action::DeferralBegan { .. }
+                | Action::DeferralEnded { .. },
+            ) => {}
             Some(Action::Finished { id }) => {
                 assert!(!self.disk.contains_key(&id), "seed {}: finished on disk", self.seed);
             }
@@ -853,6 +857,8 @@ fn config(seed: u64) -> QueueConfig {
         link: Link { open_retries: Some(1), open_interval_s: 5, ..Link::default() },
         warn_after_s: seed.is_multiple_of(3).then_some(40),
         window: usize::try_from(2 + seed % 5).unwrap(),
+        // Now and then so few that the windows shrink.
+        in_memory: if seed.is_multiple_of(3) { 4 } else { 1000 },
         ..QueueConfig::default()
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Channel {
     wire: Wire,
     seal: Option<Seal>,
     inbox: Vec<u8>,
+    /// Octets at the begin of the inbox that were given out.
+    given: usize,
     patience: Duration,
 }
 
@@ -44,7 +46,7 @@ impl Channel {
         stream.set_write_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         let (host, wire) = (host.to_owned(), Wire::Plain(stream));
-        Ok(Self { host, wire, seal: None, inbox: Vec::new(), patience })
+        Ok(Self { host, wire, seal: None, inbox: Vec::new(), given: 0, patience })
     }
 
     /// Puts TLS on the connection.
@@ -58,7 +60,8 @@ impl Channel {
             tls.complete_io(&mut stream).map_err(|error| tls_error(&host, error))?;
         }
         let wire = Wire::Tls(Box::new(StreamOwned::new(tls, stream)));
-        Ok(Self { host, wire, seal: None, inbox: Vec::new(), patience: self.patience })
+        let patience = self.patience;
+        Ok(Self { host, wire, seal: None, inbox: Vec::new(), given: 0, patience })
     }
 
     /// Seals everything from now on; `most` is the longest piece that the server takes.
@@ -91,16 +94,20 @@ impl Channel {
     pub(crate) fn receive(&mut self) -> Result<Vec<u8>, LdapError> {
         let until = Instant::now() + self.patience;
         loop {
-            match message_len(&self.inbox)? {
+            let waiting = self.inbox.get(self.given..).unwrap_or_default();
+            match message_len(waiting)? {
                 Some(length) if length > MAX_MESSAGE => {
                     return Err(LdapError::TooLong { length, limit: MAX_MESSAGE });
                 }
-                Some(length) if length <= self.inbox.len() => {
-                    let rest = self.inbox.split_off(length);
-                    return Ok(std::mem::replace(&mut self.inbox, rest));
+                Some(length) if length <= waiting.len() => {
+                    let message = waiting.get(..length).unwrap_or_default().to_vec();
+                    self.given += length;
+                    return Ok(message);
                 }
                 _ => {}
             }
+            // Once for many small messages, not for each.
+            self.inbox.drain(..std::mem::take(&mut self.given));
             // One octet now and then keeps nobody waiting for longer.
             if Instant::now() >= until {
                 return Err(self.broken(io::ErrorKind::TimedOut.into()));

@@ -18,8 +18,10 @@ use crate::tls;
 /// Entries in one page of an answer; Active Directory gives no more than a thousand.
 const PAGE: i64 = 500;
 /// Most entries of one answer: a directory of the field had some hundred thousand recipients, and all of it is held in memory.
-pub(crate) const MAX_ENTRIES: usize = 500_000;
-/// Most octets of one answer.
+const MAX_ENTRIES: usize = 500_000;
+/// Pages without an entry, one behind the other: Active Directory has them where much is filtered away.
+const MAX_EMPTY_PAGES: u32 = 1000;
+/// Most octets of one answer, whatever they say.
 const MAX_ANSWER: usize = 32 * MAX_MESSAGE;
 
 /// An entry that was found.
@@ -61,6 +63,8 @@ pub(crate) struct Search<'a> {
 pub(crate) struct Connection {
     channel: Channel,
     next: i64,
+    /// Most entries of one answer.
+    most: usize,
 }
 
 impl Connection {
@@ -71,7 +75,7 @@ impl Connection {
         if matches!(protection, Protection::Ldaps(_)) {
             channel = channel.start_tls(tls::connection(place)?)?;
         }
-        let mut connection = Self { channel, next: 1 };
+        let mut connection = Self { channel, next: 1, most: MAX_ENTRIES };
         match protection {
             Protection::Ldaps(login) => connection.simple(&login)?,
             Protection::StartTls(login) => {
@@ -81,12 +85,18 @@ impl Connection {
                 };
                 checked("start TLS with", &place.host, &result)?;
                 let channel = connection.channel.start_tls(tls::connection(place)?)?;
-                connection = Self { channel, next: connection.next };
+                connection = Self { channel, ..connection };
                 connection.simple(&login)?;
             }
             Protection::Kerberos(login) => connection.kerberos(&login, runtime)?,
         }
         Ok(connection)
+    }
+
+    /// A connection that is up already.
+    #[cfg(test)]
+    pub(crate) fn over(channel: Channel, most: usize) -> Self {
+        Self { channel, next: 1, most }
     }
 
     fn simple(&mut self, login: &SimpleBind) -> Result<(), LdapError> {
@@ -130,8 +140,12 @@ impl Connection {
     pub(crate) fn search(&mut self, search: &Search<'_>) -> Result<Vec<Entry>, LdapError> {
         let mut entries = Vec::new();
         let (mut cookie, mut octets) = (Vec::new(), 0usize);
+        let most = self.most;
+        let too_many = || LdapError::TooMany { limit: most, base: search.base.to_owned() };
         // Pages may be empty, but not without end.
-        for _ in 0..MAX_ENTRIES {
+        let mut empty = 0;
+        while empty <= MAX_EMPTY_PAGES {
+            let before = entries.len();
             let mut controls = Vec::new();
             controls.extend(search.descriptor_parts.map(Control::descriptor_parts));
             if search.scope == Scope::Subtree {
@@ -143,12 +157,11 @@ impl Connection {
             let next = loop {
                 let (length, response) = self.take(id)?;
                 octets = octets.saturating_add(length);
+                if entries.len() >= most || octets > MAX_ANSWER {
+                    return Err(too_many());
+                }
                 match response {
                     Response::Entry { name, attributes } => {
-                        if entries.len() >= MAX_ENTRIES || octets > MAX_ANSWER {
-                            let base = (*base).to_owned();
-                            return Err(LdapError::TooMany { limit: MAX_ENTRIES, base });
-                        }
                         entries.push(Entry { name, attributes });
                     }
                     Response::Reference => {}
@@ -163,8 +176,9 @@ impl Connection {
                 Some(next) => cookie = next,
                 None => return Ok(entries),
             }
+            empty = if entries.len() > before { 0 } else { empty + 1 };
         }
-        Err(LdapError::TooMany { limit: MAX_ENTRIES, base: search.base.to_owned() })
+        Err(LdapError::Circle { base: search.base.to_owned() })
     }
 
     pub(crate) fn modify(

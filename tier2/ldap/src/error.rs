@@ -113,6 +113,12 @@ pub enum LdapError {
         /// Where.
         base: String,
     },
+    /// Pages without an entry, again and again.
+    #[error("the pages of what lies below {base} go in circles")]
+    Circle {
+        /// Where.
+        base: String,
+    },
     /// The schema extension is not there.
     #[error(
         "the LDAP server does not know the object class bindbackObject; load docs/schema first, as docs/directory.md says"
@@ -144,6 +150,7 @@ impl LdapError {
             self,
             Self::Refused { .. }
                 | Self::TooMany { .. }
+                | Self::Circle { .. }
                 | Self::NoSchema
                 | Self::Outdated(_)
                 | Self::Directory(_)

@@ -11,6 +11,8 @@ use crate::message::{Control, Modification, Request, Response, Verb};
 use crate::tree::Flavour;
 use crate::{decode_response, message_len};
 
+mod hostile;
+
 const BASE: &str = "DC=demo,DC=test";
 const BOTH: [Flavour; 2] = [Flavour::ActiveDirectory, Flavour::Plain];
 

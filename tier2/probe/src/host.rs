@@ -31,7 +31,7 @@ pub const PORTS: [(u16, &str); 6] = [
     (102, "X.400 over RFC 1006"),
 ];
 /// SMB over TCP.
-const SMB_PORT: u16 = 445;
+pub const SMB_PORT: u16 = 445;
 const LDAP_PORT: u16 = 389;
 /// FILETIME counts from 1601, this many seconds before 1970.
 const EPOCH_S: u64 = 11_644_473_600;

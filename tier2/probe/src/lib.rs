@@ -1,17 +1,30 @@
 //! Read-only checks that give typed facts for a snapshot.
 //!
 //! Each check asks one question of one place, within the dialer's deadlines, and changes nothing. None sends credentials
-//! but the one logon of [`ask_host`], and that only with an account that was given for it.
+//! but the one logon of [`ask_host`] and those of [`ask_authority`], and that only with an account that was given for it.
 
+mod authority;
 mod host;
 mod kdc;
+mod lsa;
+mod msrpc;
 mod netbios;
+mod policy;
 mod road;
 mod root_dse;
+mod sam;
+mod share;
 
-pub use host::{Learned, PORTS, Question, ask_host};
+pub use authority::{Authority, AuthorityQuestion, ask_authority};
+pub use host::{Learned, PORTS, Question, SMB_PORT, ask_host};
 pub use krb5::AccountAnswer;
+pub use lsa::Trust;
 pub use netbios::{NodeName, name_query, node_status};
+pub use policy::Policy;
+pub use sam::SamAccount;
 pub use smb::{Reason, reason};
 
 pub use road::{Road, check_road, check_x400};
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,8 @@ fn run(
     }
     if only != Some("store") {
         let raw = RawLog::open(&folder.join(format!("raw-{writers}")))?;
-        let done = measure(writers, time, |_| raw.append());
+        // Its writers make their messages too: what is compared is how they come to the disk.
+        let done = measure(writers, time, |number| raw.append(octets(message(number))));
         line["raw_per_s"] = rate(done).into();
         line["raw_messages"] = done.0.into();
         line["raw_flushes"] = raw.flushes.load(Ordering::Relaxed).into();
@@ -140,28 +141,36 @@ fn message(number: u64) -> StoredMessage {
     }
 }
 
+/// A message as octets, as many as the store writes for one, about.
+fn octets(message: StoredMessage) -> Vec<u8> {
+    let mut octets = message.envelope;
+    octets.extend_from_slice(&message.content);
+    octets.resize(RAW, 0);
+    octets
+}
+
 /// One file, one thread that appends what waits and syncs once for all.
 struct RawLog {
-    jobs: mpsc::SyncSender<mpsc::SyncSender<()>>,
+    jobs: mpsc::SyncSender<(Vec<u8>, mpsc::SyncSender<()>)>,
     flushes: Arc<AtomicU64>,
 }
 
 impl RawLog {
     fn open(path: &Path) -> Result<Self, Failure> {
         let mut file = File::create(path)?;
-        let (jobs, waiting) = mpsc::sync_channel::<mpsc::SyncSender<()>>(1024);
+        let (jobs, waiting) = mpsc::sync_channel::<(Vec<u8>, mpsc::SyncSender<()>)>(1024);
         let flushes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&flushes);
         std::thread::spawn(move || {
-            let record = [0x5a; RAW];
             while let Ok(first) = waiting.recv() {
                 let group: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
-                let octets = record.repeat(group.len());
+                let mut octets = Vec::with_capacity(group.len() * RAW);
+                group.iter().for_each(|(record, _)| octets.extend_from_slice(record));
                 if file.write_all(&octets).and_then(|()| file.sync_data()).is_err() {
                     return;
                 }
                 counted.fetch_add(1, Ordering::Relaxed);
-                for one in group {
+                for (_, one) in group {
                     let _ = one.send(());
                 }
             }
@@ -169,8 +178,8 @@ impl RawLog {
         Ok(Self { jobs, flushes })
     }
 
-    fn append(&self) -> bool {
+    fn append(&self, record: Vec<u8>) -> bool {
         let (done, told) = mpsc::sync_channel(1);
-        self.jobs.send(done).is_ok() && told.recv().is_ok()
+        self.jobs.send((record, done)).is_ok() && told.recv().is_ok()
     }
 }

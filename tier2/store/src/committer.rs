@@ -2,16 +2,17 @@
 
 use crate::disk;
 use crate::error::StoreError;
-use crate::events::EventLog;
-use crate::group::Group;
+use crate::events::{EventLog, HeldEvents};
+use crate::group::{Group, Parts};
 use crate::open::Engine;
+use crate::pace::Pace;
 use crate::recover;
 use crate::slot::{Slot, free_space};
 use crate::spaces::Space;
 use crate::track;
 use identity::{Account, AccountName};
 use jiff::{SignedDuration, Timestamp};
-use queue::{Order, Step, Write};
+use queue::{Haste, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 const GROUP_JOBS: usize = 1024;
 /// Most octets in one group: a few of the largest messages; the journal gets them in one piece.
 const GROUP_OCTETS: usize = 32 * 1024 * 1024;
+/// How long writes that have time wait for others: a sender's next message comes sooner, so that a busy server syncs once
+/// for what comes and what is done, and what a crash of the process makes this server send again stays little.
+pub(crate) const LINGER: Duration = Duration::from_millis(5);
 /// How often dedupe keys whose time is over are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How soon the next batch of them follows, when there are more.
@@ -30,6 +34,8 @@ const PRUNE_STEP_EVERY: Duration = Duration::from_millis(100);
 const TRACK_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How often the free space is looked at.
 const SPACE_EVERY: Duration = Duration::from_millis(500);
+/// How often, where nothing is written and there is enough of it.
+const SPACE_IDLE: Duration = Duration::from_secs(2);
 /// How soon a store that failed is tried again; each further time takes twice as long.
 const RECOVER_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait between two of these tries: mail that was refused comes again soon after the disk is well.
@@ -72,8 +78,8 @@ impl Drop for Done {
 /// What the committer is asked for.
 pub(crate) enum Job {
     Commit {
-        writes: Vec<Write>,
-        steps: Vec<Step>,
+        parts: Parts,
+        haste: Haste,
         done: Done,
     },
     PutAccount {
@@ -109,9 +115,12 @@ pub(crate) struct Committer {
     slot: Arc<Slot>,
     jobs: Receiver<Job>,
     events: EventLog,
+    /// Events that could not be written, until they can: they tell of what went wrong.
+    held: HeldEvents,
     /// Jobs that wait and nobody waits for; shared with the handles, which stop taking more.
     unwatched: Arc<AtomicUsize>,
     condition: Condition,
+    pace: Pace,
     /// When the free space was last looked at, and what was found.
     space: Option<(Instant, Option<StoreError>)>,
 }
@@ -137,10 +146,27 @@ struct Collected {
     group: Group,
     waiting: Vec<Done>,
     unwatched: usize,
+    /// Its events, should it fail.
+    events: Vec<(Timestamp, Vec<u8>)>,
+    /// Until when it may wait for more, if nobody in it is in haste.
+    lingers: Option<Instant>,
+    /// How many are in haste.
+    hurry: usize,
+    /// It was waited once for those that are about to come.
+    waited: bool,
     sync: bool,
     stop: bool,
     /// Takes out the acceptances of the group, should it fail.
     undo: Vec<Write>,
+}
+
+impl Collected {
+    fn note_haste(&mut self, haste: Haste) {
+        match haste {
+            Haste::Now => self.hurry += 1,
+            Haste::Soon => _ = self.lingers.get_or_insert_with(|| Instant::now() + LINGER),
+        }
+    }
 }
 
 impl Committer {
@@ -150,7 +176,16 @@ impl Committer {
         events: EventLog,
         unwatched: Arc<AtomicUsize>,
     ) -> Self {
-        Self { slot, jobs, events, unwatched, condition: Condition::Well, space: None }
+        Self {
+            slot,
+            jobs,
+            events,
+            held: HeldEvents::default(),
+            unwatched,
+            condition: Condition::Well,
+            pace: Pace::default(),
+            space: None,
+        }
     }
 
     /// Works until it is told to stop or every handle is gone.
@@ -164,7 +199,8 @@ impl Committer {
                 prune_at = now + if more { PRUNE_STEP_EVERY } else { PRUNE_EVERY };
             }
             let until = match &self.condition {
-                Condition::Well if self.slot.trouble().is_none() => prune_at,
+                // Others fill the disk too: known before mail comes, and told before anybody writes.
+                Condition::Well if self.slot.trouble().is_none() => prune_at.min(now + SPACE_IDLE),
                 // Space may be there again, and somebody may want to know.
                 Condition::Well => prune_at.min(now + SPACE_EVERY),
                 Condition::Down { retry_at, .. } => prune_at.min(*retry_at),
@@ -183,8 +219,10 @@ impl Committer {
             }
         }
         // What was refused is taken out, if the disk takes that by now.
-        if let Condition::Down { undo, .. } = &self.condition {
-            let _ = self.reopen(&undo.clone());
+        if let Condition::Down { undo, .. } = &self.condition
+            && let Ok(engine) = self.reopen(&undo.clone())
+        {
+            self.write_held(&engine);
         }
         // A failure here was already the answer to whoever waited for the disk; nobody waits for the rest.
         if let Ok(engine) = self.slot.engine() {
@@ -209,13 +247,18 @@ impl Committer {
             self.answer(collected.waiting, collected.unwatched, &Err(error));
             return collected.stop;
         }
+        let begun = Instant::now();
         let mut result = collected.group.commit(&engine);
         if collected.sync && result.is_ok() {
             result = engine.sync();
         }
+        self.pace.note(collected.hurry, begun.elapsed());
         drop(engine);
         if let Err(error) = result {
             result = self.try_once_more(&collected, error);
+            if result.is_err() {
+                self.held.extend(std::mem::take(&mut collected.events));
+            }
         }
         self.answer(collected.waiting, collected.unwatched, &result);
         self.drop_old_events();
@@ -235,8 +278,9 @@ impl Committer {
             jobs += 1;
             octets += job.octets();
             match job {
-                Job::Commit { writes, steps, done } => {
-                    let undo = undo_of(&writes);
+                Job::Commit { mut parts, haste, done } => {
+                    into.note_haste(haste);
+                    let undo = parts.undo.take();
                     if undo.is_some()
                         && let Some(low) = self.look_at_space()
                     {
@@ -244,24 +288,27 @@ impl Committer {
                     } else {
                         into.waiting.push(done);
                         into.undo.extend(undo.into_iter().flatten());
-                        into.group.add(engine, writes)?;
-                        track::add(&mut into.group, engine, &steps)?;
+                        into.group.add(engine, parts)?;
                     }
                 }
                 Job::PutAccount { account, done } => {
+                    into.hurry += 1;
                     into.waiting.push(done);
                     into.group.put_account(engine, &account)?;
                 }
                 Job::RemoveAccount { name, done } => {
+                    into.hurry += 1;
                     into.waiting.push(done);
                     into.group.remove_account(&name);
                 }
                 Job::Rows { changes, done } => {
+                    into.hurry += 1;
                     into.waiting.push(done);
                     into.group.change_rows(changes);
                 }
                 Job::Event { time, event } => {
                     into.unwatched += 1;
+                    into.events.push((time, event.clone()));
                     self.events.append(&mut into.group, time, event);
                 }
                 Job::PutPeer { key, row } => {
@@ -270,15 +317,30 @@ impl Committer {
                 }
                 Job::Sync { done } => {
                     into.sync = true;
+                    into.hurry += 1;
                     into.waiting.push(done);
                 }
                 Job::Stop => into.stop = true,
             }
             if !into.stop && jobs < GROUP_JOBS && octets < GROUP_OCTETS {
-                next = self.jobs.try_recv().ok();
+                next = self.jobs.try_recv().ok().or_else(|| self.wait_for_more(into));
             }
         }
         Ok(())
+    }
+
+    /// Another job, where those of the group have time, or as many as last time are about to come.
+    fn wait_for_more(&self, group: &mut Collected) -> Option<Job> {
+        if group.hurry == 0 {
+            let until = group.lingers?;
+            return self.jobs.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
+        }
+        if std::mem::replace(&mut group.waited, true) {
+            return None;
+        }
+        // Not for each of them: one rest lets all the others work.
+        std::thread::sleep(self.pace.rest(group.hurry)?);
+        self.jobs.try_recv().ok()
     }
 
     fn answer(&self, waiting: Vec<Done>, unwatched: usize, result: &Result<(), StoreError>) {
@@ -289,14 +351,18 @@ impl Committer {
     }
 
     /// Answers a job that cannot be done; whether it was the last.
-    fn refuse(&self, job: Job, error: &StoreError) -> bool {
+    fn refuse(&mut self, job: Job, error: &StoreError) -> bool {
         match job {
             Job::Commit { done, .. }
             | Job::PutAccount { done, .. }
             | Job::Rows { done, .. }
             | Job::RemoveAccount { done, .. }
             | Job::Sync { done } => done.tell(Err(error.clone())),
-            Job::Event { .. } | Job::PutPeer { .. } => {
+            Job::Event { time, event } => {
+                self.unwatched.fetch_sub(1, Ordering::Relaxed);
+                self.held.extend([(time, event)]);
+            }
+            Job::PutPeer { .. } => {
                 self.unwatched.fetch_sub(1, Ordering::Relaxed);
             }
             Job::Stop => return true,
@@ -336,16 +402,28 @@ impl Committer {
         }
         let (pause, undo) = ((*pause * 2).min(RECOVER_MAX), undo.clone());
         match self.reopen(&undo) {
-            Ok(_) => {
+            Ok(engine) => {
                 self.condition = Condition::Well;
                 self.slot.set_trouble(None);
                 self.space = None;
+                self.write_held(&engine);
             }
             Err(error) => {
                 self.slot.set_trouble(Some(error.clone()));
                 self.condition =
                     Condition::Down { error, retry_at: Instant::now() + pause, pause, undo };
             }
+        }
+    }
+
+    /// Writes the events that told of a failure; if that fails they are held on.
+    fn write_held(&mut self, engine: &Engine) {
+        let mut group = Group::default();
+        for (time, event) in self.held.iter() {
+            self.events.append(&mut group, *time, event.clone());
+        }
+        if group.commit(engine).is_ok() {
+            self.held = HeldEvents::default();
         }
     }
 
@@ -360,7 +438,7 @@ impl Committer {
         let engine = Engine::open(dir)?;
         engine.note_open()?;
         let mut group = Group::default();
-        group.add(&engine, undo.to_vec())?;
+        group.add(&engine, Parts::new(dir, undo.to_vec(), &[])?)?;
         group.commit(&engine)?;
         let engine = Arc::new(engine);
         self.slot.put(Arc::clone(&engine));
@@ -408,29 +486,6 @@ impl Committer {
     }
 }
 
-/// How to take out what these writes add, if adding a message is all they do.
-fn undo_of(writes: &[Write]) -> Option<Vec<Write>> {
-    let mut undo = Vec::new();
-    let mut adds = false;
-    for write in writes {
-        match write {
-            Write::PutMessage(message) => {
-                adds = true;
-                undo.push(Write::RemoveMessage { id: message.record.head.id });
-            }
-            Write::PutSeen { key, .. } => undo.push(Write::RemoveSeen { key: key.clone() }),
-            Write::Order(order) if order.remove.is_empty() => {
-                // The counts are put right by the next order.
-                let order =
-                    Order { remove: order.put.clone(), total: order.total, ..Order::default() };
-                undo.push(Write::Order(Box::new(order)));
-            }
-            _ => return None,
-        }
-    }
-    adds.then_some(undo)
-}
-
 /// Removes up to [`PRUNE_STEP`] dedupe keys whose time was over at `now`; whether there may be more of them.
 pub(crate) fn prune_seen(engine: &Engine, now: Timestamp) -> Result<bool, StoreError> {
     let end = disk::seen_end_key(now, "");
@@ -459,13 +514,7 @@ impl Job {
     /// About how much it adds to the group.
     fn octets(&self) -> usize {
         match self {
-            Self::Commit { writes, .. } => writes
-                .iter()
-                .map(|write| match write {
-                    Write::PutMessage(message) => message.content.len() + message.envelope.len(),
-                    _ => 0,
-                })
-                .sum(),
+            Self::Commit { parts, .. } => parts.octets,
             Self::Rows { changes, .. } => {
                 changes.iter().map(|(_, row)| row.as_ref().map_or(0, Vec::len)).sum()
             }

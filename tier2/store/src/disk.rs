@@ -24,6 +24,8 @@ pub(crate) const META_OPEN: &[u8] = b"open";
 pub(crate) const META_HOLD: &[u8] = b"hold/";
 /// The first octet of every structured value.
 const VERSION: u8 = 1;
+/// Room for a row of the usual length, so that it does not grow octet by octet.
+const ROW_LEN: usize = 512;
 /// Octets of a message identifier in a key.
 pub(crate) const ID_LEN: usize = 8;
 
@@ -213,7 +215,8 @@ impl DiskRecipient {
 
 /// Version octet and JSON.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    let mut octets = vec![VERSION];
+    let mut octets = Vec::with_capacity(ROW_LEN);
+    octets.push(VERSION);
     serde_json::to_writer(&mut octets, value)?;
     Ok(octets)
 }

@@ -11,6 +11,26 @@ use jiff::Timestamp;
 /// before, so it is done seldom.
 const DROP_PART: usize = 100;
 
+/// Most events that are held while nothing can be written: the first ones say what happened.
+const HELD: usize = 1000;
+
+/// Events that cannot be written yet.
+#[derive(Default)]
+pub(crate) struct HeldEvents(Vec<(Timestamp, Vec<u8>)>);
+
+impl HeldEvents {
+    /// Holds these too, as long as there is room.
+    pub(crate) fn extend(&mut self, events: impl IntoIterator<Item = (Timestamp, Vec<u8>)>) {
+        let room = HELD - self.0.len();
+        self.0.extend(events.into_iter().take(room));
+    }
+
+    /// In the order in which they came.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Timestamp, Vec<u8>)> {
+        self.0.iter()
+    }
+}
+
 /// What the committer knows of the event log.
 pub(crate) struct EventLog {
     kept: usize,

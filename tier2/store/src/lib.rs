@@ -28,6 +28,7 @@ mod group;
 mod journal;
 mod open;
 mod order;
+mod pace;
 mod recover;
 mod rows;
 mod slot;

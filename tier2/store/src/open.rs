@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::journal;
 use crate::order;
 use crate::spaces::{Space, Spaces};
-use fjall::{Database, PersistMode, UserValue};
+use fjall::{CompressionType, Database, PersistMode, UserValue};
 use queue::MessageId;
 use serde::Serialize;
 use std::fs::DirBuilder;
@@ -40,6 +40,8 @@ impl Engine {
         let db = Database::builder(dir)
             .cache_size(CACHE_OCTETS)
             .worker_threads(WORKERS)
+            // Most of what is large in mail is packed already, and the thread that writes is one for all.
+            .journal_compression(CompressionType::None)
             .manual_journal_persist(true)
             .open()
             .map_err(|error| StoreError::engine(dir, "opening", error))?;

@@ -10,7 +10,7 @@
 
 use crate::disk::{self, DiskMessage, DiskRecipient, META_OPEN};
 use crate::error::StoreError;
-use crate::group::Group;
+use crate::group::{Change, Group};
 use crate::open::Engine;
 use crate::spaces::Space;
 use crate::store::Store;
@@ -38,18 +38,16 @@ const COUNTED: usize = 200;
 /// Rows of one batch when the order is made anew.
 const BATCH: usize = 20_000;
 
-/// Adds changes of the order to a group.
-pub(crate) fn add(group: &mut Group, order: &Order) {
-    for place in &order.remove {
-        group.remove(Space::Order, key(place));
-    }
-    for place in &order.put {
-        group.put(Space::Order, key(place), []);
-    }
-    for (hop, count) in &order.counts {
-        group.put(Space::Order, count_key(hop), count_row(count));
-    }
-    group.put(Space::Order, TOTAL.to_vec(), order.total.to_be_bytes());
+/// The rows of changes of the order.
+pub(crate) fn rows(order: &Order) -> Vec<Change> {
+    let removed = order.remove.iter().map(|place| (Space::Order, key(place), None));
+    let put = order.put.iter().map(|place| (Space::Order, key(place), Some([].into())));
+    let counts = order
+        .counts
+        .iter()
+        .map(|(hop, count)| (Space::Order, count_key(hop), Some(count_row(count).into())));
+    let total = (Space::Order, TOTAL.to_vec(), Some(order.total.to_be_bytes().into()));
+    removed.chain(put).chain(counts).chain([total]).collect()
 }
 
 /// Makes the order anew unless this kind of program had the store last.
@@ -110,7 +108,7 @@ fn renew(engine: &Engine) -> Result<(), StoreError> {
     }
     let order = Order { counts: counts.into_iter().collect(), total, ..Order::default() };
     let mut group = Group::default();
-    add(&mut group, &order);
+    group.extend(rows(&order));
     group.commit(engine)?;
     engine.sync()
 }

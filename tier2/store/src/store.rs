@@ -5,6 +5,7 @@ use crate::copy::{self, Copied};
 use crate::disk::{self, DiskMessage, DiskRecipient};
 use crate::error::StoreError;
 use crate::events::{self, EventLog};
+use crate::group::Parts;
 use crate::open::Engine;
 use crate::order;
 use crate::slot::{Slot, Trouble};
@@ -12,11 +13,11 @@ use crate::spaces::Space;
 use crate::track;
 use identity::{Account, AccountName};
 use jiff::Timestamp;
-use queue::{MessageId, MessageRecord, NextHop, Step, Write};
+use queue::{Haste, MessageId, MessageRecord, NextHop, Step, Write};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -93,10 +94,13 @@ impl Store {
         writes: Vec<Write>,
         done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
     ) {
-        self.commit_with(writes, Vec::new(), done);
+        self.commit_with(writes, Vec::new(), Haste::Now, done);
     }
 
     /// [`Store::commit`] with the steps that tell what becomes of messages by these writes.
+    ///
+    /// Writes that have time go with those of the next caller who has none, or after [`LINGER`](crate::committer::LINGER):
+    /// `done` is called when they are on the disk, as ever.
     ///
     /// Writes that only add a message are undone once the store goes on after a failure: whoever handed them in was
     /// told that they failed, and will do it again.
@@ -104,13 +108,12 @@ impl Store {
         &self,
         writes: Vec<Write>,
         steps: Vec<Step>,
+        haste: Haste,
         done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
     ) {
-        match check(&writes) {
-            Ok(()) => {
-                let done = Done::new(&self.shared.slot.dir, done);
-                self.send(Job::Commit { writes, steps, done });
-            }
+        let dir = &self.shared.slot.dir;
+        match check(&writes).and_then(|()| Parts::new(dir, writes, &steps)) {
+            Ok(parts) => self.send(Job::Commit { parts, haste, done: Done::new(dir, done) }),
             Err(error) => done(Err(error)),
         }
     }
@@ -204,7 +207,8 @@ impl Store {
     /// The writes are not on the disk.
     pub fn commit_wait(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         check(&writes)?;
-        self.wait(|done| Job::Commit { writes, steps: Vec::new(), done })
+        let parts = Parts::new(&self.shared.slot.dir, writes, &[])?;
+        self.wait(|done| Job::Commit { parts, haste: Haste::Now, done })
     }
 
     /// Every message with the recipients that are still to be served, by identifier.
@@ -423,7 +427,8 @@ impl Store {
     }
 
     pub(crate) fn wait(&self, job: impl FnOnce(Done) -> Job) -> Result<(), StoreError> {
-        let (sender, answer) = channel();
+        // For one answer; a channel without a bound sets aside room for thirty.
+        let (sender, answer) = sync_channel(1);
         let done = Done::new(&self.shared.slot.dir, move |result| {
             // Nobody listens only if the waiting thread is gone.
             let _ = sender.send(result);

@@ -8,12 +8,13 @@ use crate::{EventLimits, Store, StoreError};
 use identity::{Account, AccountName, NtHash};
 use jiff::{SignedDuration, Timestamp};
 use queue::{
-    Kind, MessageHead, MessageId, MessageRecord, NextHop, Priority, RecipientRecord, StoredMessage,
-    Write,
+    Haste, Kind, MessageHead, MessageId, MessageRecord, NextHop, Priority, RecipientRecord,
+    StoredMessage, Write,
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(crate) fn id(number: u64) -> MessageId {
@@ -174,6 +175,59 @@ fn what_many_threads_commit_is_all_there() {
         store.load_messages().unwrap().iter().map(|record| record.head.id.number()).collect();
     assert_eq!(found, (1..=THREADS * EACH).collect::<Vec<_>>());
     assert_eq!(store.last_id().unwrap(), id(THREADS * EACH));
+}
+
+/// Others fill the disk too: it is known before anybody writes, and over when there is room.
+#[test]
+fn want_of_space_is_seen_while_nothing_is_written() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let cause = |wanted: Option<&str>| {
+        let begin = Instant::now();
+        while store.trouble().map(|trouble| trouble.cause) != wanted {
+            assert!(begin.elapsed() < Duration::from_secs(60), "never {wanted:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    cause(None);
+    store.set_reserve(u64::MAX);
+    cause(Some("disk-full"));
+    store.set_reserve(0);
+    cause(None);
+}
+
+/// What has time is written with what has none, and by itself when nothing else comes; who waits is told when it is there.
+#[test]
+fn writes_that_have_time_go_with_others() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    store.commit_wait(vec![put(1, 30, b"c")]).unwrap();
+    let remove = |number| vec![Write::RemoveRecipient { id: id(1), number }];
+    let soon = |number| {
+        let (sender, told) = channel();
+        store.commit_with(remove(number), Vec::new(), Haste::Soon, move |result| {
+            sender.send(result).unwrap();
+        });
+        told
+    };
+    // A batch takes one number. A machine that is busy may let the time pass, but not each time.
+    let batches = || store.shared_engine().db.seqno();
+    let with_others = (0..20).any(|number| {
+        let before = batches();
+        let told = soon(number);
+        std::thread::sleep(Duration::from_millis(1));
+        store.commit_wait(remove(number)).unwrap();
+        assert!(told.try_recv().unwrap().is_ok(), "in the order in which they came");
+        batches() == before + 1
+    });
+    assert!(with_others);
+    soon(20).recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+    let left = store.load_messages().unwrap()[0].recipients.len();
+    assert!(left < 30 && left >= 9, "{left}");
+    // A stop does not wait and does not forget.
+    let told = soon(21);
+    store.close();
+    assert!(told.try_recv().unwrap().is_ok());
 }
 
 #[test]

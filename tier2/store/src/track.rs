@@ -5,7 +5,7 @@
 
 use crate::disk;
 use crate::error::StoreError;
-use crate::group::Group;
+use crate::group::{Change, Group};
 use crate::open::Engine;
 use crate::spaces::Space;
 use jiff::Timestamp;
@@ -20,21 +20,25 @@ const STEPS: &[u8] = b"s";
 const HANDLES: &[u8] = b"f";
 const TIMES: &[u8] = b"t";
 
-/// Adds steps to a group.
-pub(crate) fn add(group: &mut Group, engine: &Engine, steps: &[Step]) -> Result<(), StoreError> {
+/// The rows of steps.
+pub(crate) fn rows(steps: &[Step]) -> Result<Vec<Change>, serde_json::Error> {
+    let mut rows = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let number = u16::try_from(number).unwrap_or(u16::MAX);
-        group.put(Space::Track, step_key(step, number), engine.encode(step)?);
+        rows.push((Space::Track, step_key(step, number), Some(disk::encode(step)?.into())));
         if step.step != StepKind::Retried {
-            group.put(Space::Track, time_key(step.time, step.id), []);
+            rows.push((Space::Track, time_key(step.time, step.id), Some([].into())));
         }
         if step.step == StepKind::Accepted {
-            for handle in handles(step) {
-                group.put(Space::Track, handle_key(&handle, step.id), []);
-            }
+            let handles = handles(step);
+            rows.extend(
+                handles
+                    .iter()
+                    .map(|handle| (Space::Track, handle_key(handle, step.id), Some([].into()))),
+            );
         }
     }
-    Ok(())
+    Ok(rows)
 }
 
 /// The steps of the messages that are found by `what`: a message's number, an MTS identifier, a `Message-ID`, or an

@@ -59,6 +59,8 @@ pub enum AgentOrder {
     Stop,
     /// Let each change reach the copy so many seconds later.
     Lag(u32),
+    /// Bring the copy into step once, and leave the agent as it is.
+    Once,
 }
 
 /// What is asked of the directory.
@@ -171,9 +173,22 @@ pub struct AgentView {
     /// `ok`, or why the LDAP server cannot be reached; absent where the directory is in the server's own store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ldap: Option<String>,
-    /// What could not be understood of the directory in LDAP.
+    /// What could not be understood of the directory in LDAP, or of another server's copy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
+    /// The servers whose copies this one is kept in step with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceView>,
+}
+
+/// A server whose copy of the directory is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceView {
+    pub server: String,
+    /// When it was last read, or had nothing new; absent before.
+    pub last_read: Option<Timestamp>,
+    /// `ok`, or why it cannot be read.
+    pub state: String,
 }
 
 /// One entry of the audit trail.

@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::caller::{Local, Who, called_by};
+use crate::guard::Guard;
 use crate::neighbour;
 use crate::operations::{OperationError, Operations};
 use crate::reply::refuse_with;
@@ -48,6 +49,10 @@ const MAX_NEIGHBOURS: usize = 16;
 const BACKLOG: u32 = 64;
 /// When stopping, answers that are on their way get so long.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Modes of the socket: to connect is to write.
+const OWNER_ONLY: u32 = 0o600;
+const EVERYBODY: u32 = 0o666;
 
 /// Why the administrative interface cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +82,18 @@ impl UnixSocket {
     /// # Errors
     /// Somebody listens there, something else is there, or the system refuses.
     pub fn bind(path: &Path) -> Result<Self, ServeError> {
+        Self::bind_with(path, OWNER_ONLY)
+    }
+
+    /// The same for everybody on this machine: whoever has no role is told so.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub fn bind_for_all(path: &Path) -> Result<Self, ServeError> {
+        Self::bind_with(path, EVERYBODY)
+    }
+
+    fn bind_with(path: &Path, mode: u32) -> Result<Self, ServeError> {
         let failed = |source| ServeError::Listen { path: path.to_owned(), source };
         match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -96,7 +113,7 @@ impl UnixSocket {
         let socket = tokio::net::UnixSocket::new_stream().map_err(failed)?;
         socket.bind(path).map_err(failed)?;
         // Before it listens, so that nobody else gets in between.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(failed)?;
         let listener = socket.listen(BACKLOG).map_err(failed)?;
         let file = SocketFile { path: path.to_owned(), identity: identity_of(path) };
         Ok(Self { listener, file })
@@ -130,6 +147,7 @@ pub async fn serve_unix<O: Operations>(
     stop: impl Future<Output = ()> + Send,
 ) {
     let (stopped, stopping) = watch::channel(false);
+    let operations = Guard::new(operations);
     let router = routes::all(Shared { operations, stopping: stopping.clone() });
     let connections = Connections::new(router, MAX_LOCAL, None, stopping);
     let UnixSocket { listener, file } = socket;
@@ -145,6 +163,7 @@ pub async fn serve_tcp<O: Operations>(
     stop: impl Future<Output = ()> + Send,
 ) {
     let (stopped, stopping) = watch::channel(false);
+    let operations = Guard::new(operations);
     let router = neighbour::read_only(Shared { operations, stopping: stopping.clone() }, token);
     let connections = Connections::new(router, MAX_NEIGHBOURS, Some(NEIGHBOUR_LIFETIME), stopping);
     serve(listener, connections, stop, stopped).await;

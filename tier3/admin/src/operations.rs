@@ -12,8 +12,10 @@ use crate::api::{
     MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
     RouteTable, SendOrder,
 };
+use crate::caller::Caller;
 use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::queue_api::{QueueAnswer, QueueOrder};
+use crate::role::AdminRole;
 
 /// Why an operation was not done. The text is for a person: what, why, and the way out; it never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub enum OperationError {
     /// The message, account, peer or next hop does not exist.
     #[error("{0}")]
     NotFound(String),
+    /// Whoever asks has no role that allows it.
+    #[error("{0}")]
+    Denied(String),
     /// The request itself is wrong.
     #[error("{0}")]
     Invalid(String),
@@ -38,6 +43,12 @@ pub enum OperationError {
 
 /// The operations of a server, running or not. A server that does not run answers [`OperationError::Unavailable`] where it would have to.
 pub trait Operations: Send + Sync + 'static {
+    /// The role of a caller; nothing is done for one without.
+    fn role(&self, caller: &Caller) -> Option<AdminRole>;
+
+    /// Writes down that a caller was refused.
+    fn note_refusal(&self, caller: &Caller, text: &str);
+
     /// One row for each next hop.
     fn queues(&self) -> impl Future<Output = Result<Vec<QueueRow>, OperationError>> + Send;
 

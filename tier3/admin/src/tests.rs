@@ -3,4 +3,5 @@
 mod fake;
 mod hostile;
 mod neighbour;
+mod roles;
 mod socket;

@@ -406,6 +406,22 @@ const SERVER_KEYS: &[Key] = &[
     ),
     key(
         Rpc,
+        "machine_account",
+        Account,
+        Absent,
+        "'DEMO\\EAST$'",
+        "The machine's own account: what a new server proves itself with towards new servers, in place of the service account. Its name ends in $.",
+    ),
+    key(
+        Rpc,
+        "machine_password_file",
+        Path,
+        Absent,
+        "\"secrets/machine.password\"",
+        "File with the password of machine_account. Refused when others may read it: chmod 600.",
+    ),
+    key(
+        Rpc,
         "kerberos_realm",
         Text { min: 1, max: 255 },
         Absent,
@@ -671,6 +687,14 @@ const SERVER_KEYS: &[Key] = &[
     ),
     key(
         Peer,
+        "directory",
+        Choice(&["separate", "replicated"]),
+        Value("\"separate\""),
+        "\"replicated\"",
+        "Whether this server's copy of the directory is kept in step with the peer's: its agent reads the peer's every directory.poll_s.",
+    ),
+    key(
+        Peer,
         "configuration",
         Path,
         Absent,
@@ -812,6 +836,14 @@ const SERVER_KEYS: &[Key] = &[
         Value("\"run/bindback.sock\""),
         "\"run/bindback.sock\"",
         "Unix socket of the commands. At most 107 octets with its folder.",
+    ),
+    key(
+        Admin,
+        "roles_file",
+        Path,
+        Absent,
+        "\"roles.toml\"",
+        "TOML file that gives users and groups of this machine a role on the socket; without it only root and the server's own user have any.",
     ),
     key(
         Admin,

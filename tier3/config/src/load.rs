@@ -61,7 +61,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
 
 fn assemble(source: &Source) -> Checked<Config> {
     let server = server(&source.section(Section::Server))?;
-    let rpc = rpc(&source.section(Section::Rpc), &server.host_name)?;
+    let rpc = rpc(&source.section(Section::Rpc), source, &server.host_name)?;
     let rfc1006 = load_x400::rfc1006(&source.section(Section::Rfc1006), source)?;
     let own = rfc1006.own.clone();
     let tables = source.peers();
@@ -159,7 +159,7 @@ fn mail(table: &TableReader<'_>) -> Checked<Mail> {
     Ok(Mail { domains, mailboxes, maildir: table.value("maildir")?.path()?, postmaster })
 }
 
-fn rpc(table: &TableReader<'_>, host_name: &str) -> Checked<Rpc> {
+fn rpc(table: &TableReader<'_>, source: &Source, host_name: &str) -> Checked<Rpc> {
     let bind_back_name = table.optional("bind_back_name")?.map(|found| found.host()).transpose()?;
     Ok(Rpc {
         listen: table.value("listen")?.address()?,
@@ -168,6 +168,7 @@ fn rpc(table: &TableReader<'_>, host_name: &str) -> Checked<Rpc> {
         bind_back_name: bind_back_name.unwrap_or_else(|| host_name.to_owned()),
         account: table.value("account")?.account()?,
         password_file: table.value("password_file")?.path()?,
+        machine: machine(table, source)?,
         kerberos: kerberos(table)?,
         allow: table.value("allow")?.networks()?,
         call_timeout: table.value("call_timeout_s")?.seconds()?,
@@ -181,6 +182,21 @@ fn rpc(table: &TableReader<'_>, host_name: &str) -> Checked<Rpc> {
         ntlm_auth: table.value("ntlm_auth")?.path()?,
         max_per_address: table.value("max_per_address")?.integer()?,
     })
+}
+
+/// The machine's own account; the field marks those by their last character.
+fn machine(table: &TableReader<'_>, source: &Source) -> Checked<Option<OverrideAccount>> {
+    let found = table.optional("machine_account")?;
+    let account = found.as_ref().map(|found| found.account()).transpose()?;
+    if let (Some(found), Some(account)) = (&found, &account)
+        && !account.name().ends_with('$')
+    {
+        let problem = format!("{} does not end in $, as machine accounts do", account);
+        return Err(found.bad_value(found.at, &problem));
+    }
+    let file = table.optional("machine_password_file")?.map(|found| found.path()).transpose()?;
+    let pair = both(table, source, "machine_account", account, "machine_password_file", file)?;
+    Ok(pair.map(|(account, password_file)| OverrideAccount { account, password_file }))
 }
 
 fn accounts(table: &TableReader<'_>) -> Checked<Accounts> {
@@ -241,6 +257,7 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
         kerberos_service: kerberos_service(table)?,
         override_account,
         insecure: table.value("insecure")?.insecure()?,
+        replicated: table.value("directory")?.choice()? == 1,
         admin,
         configuration: table.optional("configuration")?.map(|found| found.path()).transpose()?,
     })
@@ -311,7 +328,8 @@ fn admin(table: &TableReader<'_>, source: &Source) -> Checked<Admin> {
         let way_out = "add token_file, or remove listen".to_owned();
         return Err(source.fault(table.at_key("listen"), FaultKind::Missing, what, way_out));
     }
-    Ok(Admin { socket: table.value("socket")?.path()?, listen, token_file })
+    let roles_file = table.optional("roles_file")?.map(|found| found.path()).transpose()?;
+    Ok(Admin { socket: table.value("socket")?.path()?, roles_file, listen, token_file })
 }
 
 fn events(table: &TableReader<'_>) -> Checked<Events> {

@@ -26,7 +26,7 @@ pub(crate) fn directory(
     };
     let poll = table.value("poll_s")?.seconds()?;
     if table.value("kind")?.choice()? == 0 {
-        return Ok(DirectoryPlace::Embedded);
+        return Ok(DirectoryPlace::Embedded { poll });
     }
     let Some(host) = host else {
         let what = "directory.host is missing, and directory.kind is ldap".to_owned();

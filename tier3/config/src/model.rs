@@ -156,6 +156,8 @@ pub struct Rpc {
     pub bind_back_name: String,
     pub account: AccountName,
     pub password_file: PathBuf,
+    /// What a new server proves itself with towards new ones.
+    pub machine: Option<OverrideAccount>,
     pub kerberos: Option<Kerberos>,
     pub allow: Vec<IpNet>,
     pub call_timeout: Duration,
@@ -240,6 +242,8 @@ pub struct Peer {
     pub override_account: Option<OverrideAccount>,
     /// What is taken of the peer when it is called.
     pub insecure: Insecure,
+    /// Whether the copy of the directory here is kept in step with the peer's.
+    pub replicated: bool,
     /// Where the doctor reads the peer's side.
     pub admin: Option<NeighbourApi>,
     /// The peer's own configuration file, where it is at hand.
@@ -326,9 +330,22 @@ pub struct Accounts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryPlace {
     /// In this server's store.
-    Embedded,
+    Embedded {
+        /// How often peers are asked whose directory is replicated.
+        poll: Duration,
+    },
     /// In an LDAP server.
     Ldap(LdapDirectory),
+}
+
+impl DirectoryPlace {
+    /// How often whoever has a part of it is asked.
+    #[must_use]
+    pub fn poll(&self) -> Duration {
+        match self {
+            Self::Embedded { poll } | Self::Ldap(LdapDirectory { poll, .. }) => *poll,
+        }
+    }
 }
 
 /// What `[directory]` says of an LDAP server.
@@ -390,6 +407,8 @@ pub struct Association {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     pub socket: PathBuf,
+    /// Who else has a role on the socket.
+    pub roles_file: Option<PathBuf>,
     pub listen: Option<SocketAddr>,
     /// Always present when `listen` is.
     pub token_file: Option<PathBuf>,

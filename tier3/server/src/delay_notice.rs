@@ -8,8 +8,8 @@ use mixer::{
     Action, Body, Dsn, DsnRecipient, LastError, Notify, OriginalMessage, SmtpOriginator,
     SmtpRecipient,
 };
-use queue::{MessageId, MessageRecord, NewMessage};
-use x400::MessageTransferEnvelope;
+use mta::Entry;
+use queue::{MessageId, MessageRecord};
 
 use crate::node::Node;
 use crate::processing::process;
@@ -45,18 +45,10 @@ pub async fn send(node: &Arc<Node>, id: MessageId, recipients: &[u32]) {
     }
 }
 
-fn make(
-    node: &Node,
-    record: &MessageRecord,
-    numbers: &[u32],
-) -> Result<Option<NewMessage>, String> {
+fn make(node: &Node, record: &MessageRecord, numbers: &[u32]) -> Result<Option<Entry>, String> {
     let words = |error: mixer::MixerError| error.to_string();
-    let store = node.queue.store();
-    let missing = || "its envelope is missing in the store".to_owned();
-    let envelope = store.envelope(record.head.id).map_err(|error| error.to_string())?;
-    let envelope = MessageTransferEnvelope::decode(&envelope.ok_or_else(missing)?)
-        .map_err(|error| error.to_string())?;
-    let view = mixer::smtp_view(&envelope).map_err(words)?;
+    let opened = node.queue.open_message(record.head.id)?;
+    let view = mixer::smtp_view(&opened.subject.envelope).map_err(words)?;
     let reverse_path = view.originator.reverse_path;
     let recipients: Vec<DsnRecipient> = record
         .recipients
@@ -82,7 +74,6 @@ fn make(
     let domain = config.mail.domains.first().map_or(config.server.host_name.as_str(), |d| d);
     let (id, now) = (node.queue.next_id(), Timestamp::now());
     let site = settings::site(&config);
-    let content = store.content(record.head.id).map_err(|error| error.to_string())?;
     let notice = mixer::build_dsn(&Dsn {
         report_id: &site.mts_identifier(id).to_string(),
         subject_id: &record.head.mts_id,
@@ -95,7 +86,7 @@ fn make(
         arrival: Some(record.head.submitted),
         date: now,
         recipients: &recipients,
-        original: content.as_deref().map(OriginalMessage::Header),
+        original: (!opened.subject.probe).then(|| OriginalMessage::Header(&opened.content)),
     })
     .map_err(words)?;
     let routes = node.routes();
@@ -119,7 +110,8 @@ fn make(
         routes: node.router(&routes),
     };
     let life = |priority| node.queue.expires(priority, now);
-    mta::from_submission(&site, id, submission, life).map(Some).map_err(|error| error.to_string())
+    let entry = mta::from_submission(&site, id, submission, life);
+    entry.map(Some).map_err(|error| error.to_string())
 }
 
 /// Without a word about it a sender hears of delays (RFC 3461 4.1).

@@ -17,6 +17,11 @@ use store::{Row, Store, StoreError, Table};
 use crate::account_table::{AccountError, AccountTable};
 use crate::directory_ldap::{self, Backing};
 
+mod replica;
+
+use replica::Beside;
+pub use replica::{Heard, PageError, Received};
+
 const AGENT: &str = "directory-agent";
 const STAGED: &str = "directory-staged";
 /// Most entries of the audit trail that are kept: at some hundred octets each, some ten megabytes.
@@ -72,6 +77,8 @@ struct Shared {
     store: Store,
     /// Where the organisation's directory really is, if not here.
     backing: Option<Backing>,
+    /// What there is of other servers' copies.
+    beside: Beside,
     /// One change at a time, and the last time that one had.
     order: Mutex<i64>,
 }
@@ -118,7 +125,10 @@ impl DirectoryTable {
             Copies { site: load(&store, Table::SiteDirectory)?, ..Copies::of(load_rows(rows)?) }
         };
         let mut staged = Vec::new();
-        for (key, json) in store.rows(Table::State)? {
+        let states = store.rows(Table::State)?;
+        let replicated = config.peers.iter().any(|peer| peer.replicated);
+        let beside = Beside::open(&states, replicated)?;
+        for (key, json) in states {
             let damaged = |error: serde_json::Error| {
                 DirectoryTableError::Damaged(key.clone(), error.to_string())
             };
@@ -139,6 +149,7 @@ impl DirectoryTable {
             place,
             store,
             backing,
+            beside,
             order: Mutex::new(0),
         };
         let mut table = Self { shared: Arc::new(shared) };
@@ -196,33 +207,48 @@ impl DirectoryTable {
     ) -> Result<bool, DirectoryTableError> {
         let mut copies = self.copies().clone();
         let before = copies.clone();
-        let changes = diff(&before.organisation, &found.directory);
-        copies.replace(found.directory, now_ms);
+        let mut directory = found.directory;
+        directory.remember(&before.organisation);
+        let changes = diff(&before.organisation, &directory);
+        let removed = self.shared.beside.stamp(&mut directory, &changes, now_ms)?;
+        copies.replace(directory, now_ms);
         if copies == before {
             return Ok(false);
         }
         let mut rows = object_rows(Table::Directory, &changes, &copies.organisation)?;
+        rows.extend(removed);
         let of_site = diff(&before.site, &copies.site);
         rows.extend(object_rows(Table::SiteDirectory, &of_site, &copies.site)?);
         rows.push(agent_row(&copies)?);
         if let Some(who) = who.filter(|_| !before.organisation.is_empty()) {
-            *last = now_ms.max(last.saturating_add(1));
-            for (number, change) in changes.iter().enumerate() {
-                let audited = Audited {
-                    time_ms: now_ms,
-                    who: who.to_owned(),
-                    what: change.object().to_string(),
-                    lines: change.lines(),
-                    // Theirs to undo.
-                    change: None,
-                    together: *last,
-                };
-                rows.push(audit_row(*last, number, &audited)?);
-            }
+            rows.extend(self.audit_of_others(last, who, now_ms, &changes)?);
         }
         self.shared.store.write_rows(rows)?;
-        self.put(copies);
+        self.put_copies(copies);
         Ok(!of_site.is_empty())
+    }
+
+    /// The audit entries of changes that others made, and that are theirs to undo.
+    fn audit_of_others(
+        &self,
+        last: &mut i64,
+        who: &str,
+        now_ms: i64,
+        changes: &[Change],
+    ) -> Result<Vec<Row>, DirectoryTableError> {
+        *last = now_ms.max(last.saturating_add(1));
+        let rows = changes.iter().enumerate().map(|(number, change)| {
+            let audited = Audited {
+                time_ms: now_ms,
+                who: who.to_owned(),
+                what: change.object().to_string(),
+                lines: change.lines(),
+                change: None,
+                together: *last,
+            };
+            audit_row(*last, number, &audited)
+        });
+        rows.collect()
     }
 
     /// What the LDAP server's worker saw change, and the accounts that count here anew; whether the site's copy changed.
@@ -309,7 +335,8 @@ impl DirectoryTable {
             .object(&place.organisation, &place.site)
             .child(directory::Kind::Cn, "Servers")
             .and_then(|servers| servers.child(directory::Kind::Cn, &place.server));
-        let first = first || own_server.is_ok_and(|name| self.organisation().get(&name).is_err());
+        let new_here = own_server.as_ref().is_ok_and(|name| self.organisation().get(name).is_err());
+        let first = first || new_here;
         // The schema of a domain is another's: a refusal there takes nothing away of the rest.
         let of_domain = self.domain_account(&config.rpc.account).is_some();
         let early = Step::ALL.into_iter().filter(|step| !(of_domain && *step == Step::Schema));
@@ -322,6 +349,7 @@ impl DirectoryTable {
                     directory.add(object.clone())?;
                 }
             }
+            Self::name_machine(directory, config, own_server.as_ref().ok(), now_ms)?;
             for (sid, step) in
                 granted.iter().flat_map(|sid| early.iter().map(move |one| (sid, *one)))
             {
@@ -337,6 +365,23 @@ impl DirectoryTable {
             })?;
         }
         Ok(())
+    }
+
+    /// Writes the machine's own account to its server's object, where peers look for it.
+    fn name_machine(
+        directory: &mut Directory,
+        config: &Config,
+        server: Option<&Name>,
+        now_ms: i64,
+    ) -> Result<(), DirectoryError> {
+        let (Some(machine), Some(server)) = (&config.rpc.machine, server) else { return Ok(()) };
+        let account = machine.account.to_string();
+        match directory.get(server).map(|found| found.value("machineAccount") == Some(&account)) {
+            Ok(false) => {
+                directory.change(server, now_ms, |object| object.set("machineAccount", &[&account]))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where this server stands.
@@ -389,6 +434,12 @@ impl DirectoryTable {
         let schema = if self.is_old(&copies.site) { &self.shared.at_start } else { &copies.site };
         let place = &self.shared.place;
         authorise(&copies.site, schema, &token, &place.organisation, &place.site)
+    }
+
+    /// Whether this server is of the old generation, by the site's copy.
+    #[must_use]
+    pub fn is_old_server(&self) -> bool {
+        self.is_old(&self.copies().site)
     }
 
     /// Whether the schema counts as it was at the start.
@@ -498,13 +549,19 @@ impl DirectoryTable {
             return self.edit_ldap(backing, &mut last, who, now_ms, changes);
         }
         let site = copies.site.clone();
-        let mut rows = object_rows(Table::Directory, &changes, &changed)?;
-        copies.replace(changed, now_ms);
+        let mut rows = self.shared.beside.stamp(&mut changed, &changes, now_ms)?;
+        rows.extend(object_rows(Table::Directory, &changes, &changed)?);
+        if self.shared.beside.is_replicated() {
+            // This copy is changed itself; the agent has to do with others' only.
+            copies.replace_own(changed, &changes);
+        } else {
+            copies.replace(changed, now_ms);
+        }
         rows.extend(object_rows(Table::SiteDirectory, &diff(&site, &copies.site), &copies.site)?);
         rows.push(agent_row(&copies)?);
         rows.extend(audit_rows(*last, who, now_ms, &changes)?);
         self.shared.store.write_rows(rows)?;
-        self.put(copies);
+        self.put_copies(copies);
         Ok(changes)
     }
 
@@ -553,13 +610,8 @@ impl DirectoryTable {
         let mut rows = object_rows(Table::SiteDirectory, &changes, &copies.site)?;
         rows.push(agent_row(&copies)?);
         self.shared.store.write_rows(rows)?;
-        self.put(copies);
+        self.put_copies(copies);
         Ok(!changes.is_empty())
-    }
-
-    fn put(&self, copies: Copies) {
-        *self.shared.copies.write().unwrap_or_else(PoisonError::into_inner) = copies;
-        self.shared.version.fetch_add(1, Ordering::Release);
     }
 
     /// Grows whenever the copies change: what is made of them is then old.
@@ -626,6 +678,20 @@ impl DirectoryTable {
         audit_row(*last, 0, &entry)
     }
 
+    /// Writes an audit entry about something that is not the directory's own.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn write_audit(
+        &self,
+        who: &str,
+        what: &str,
+        lines: Vec<String>,
+    ) -> Result<(), DirectoryTableError> {
+        let row = self.audited(who, what, lines)?;
+        Ok(self.shared.store.write_rows(vec![row])?)
+    }
+
     fn drop_old_audits(&self) -> Result<(), DirectoryTableError> {
         let rows = self.shared.store.rows(Table::Audit)?;
         let too_many = rows.len().saturating_sub(AUDIT_KEPT);
@@ -636,6 +702,16 @@ impl DirectoryTable {
             self.shared.store.write_rows(removed)?;
         }
         Ok(())
+    }
+
+    fn put_copies(&self, copies: Copies) {
+        let mut kept = self.shared.copies.write().unwrap_or_else(PoisonError::into_inner);
+        let news = kept.site != copies.site;
+        *kept = copies;
+        self.shared.version.fetch_add(1, Ordering::Release);
+        if news {
+            self.shared.beside.changed();
+        }
     }
 
     fn copies(&self) -> std::sync::RwLockReadGuard<'_, Copies> {

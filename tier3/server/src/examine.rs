@@ -1,7 +1,7 @@
 //! Any host looked at from outside: names, ports, RPC at each level, SMB and NTLM; one logon at most until that one succeeds.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use dcerpc::well_known::ORIGINAL_MTA;
@@ -9,7 +9,7 @@ use dcerpc::{AuthLevel, SyntaxId};
 use diagnosis::{HostFacts, ProbeFact, ProbeResult};
 use identity::{AccountName, Password};
 use net::{Dialer, Resolver};
-use probe::{Question, ask_host};
+use probe::{Authority, AuthorityQuestion, Question, ask_authority, ask_host};
 use security::Initiator;
 use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed};
 
@@ -34,6 +34,8 @@ pub struct Examination {
     /// The table of names of the configuration, if there is one.
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
     pub account: Option<(AccountName, Password)>,
+    /// Whose state is read as that account; its own without one.
+    pub about: Option<AccountName>,
     /// For each step.
     pub patience: Duration,
 }
@@ -45,6 +47,8 @@ pub struct Examined {
     pub checks: Vec<ProbeFact>,
     /// What was sent that bears on an account.
     pub sent: Vec<String>,
+    /// The account was let in, so no wrong password was counted.
+    pub let_in: bool,
 }
 
 /// Looks at a host.
@@ -98,7 +102,71 @@ pub async fn examine(examination: &Examination) -> Examined {
             facts.ladder = climbed;
         }
     }
-    Examined { facts, checks, sent }
+    if let Some((account, password)) = account.filter(|_| learned.logon == Some(0)) {
+        let about = examination.about.as_ref().unwrap_or(account);
+        let addresses = dialer.resolver.resolve(&examination.host).await;
+        if let Some(address) = addresses.ok().and_then(|found| found.addresses.first().copied()) {
+            let at = SocketAddr::new(address, probe::SMB_PORT);
+            let (more, authority) = read_about(examination, at, account, password, about).await;
+            checks.extend(more);
+            sent.push(format!("one logon as {account} over SMB to {at}, to read about {about}"));
+            if let Some(told) = said_by_authority(&authority, about, about != account) {
+                facts.logon = Some(told);
+            }
+        }
+    }
+    Examined { facts, checks, sent, let_in: learned.logon == Some(0) }
+}
+
+/// What account database and local security authority say of an account.
+async fn read_about(
+    examination: &Examination,
+    at: SocketAddr,
+    account: &AccountName,
+    password: &Password,
+    about: &AccountName,
+) -> (Vec<ProbeFact>, Authority) {
+    let question = AuthorityQuestion {
+        from: "here",
+        host: &examination.host,
+        at,
+        client: random(),
+        patience: examination.patience,
+        account: about,
+        now: filetime_now().0,
+    };
+    ask_authority(&question, initiator(account, password)).await
+}
+
+/// The cause that the state of an account stands for, with its words. A policy may reach other machines than this one: where
+/// the account has just logged on over the network it is not what stands in the way here.
+fn said_by_authority(
+    authority: &Authority,
+    about: &AccountName,
+    unproved: bool,
+) -> Option<(finding::Cause, String)> {
+    let now = filetime_now().0;
+    let account = authority.account.as_ref();
+    let is = |state: fn(&probe::SamAccount) -> bool| account.is_some_and(state);
+    let (cause, text) = if authority.missing {
+        (finding::Cause::ServiceAccountMissing, format!("there is no {about}"))
+    } else if is(probe::SamAccount::is_disabled) {
+        (finding::Cause::AccountDisabled, format!("{about} is disabled"))
+    } else if is(probe::SamAccount::is_locked) {
+        (finding::Cause::AccountLockedOut, format!("{about} is locked"))
+    } else if account.is_some_and(|one| one.is_expired(now)) {
+        (finding::Cause::AccountExpired, format!("{about} has expired"))
+    } else if account.is_some_and(|one| one.is_password_expired(now)) {
+        (finding::Cause::PasswordExpired, format!("the password of {about} has expired"))
+    } else if let Some(who) = authority.denied_to() {
+        let text = format!("{who} is denied to log on from the network");
+        (finding::Cause::LogonRightMissing, text)
+    } else {
+        let text = authority.kept_out.as_ref().filter(|_| unproved)?;
+        let text = format!("the group policy {text}");
+        return Some((finding::Cause::LogonRightMissing, text));
+    };
+    Some((cause, format!("the account database: {text}")))
 }
 
 /// The cause that a KDC's answer about an account stands for, with its words. The status behind it tells more than the code.

@@ -66,8 +66,22 @@ pub fn known_facts(config: &Config) -> ServerFacts {
 
 /// The configured peers, and how it went last with each.
 #[must_use]
-pub fn of_peers(config: &Config, histories: &PeerHistories) -> Vec<PeerFacts> {
-    let facts = config.peers.iter().map(|peer| of_peer(peer, &histories.get(&peer.name)));
+pub fn of_peers(
+    config: &Config,
+    directory: &DirectoryTable,
+    histories: &PeerHistories,
+) -> Vec<PeerFacts> {
+    let is_old = directory.is_old_server();
+    let facts = config.peers.iter().map(|peer| {
+        let facts = of_peer(peer, &histories.get(&peer.name));
+        // Between new servers it is the machine that is expected.
+        match directory.machine_account_of(&peer.name).filter(|_| !is_old) {
+            Some(machine) if config.rpc.machine.is_some() => {
+                PeerFacts { account: machine.to_string(), ..facts }
+            }
+            _ => facts,
+        }
+    });
     let connectors = config
         .x400
         .iter()
@@ -214,6 +228,7 @@ pub fn of_queues(queue: &MailQueue) -> Vec<QueueFacts> {
         state: row.state,
         messages: row.messages,
         last_error: row.last_error,
+        next_attempt: row.next_attempt,
     });
     facts.collect()
 }

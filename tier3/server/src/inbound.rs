@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mta::TransferError;
-use queue::NewMessage;
+use mta::{Entry, TransferError};
 use store::StoreError;
 
 use crate::blocking::blocking;
@@ -56,7 +55,7 @@ pub async fn take(node: &Arc<Node>, from: &str, apdu: Vec<u8>) -> Result<(), Inb
 }
 
 /// The entry for the recipients that were not taken before; `None` when all were.
-fn read(node: &Node, from: &str, apdu: &[u8]) -> Result<Option<NewMessage>, InboundError> {
+fn read(node: &Node, from: &str, apdu: &[u8]) -> Result<Option<Entry>, InboundError> {
     let config = node.config();
     let site = settings::site(&config);
     let id = node.queue.next_id();
@@ -66,13 +65,13 @@ fn read(node: &Node, from: &str, apdu: &[u8]) -> Result<Option<NewMessage>, Inbo
     let mut entry = mta::from_apdu(&site, id, apdu, Timestamp::now(), routes, life)?;
     // A part of the recipients may have been taken before: by another route, or before a
     // crash that came between keeping the message and confirming it.
-    let taken = node.queue.taken(&entry.seen)?;
+    let taken = node.queue.taken(&entry.message.seen)?;
     if taken.iter().all(|taken| *taken) {
         return Ok(None);
     }
     let mut fresh = taken.iter().map(|taken| !taken);
-    entry.recipients.retain(|_| fresh.next().unwrap_or(true));
+    entry.message.recipients.retain(|_| fresh.next().unwrap_or(true));
     let mut fresh = taken.iter().map(|taken| !taken);
-    entry.seen.retain(|_| fresh.next().unwrap_or(true));
+    entry.message.seen.retain(|_| fresh.next().unwrap_or(true));
     Ok(Some(entry))
 }

@@ -4,6 +4,7 @@
 //! events. [`run`] is the whole of it; [`Offline`] does what can be done while nothing runs.
 
 mod account_table;
+mod admin_roles;
 mod blocking;
 mod clock;
 mod delay_notice;
@@ -22,6 +23,7 @@ mod mail_queue;
 mod neighbour;
 mod node;
 mod notification;
+mod opened;
 mod operations;
 mod outbound;
 mod pace;

@@ -13,8 +13,9 @@ use x400::{MessageTransferEnvelope, MtsUserType};
 
 use crate::blocking::blocking;
 use crate::node::Node;
+use crate::opened::Opened;
 use crate::processing::process;
-use crate::reassignment::{self, Subject};
+use crate::reassignment;
 use crate::recipients::Target;
 use crate::{notification, reporting, settings};
 
@@ -55,12 +56,20 @@ pub async fn run(node: Arc<Node>) {
 /// What is delivered: the octets, and the reverse path in front.
 struct Parcel {
     reverse_path: String,
-    content: Vec<u8>,
-    /// The envelope as the store has it.
-    stored: Vec<u8>,
-    envelope: Option<MessageTransferEnvelope>,
+    content: Arc<[u8]>,
+    /// A report has none.
+    opened: Option<Arc<Opened>>,
+}
+
+impl Parcel {
+    fn envelope(&self) -> Option<&MessageTransferEnvelope> {
+        self.opened.as_ref().map(|opened| &opened.subject.envelope)
+    }
+
     /// Only the question whether it could be delivered.
-    probe: bool,
+    fn is_probe(&self) -> bool {
+        self.opened.as_ref().is_some_and(|opened| opened.subject.probe)
+    }
 }
 
 /// What became of one piece of work.
@@ -103,7 +112,7 @@ async fn deliver(
             continue;
         }
         let delivered = match disposition {
-            Disposition::Deliver { .. } if parcel.probe => Outcome::Done,
+            Disposition::Deliver { .. } if parcel.is_probe() => Outcome::Done,
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
                     message: record.head.mts_id.clone(),
@@ -121,10 +130,10 @@ async fn deliver(
         };
         let waited = Timestamp::now().duration_since(record.head.submitted);
         if delivered == Outcome::Done {
-            let subject = parcel.envelope.as_ref().map(|envelope| (envelope, parcel.probe));
+            let subject = parcel.opened.as_ref().map(|opened| &opened.subject);
             reporting::report_delivery(node, subject, (number, MtsUserType::PRIVATE)).await;
         }
-        if delivered == Outcome::Done && !parcel.probe {
+        if delivered == Outcome::Done && !parcel.is_probe() {
             metrics::counter!("bindback_delivered_total").increment(1);
             metrics::histogram!("bindback_delivery_seconds").record(waited.as_secs_f64());
         }
@@ -140,17 +149,17 @@ fn dispose(
     recipient: &RecipientRecord,
 ) -> Disposition {
     let site = settings::site(&node.config());
-    let came_by = parcel.envelope.as_ref().and_then(mta::came_by);
+    let came_by = parcel.envelope().and_then(mta::came_by);
     let request = Request {
         address: &recipient.address,
         came_by: came_by.as_deref(),
         sender: Some(&record.head.originator),
         size: Some(record.head.size),
-        recipients: parcel.envelope.as_ref().map(|envelope| envelope.recipients.len()),
+        recipients: parcel.envelope().map(|envelope| envelope.recipients.len()),
         is_system: record.head.kind == Kind::Report,
         ..Request::default()
     };
-    let subject = parcel.envelope.as_ref().map(|envelope| (envelope, recipient.number));
+    let subject = parcel.envelope().map(|envelope| (envelope, recipient.number));
     let recipients = node.recipients();
     let keeps = |mailbox: &str| recipients.target(mailbox).is_none();
     mta::dispose(&site, node.router(&node.routes()), subject, &request, keeps)
@@ -164,36 +173,30 @@ async fn reassigned(
     recipient: &RecipientRecord,
     disposition: &Disposition,
 ) -> Option<Outcome> {
-    let subject = parcel.envelope.as_ref().map(|envelope| Subject {
-        stored: &parcel.stored,
-        envelope,
-        content: &parcel.content,
-    });
+    let opened = parcel.opened.as_deref();
     match disposition {
         Disposition::Deliver { mailbox } => {
             let recipients = node.recipients();
             let target = recipients.target(mailbox)?;
-            let Some(subject) = subject else {
+            let Some(opened) = opened else {
                 // A report for a mailbox goes into it, whoever reads its mail.
                 let Target::List(list) = target else { return None };
-                return Some(
-                    reassignment::forward_report(node, record, &parcel.stored, list).await,
-                );
+                return Some(reassignment::forward_report(node, record, list).await);
             };
             let is_list = matches!(target, Target::List(_));
             // A probe does not look behind a list (X.411 14.3.10).
-            let outcome = if is_list && parcel.probe {
+            let outcome = if is_list && parcel.is_probe() {
                 Outcome::Done
             } else {
-                reassignment::follow(node, &subject, recipient, target).await
+                reassignment::follow(node, opened, recipient, target).await
             };
             if is_list && outcome == Outcome::Done {
-                let told = Some((subject.envelope, parcel.probe));
+                let told = Some(&opened.subject);
                 reporting::report_delivery(node, told, (recipient.number, MtsUserType::DL)).await;
             }
             Some(outcome)
         }
-        Disposition::Fail { .. } => reassignment::try_alternate(node, &subject?, recipient).await,
+        Disposition::Fail { .. } => reassignment::try_alternate(node, opened?, recipient).await,
         Disposition::Move { .. } => None,
     }
 }
@@ -201,7 +204,7 @@ async fn reassigned(
 /// What tells the recipient from others of the message that come to one mailbox: its number, and for one who was not named
 /// by the originator all of [`mta::once_key`].
 fn once(parcel: &Parcel, number: u32) -> String {
-    let fields = parcel.envelope.as_ref().and_then(|envelope| {
+    let fields = parcel.envelope().and_then(|envelope| {
         let fields = envelope.recipients.iter().find(|fields| fields.number == number)?;
         let key = mta::once_key(envelope, fields);
         Some(key.strip_prefix(&format!("{}#", envelope.mts_identifier))?.to_owned())
@@ -210,27 +213,22 @@ fn once(parcel: &Parcel, number: u32) -> String {
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
-    let store = node.queue.store();
-    let missing = |what| format!("the {what} of message {} is missing in the store", work.id);
-    let octets = store.envelope(work.id).map_err(|error| error.to_string())?;
-    let octets = octets.ok_or_else(|| missing("envelope"))?;
     match kind {
         Kind::Report => {
-            let content = notification::from_report(node, &octets)?;
-            let (reverse_path, stored) = (String::new(), octets);
-            Ok(Parcel { reverse_path, content, stored, envelope: None, probe: false })
+            let apdu = node.queue.store().envelope(work.id).map_err(|error| error.to_string())?;
+            let missing = || format!("report {} is missing in the store", work.id);
+            let content = notification::from_report(node, &apdu.ok_or_else(missing)?)?;
+            let content = Arc::from(content);
+            Ok(Parcel { reverse_path: String::new(), content, opened: None })
         }
         Kind::Message => {
-            let (envelope, probe) = mta::subject(&octets).map_err(|error| error.to_string())?;
-            let view = mixer::smtp_view(&envelope).map_err(|error| error.to_string())?;
-            let content = store.content(work.id).map_err(|error| error.to_string())?;
-            let content = if probe { Some(Vec::new()) } else { content };
+            let opened = node.queue.open_message(work.id)?;
+            let view = mixer::smtp_view(&opened.subject.envelope);
+            let view = view.map_err(|error| error.to_string())?;
             Ok(Parcel {
                 reverse_path: view.originator.reverse_path,
-                content: content.ok_or_else(|| missing("content"))?,
-                stored: octets,
-                envelope: Some(envelope),
-                probe,
+                content: Arc::clone(&opened.content),
+                opened: Some(opened),
             })
         }
     }

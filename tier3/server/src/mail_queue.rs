@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use mta::Entry;
 use queue::{
     Action, BatchId, Failure, Load, MessageFilter, MessageId, MessageRecord, MessageView,
     NewMessage, NextHop, Outcome, Priority, Queue, QueueConfig, QueueError, Ticket, Work,
@@ -15,6 +16,7 @@ use store::{Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock::Clock;
+use crate::opened::{Opened, Shelf};
 use crate::supervise::Notices;
 
 /// Recipients that failed for good and wait for their report.
@@ -77,6 +79,7 @@ struct Shared {
     outgoing_orders: Mutex<Option<mpsc::UnboundedReceiver<NextHop>>>,
     /// How often each way was tried for a recipient that may go another; lost at a restart, which tries all anew.
     tries: Mutex<Tries>,
+    shelf: Shelf,
 }
 
 struct Engine {
@@ -84,6 +87,8 @@ struct Engine {
     next_ticket: u64,
     waiting: HashMap<Ticket, oneshot::Sender<Result<(), String>>>,
     ready: HashMap<NextHop, Arc<Notify>>,
+    /// Until when the timers sleep; `None` for until they are woken.
+    armed: Option<Timestamp>,
 }
 
 impl MailQueue {
@@ -113,8 +118,13 @@ impl MailQueue {
             }
         }
         let (reports, orders) = mpsc::unbounded_channel();
-        let engine =
-            Engine { queue, next_ticket: 0, waiting: HashMap::new(), ready: HashMap::new() };
+        let engine = Engine {
+            queue,
+            next_ticket: 0,
+            waiting: HashMap::new(),
+            ready: HashMap::new(),
+            armed: None,
+        };
         let (notices, unheard) = mpsc::unbounded_channel();
         let (outgoing, outgoing_orders) = mpsc::unbounded_channel();
         let shared = Shared {
@@ -128,6 +138,7 @@ impl MailQueue {
             outgoing,
             outgoing_orders: Mutex::new(Some(outgoing_orders)),
             tries: Mutex::default(),
+            shelf: Shelf::default(),
         };
         let queue = Self { shared: Arc::new(shared) };
         for action in begun {
@@ -141,7 +152,7 @@ impl MailQueue {
         // What was restored may be ready at once.
         self.perform();
         loop {
-            let due = self.lock().queue.next_timeout();
+            let due = self.lock().arm();
             let changed = self.shared.timer.notified();
             match due {
                 Some(due) => {
@@ -171,7 +182,22 @@ impl MailQueue {
     ///
     /// # Errors
     /// It was taken before, refused by the engine, or the disk failed.
-    pub async fn accept(&self, message: NewMessage) -> Result<MessageId, AcceptError> {
+    pub async fn accept(&self, entry: impl Into<Entry>) -> Result<MessageId, AcceptError> {
+        let Entry { message, subject } = entry.into();
+        let id = message.id;
+        if let Some(subject) = subject {
+            let content = Arc::clone(&message.content);
+            let opened = Opened::new(subject, message.envelope.len(), content);
+            self.shared.shelf.put(id, Arc::new(opened));
+        }
+        let accepted = self.accept_message(message).await;
+        if accepted.is_err() {
+            self.shared.shelf.remove(id);
+        }
+        accepted
+    }
+
+    async fn accept_message(&self, message: NewMessage) -> Result<MessageId, AcceptError> {
         let id = message.id;
         let answered = {
             let mut engine = self.lock();
@@ -188,7 +214,6 @@ impl MailQueue {
             answered
         };
         self.perform();
-        self.shared.timer.notify_one();
         match answered.await {
             Ok(Ok(())) => Ok(id),
             Ok(Err(error)) => Err(AcceptError::Refused { error, full: self.is_full() }),
@@ -271,6 +296,8 @@ impl MailQueue {
     pub fn follow_clock(&self) -> Option<SignedDuration> {
         let by = self.shared.clock.look()?;
         self.with(|queue, _| queue.clock_was_set(by));
+        // What the timers sleep for is a time of the clock before.
+        self.shared.timer.notify_one();
         Some(by)
     }
 
@@ -392,6 +419,20 @@ impl MailQueue {
         self.shared.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A message as it was read at its acceptance, if it is still in memory; else see [`MailQueue::open_message`].
+    #[must_use]
+    pub fn opened(&self, id: MessageId) -> Option<Arc<Opened>> {
+        self.shared.shelf.get(id)
+    }
+
+    /// A message, in memory or read from the store: this may wait for the disk.
+    ///
+    /// # Errors
+    /// In words, for the queue: it is no message or probe, or cannot be read.
+    pub fn open_message(&self, id: MessageId) -> Result<Arc<Opened>, String> {
+        self.shared.shelf.open(&self.shared.store, id)
+    }
+
     /// The store under the queue.
     #[must_use]
     pub fn store(&self) -> &Store {
@@ -405,7 +446,6 @@ impl MailQueue {
     fn with<R>(&self, input: impl FnOnce(&mut Queue, Timestamp) -> R) -> R {
         let result = input(&mut self.lock().queue, self.shared.clock.now());
         self.perform();
-        self.shared.timer.notify_one();
         result
     }
 
@@ -494,24 +534,35 @@ impl MailQueue {
         }
     }
 
+    /// Performs what an input brought about, and wakes the timers if something is due earlier than they know.
     fn perform(&self) {
         loop {
             // The lock is let go before an action is performed: a commit may answer at once.
-            let action = self.lock().queue.poll_action();
+            let (action, earlier) = {
+                let mut engine = self.lock();
+                let action = engine.queue.poll_action();
+                let earlier = action.is_none() && engine.is_due_earlier();
+                (action, earlier)
+            };
             match action {
-                None => break,
                 Some(action) => self.perform_one(action),
+                None => {
+                    if earlier {
+                        self.shared.timer.notify_one();
+                    }
+                    break;
+                }
             }
         }
     }
 
     fn perform_one(&self, action: Action) {
         match action {
-            Action::Commit { batch, writes, steps } => {
+            Action::Commit { batch, writes, steps, haste } => {
                 let queue = self.clone();
-                self.shared
-                    .store
-                    .commit_with(writes, steps, move |result| queue.committed(batch, result));
+                self.shared.store.commit_with(writes, steps, haste, move |result| {
+                    queue.committed(batch, result)
+                });
             }
             Action::Accepted { ticket } => self.answer(ticket, Ok(())),
             Action::Refused { ticket, error } => self.answer(ticket, Err(error)),
@@ -526,6 +577,8 @@ impl MailQueue {
             }
             notice @ (Action::RetriesUsedUp { .. }
             | Action::Delayed { .. }
+            | Action::DeferralBegan { .. }
+            | Action::DeferralEnded { .. }
             | Action::SetAside { .. }) => {
                 // The same holds for these.
                 let _ = self.shared.notices.send(notice);
@@ -533,6 +586,7 @@ impl MailQueue {
             Action::Load(load) => self.load(&load),
             Action::ReportDiscarded { .. } => {}
             Action::Finished { id } => {
+                self.shared.shelf.remove(id);
                 self.tries().remove(&id);
             }
         }
@@ -553,6 +607,18 @@ impl MailQueue {
 }
 
 impl Engine {
+    /// Notes until when the timers sleep from now on.
+    fn arm(&mut self) -> Option<Timestamp> {
+        self.armed = self.queue.next_timeout();
+        self.armed
+    }
+
+    /// Whether the timers sleep too long.
+    fn is_due_earlier(&self) -> bool {
+        let due = self.queue.next_timeout();
+        due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed))
+    }
+
     fn is_taken(&self, store: &Store, key: &str) -> Result<bool, StoreError> {
         if self.queue.is_committing(key) { Ok(true) } else { store.seen(key) }
     }

@@ -30,6 +30,7 @@ use crate::pace::Pace;
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::recipients::Recipients;
+use crate::reroute::Rounds;
 use crate::resources::Resources;
 use crate::smtp_limits::Limits;
 use crate::{route_table, x400_link};
@@ -70,6 +71,8 @@ pub struct Node {
     pub processing: Arc<Processing>,
     pub limits: Arc<Limits>,
     pub resources: Resources,
+    /// How far the mail of failing next hops was looked at for another way.
+    pub reroutes: Rounds,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
     pub winbind: Winbind,
@@ -138,6 +141,7 @@ impl Node {
             processing: Arc::new(processing),
             limits: Arc::default(),
             resources: Resources::default(),
+            reroutes: Rounds::default(),
             histories,
             reflection: ReflectionGuard::new(),
             winbind,
@@ -323,7 +327,10 @@ impl Node {
         let presented = presented(&config, &self.directory, peer);
         let file = match &peer.override_account {
             Some(over) if over.account.matches(&presented.account) => over.password_file.clone(),
-            _ => config.rpc.password_file.clone(),
+            _ => match &config.rpc.machine {
+                Some(machine) if presented.source == "machine" => machine.password_file.clone(),
+                _ => config.rpc.password_file.clone(),
+            },
         };
         let account = &presented.account;
         if peer.auth == PeerAuth::Kerberos && !self.keys_of(account).is_empty() {
@@ -381,7 +388,18 @@ impl Node {
     /// The peer whose account this is.
     #[must_use]
     pub fn peer_of_account(&self, account: &AccountName) -> Option<Peer> {
-        self.config().peers.iter().find(|peer| peer.account.matches(account)).cloned()
+        let config = self.config();
+        let speaks = |peer: &&Peer| self.accounts_of(peer).iter().any(|one| one.matches(account));
+        config.peers.iter().find(speaks).cloned()
+    }
+
+    /// The accounts that a peer may prove itself with here: the one that it is configured with, and its machine's own where
+    /// both servers are new.
+    #[must_use]
+    pub fn accounts_of(&self, peer: &Peer) -> Vec<AccountName> {
+        let machine = self.directory.machine_account_of(&peer.name);
+        let machine = machine.filter(|_| !self.directory.is_old_server());
+        std::iter::once(peer.account.clone()).chain(machine).collect()
     }
 
     /// Begins the stop: listeners close, associations are released.
@@ -406,7 +424,7 @@ impl Node {
 /// The account that a server proves itself with, and why that one.
 pub struct Presented {
     pub account: AccountName,
-    /// `override`, `legacy` or `service`.
+    /// `override`, `machine`, `legacy` or `service`.
     pub source: &'static str,
     /// Where its password is kept, if it was given with it.
     pub secret: Option<String>,
@@ -418,20 +436,27 @@ pub fn override_secret(account: &AccountName) -> String {
     format!("override {}", identity::upcase(&account.to_string()))
 }
 
-/// The account for one peer: the one of the connector that leads to its MTA name, else the one of its `[[peer]]` entry,
-/// else the one that the administrative group names for older servers, else the service account.
+/// The account for one peer: the one of the connector that leads to its MTA name, else the one of its `[[peer]]` entry. Else
+/// between two new servers with machine identities the machine's own; towards any other the one that the administrative group
+/// names for older servers; and where there is none, or this server is an old one, the service account.
 #[must_use]
 pub fn presented(config: &Config, directory: &DirectoryTable, peer: &Peer) -> Presented {
     if let Some(account) = directory.override_account(&peer.name) {
         let secret = Some(override_secret(&account));
         return Presented { account, source: "override", secret };
     }
+    if let Some(over) = &peer.override_account {
+        return Presented { account: over.account.clone(), source: "override", secret: None };
+    }
+    let is_old = directory.is_old_server();
+    if let (Some(machine), false) = (&config.rpc.machine, is_old)
+        && directory.machine_account_of(&peer.name).is_some()
+    {
+        return Presented { account: machine.account.clone(), source: "machine", secret: None };
+    }
     let legacy = directory.legacy_account();
-    match (&peer.override_account, legacy.name()) {
-        (Some(over), _) => {
-            Presented { account: over.account.clone(), source: "override", secret: None }
-        }
-        (None, Some(Ok(account))) => {
+    match legacy.name() {
+        Some(Ok(account)) if !is_old => {
             let secret = Some(crate::operations::LEGACY_SECRET.to_owned());
             Presented { account, source: "legacy", secret }
         }

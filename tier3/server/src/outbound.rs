@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use queue::{Kind, MessageRecord, Work};
-use store::Store;
 
+use crate::mail_queue::MailQueue;
 use crate::node::Node;
 use crate::processing::process;
 
@@ -15,25 +15,22 @@ use crate::processing::process;
 pub async fn apdu(node: &Arc<Node>, work: &Work) -> Result<Vec<u8>, String> {
     let record = node.queue.record(work.id);
     let Some(record) = record else { return Err(format!("message {} is gone", work.id)) };
-    let (store, work) = (node.queue.store().clone(), work.clone());
+    let (queue, work) = (node.queue.clone(), work.clone());
     let id = work.id;
-    let read = process(node, id, "encoding", move || read(&store, &record, &work)).await;
+    let read = process(node, id, "encoding", move || read(&queue, &record, &work)).await;
     read.unwrap_or_else(|crashed| Err(crashed.0))
 }
 
-fn read(store: &Store, record: &MessageRecord, work: &Work) -> Result<Vec<u8>, String> {
-    let envelope = store.envelope(work.id).map_err(|error| error.to_string())?;
-    let Some(envelope) = envelope else {
-        return Err(format!("the envelope of message {} is missing in the store", work.id));
-    };
-    let content = match record.head.kind {
-        Kind::Report => Vec::new(),
-        Kind::Message if x400::Probe::is_probe(&envelope) => Vec::new(),
-        Kind::Message => store
-            .content(work.id)
-            .map_err(|error| error.to_string())?
-            .ok_or_else(|| format!("the content of message {} is missing in the store", work.id))?,
-    };
-    mta::apdu(record.head.kind, &envelope, &content, &work.recipients)
-        .map_err(|error| error.to_string())
+fn read(queue: &MailQueue, record: &MessageRecord, work: &Work) -> Result<Vec<u8>, String> {
+    match record.head.kind {
+        Kind::Message => {
+            let opened = queue.open_message(work.id)?;
+            Ok(mta::transfer(&opened.subject, &opened.content, &work.recipients))
+        }
+        // A report is stored as the APDU that it is.
+        Kind::Report => {
+            let envelope = queue.store().envelope(work.id).map_err(|error| error.to_string())?;
+            envelope.ok_or_else(|| format!("report {} is missing in the store", work.id))
+        }
+    }
 }

@@ -12,28 +12,21 @@ use x400::{DiagnosticCode, MessageTransferEnvelope, MtsApdu, ReasonCode, Redirec
 
 use crate::mail_queue::AcceptError;
 use crate::node::Node;
+use crate::opened::Opened;
 use crate::recipients::{List, Target};
 use crate::settings;
-
-/// The message that a recipient is of.
-pub struct Subject<'a> {
-    /// As the store has it.
-    pub stored: &'a [u8],
-    pub envelope: &'a MessageTransferEnvelope,
-    pub content: &'a [u8],
-}
 
 /// Sends the message on to whom the directory names in place of a recipient.
 pub async fn follow(
     node: &Arc<Node>,
-    subject: &Subject<'_>,
+    opened: &Opened,
     recipient: &RecipientRecord,
     target: &Target,
 ) -> Outcome {
     let site = settings::site(&node.config());
     let (number, now) = (recipient.number, Timestamp::now());
     let redirect = |to: &str, reason| {
-        mta::redirect(&site, subject.envelope, number, to, reason, now).map(Some)
+        mta::redirect(&site, &opened.subject.envelope, number, to, reason, now).map(Some)
     };
     let copy = match target {
         Target::Mailbox => return Outcome::Done,
@@ -41,13 +34,13 @@ pub async fn follow(
         Target::Elsewhere(to) => redirect(to, Redirection::DIRECTORY_LOOK_UP),
         Target::List(list) => {
             let members = (list.address.as_str(), list.members.as_slice());
-            mta::expand(&site, subject.envelope, number, members, now)
+            mta::expand(&site, &opened.subject.envelope, number, members, now)
         }
     };
     match copy {
         Ok(Some(copy)) => {
             let what = if matches!(target, Target::List(_)) { "expanded" } else { "redirected" };
-            let outcome = accept(node, subject, &copy, now).await;
+            let outcome = accept(node, opened, copy, now).await;
             if outcome == Outcome::Done {
                 metrics::counter!("bindback_reassigned_total", "how" => what).increment(1);
             }
@@ -62,18 +55,19 @@ pub async fn follow(
 /// Sends the message on to the alternate that its originator named for a recipient that failed; `None` where there is none.
 pub async fn try_alternate(
     node: &Arc<Node>,
-    subject: &Subject<'_>,
+    opened: &Opened,
     recipient: &RecipientRecord,
 ) -> Option<Outcome> {
     let number = recipient.number;
-    let fields = subject.envelope.recipients.iter().find(|fields| fields.number == number)?;
+    let fields =
+        opened.subject.envelope.recipients.iter().find(|fields| fields.number == number)?;
     let alternate = x400::originator_requested_alternate(&fields.extensions).ok()??;
     let site: Site = settings::site(&node.config());
     let to = mixer::to_rfc822(&alternate).unwrap_or_else(|_| mixer::write_out(&alternate.address));
     let (reason, now) = (Redirection::ORIGINATOR_REQUESTED, Timestamp::now());
     // One that was tried already leaves the failure as it is.
-    let copy = mta::redirect(&site, subject.envelope, number, &to, reason, now).ok()?;
-    let outcome = accept(node, subject, &copy, now).await;
+    let copy = mta::redirect(&site, &opened.subject.envelope, number, &to, reason, now).ok()?;
+    let outcome = accept(node, opened, copy, now).await;
     if outcome == Outcome::Done {
         metrics::counter!("bindback_reassigned_total", "how" => "alternate").increment(1);
     }
@@ -81,13 +75,12 @@ pub async fn try_alternate(
 }
 
 /// Lets those know who are to hear of a report that came to a list.
-pub async fn forward_report(
-    node: &Arc<Node>,
-    record: &MessageRecord,
-    stored: &[u8],
-    list: &List,
-) -> Outcome {
-    let report = match MtsApdu::decode(stored) {
+pub async fn forward_report(node: &Arc<Node>, record: &MessageRecord, list: &List) -> Outcome {
+    let stored = match node.queue.store().envelope(record.head.id) {
+        Ok(stored) => stored.unwrap_or_default(),
+        Err(error) => return Outcome::Retry { error: net::chain(&error) },
+    };
+    let report = match MtsApdu::decode(&stored) {
         Ok(MtsApdu::Report(report)) => report,
         Ok(_) | Err(_) => return Outcome::Done,
     };
@@ -121,14 +114,15 @@ pub async fn forward_report(
 
 async fn accept(
     node: &Arc<Node>,
-    subject: &Subject<'_>,
-    copy: &MessageTransferEnvelope,
+    opened: &Opened,
+    copy: MessageTransferEnvelope,
     now: Timestamp,
 ) -> Outcome {
     let (id, table) = (node.queue.next_id(), node.routes());
     let life = |priority, submitted| node.queue.expires(priority, submitted);
     let routes = node.router(&table);
-    let made = mta::reassigned_entry(id, subject.stored, copy, subject.content, now, routes, life);
+    let of = (&opened.subject, &opened.content);
+    let made = mta::reassigned_entry(id, of, copy, now, routes, life);
     let entry = match made {
         Ok(entry) => entry,
         Err(error) => {
@@ -136,17 +130,18 @@ async fn accept(
             return failed(NotReassigned { diagnostic: DiagnosticCode::INVALID_ARGUMENTS, text });
         }
     };
-    let taken = match node.queue.taken(&entry.seen) {
+    let mut entry = entry;
+    let message = &mut entry.message;
+    let taken = match node.queue.taken(&message.seen) {
         Ok(taken) => taken,
         Err(error) => return Outcome::Retry { error: net::chain(&error) },
     };
     // Some members may have got it by another list.
-    let mut entry = entry;
     let mut fresh = taken.iter().map(|taken| !taken);
-    entry.recipients.retain(|_| fresh.next().unwrap_or(true));
+    message.recipients.retain(|_| fresh.next().unwrap_or(true));
     let mut fresh = taken.iter().map(|taken| !taken);
-    entry.seen.retain(|_| fresh.next().unwrap_or(true));
-    if entry.recipients.is_empty() {
+    message.seen.retain(|_| fresh.next().unwrap_or(true));
+    if message.recipients.is_empty() {
         return Outcome::Done;
     }
     match node.queue.accept(entry).await {

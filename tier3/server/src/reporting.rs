@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use event::build::{self, NonDelivery};
 use jiff::Timestamp;
+use mta::Subject;
 use queue::{Clock, Failure, MessageRecord, NewMessage};
 use tokio::sync::mpsc;
-use x400::{DiagnosticCode, MessageTransferEnvelope, MtsUserType, ReasonCode};
+use x400::{DiagnosticCode, MtsUserType, ReasonCode};
 
 use crate::mail_queue::{AcceptError, ReportOrder};
 use crate::node::Node;
@@ -58,7 +59,8 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
     let Some(envelope) = store.envelope(order.id).map_err(words)? else {
         return Err("its envelope is missing in the store".to_owned());
     };
-    let (subject, _) = mta::subject(&envelope).map_err(|error| error.to_string())?;
+    let subject = mta::subject(&envelope).map_err(|error| error.to_string())?.envelope;
+    // A report is made all the same where the content is lost.
     let content = store.content(order.id).map_err(words)?.unwrap_or_default();
     let site = settings::site(&node.config());
     let (id, now) = (node.queue.next_id(), Timestamp::now());
@@ -74,13 +76,13 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
 /// be, where the subject is a probe.
 pub async fn report_delivery(
     node: &Node,
-    subject: Option<(&MessageTransferEnvelope, bool)>,
+    subject: Option<&Subject>,
     (number, user_type): (u32, MtsUserType),
 ) {
-    let Some((subject, probe)) = subject else { return };
+    let Some(Subject { envelope: subject, probe, .. }) = subject else { return };
     let (id, now) = (node.queue.next_id(), Timestamp::now());
     let site = settings::site(&node.config());
-    let make = if probe { mta::probed } else { mta::delivery };
+    let make = if *probe { mta::probed } else { mta::delivery };
     let Some(report) = make(&site, site.mts_identifier(id), subject, (number, user_type), now)
     else {
         return;

@@ -1,19 +1,31 @@
 //! Another way for mail whose way failed.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use queue::{Kind, MessageFilter, MessageView, NextHop};
-use routing::{Outlet, Request};
-use x400::MessageTransferEnvelope;
+use queue::{Kind, MessageFilter, MessageId, MessageView, NextHop};
+use routing::{Choice, Outlet, Request};
 
 use crate::blocking::blocking;
 use crate::node::Node;
 use crate::route_table::next_hop;
 
-/// Messages that one failure looks at; what is left is looked at after the next.
-const MAX_MESSAGES: usize = 10_000;
+/// Messages that one failure looks at, a window of the queue: the next failure, some seconds later, goes on behind them.
+pub(crate) const MAX_MESSAGES: usize = 500;
 
-/// A next hop failed: each message that waits for it and has another way takes that one.
+/// How far the mail of each failing next hop was looked at: the last message that has no other way.
+///
+/// Without it mail that has none would stand before the rest for ever, and be read again at each failure.
+#[derive(Debug, Default)]
+pub struct Rounds(Mutex<HashMap<NextHop, MessageId>>);
+
+impl Rounds {
+    fn lock(&self) -> MutexGuard<'_, HashMap<NextHop, MessageId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A next hop failed: each message that waits for it and has another way takes that one, [`MAX_MESSAGES`] at a time.
 ///
 /// The choice is made anew with one more try of the failed way counted, so that a message goes to and fro between ways
 /// that all fail, and comes back to the cheapest.
@@ -44,37 +56,62 @@ fn link_of(node: &Node, hop: &NextHop) -> Option<String> {
     found.map(|link| link.name.clone())
 }
 
-fn reroute(node: &Node, hop: &NextHop, link: &str) {
+/// Looks at the next messages of a hop; how many were read.
+pub(crate) fn reroute(node: &Node, hop: &NextHop, link: &str) -> usize {
+    let after = node.reroutes.lock().get(hop).copied();
     let filter = MessageFilter {
         next_hop: Some(hop.clone()),
+        after,
         limit: Some(MAX_MESSAGES),
         ..MessageFilter::default()
     };
     // What cannot be read stays where it is.
-    for message in node.queue.messages(&filter).unwrap_or_default() {
-        reroute_message(node, hop, link, &message);
-    }
+    let messages = node.queue.messages(&filter).unwrap_or_default();
+    let ended = messages.len() < MAX_MESSAGES;
+    let stays = |message: &&MessageView| !reroute_message(node, hop, link, message);
+    // All are looked at; the last one that stays is where the next round begins.
+    let last = messages.iter().filter(stays).last().map(|message| message.id);
+    let mut rounds = node.reroutes.lock();
+    match last.or(after).filter(|_| !ended) {
+        Some(last) => rounds.insert(hop.clone(), last),
+        None => rounds.remove(hop),
+    };
+    messages.len()
 }
 
-fn reroute_message(node: &Node, hop: &NextHop, link: &str, message: &MessageView) {
-    let came_by = came_by(node, message);
+/// Whether nothing of the message is left for this hop.
+fn reroute_message(node: &Node, hop: &NextHop, link: &str, message: &MessageView) -> bool {
     let table = node.routes();
+    let mut came = None;
+    let mut all = true;
     for recipient in message.recipients.iter().filter(|one| one.next_hop == *hop) {
         let tries = node.queue.note_try(message.id, recipient.number, link);
-        let choice = node.router(&table).choose(&Request {
-            address: &recipient.address,
-            sender: Some(&message.from),
-            size: Some(message.size),
-            recipients: None,
-            is_system: message.kind == Kind::Report,
-            came_by: came_by.as_deref(),
-            tries: &tries,
+        let choose = |came_by: Option<&str>| -> Choice {
+            node.router(&table).choose(&Request {
+                address: &recipient.address,
+                sender: Some(&message.from),
+                size: Some(message.size),
+                recipients: None,
+                is_system: message.kind == Kind::Report,
+                came_by,
+                tries: &tries,
+            })
+        };
+        let other = |choice: &Choice| next_hop(&choice.route).filter(|other| other != hop);
+        // Where it came from only takes ways away: the envelope is read for mail that has another one.
+        let other = other(&choose(None)).and_then(|_| {
+            let came_by = came.get_or_insert_with(|| came_by(node, message));
+            other(&choose(came_by.as_deref()))
         });
-        if let Some(other) = next_hop(&choice.route).filter(|other| other != hop) {
-            metrics::counter!("bindback_rerouted_total").increment(1);
-            node.queue.reroute(message.id, recipient.number, other);
+        match other {
+            Some(other) => {
+                metrics::counter!("bindback_rerouted_total").increment(1);
+                node.queue.reroute(message.id, recipient.number, other);
+            }
+            None => all = false,
         }
     }
+    all
 }
 
 /// The peer that a message came from, as its trace tells.
@@ -82,6 +119,5 @@ fn came_by(node: &Node, message: &MessageView) -> Option<String> {
     if message.kind == Kind::Report {
         return None;
     }
-    let envelope = node.queue.store().envelope(message.id).ok()??;
-    mta::came_by(&MessageTransferEnvelope::decode(&envelope).ok()?)
+    mta::came_by(&node.queue.open_message(message.id).ok()?.subject.envelope)
 }

@@ -20,8 +20,8 @@ const RECENT: Duration = Duration::from_secs(60);
 /// New mail is refused while less than this part of the memory is left, and taken again once a little more is.
 const LEFT: u64 = 8;
 const LEFT_AGAIN: u64 = 6;
-/// The limit of a control group that has none.
-const NO_LIMIT: &str = "max";
+/// From here on a limit of a control group is none: version 1 rounds the largest number down to a page.
+const NO_LIMIT: u64 = 1 << 60;
 
 /// What can run short beside the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,8 +128,8 @@ impl Resources {
     }
 }
 
-/// The tightest of the limits that there are: the configured one, that of the control group (cgroups(7), memory.max of
-/// this group and those above it), and the one on the address space (setrlimit(2), RLIMIT_AS).
+/// The tightest of the limits that there are: the configured one, that of the control group, and the one on the address
+/// space (setrlimit(2), RLIMIT_AS).
 fn memory(configured: u64) -> Option<Memory> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let of = |field: &str| {
@@ -148,16 +148,32 @@ fn memory(configured: u64) -> Option<Memory> {
 
 fn group_limit() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let root = Path::new("/sys/fs/cgroup");
-    let own = root.join(own);
-    let limits =
-        own.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(|folder| {
-            let text = fs::read_to_string(folder.join("memory.max")).ok()?;
-            let text = text.trim();
-            if text == NO_LIMIT { None } else { text.parse().ok() }
-        });
+    limit_of_groups(&groups, Path::new("/sys/fs/cgroup"))
+}
+
+/// The tightest limit of the groups of a process and of those above them: of the one hierarchy of version 2, or of the
+/// hierarchy of memory of version 1 (cgroups(7), /proc/PID/cgroup).
+fn limit_of_groups(groups: &str, mount: &Path) -> Option<u64> {
+    let limits = groups.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':');
+        let (_, controllers, own) = (fields.next()?, fields.next()?, fields.next()?);
+        let (root, file) = match controllers {
+            "" => (mount.to_owned(), "memory.max"),
+            "memory" => (mount.join("memory"), "memory.limit_in_bytes"),
+            _ => return None,
+        };
+        let own = root.join(own.trim_start_matches('/'));
+        let above = own.ancestors().take_while(|folder| folder.starts_with(&root));
+        above.filter_map(|folder| read_limit(&folder.join(file))).min()
+    });
     limits.min()
+}
+
+fn read_limit(file: &Path) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let limit = text.trim().parse().ok()?;
+    // Version 2 says "max" where there is none, version 1 a number that no machine has.
+    (limit < NO_LIMIT).then_some(limit)
 }
 
 #[cfg(test)]
@@ -186,6 +202,25 @@ mod tests {
         assert!(resources.memory_is_short());
         assert_eq!(resources.look_at_memory(used * 4), None);
         assert!(!resources.memory_is_short());
+    }
+
+    #[test]
+    fn the_tightest_limit_of_the_groups_above_counts_in_both_versions() {
+        let mount = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let file = mount.path().join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        };
+        write("system/memory.max", "300\n");
+        write("system/mail/memory.max", "max\n");
+        write("memory/memory.limit_in_bytes", "9223372036854771712\n");
+        write("memory/box/memory.limit_in_bytes", "200\n");
+        let limit = |groups| limit_of_groups(groups, mount.path());
+        assert_eq!(limit("0::/system/mail\n"), Some(300));
+        assert_eq!(limit("0::/\n"), None);
+        assert_eq!(limit("4:memory:/\n3:cpu,cpuacct:/box\n"), None);
+        assert_eq!(limit("4:memory:/box/deeper\n0::/\n"), Some(200));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use crate::account_table::{AccountError, AccountTable};
 use crate::directory_table::{DirectoryTable, DirectoryTableError, now_ms};
 use crate::event_log::EventLog;
-use crate::link::{ServiceFactory, run_peer};
+use crate::link::{ServiceFactory, run_peer, run_replication};
 use crate::mail_queue::{MailQueue, ReportOrder};
 use crate::node::Node;
 use crate::operations::{Running, store_folder};
@@ -264,7 +264,10 @@ fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
         }
         _ => None,
     };
-    let socket = UnixSocket::bind(&config.admin.socket)?;
+    let socket = match &config.admin.roles_file {
+        Some(_) => UnixSocket::bind_for_all(&config.admin.socket)?,
+        None => UnixSocket::bind(&config.admin.socket)?,
+    };
     Ok(Listeners { smtp, mapper, mta, rfc1006, admin, socket })
 }
 
@@ -314,6 +317,9 @@ fn start(
         }
     });
     tasks.spawn(run_agent(Arc::clone(node)));
+    for peer in node.config().peers.iter().filter(|peer| peer.replicated) {
+        tasks.spawn(run_replication(Arc::clone(node), peer.name.clone()));
+    }
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));
     }
@@ -333,7 +339,10 @@ async fn run_agent(node: Arc<Node>) {
         let directory = node.directory.clone();
         let config = node.config();
         let work = move || {
-            let accounts: Vec<_> = config.peers.iter().map(|peer| peer.account.clone()).collect();
+            let machines =
+                config.peers.iter().filter_map(|peer| directory.machine_account_of(&peer.name));
+            let accounts: Vec<_> =
+                config.peers.iter().map(|peer| peer.account.clone()).chain(machines).collect();
             let seen = directory.watch(&accounts)?;
             directory.poll(now_ms()).map(|polled| polled || seen)
         };

@@ -111,6 +111,12 @@ async fn heed(node: &Arc<Node>, notice: Action) {
     match notice {
         Action::RetriesUsedUp { hop, work } => another_way(node, &hop, work),
         Action::Delayed { id, recipients } => delay_notice::send(node, id, &recipients).await,
+        Action::DeferralBegan { id, until } => {
+            node.log(own::deferral_began(&mts_id(node, id), &id.to_string(), &until.to_string()));
+        }
+        Action::DeferralEnded { id } => {
+            node.log(own::deferral_ended(&mts_id(node, id), &id.to_string()));
+        }
         Action::SetAside { id, evidence } => {
             let record = node.queue.record(id);
             let (mts_id, crashes) = record.map_or_else(
@@ -121,6 +127,11 @@ async fn heed(node: &Arc<Node>, notice: Action) {
         }
         _ => {}
     }
+}
+
+/// Empty where the message is gone already.
+fn mts_id(node: &Node, id: MessageId) -> String {
+    node.queue.record(id).map_or_else(String::new, |record| record.head.mts_id)
 }
 
 /// The attempts to open a link are used up: each recipient goes another way, or comes back.
@@ -185,8 +196,8 @@ fn ways(node: &Node, record: &MessageRecord, numbers: &[u32]) -> Vec<(u32, NextH
 }
 
 fn move_recipient(node: &Node, id: MessageId, number: u32, old: &NextHop, new: NextHop) {
-    let mts_id = node.queue.record(id).map(|record| record.head.mts_id);
+    let mts_id = mts_id(node, id);
     let (from, to) = (crate::operations::hop_name(old), crate::operations::hop_name(&new));
     node.queue.reroute(id, number, new);
-    node.log(own::rerouted(&mts_id.unwrap_or_default(), &to, &from));
+    node.log(own::rerouted(&mts_id, &to, &from));
 }

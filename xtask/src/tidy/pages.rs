@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 28] = [
+const PROBED_CAUSES: [&str; 29] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -38,6 +38,7 @@ const PROBED_CAUSES: [&str; 28] = [
     "file-descriptors-exhausted",
     "low-memory",
     "logon-server-unavailable",
+    "connector-schedule-never",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

@@ -44,6 +44,11 @@ pub fn text(answer: &DirectoryAnswer, running: bool) -> String {
         });
         let lag = agent.lag_s.map_or(String::new(), |lag| format!(" by {lag} s"));
         parts.push(format!("the agent is {}{lag}; {since}", agent.mode));
+        for source in &agent.sources {
+            let read = source.last_read.map_or("never".to_owned(), |at| at.to_string());
+            let (server, state) = (clean(&source.server), clean(&source.state));
+            parts.push(format!("{server}'s copy: {state}; last read {read}"));
+        }
         if let Some(state) = &agent.ldap {
             parts.push(format!("the LDAP server: {}", clean(state)));
         }

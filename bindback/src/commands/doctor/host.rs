@@ -36,6 +36,7 @@ pub async fn run(
             mapper_port: arguments.mapper_port,
             hosts: hosts.clone(),
             account: account.clone(),
+            about: arguments.about.clone(),
             patience: Duration::from_secs(arguments.timeout),
         };
         running.spawn(async move { (at, examine(&examination).await) });
@@ -119,6 +120,8 @@ fn notes(examined: &[Examined], account: Option<&AccountName>) -> Vec<String> {
     let mut out: Vec<String> =
         examined.iter().flat_map(|one| &one.sent).map(|sent| format!("Sent: {sent}.")).collect();
     match account {
+        // It was read, or nothing was risked.
+        Some(_) if examined.iter().all(|one| one.let_in) => {}
         Some(account) if out.iter().any(|sent| sent.contains("logon")) => out.push(format!(
             "How many wrong passwords {account} may still give was not read before; no more than one logon that fails was made for each host."
         )),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use identity::{AccountName, NtHash};
+use identity::{AccountName, CodePage, NtHash};
 use subtle::ConstantTimeEq;
 use wire::DecodeError;
 
@@ -170,7 +170,7 @@ impl NtlmAcceptor {
     }
 
     fn authenticate(&mut self, said: Challenged, token: &[u8]) -> Result<Step, SecurityError> {
-        let message = Authenticate::decode(token)?;
+        let message = self.spelt(Authenticate::decode(token)?, token);
         let required = self.level.unwrap_or(AuthLevel::Privacy);
         if self.anonymous && is_nobody(&message) {
             // Those who are nobody often offer less; their keys are known to all anyway.
@@ -200,9 +200,32 @@ impl NtlmAcceptor {
             self.state = State::Asking(Box::new(claim));
             return Ok(Step::Ask(Box::new(question)));
         }
-        let base_key = self.prove(&account, &claim)?;
+        let base_key = self.prove(&account, &claim.message, &claim.kind)?;
         self.check_promises(&claim)?;
         self.admit(&claim, &base_key)
+    }
+
+    /// The answer with its names in the code page that they were meant in. The message does not say which it is, and the proof
+    /// does: it is over the names, so that one that was read wrongly proves nothing.
+    fn spelt(&self, message: Authenticate, token: &[u8]) -> Authenticate {
+        let is_plain = message.user.is_ascii() && message.domain.is_ascii();
+        if is_plain || message.flags.contains(Flags::UNICODE) {
+            return message;
+        }
+        let mut known = None;
+        for page in CodePage::ALL {
+            let Ok(read) = Authenticate::decode_in(token, page) else { continue };
+            let Ok(account) = self.claimed(&read) else { continue };
+            if matches!(self.accounts.nt_hash(&account), Err(LogonFailure::UnknownAccount)) {
+                continue;
+            }
+            let kind = self.kind_of(&read);
+            if kind.is_ok_and(|kind| self.prove(&account, &read, &kind).is_ok()) {
+                return read;
+            }
+            known.get_or_insert(read);
+        }
+        known.unwrap_or(message)
     }
 
     /// LM and version 1 are told apart by their length alone.
@@ -313,17 +336,21 @@ impl NtlmAcceptor {
     }
 
     /// Checks the password proof, with the same work whether or not the account may log on; gives the session base key.
-    fn prove(&self, account: &AccountName, claim: &Claim) -> Result<Key, LogonFailure> {
+    fn prove(
+        &self,
+        account: &AccountName,
+        message: &Authenticate,
+        kind: &Kind,
+    ) -> Result<Key, LogonFailure> {
         let (hash, refused) = match self.accounts.nt_hash(account) {
             Ok(hash) => (hash, None),
             Err(failure) => (NtHash::new([0; 16]), Some(failure)),
         };
         let server_challenge = &self.seed.server_challenge;
         let prove = |hash: &NtHash| {
-            let (right, base_key) = match &claim.kind {
+            let (right, base_key) = match kind {
                 Kind::Version2 { response, .. } => {
                     // The names as they were sent: the initiator derived its key from them.
-                    let message = &claim.message;
                     let response_key = crypto::ntowf_v2(hash, &message.user, &message.domain);
                     let proof = crypto::nt_proof(&response_key, server_challenge, &response.blob);
                     let right = bool::from(proof.ct_eq(&response.proof));
@@ -331,7 +358,7 @@ impl NtlmAcceptor {
                 }
                 Kind::Version1 { client_challenge } => {
                     let proof = version_1::response(hash, server_challenge, client_challenge);
-                    let right = bool::from(proof.ct_eq(&*claim.message.nt_response));
+                    let right = bool::from(proof.ct_eq(&*message.nt_response));
                     (right, version_1::session_base_key(hash))
                 }
             };

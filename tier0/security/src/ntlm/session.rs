@@ -80,6 +80,10 @@ impl SecurityContext for NtlmSession {
         SIGNATURE_LEN
     }
 
+    fn session_key(&self) -> Option<Key> {
+        Some(self.session_key.clone())
+    }
+
     fn reset(&mut self) {
         for stream in [&mut self.send, &mut self.receive] {
             stream.cipher = {

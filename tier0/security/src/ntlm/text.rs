@@ -1,27 +1,24 @@
 //! Names on the wire: UTF-16LE, or the sender's code page (MS-NLMP 2.2, `NTLMSSP_NEGOTIATE_UNICODE`).
 
+use identity::CodePage;
+
 use super::Flags;
 
 pub(super) fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-pub(super) fn encode(text: &str, flags: Flags) -> Option<Vec<u8>> {
-    if flags.contains(Flags::UNICODE) {
-        Some(utf16(text))
-    } else {
-        text.is_ascii().then(|| text.as_bytes().to_vec())
-    }
+/// In a code page as `page` has it; nothing where it lacks a character.
+pub(super) fn encode(text: &str, flags: Flags, page: CodePage) -> Option<Vec<u8>> {
+    if flags.contains(Flags::UNICODE) { Some(utf16(text)) } else { page.encode(text) }
 }
 
-pub(super) fn decode(octets: &[u8], flags: Flags) -> Result<String, &'static str> {
+/// A message does not say which code page its names are in.
+pub(super) fn decode(octets: &[u8], flags: Flags, page: CodePage) -> Result<String, &'static str> {
     if flags.contains(Flags::UNICODE) {
         decode_utf16(octets)
-    } else if octets.is_ascii() {
-        Ok(octets.iter().copied().map(char::from).collect())
     } else {
-        // The message does not say which code page it is, and a guess could name another account.
-        Err("a name in a code page must be ASCII")
+        page.decode(octets).ok_or("a name is not in the code page that it is read in")
     }
 }
 

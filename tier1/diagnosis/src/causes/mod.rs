@@ -6,6 +6,7 @@ mod known;
 mod name;
 mod network;
 mod rule;
+pub(crate) mod schedule;
 mod stale;
 pub(crate) mod store;
 mod x400;

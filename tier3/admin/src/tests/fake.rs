@@ -15,6 +15,7 @@ use crate::api::{
 use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::operations::{OperationError, Operations};
 use crate::queue_api::{QueueAnswer, QueueOrder};
+use crate::{AdminRole, Caller};
 
 pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -38,6 +39,8 @@ pub(super) fn event(id: u32, time: &str) -> Event {
 
 pub(super) struct Fake {
     pub(super) asked: Mutex<Vec<String>>,
+    /// The role of everybody, in place of the usual ones.
+    pub(super) role: Mutex<Option<Option<AdminRole>>>,
     pub(super) past: Vec<Event>,
     pub(super) live: broadcast::Sender<Event>,
 }
@@ -46,6 +49,7 @@ impl Fake {
     pub(super) fn new() -> Self {
         Self {
             asked: Mutex::default(),
+            role: Mutex::default(),
             past: vec![event(9297, "2026-01-02T03:04:05Z"), event(9318, "2026-01-02T03:05:05Z")],
             live: broadcast::channel(4).0,
         }
@@ -81,6 +85,18 @@ fn row(name: &str, roles: Vec<String>) -> AccountRow {
 }
 
 impl Operations for Fake {
+    fn role(&self, caller: &Caller) -> Option<AdminRole> {
+        match *self.role.lock().unwrap() {
+            Some(role) => role,
+            None if caller.is_neighbour => Some(AdminRole::ViewOnlyAdmin),
+            None => Some(AdminRole::ServiceAccountAdmin),
+        }
+    }
+
+    fn note_refusal(&self, caller: &Caller, text: &str) {
+        self.note(format!("refused {}: {text}", caller.who));
+    }
+
     async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
         Ok(vec![QueueRow {
             next_hop: "WEST".to_owned(),

@@ -76,6 +76,6 @@ pub(super) const KEYS: &[Key] = &[
         Integer { min: 1, max: 3600 },
         "2",
         "seconds",
-        "How often the LDAP server is asked what changed.",
+        "How often the LDAP server, or a peer whose directory is replicated, is asked what changed.",
     ),
 ];

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::Peer;
 use dcerpc::{ContextHandle, StringBinding, status::Status};
 use event::Layer;
 use identity::{AccountName, AccountState};
@@ -178,7 +179,7 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
         let reason = format!("{:?} is no configured peer", bind.caller_name);
         return Err(Denied::new(reason, "peer"));
     };
-    check_account(node, &peer.account, &request.principal, &peer.name)?;
+    check_account(node, peer, &request.principal)?;
     if bind.called_name != config.server.name {
         let reason = format!(
             "called as {:?}, but this MTA's name is {:?}",
@@ -211,30 +212,12 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
 /// The account must be the peer's and have the role on this server.
 pub(crate) fn check_account(
     node: &Node,
-    expected: &AccountName,
+    peer: &Peer,
     principal: &AccountName,
-    peer: &str,
 ) -> Result<(), Denied> {
-    if !expected.matches(principal) {
-        let reason = format!("{principal} does not speak for {peer}, {expected} does");
-        return Err(Denied::new(reason, "account"));
-    }
-    // A domain's account needs none here: that it is configured for the peer says that it may. One that it has counts.
-    let stranger = node.accounts.find(principal).is_none();
-    let of_domain = node.directory.domain_account(principal).filter(|_| stranger);
-    if stranger && of_domain.is_none() && rpc_security::by_winbind(&node.config(), principal) {
+    let known = check_state(node, peer, principal)?;
+    if !known {
         return Ok(());
-    }
-    if let Some(failure) = of_domain.and_then(|account| account.state).and_then(bars) {
-        let (reason, code) = (format!("{failure} in the domain"), failure.win32());
-        return Err(Denied { reason, step: "account-state", code });
-    }
-    // Kerberos and winbind prove who somebody is; whether the account may be used here, its own row says. Passwords are
-    // the matter of whoever checked one.
-    let refusal = node.accounts.nt_hash(principal).err();
-    if let Some(failure @ (Disabled | LockedOut | AccountExpired | LogonTypeNotGranted)) = refusal {
-        let (reason, code) = (failure.to_string(), failure.win32());
-        return Err(Denied { reason, step: "account-state", code });
     }
     let answer = node.directory.authorise(&node.accounts, principal);
     if let Some(step) = answer.failed() {
@@ -247,6 +230,39 @@ pub(crate) fn check_account(
         return Err(Denied::new(reason, step.step.as_str()));
     }
     Ok(())
+}
+
+/// The account must speak for the peer and be one that may be used; whether it is known here, so that rights are asked for.
+pub(super) fn check_state(
+    node: &Node,
+    peer: &Peer,
+    principal: &AccountName,
+) -> Result<bool, Denied> {
+    let expected = node.accounts_of(peer);
+    if !expected.iter().any(|one| one.matches(principal)) {
+        let names: Vec<String> = expected.iter().map(ToString::to_string).collect();
+        let names = names.join(" or ");
+        let reason = format!("{principal} does not speak for {}, {names} does", peer.name);
+        return Err(Denied::new(reason, "account"));
+    }
+    // A domain's account needs none here: that it is configured for the peer says that it may. One that it has counts.
+    let stranger = node.accounts.find(principal).is_none();
+    let of_domain = node.directory.domain_account(principal).filter(|_| stranger);
+    if stranger && of_domain.is_none() && rpc_security::by_winbind(&node.config(), principal) {
+        return Ok(false);
+    }
+    if let Some(failure) = of_domain.and_then(|account| account.state).and_then(bars) {
+        let (reason, code) = (format!("{failure} in the domain"), failure.win32());
+        return Err(Denied { reason, step: "account-state", code });
+    }
+    // Kerberos and winbind prove who somebody is; whether the account may be used here, its own row says. Passwords are
+    // the matter of whoever checked one.
+    let refusal = node.accounts.nt_hash(principal).err();
+    if let Some(failure @ (Disabled | LockedOut | AccountExpired | LogonTypeNotGranted)) = refusal {
+        let (reason, code) = (failure.to_string(), failure.win32());
+        return Err(Denied { reason, step: "account-state", code });
+    }
+    Ok(true)
 }
 
 /// What keeps an account of the domain out although it proved who it is; passwords are the domain's matter.

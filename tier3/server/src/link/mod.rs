@@ -6,9 +6,11 @@ mod channel;
 mod further;
 mod proof;
 mod records;
+mod replication;
 mod service;
 
 #[cfg(test)]
 pub(crate) use called::check_account;
 pub use caller::run_peer;
+pub use replication::run_replication;
 pub use service::{BoundBack, ServiceFactory};

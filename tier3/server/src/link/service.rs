@@ -11,6 +11,7 @@ use dcerpc::{
 };
 use event::Layer;
 use identity::AccountName;
+use mta::directory_interface::{self, DIRECTORY_READ, Read};
 use mta::rpc_interface::{
     self, Bind, BindBack, BindBackAnswer, MTA_BIND, MTA_BIND_BACK, MTA_TRANSFER, MTA_UNBIND,
     MTA_UNBIND_BACK, PIECE_LIMIT, Piece, Transfer, Unbind, encode_status,
@@ -20,9 +21,11 @@ use security::{LogonFailure, LogonQuestion, LogonVerdict, SecurityError};
 use tokio::sync::mpsc;
 
 use super::called::{
-    ACCESS_DENIED, BindRequest, Denied, SERVER_TOO_BUSY, answer_bind, check_account, refuse,
+    ACCESS_DENIED, BindRequest, Denied, SERVER_TOO_BUSY, answer_bind, check_account, check_state,
+    refuse,
 };
 use super::records::{self, Refusal};
+use crate::blocking::blocking;
 use crate::directory_table::now_ms;
 use crate::failed_logons::{Kind, Say};
 use crate::node::{Node, random};
@@ -30,6 +33,10 @@ use crate::rpc_security;
 
 /// Index of the management interface among those of a port; the port's own is the first.
 const MANAGEMENT: usize = 1;
+/// Index of the interface that tells of the directory, on the MTA's port.
+const DIRECTORY: usize = 2;
+/// Win32 `ERROR_NOT_ENOUGH_MEMORY`, for what this server cannot put into words.
+const NOT_ENOUGH_MEMORY: u32 = 8;
 /// Pieces that wait for the association; the answer to a call comes once its piece waits here.
 const PIECES: usize = 8;
 /// Channels that one connection may hold open.
@@ -112,12 +119,15 @@ impl ServiceFactory {
                 InterfaceRules { syntax: rpc_interface::INTERFACE, min_level }
             }
         };
+        // Every RPC server can be managed, and asked whether it is there.
+        let mut interfaces =
+            vec![rules, InterfaceRules { syntax: mgmt::INTERFACE, min_level: AuthLevel::None }];
+        if self.interface == Interface::Mta {
+            let min_level = rpc_security::level(&node.config());
+            interfaces.push(InterfaceRules { syntax: directory_interface::INTERFACE, min_level });
+        }
         let config = ServerConfig {
-            // Every RPC server can be managed, and asked whether it is there.
-            interfaces: vec![
-                rules,
-                InterfaceRules { syntax: mgmt::INTERFACE, min_level: AuthLevel::None },
-            ],
+            interfaces,
             acceptor: Box::new({
                 let node = Arc::clone(&node);
                 move |auth_type| rpc_security::acceptor(&node, auth_type)
@@ -134,8 +144,10 @@ impl ServiceFactory {
 
 impl RpcService for Service {
     async fn call(&self, request: RpcRequest) -> Result<Vec<u8>, u32> {
-        if request.interface == MANAGEMENT {
-            return self.call_management(&request);
+        match request.interface {
+            MANAGEMENT => return self.call_management(&request),
+            DIRECTORY => return self.read_directory(request).await,
+            _ => {}
         }
         match self.interface {
             Interface::Mapper => self.call_mapper(&request),
@@ -250,6 +262,34 @@ impl Service {
         managed.dispatch(request.opnum, &request.stub, request.order)
     }
 
+    /// What other servers may read: this server's copy of the directory, told to whoever speaks for a peer.
+    async fn read_directory(&self, request: RpcRequest) -> Result<Vec<u8>, u32> {
+        // The interface's rule lets no unauthenticated request through to here.
+        let principal = request.principal.clone().ok_or(ACCESS_DENIED)?;
+        if request.opnum != DIRECTORY_READ {
+            return Err(NCA_OP_RNG_ERROR);
+        }
+        let read = Read::decode(&request.stub, request.order).map_err(|_| BAD_STUB_DATA)?;
+        let denied = match self.node.peer_of_account(&principal) {
+            Some(peer) => check_state(&self.node, &peer, &principal).err(),
+            None => {
+                let reason =
+                    format!("{principal} speaks for no peer, and would read the directory");
+                Some(Denied::new(reason, "account"))
+            }
+        };
+        if let Some(denied) = denied {
+            refuse(&self.node, &principal, &self.peer.to_string(), None, &denied);
+            return Err(ACCESS_DENIED);
+        }
+        let directory = self.node.directory.clone();
+        let page = blocking(move || directory.page(&read)).await;
+        page.map(|answer| answer.encode()).map_err(|error| {
+            eprintln!("the directory cannot be told: {}", net::chain(&error));
+            NOT_ENOUGH_MEMORY
+        })
+    }
+
     fn call_mapper(&self, request: &RpcRequest) -> Result<Vec<u8>, u32> {
         let config = self.node.config();
         let mut map = epm::EndpointMap::new();
@@ -264,6 +304,13 @@ impl Service {
             address,
             port: self.node.rpc_port(),
             annotation: format!("Bindback MTA {}", config.server.name),
+        });
+        map.register(epm::MapEntry {
+            interface: directory_interface::INTERFACE,
+            object: Uuid::NIL,
+            address,
+            port: self.node.rpc_port(),
+            annotation: format!("Bindback directory {}", config.server.name),
         });
         map.dispatch(request.opnum, &request.stub, request.order)
     }
@@ -323,7 +370,7 @@ impl Service {
             refuse(&self.node, principal, &address, known.as_deref(), &denied);
             return refused;
         };
-        if let Err(denied) = check_account(&self.node, &peer.account, principal, &peer.name) {
+        if let Err(denied) = check_account(&self.node, peer, principal) {
             refuse(&self.node, principal, &address, Some(&peer.name), &denied);
             return refused;
         }

@@ -3,7 +3,7 @@
 use admin::OperationError;
 use admin::directory_api::{
     AccessView, AgentOrder, AgentView, AuditView, ChangeView, DirectoryAnswer, DirectoryOrder,
-    GrantOrder, LegacyChange, LegacyView, Mode, ObjectView, OverrideView, SetOrder,
+    GrantOrder, LegacyChange, LegacyView, Mode, ObjectView, OverrideView, SetOrder, SourceView,
 };
 use config::Config;
 use directory::{
@@ -78,7 +78,7 @@ pub fn follow(
                 Ok(())
             })
         }
-        DirectoryOrder::Agent { change } => agent(ledger, change),
+        DirectoryOrder::Agent { change } => agent(ledger, config, change),
         DirectoryOrder::LegacyAccount { group, change } => {
             legacy(ledger, config, group.as_deref(), change)
         }
@@ -331,15 +331,38 @@ fn access(
     Ok(DirectoryAnswer { access: access.collect(), ..DirectoryAnswer::default() })
 }
 
-fn agent(ledger: &Ledger, change: Option<AgentOrder>) -> Result<DirectoryAnswer, OperationError> {
+fn agent_words(mode: Agent) -> String {
+    match mode {
+        Agent::Running => "running".to_owned(),
+        Agent::Lagging { lag_ms } => format!("lagging by {} s", lag_ms / 1000),
+        Agent::Stopped => "stopped".to_owned(),
+    }
+}
+
+fn agent(
+    ledger: &Ledger,
+    config: &Config,
+    change: Option<AgentOrder>,
+) -> Result<DirectoryAnswer, OperationError> {
     let table = &ledger.directory;
-    if let Some(order) = change {
-        let mode = match order {
-            AgentOrder::Start => Agent::Running,
-            AgentOrder::Stop => Agent::Stopped,
-            AgentOrder::Lag(seconds) => Agent::Lagging { lag_ms: i64::from(seconds) * 1000 },
-        };
+    let before = table.agent().0;
+    let mode = match change {
+        None => None,
+        Some(AgentOrder::Start) => Some(Agent::Running),
+        Some(AgentOrder::Stop) => Some(Agent::Stopped),
+        Some(AgentOrder::Lag(seconds)) => {
+            Some(Agent::Lagging { lag_ms: i64::from(seconds) * 1000 })
+        }
+        Some(AgentOrder::Once) => {
+            table.catch_up().map_err(directory_error)?;
+            None
+        }
+    };
+    if let Some(mode) = mode {
         table.set_agent(mode, now_ms()).map_err(directory_error)?;
+        table.ask_sources();
+        let lines = vec![format!("- {}", agent_words(before)), format!("+ {}", agent_words(mode))];
+        table.write_audit(&ledger.who, "the directory's agent", lines).map_err(directory_error)?;
     }
     let (mode, since, behind) = table.agent();
     let (word, lag_s) = match mode {
@@ -348,12 +371,27 @@ fn agent(ledger: &Ledger, change: Option<AgentOrder>) -> Result<DirectoryAnswer,
         Agent::Stopped => ("stopped", None),
     };
     let ldap = table.ldap_status();
+    let of_ldap = ldap.as_ref().map(|status| status.faults.clone()).unwrap_or_default();
+    let known = table.sources();
+    let of_sources = known.iter().flat_map(|(server, source)| {
+        source.faults.iter().map(move |fault| format!("from {server}: {fault}"))
+    });
+    let sources = config.peers.iter().filter(|peer| peer.replicated).map(|peer| {
+        let source = known.get(&peer.name).cloned().unwrap_or_default();
+        let unread = || if source.last_ms.is_some() { "ok" } else { "not read yet" }.to_owned();
+        SourceView {
+            server: peer.name.clone(),
+            last_read: source.last_ms.map(time),
+            state: source.trouble.clone().unwrap_or_else(unread),
+        }
+    });
     let view = AgentView {
         mode: word.to_owned(),
         lag_s,
         behind_since: since.map(time),
         ldap: ldap.as_ref().map(|status| status.trouble.clone().unwrap_or_else(|| "ok".to_owned())),
-        faults: ldap.map(|status| status.faults).unwrap_or_default(),
+        faults: of_ldap.into_iter().chain(of_sources).collect(),
+        sources: sources.collect(),
     };
     Ok(DirectoryAnswer { agent: Some(view), ..answer(behind, false) })
 }

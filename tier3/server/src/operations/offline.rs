@@ -10,7 +10,7 @@ use admin::api::{
 };
 use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
-use admin::{OperationError, Operations};
+use admin::{AdminRole, Caller, OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
 use event::Event;
@@ -85,6 +85,13 @@ fn resting() -> OperationError {
 }
 
 impl Operations for Offline {
+    fn role(&self, _: &Caller) -> Option<AdminRole> {
+        // Whoever can open the store is its owner.
+        Some(AdminRole::ServiceAccountAdmin)
+    }
+
+    fn note_refusal(&self, _: &Caller, _: &str) {}
+
     async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
         Ok(shared::queues(&self.queue))
     }
@@ -166,7 +173,7 @@ impl Operations for Offline {
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
         let mut facts = facts::of_config(&self.config);
-        facts.peers = facts::of_peers(&self.config, &self.histories);
+        facts.peers = facts::of_peers(&self.config, &self.ledger.directory, &self.histories);
         facts.accounts = facts::of_accounts(&self.ledger);
         facts.directory = Some(facts::of_directory(&self.config, &self.ledger));
         facts.queues = facts::of_queues(&self.queue);

@@ -11,7 +11,7 @@ use admin::directory_api::{
     AccountAction, AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder,
 };
 use admin::queue_api::{QueueAnswer, QueueOrder};
-use admin::{Exporter, OperationError, Operations};
+use admin::{AdminRole, Caller, Exporter, OperationError, Operations};
 use config::Config;
 use diagnosis::{ProbeFact, ServerFacts};
 use event::Event;
@@ -25,21 +25,28 @@ use tokio::sync::broadcast;
 
 use super::accounts::Ledger;
 use super::{directory, orders, shared};
+use crate::admin_roles::AdminRoles;
 use crate::blocking::blocking;
+use crate::failed_logons::Say;
 use crate::node::Node;
 use crate::{facts, settings};
+
+/// Win32 `ERROR_ACCESS_DENIED`.
+const ACCESS_DENIED: u32 = 5;
 
 /// The running server, as its administrative interface sees it.
 pub struct Running {
     node: Arc<Node>,
     exporter: Exporter,
+    roles: AdminRoles,
 }
 
 impl Running {
     /// Joins the parts.
     #[must_use]
     pub fn new(node: Arc<Node>, exporter: Exporter) -> Self {
-        Self { node, exporter }
+        let roles = AdminRoles::new(node.config().admin.roles_file.clone());
+        Self { node, exporter, roles }
     }
 
     /// Whatever was changed may have put something right: nothing waits for a timer.
@@ -66,6 +73,15 @@ impl Running {
         }
     }
 
+    /// Writes down who changed what beside accounts and the directory, which do it themselves.
+    async fn audit(&self, what: String, lines: Vec<String>) {
+        let (directory, who) = (self.node.directory.clone(), admin::caller());
+        let written = blocking(move || directory.write_audit(&who, &what, lines)).await;
+        if let Err(error) = written {
+            eprintln!("the audit trail: {}", net::chain(&error));
+        }
+    }
+
     async fn stored_events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
         let store = self.node.queue.store().clone();
         blocking(move || facts::stored_events(&store, &query)).await
@@ -73,6 +89,30 @@ impl Running {
 }
 
 impl Operations for Running {
+    fn role(&self, caller: &Caller) -> Option<AdminRole> {
+        self.roles.role(caller)
+    }
+
+    fn note_refusal(&self, caller: &Caller, text: &str) {
+        // Told three times a minute: nobody may push other events out.
+        let here = std::net::IpAddr::from(std::net::Ipv4Addr::LOCALHOST);
+        let kind = (caller.who.clone(), here, ACCESS_DENIED);
+        let say = self.node.failed_logons().note(std::time::Instant::now(), &kind);
+        if say == Say::Now {
+            self.node.log(event::build::security_violation(&event::build::SecurityViolation {
+                user: caller.who.clone(),
+                ltab_index: 0,
+                code: ACCESS_DENIED,
+                reason: text.to_owned(),
+                peer: None,
+                address: None,
+                step: Some("admin-role".to_owned()),
+                layer: None,
+                count: 1,
+            }));
+        }
+    }
+
     async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
         let mut rows = shared::queues(&self.node.queue);
         let watch = self.node.watch();
@@ -95,16 +135,32 @@ impl Operations for Running {
     }
 
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
-        shared::retry(&self.node.queue, &selector)
+        let retried = shared::retry(&self.node.queue, &selector)?;
+        let lines = vec![format!("+ tried again: {} messages", retried.messages)];
+        self.audit(format!("queue {}", retried.next_hops.join(", ")), lines).await;
+        Ok(retried)
     }
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {
-        shared::delete(&self.node.queue, &id)
+        let query = MessageQuery { id: Some(id.clone()), ..MessageQuery::default() };
+        let before = shared::messages(&self.node.queue, &query)?;
+        shared::delete(&self.node.queue, &id)?;
+        let lines = before.iter().map(|row| {
+            let to: Vec<&str> = row.recipients.iter().map(|one| one.address.as_str()).collect();
+            format!("- from {} to {}, {} octets", row.from, to.join(", "), row.size)
+        });
+        self.audit(format!("message {id}"), lines.collect()).await;
+        Ok(())
     }
 
     async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
         let queue = self.node.queue.clone();
-        blocking(move || orders::follow(&queue, order)).await
+        let changes = order.needs() > AdminRole::ViewOnlyAdmin;
+        let done = blocking(move || orders::follow(&queue, order)).await?;
+        if let Some(words) = done.done.as_ref().filter(|_| changes) {
+            self.audit("the queue".to_owned(), vec![format!("+ {words}")]).await;
+        }
+        Ok(done)
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {
@@ -180,7 +236,7 @@ impl Operations for Running {
         let mut facts = facts::of_config(&config);
         facts.reachable = true;
         facts.rpc_port = self.node.rpc_port();
-        facts.peers = facts::of_peers(&config, &self.node.histories);
+        facts.peers = facts::of_peers(&config, &self.node.directory, &self.node.histories);
         facts.accounts = facts::of_accounts(&self.ledger());
         facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);
@@ -270,6 +326,9 @@ impl Operations for Running {
             .replace_config(fresh)
             .map_err(|error| OperationError::Invalid(error.to_string()))?;
         self.node.wake_all_peers();
+        let applied =
+            reloaded.applied.iter().map(|part| format!("+ {part} of the file is in force"));
+        self.audit("the configuration".to_owned(), applied.collect()).await;
         Ok(reloaded)
     }
 
@@ -313,6 +372,12 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     let x400_ports = |config: &Config| (config.rfc1006.listen.clone(), config.rfc1006.port);
     note(x400_ports(old) != x400_ports(fresh), "rfc1006.listen", false);
     note(old.rfc1006 != fresh.rfc1006 && x400_ports(old) == x400_ports(fresh), "rfc1006", true);
+    let sources = |config: &Config| -> Vec<String> {
+        let read = config.peers.iter().filter(|peer| peer.replicated);
+        read.map(|peer| peer.name.to_uppercase()).collect()
+    };
+    note(sources(old) != sources(fresh), "peer.directory", false);
+    note(old.directory != fresh.directory, "directory", false);
     note(old.server != fresh.server, "server", false);
     note(old.admin != fresh.admin, "admin", false);
     note(old.events != fresh.events, "events", false);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use queue::{Kind, MessageRecord, Work};
 use smtp::{MAX_RECIPIENTS, MailParameters, RecipientParameters, Transaction};
-use x400::MessageTransferEnvelope;
 
 use crate::node::Node;
 use crate::notification;
+use crate::opened::Opened;
 
 /// One message as transactions; more than one where it has very many recipients.
 pub(super) struct Parcel {
@@ -15,18 +15,17 @@ pub(super) struct Parcel {
     pub(super) transactions: Vec<(Vec<u32>, Transaction)>,
 }
 
-/// Reads it out of the store.
+/// Puts it together: of what is in memory, else of what stands in the store, which may wait for the disk.
 ///
 /// # Errors
 /// In words, for the queue: the store cannot be read, or what it holds.
 pub(super) fn read(node: &Node, work: &Work, record: &MessageRecord) -> Result<Parcel, String> {
-    let store = node.queue.store();
-    let envelope = store.envelope(work.id).map_err(|error| error.to_string())?;
-    let missing = |what| format!("the {what} of message {} is missing in the store", work.id);
-    let envelope = envelope.ok_or_else(|| missing("envelope"))?;
     match record.head.kind {
         Kind::Report => {
-            let content = Arc::from(notification::from_report(node, &envelope)?);
+            let apdu = node.queue.store().envelope(work.id).map_err(|error| error.to_string())?;
+            let missing = || format!("report {} is missing in the store", work.id);
+            let content = notification::from_report(node, &apdu.ok_or_else(missing)?)?;
+            let content = Arc::from(content);
             let addresses =
                 record.recipients.iter().filter(|one| work.recipients.contains(&one.number));
             let (numbers, recipients) = addresses
@@ -35,31 +34,30 @@ pub(super) fn read(node: &Node, work: &Work, record: &MessageRecord) -> Result<P
             let transaction = Transaction { recipients, content, ..Transaction::default() };
             Ok(Parcel { transactions: vec![(numbers, transaction)] })
         }
-        Kind::Message => {
-            let envelope =
-                MessageTransferEnvelope::decode(&envelope).map_err(|error| error.to_string())?;
-            let view = mixer::smtp_view(&envelope).map_err(|error| error.to_string())?;
-            let content = store.content(work.id).map_err(|error| error.to_string())?;
-            let content: Arc<[u8]> = Arc::from(content.ok_or_else(|| missing("content"))?);
-            let wanted: Vec<_> = view
-                .recipients
-                .iter()
-                .filter(|one| work.recipients.contains(&one.number))
-                .map(|one| (one.number, recipient(&one.recipient)))
-                .collect();
-            let transactions = wanted.chunks(MAX_RECIPIENTS).map(|some| {
-                let (numbers, recipients) = some.iter().cloned().unzip();
-                let transaction = Transaction {
-                    reverse_path: view.originator.reverse_path.clone(),
-                    parameters: parameters(&view.originator),
-                    recipients,
-                    content: Arc::clone(&content),
-                };
-                (numbers, transaction)
-            });
-            Ok(Parcel { transactions: transactions.collect() })
-        }
+        Kind::Message => of_message(&*node.queue.open_message(work.id)?, work),
     }
+}
+
+/// The same of a message that is in memory.
+pub(super) fn of_message(opened: &Opened, work: &Work) -> Result<Parcel, String> {
+    let view = mixer::smtp_view(&opened.subject.envelope).map_err(|error| error.to_string())?;
+    let wanted: Vec<_> = view
+        .recipients
+        .iter()
+        .filter(|one| work.recipients.contains(&one.number))
+        .map(|one| (one.number, recipient(&one.recipient)))
+        .collect();
+    let transactions = wanted.chunks(MAX_RECIPIENTS).map(|some| {
+        let (numbers, recipients) = some.iter().cloned().unzip();
+        let transaction = Transaction {
+            reverse_path: view.originator.reverse_path.clone(),
+            parameters: parameters(&view.originator),
+            recipients,
+            content: Arc::clone(&opened.content),
+        };
+        (numbers, transaction)
+    });
+    Ok(Parcel { transactions: transactions.collect() })
 }
 
 /// BODY, SIZE and SMTPUTF8 follow from what is sent.

@@ -163,6 +163,10 @@ async fn carry(node: &Arc<Node>, connection: &mut Connection, work: Work) {
 
 /// `None` when the message is gone.
 async fn read(node: &Arc<Node>, work: &Work) -> Result<Option<parcel::Parcel>, String> {
+    // As a rule it was accepted a moment ago: nothing is read then, and no other thread is asked.
+    if let Some(opened) = node.queue.opened(work.id) {
+        return parcel::of_message(&opened, work).map(Some);
+    }
     let Some(record) = node.queue.record(work.id) else { return Ok(None) };
     let (node, work) = (Arc::clone(node), work.clone());
     blocking(move || parcel::read(&node, &work, &record)).await.map(Some)

@@ -1,6 +1,7 @@
 //! Accounts in their states and the directory's contexts, on a real server: the exact status here, 5 on the wire.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use admin::directory_api::{AccountAction, AccountOrder, AgentOrder, DirectoryOrder, GrantOrder};
 use dcerpc::AuthLevel;
@@ -83,8 +84,8 @@ async fn each_state_of_an_account_has_its_code_and_its_remedy() {
 async fn whoever_was_proved_elsewhere_needs_an_account_that_may_be_used() {
     let east = Server::start("EAST", listener().await, &[("WEST", 1)]).await;
     let ledger = ledger(&east);
-    let account = account_of("WEST");
-    let check = || crate::link::check_account(&east.node, &account, &account, "WEST");
+    let (account, config) = (account_of("WEST"), east.node.config());
+    let check = || crate::link::check_account(&east.node, config.peer("WEST").unwrap(), &account);
     let past = Some("2020-01-01T00:00:00Z".parse().unwrap());
     for (fault, remedy, code) in [
         (AccountAction::Disable, AccountAction::Enable, 1331),
@@ -141,6 +142,46 @@ async fn wrong_passwords_lock_and_the_right_one_does_not_open() {
     let order = AccountOrder { name: west(), action: AccountAction::Unlock };
     ledger(&east).order(order, 0).unwrap();
     assert_eq!(refused(&mut east, PASSWORD).await.1, "bind-back-name");
+}
+
+/// A password that an authority elsewhere found wrong counts as one that was found wrong here. A ticket that is refused is no
+/// guess of a password: its name could be anybody's, and the KDC counts those itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_counts_towards_a_lockout() {
+    use net::RpcService;
+    use security::{KerberosCode, LogonFailure, SecurityError};
+    let mut east = Server::start("EAST", listener().await, &[("WEST", 1)]).await;
+    let mut config = (*east.node.config()).clone();
+    config.accounts.lockout_threshold = 3;
+    east.node.replace_config(config).unwrap();
+    let accounts = east.node.accounts.clone();
+    let factory = crate::link::ServiceFactory::mta(Arc::clone(&east.node));
+    let (_, service) = factory.connection("127.0.0.1:5000".parse().unwrap(), 1);
+    let fail = |why: LogonFailure| {
+        service.authentication_failed(Some(account_of("WEST")), &SecurityError::Refused(why));
+    };
+    for code in [KerberosCode::KRB_AP_ERR_BAD_INTEGRITY, KerberosCode::KRB_AP_ERR_SKEW] {
+        let why = LogonFailure::Kerberos(code);
+        for _ in 0..4 {
+            fail(why);
+        }
+        until(|| {
+            std::iter::from_fn(|| east.events.try_recv().ok()).find(|event| {
+                event.id == event::id::SECURITY_VIOLATION
+                    && event.number("code") == Some(why.win32())
+            })
+        })
+        .await;
+    }
+    fail(LogonFailure::NoLogonServers);
+    let failures = || accounts.find(&account_of("WEST")).unwrap().failures;
+    for count in 1..3 {
+        fail(LogonFailure::WrongPassword);
+        until(|| (failures() >= count).then_some(())).await;
+        assert_eq!(failures(), count, "nothing before counted");
+    }
+    fail(LogonFailure::WrongPassword);
+    until(|| accounts.find(&account_of("WEST")).unwrap().locked_until_ms).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -203,7 +203,11 @@ async fn timers_sleep_until_something_changes() {
 
     queue.wake(&west());
     settle().await;
-    assert_eq!(wakeups.load(Ordering::SeqCst), before + 1, "one change is one wakeup");
+    assert_eq!(wakeups.load(Ordering::SeqCst), before, "nothing is due earlier than before");
+    let soon = SignedDuration::from_secs(5);
+    queue.accept(message(&queue, soon, &[])).await.unwrap();
+    settle().await;
+    assert_eq!(wakeups.load(Ordering::SeqCst), before + 1, "one earlier time is one wakeup");
 }
 
 #[tokio::test]
@@ -299,6 +303,51 @@ async fn a_long_queue_stands_in_the_store_and_a_window_of_it_in_memory() {
     let is_urgent = |id: &MessageId| first.iter().any(|view| view.id == *id);
     let (urgent, normal): (Vec<_>, Vec<_>) = served.iter().copied().partition(is_urgent);
     assert!(urgent.is_sorted() && normal.is_sorted(), "{served:?}");
+    served.sort_unstable();
+    assert_eq!(served, ids);
+}
+
+/// Many hops with few messages each fill the memory no more than one hop with many does.
+///
+/// Claims: 3.
+#[tokio::test]
+async fn the_windows_of_all_hops_together_are_bounded() {
+    const HOPS: usize = 60;
+    const EACH: usize = 5;
+    const IN_MEMORY: usize = 40;
+    let folder = TempDir::new().unwrap();
+    let open = || {
+        let store = Store::open(folder.path()).unwrap();
+        let config = QueueConfig { in_memory: IN_MEMORY, ..QueueConfig::default() };
+        MailQueue::open(store, config).unwrap()
+    };
+    let hop = |number: usize| NextHop::Peer(format!("P{number}"));
+    let (queue, orders) = open();
+    let mut ids = Vec::new();
+    for number in 0..HOPS * EACH {
+        let mut message = message(&queue, HOUR, &[]);
+        message.recipients[0].next_hop = hop(number % HOPS);
+        ids.push(queue.accept(message).await.unwrap());
+    }
+    queue.store().sync().unwrap();
+    let in_memory =
+        |queue: &MailQueue| queue.view(|q, _| ids.iter().filter(|id| q.is_loaded(**id)).count());
+    // One of each hop is kept at hand, so that it can be served at all.
+    assert!(in_memory(&queue) <= IN_MEMORY + HOPS, "{}", in_memory(&queue));
+    drop((queue, orders));
+
+    let (queue, _orders) = open();
+    assert!(in_memory(&queue) <= IN_MEMORY + HOPS, "{}", in_memory(&queue));
+    let mut served = Vec::new();
+    for number in 0..HOPS {
+        let of_hop = served.len();
+        while let Some(work) = queue.take(&hop(number)) {
+            served.push(work.id);
+            queue.complete(work.id, vec![(0, Outcome::Done)]);
+            queue.store().commit_wait(Vec::new()).unwrap();
+        }
+        assert!(served[of_hop..].is_sorted(), "{served:?}");
+    }
     served.sort_unstable();
     assert_eq!(served, ids);
 }

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::fixture::*;
 use crate::node::Node;
+use crate::reroute::{MAX_MESSAGES, reroute};
 use crate::schedules::Schedules;
 use crate::{local_delivery, operations, settings, smtp_out};
 
@@ -222,6 +223,37 @@ async fn a_way_that_fails_gives_its_mail_to_the_next() {
         assert_eq!(choice.name, "dear");
     }
     assert_eq!(sink.submissions.lock().unwrap().len(), 1, "and once only");
+}
+
+/// One failure reads a bounded part of what waits, the next one goes on behind it: mail without another way does not stand
+/// before mail that has one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_looks_at_a_part_of_the_mail_and_the_next_at_the_rest() {
+    const STUCK: usize = MAX_MESSAGES + 20;
+    let dead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
+    let server = Server::start("EAST", listener().await, &[]).await;
+    let mut config = Config::clone(&server.node.config());
+    let mut dear = connector("dear", "*", 50, dead);
+    dear.restrictions.max_message_size = Some(100);
+    config.connectors = vec![connector("cheap", "*", 1, dead), dear];
+    server.node.replace_config(config).unwrap();
+    let mut sending = tokio::task::JoinSet::new();
+    for _ in 0..STUCK {
+        let node = Arc::clone(&server.node);
+        sending.spawn(async move { send(&node, &["x@far.test"], &"too large".repeat(20)).await });
+    }
+    sending.join_all().await;
+    send(&server.node, &["x@far.test"], "detour").await;
+    let (node, cheap) = (&server.node, NextHop::Connector("cheap".to_owned()));
+    let dear = NextHop::Connector("dear".to_owned());
+    let moved = || {
+        node.queue.store().sync().unwrap();
+        node.queue.store().messages_for(&dear, None, 10).unwrap().len()
+    };
+    assert_eq!((reroute(node, &cheap, "cheap"), moved()), (MAX_MESSAGES, 0));
+    assert_eq!((reroute(node, &cheap, "cheap"), moved()), (21, 1));
+    // And from the beginning again.
+    assert_eq!((reroute(node, &cheap, "cheap"), moved()), (MAX_MESSAGES, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::Range};
 
+use identity::CodePage;
 use wire::DecodeError;
 
 use super::{Payload, Pointer, Version, begin, open};
@@ -50,6 +51,14 @@ impl Authenticate {
     /// # Errors
     /// [`DecodeError`] when it is cut short, points outside itself, has a malformed name or is another message.
     pub fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_in(message, CodePage::Oem850)
+    }
+
+    /// The same with the names in this code page, where they are not in Unicode.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn decode_in(message: &[u8], page: CodePage) -> Result<Self, DecodeError> {
         let mut reader = open(WHAT, message, TYPE)?;
         let lm = Pointer::read(&mut reader, "LmChallengeResponse")?;
         let nt = Pointer::read(&mut reader, "NtChallengeResponse")?;
@@ -68,7 +77,7 @@ impl Authenticate {
         let mic = if payload_start >= MIC_RANGE.end { Some(reader.array("MIC")?) } else { None };
         let octets = |pointer: Pointer| pointer.resolve(WHAT, message, FIXED);
         let name = |pointer: Pointer| {
-            text::decode(octets(pointer)?, flags)
+            text::decode(octets(pointer)?, flags, page)
                 .map_err(|detail| DecodeError::invalid(WHAT, pointer.field, pointer.at, detail))
         };
         Ok(Self {
@@ -96,7 +105,8 @@ impl Authenticate {
         };
         let mut payload = Payload::after(fixed);
         let mut name = |text: &str, field| {
-            let octets = text::encode(text, self.flags).ok_or(SecurityError::TooLong { field })?;
+            let octets = text::encode(text, self.flags, CodePage::Oem850)
+                .ok_or(SecurityError::TooLong { field })?;
             payload.push(&octets, field)
         };
         let domain = name(&self.domain, "the domain")?;

@@ -1,5 +1,6 @@
 //! The acceptor's challenge (MS-NLMP 2.2.1.2, CHALLENGE_MESSAGE).
 
+use identity::CodePage;
 use wire::DecodeError;
 
 use super::{Payload, Pointer, Version, begin, open};
@@ -48,7 +49,7 @@ impl Challenge {
             TargetInfo::default()
         };
         Ok(Self {
-            target_name: text::decode(name, flags).map_err(|detail| {
+            target_name: text::decode(name, flags, CodePage::Oem850).map_err(|detail| {
                 DecodeError::invalid(WHAT, "TargetName", target_name.at, detail)
             })?,
             flags,
@@ -66,7 +67,8 @@ impl Challenge {
         let version_len = self.version.map_or(0, |_| Version::LEN);
         let mut payload = Payload::after(FIXED + version_len);
         // A name that has no form in the code page is left out: nothing depends on it.
-        let name = text::encode(&self.target_name, self.flags).unwrap_or_default();
+        let name =
+            text::encode(&self.target_name, self.flags, CodePage::Oem850).unwrap_or_default();
         let name = payload.push(&name, "the target name")?;
         let info = if self.flags.contains(Flags::TARGET_INFO) {
             self.target_info.encode()?

@@ -61,19 +61,30 @@ pub(super) fn initiator(account: &str, password: &str) -> NtlmInitiator {
 }
 
 pub(super) fn acceptor_with(server_challenge: [u8; 8]) -> NtlmAcceptor {
-    NtlmAcceptor::new(
-        book(),
-        ServerIdentity {
-            computer: "EAST1".to_owned(),
-            domain: "EAST".to_owned(),
-            dns_name: "east.demo.test".to_owned(),
-        },
-        AcceptSeed { server_challenge, now: FileTime::from_unix_ms(1_790_000_000_500) },
-    )
+    NtlmAcceptor::new(book(), identity(), seed_of(server_challenge))
 }
 
 pub(super) fn acceptor() -> NtlmAcceptor {
     acceptor_with(*b"server-1")
+}
+
+/// One that knows this account alone.
+pub(super) fn acceptor_knowing(account: &str) -> NtlmAcceptor {
+    let hash = nt_hash(&Password::from(PASSWORD));
+    let book = Arc::new(Book(HashMap::from([(name(account), Ok(hash))])));
+    NtlmAcceptor::new(book, identity(), seed_of(*b"server-1"))
+}
+
+fn identity() -> ServerIdentity {
+    ServerIdentity {
+        computer: "EAST1".to_owned(),
+        domain: "EAST".to_owned(),
+        dns_name: "east.demo.test".to_owned(),
+    }
+}
+
+fn seed_of(server_challenge: [u8; 8]) -> AcceptSeed {
+    AcceptSeed { server_challenge, now: FileTime::from_unix_ms(1_790_000_000_500) }
 }
 
 /// The three messages of a logon, each changed on the way by `change(leg, message)`.

@@ -1,6 +1,6 @@
 //! Who gets in and who does not, and with which reason.
 
-use identity::{NtHash, Password};
+use identity::{CodePage, NtHash, Password};
 use wire::from_hex;
 use zeroize::Zeroizing;
 
@@ -10,7 +10,10 @@ use super::{
         NtlmCredentials, NtlmInitiator, NtlmSecret, ReflectionGuard, TargetInfo, Version, crypto,
         messages::MIC_RANGE, nt_hash,
     },
-    fixture::{PASSWORD, acceptor, acceptor_with, credentials, initiator, name, run, seed},
+    fixture::{
+        PASSWORD, acceptor, acceptor_knowing, acceptor_with, credentials, initiator, name, run,
+        seed,
+    },
 };
 use crate::{Acceptor, Initiator, LogonFailure, SecurityError, Step};
 
@@ -116,6 +119,62 @@ impl Forge {
         Self { server, negotiate, challenge }
     }
 
+    /// With a server that knows this account.
+    fn knowing(account: &str) -> Self {
+        let mut forge = Self::new();
+        // It offers its code page and no Unicode; so do both from then on.
+        let flags = Flags((Flags::OFFER.0 & !Flags::UNICODE.0) | Flags::OEM.0);
+        forge.negotiate[12..16].copy_from_slice(&flags.0.to_le_bytes());
+        let mut server = acceptor_knowing(account);
+        let Ok(Step::Continue(challenge)) = server.step(&forge.negotiate) else {
+            panic!("no CHALLENGE");
+        };
+        assert!(Challenge::decode(&challenge).unwrap().flags.contains(Flags::OEM));
+        (forge.server, forge.challenge) = (server, challenge);
+        forge
+    }
+
+    /// An answer whose user stands in the octets of a code page; the proof is over the name.
+    fn answer_in_oem(
+        &mut self,
+        domain: &str,
+        (user, octets): (&str, &[u8]),
+        password: &str,
+    ) -> Result<Step, SecurityError> {
+        let mut info = self.target_info();
+        info.promise_mic();
+        let key = crypto::ntowf_v2(&nt_hash(&Password::from(password)), user, domain);
+        let blob = ClientBlob {
+            time: info.timestamp().unwrap_or_default(),
+            client_challenge: [7; 8],
+            target_info: info,
+        }
+        .encode()
+        .unwrap();
+        let proof = crypto::nt_proof(&key, b"server-1", &blob);
+        let session_key = Zeroizing::new([9; 16]);
+        let exchange_key = crypto::session_base_key(&key, &proof);
+        // As many octets of ASCII keep the place.
+        let place = "~".repeat(octets.len());
+        let message = Authenticate {
+            flags: Flags((Flags::OFFER.0 & !Flags::UNICODE.0) | Flags::OEM.0),
+            domain: domain.to_owned(),
+            user: place.clone(),
+            workstation: String::new(),
+            lm_response: vec![0; 24],
+            nt_response: NtResponse { proof: *proof, blob }.encode(),
+            encrypted_session_key: crypto::rc4_key(&exchange_key, &session_key).to_vec(),
+            version: Some(Version::OURS),
+            mic: Some([0; 16]),
+        };
+        let mut sent = message.encode().unwrap();
+        let at = sent.windows(place.len()).position(|part| part == place.as_bytes()).unwrap();
+        sent[at..at + octets.len()].copy_from_slice(octets);
+        let mic = crypto::mic(&session_key, [&self.negotiate, &self.challenge, &sent]);
+        sent[MIC_RANGE].copy_from_slice(&mic);
+        self.server.step(&sent)
+    }
+
     fn target_info(&self) -> TargetInfo {
         Challenge::decode(&self.challenge).unwrap().target_info
     }
@@ -193,6 +252,40 @@ fn oem_names_are_read() {
         message.flags = Flags((message.flags.0 & !Flags::UNICODE.0) | Flags::OEM.0);
     });
     assert_eq!(outcome, Ok(Step::Done { token: None }));
+}
+
+/// A client without Unicode writes names in its code page and in capitals (MS-NLMP 3.1.5.1.1); the response is over the names
+/// themselves. Which page it is the proof tells.
+///
+/// Claims: 25.
+#[test]
+fn oem_names_beyond_ascii_are_read_in_the_page_that_the_proof_tells() {
+    for (account, user, page) in [
+        ("EAST\\jörg", "JÖRG", CodePage::Oem850),
+        ("EAST\\jörg", "JÖRG", CodePage::Oem437),
+        ("EAST\\jörg", "JÖRG", CodePage::Windows1252),
+        ("EAST\\jörg", "JÖRG", CodePage::Utf8),
+        ("EAST\\svc-weiß", "SVC-WEIß", CodePage::Oem850),
+        ("EAST\\svc-øre", "SVC-ØRE", CodePage::Oem850),
+        ("EAST\\svc-øre", "SVC-ØRE", CodePage::Windows1252),
+        ("EAST\\svc-日本", "SVC-日本", CodePage::Utf8),
+    ] {
+        let octets = page.encode(user).unwrap();
+        for (password, expected) in [
+            (PASSWORD, Ok(Step::Done { token: None })),
+            ("wrong", Err(SecurityError::Refused(LogonFailure::WrongPassword))),
+        ] {
+            let mut forge = Forge::knowing(account);
+            let outcome = forge.answer_in_oem("EAST", (user, &octets), password);
+            assert_eq!(outcome, expected, "{user} in {page:?}");
+            assert_eq!(forge.server.principal(), Some(&name(account)), "{user} in {page:?}");
+        }
+    }
+    // A name that is nobody's in any page is told in the most usual one.
+    let mut forge = Forge::knowing("EAST\\jörg");
+    let outcome = forge.answer_in_oem("EAST", ("ÜBEL", b"\x9aBEL"), PASSWORD);
+    assert_eq!(outcome, Err(SecurityError::Refused(LogonFailure::UnknownAccount)));
+    assert_eq!(forge.server.principal(), Some(&name("EAST\\ÜBEL")));
 }
 
 #[test]
