@@ -25,6 +25,7 @@ new_certs_dir = .
 default_md = sha256
 policy = p
 unique_subject = no
+crlnumber = crlnumber
 [p]
 commonName = supplied
 [east.proof.test]
@@ -46,9 +47,11 @@ fn x400_tls_with_openssl() -> Result<()> {
         ("east", "east.proof.test", "21200101000000Z"),
         ("west", "west.proof.test", "21200101000000Z"),
         ("expired", "west.proof.test", "20210101000000Z"),
+        ("revoked", "west.proof.test", "21200101000000Z"),
     ] {
         certificate(&folder, file, name, until)?;
     }
+    revocation_list(&folder)?;
     for side in Side::BOTH {
         connector(&organisation, &folder, side)?;
     }
@@ -56,6 +59,7 @@ fn x400_tls_with_openssl() -> Result<()> {
     called_by_openssl(&organisation, &folder)?;
     openssl_is_called(&organisation, &folder)?;
     expires_and_is_renewed(&organisation, &folder)?;
+    is_revoked(&organisation, &folder)?;
     for server in servers {
         server.terminate(Duration::from_secs(20))?;
     }
@@ -76,7 +80,9 @@ fn openssl(folder: &Path, arguments: &[&str]) -> Result<String> {
 
 fn authority(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
-    for (file, text) in [("ca.cnf", AUTHORITY), ("index.txt", ""), ("serial", "01\n")] {
+    for (file, text) in
+        [("ca.cnf", AUTHORITY), ("index.txt", ""), ("serial", "01\n"), ("crlnumber", "01\n")]
+    {
         std::fs::write(folder.join(file), text)?;
     }
     let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 3650 -subj /CN=Authority";
@@ -94,11 +100,24 @@ fn certificate(folder: &Path, file: &str, name: &str, until: &str) -> Result<()>
     openssl(folder, &sign.split(' ').collect::<Vec<_>>()).map(drop)
 }
 
+/// The list of `revoked`, and of no other.
+fn revocation_list(folder: &Path) -> Result<()> {
+    let ca = "ca -config ca.cnf -cert ca.pem -keyfile ca.key";
+    for rest in ["-revoke revoked.pem", "-gencrl -crldays 3650 -out lists.pem"] {
+        openssl(folder, &format!("{ca} {rest}").split(' ').collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
 /// Puts a connector over TLS in the place of the peer of an organisation.
 fn connector(organisation: &Organisation, ca: &Path, side: Side) -> Result<()> {
     let trust = ca.join("ca.pem");
-    let rfc1006 =
-        format!("certificate = 'own.pem'\nkey = 'own.key'\ntrust = '{}'", trust.display());
+    let lists = ca.join("lists.pem");
+    let rfc1006 = format!(
+        "certificate = 'own.pem'\nkey = 'own.key'\ntrust = '{}'\nrevocation = '{}'",
+        trust.display(),
+        lists.display()
+    );
     let x400 = "tls = 'required'\nopen_interval_s = 2\nlifetime_s = 1";
     let connector = Connector { port: PORT, rfc1006: &rfc1006, x400, through_relay: false };
     connector.install(organisation, side)?;
@@ -200,36 +219,62 @@ fn openssl_is_called(organisation: &Organisation, ca: &Path) -> Result<()> {
 
 /// Mail crosses; with an expired certificate it waits and the doctor says so; with the renewed one it arrives.
 fn expires_and_is_renewed(organisation: &Organisation, ca: &Path) -> Result<()> {
+    send(organisation, "over-tls")?;
+    arrived(organisation, 1)?;
+    closed(organisation)?;
+    waits_for_the_certificate(organisation, (ca, "expired"), "put a renewed certificate", 1)
+}
+
+/// The same with one that its authority has taken back, by the list that OpenSSL made.
+fn is_revoked(organisation: &Organisation, ca: &Path) -> Result<()> {
+    closed(organisation)?;
+    waits_for_the_certificate(organisation, (ca, "revoked"), "has taken its certificate back", 2)
+}
+
+fn send(organisation: &Organisation, text: &str) -> Result<()> {
+    let letter = Letter::plain(&Side::West.user(), &Side::East.user(), text, "x");
+    letter.hand_in(organisation.smtp(Side::West))?;
+    Ok(())
+}
+
+fn arrived(organisation: &Organisation, count: usize) -> Result<()> {
     let east = organisation.maildir(Side::East);
-    let send = |text: &str| {
-        let letter = Letter::plain(&Side::West.user(), &Side::East.user(), text, "x");
-        letter.hand_in(organisation.smtp(Side::West)).map(drop)
-    };
-    let arrived = |count| {
-        until(DELIVERY, "the mail at EAST", || Ok((east.count() >= count).then_some(())))
-            .with_context(|| Side::BOTH.map(|side| organisation.said(side)).join("\n"))
-    };
-    send("over-tls")?;
-    arrived(1)?;
+    until(DELIVERY, "the mail at EAST", || Ok((east.count() >= count).then_some(())))
+        .with_context(|| Side::BOTH.map(|side| organisation.said(side)).join("\n"))
+}
+
+fn closed(organisation: &Organisation) -> Result<()> {
     until(DELIVERY, "the end of the association", || {
         let answer = organisation.command(Side::West, &["ltab"])?;
         let rows = answer["entries"].as_array().context("entries")?;
         let open = rows.iter().any(|row| row["state"] == "open");
         Ok((!open).then_some(()))
-    })?;
-    install(organisation, ca, Side::West, "expired")?;
-    send("waits")?;
+    })
+}
+
+fn waits_for_the_certificate(
+    organisation: &Organisation,
+    (ca, bad): (&Path, &str),
+    says: &str,
+    before: usize,
+) -> Result<()> {
+    install(organisation, ca, Side::West, bad)?;
+    send(organisation, bad)?;
     let config = organisation.config(Side::West);
     let program = &organisation.program;
     let answer = until(DELIVERY, "the doctor's finding", || {
         let words = ["doctor", "--json", "-c"].map(str::to_owned);
         let output = program.run(words.into_iter().chain([config.display().to_string()]))?;
         let answer = conformance::one_object(&output.stdout)?;
-        Ok((answer["diagnoses"][0]["cause"] == "certificate-expired").then_some(answer))
+        let first = &answer["diagnoses"][0];
+        let remedy = first["remedy"][0]["text"].as_str().unwrap_or_default();
+        let found = first["cause"] == "certificate-expired" && remedy.contains(says);
+        Ok(found.then_some(answer))
     })?;
     let remedy = answer["diagnoses"][0]["remedy"][0]["text"].as_str().unwrap_or_default();
-    ensure!(remedy.contains("On WEST") && remedy.contains("own.pem"), "{remedy}");
-    ensure!(east.count() == 1, "mail crossed with an expired certificate");
+    ensure!(remedy.to_lowercase().contains("on west") && remedy.contains("own.pem"), "{remedy}");
+    let count = organisation.maildir(Side::East).count();
+    ensure!(count == before, "mail crossed with the {bad} certificate");
     install(organisation, ca, Side::West, "west")?;
-    arrived(2)
+    arrived(organisation, before + 1)
 }

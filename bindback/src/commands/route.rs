@@ -10,7 +10,7 @@ use crate::table::Table;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback route carla@far.example\n  bindback route 'c=US;a= ;p=ORG;s=Smith' --size 5000000\n  bindback route --table > before.txt\n\nThe exit status is 1 where there is no way. The table is in an order of its own, so that two of them can be compared line by line."
+    after_help = "Examples:\n  bindback route carla@far.example\n  bindback route '/C=DE/ADMD= /PRMD=ACME/O=X/S=Y/'\n  bindback route 'c=US;a= ;p=ORG;s=Smith' --size 5000000\n  bindback route --table > before.txt\n\nThe exit status is 1 where there is no way. The table is in an order of its own, so that two of them can be compared line by line."
 )]
 pub struct Arguments {
     /// The recipient's address, of any type
@@ -44,8 +44,10 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
 }
 
 fn text(answer: &RouteAnswer) -> String {
+    // What is said of the address itself; the ways follow below, each once.
+    let of_address = answer.steps.len().saturating_sub(answer.considered.len() + 1).max(1);
     let mut lines: Vec<String> =
-        answer.steps.iter().take(1).map(|step| format!("{step}\n")).collect();
+        answer.steps.iter().take(of_address).map(|step| format!("{step}\n")).collect();
     match &answer.choice {
         Some(choice) => {
             lines.push(format!("goes by {}, queue {}\n", choice.route, choice.next_hop));

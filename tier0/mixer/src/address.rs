@@ -55,8 +55,9 @@ fn written_out(address: &str) -> Option<OrAddress> {
     text.parse().ok()
 }
 
-/// The mail address of an O/R address that has none in it.
-fn write_out(address: &OrAddress) -> String {
+/// The mail address that stands for an O/R address as a whole, also where it has one of mail in it.
+#[must_use]
+pub fn write_out(address: &OrAddress) -> String {
     let text = address.to_string().replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{text}\"@{X400_DOMAIN}")
 }

@@ -20,7 +20,7 @@ mod priority;
 mod smtp_envelope;
 mod status;
 
-pub use address::{X400_DOMAIN, to_or_address, to_rfc822};
+pub use address::{X400_DOMAIN, to_or_address, to_rfc822, write_out};
 pub use dsn::{Action, Dsn, DsnMessage, DsnRecipient, LastError, OriginalMessage, build_dsn};
 pub use dsn_report::{carry_envelope, report_originator, report_recipients, wants_report};
 pub use error::MixerError;

@@ -27,5 +27,5 @@ pub use session::ExceptionReason;
 pub use stack::{
     AbortReason, Abstract, DEFAULT_CHECKPOINT_KIB, DEFAULT_MAXIMUM_APDU, DEFAULT_WINDOW,
     OpenParameters, OpenedMode, Partial, Protocol, RefuseReason, Rejection, RespondParameters,
-    Stack, StackEvent, TransferFailure, Unfinished,
+    Sending, Stack, StackEvent, TransferFailure, Unfinished,
 };

@@ -14,6 +14,8 @@ use crate::codec::{MAX_LIST, Raw, is_clear, list};
 pub mod standard {
     /// `recipient-reassignment-prohibited`
     pub const RECIPIENT_REASSIGNMENT_PROHIBITED: i64 = 1;
+    /// `originator-requested-alternate-recipient`
+    pub const ORIGINATOR_REQUESTED_ALTERNATE_RECIPIENT: i64 = 2;
     /// `dl-expansion-prohibited`
     pub const DL_EXPANSION_PROHIBITED: i64 = 3;
     /// `latest-delivery-time`
@@ -24,6 +26,10 @@ pub mod standard {
     pub const REDIRECTION_HISTORY: i64 = 25;
     /// `dl-expansion-history`
     pub const DL_EXPANSION_HISTORY: i64 = 26;
+    /// `originator-and-DL-expansion-history`
+    pub const ORIGINATOR_AND_DL_EXPANSION_HISTORY: i64 = 30;
+    /// `reporting-DL-name`
+    pub const REPORTING_DL_NAME: i64 = 31;
     /// `trace-information`
     pub const TRACE_INFORMATION: i64 = 37;
     /// `internal-trace-information`

@@ -1,10 +1,10 @@
 //! Where a message was sent instead of where it was meant for (X.411 8.3.1.1.1.7 and 8.3.1.1.1.8).
 
-use ber::{Element, Tag};
+use ber::{Element, Encoder, Tag};
 use jiff::Timestamp;
 use wire::DecodeError;
 
-use crate::codec::{MAX_TRACE, list, mandatory, put_once, read_set, time};
+use crate::codec::{MAX_TRACE, list, mandatory, put_once, put_time, read_set, time};
 use crate::extensions::{ExtensionField, ExtensionKind, standard};
 use crate::or_address::OrName;
 
@@ -15,9 +15,21 @@ pub struct Redirection {
     pub intended_recipient: OrName,
     /// When it happened.
     pub time: Timestamp,
-    /// Why: 0 assigned by the recipient, 1 requested by the originator, 2 assigned by the
-    /// domain.
+    /// Why; the numbers have names below.
     pub reason: i64,
+}
+
+impl Redirection {
+    /// The recipient has an alternate recipient.
+    pub const RECIPIENT_ASSIGNED: i64 = 0;
+    /// The originator named an alternate recipient.
+    pub const ORIGINATOR_REQUESTED: i64 = 1;
+    /// The recipient's domain has an alternate recipient for what it does not know.
+    pub const RECIPIENT_MD_ASSIGNED: i64 = 2;
+    /// The directory has another address for the name.
+    pub const DIRECTORY_LOOK_UP: i64 = 3;
+    /// The address is another name of the recipient.
+    pub const ALIAS: i64 = 4;
 }
 
 /// One list that was expanded (X.411 `DLExpansion`).
@@ -56,6 +68,101 @@ pub fn dl_expansion_history(
     })
 }
 
+/// Adds a step to the redirections of a recipient (X.411 8.3.1.1.1.7).
+///
+/// # Errors
+/// The history that is there is not well formed.
+pub fn add_redirection(
+    extensions: &mut Vec<ExtensionField>,
+    step: Redirection,
+) -> Result<(), DecodeError> {
+    let mut steps = redirection_history(extensions)?;
+    steps.push(step);
+    replace(extensions, standard::REDIRECTION_HISTORY, |encoder| {
+        for step in &steps {
+            encoder.constructed(Tag::SEQUENCE, |encoder| {
+                write_name_and_time(encoder, &step.intended_recipient, step.time);
+                encoder.integer(Tag::ENUMERATED, step.reason);
+            });
+        }
+    });
+    Ok(())
+}
+
+/// Adds a list to those that were expanded (X.411 8.3.1.1.1.8).
+///
+/// # Errors
+/// The history that is there is not well formed.
+pub fn add_dl_expansion(
+    extensions: &mut Vec<ExtensionField>,
+    step: DlExpansion,
+) -> Result<(), DecodeError> {
+    let mut steps = dl_expansion_history(extensions)?;
+    steps.push(step);
+    replace(extensions, standard::DL_EXPANSION_HISTORY, |encoder| {
+        for step in &steps {
+            write_name_and_time(encoder, &step.list, step.time);
+        }
+    });
+    Ok(())
+}
+
+/// The originator and the lists that were expanded, oldest first, as a report tells them (X.411 8.3.1.2.1.4); empty
+/// when it does not.
+///
+/// # Errors
+/// The extension is there and is not well formed.
+pub fn originator_and_dl_expansion_history(
+    extensions: &[ExtensionField],
+) -> Result<Vec<DlExpansion>, DecodeError> {
+    let what = "originator-and-DL-expansion-history";
+    history(extensions, standard::ORIGINATOR_AND_DL_EXPANSION_HISTORY, what, |step| {
+        let (list, time) = name_and_time(&step)?;
+        Ok(DlExpansion { list, time })
+    })
+}
+
+/// Says in a report who the originator was, and which lists were expanded after.
+pub fn set_originator_and_dl_expansion_history(
+    extensions: &mut Vec<ExtensionField>,
+    steps: &[DlExpansion],
+) {
+    replace(extensions, standard::ORIGINATOR_AND_DL_EXPANSION_HISTORY, |encoder| {
+        for step in steps {
+            write_name_and_time(encoder, &step.list, step.time);
+        }
+    });
+}
+
+/// Says in a report which list it was forwarded by (X.411 8.3.1.2.1.5).
+pub fn set_reporting_dl_name(extensions: &mut Vec<ExtensionField>, list: &OrName) {
+    let field =
+        ExtensionField::standard(standard::REPORTING_DL_NAME, |encoder| list.write(encoder));
+    put(extensions, field);
+}
+
+/// The recipient that the originator wants in place of one who cannot be served (X.411 8.2.1.1.1.4).
+///
+/// # Errors
+/// The extension is there and is not well formed.
+pub fn originator_requested_alternate(
+    extensions: &[ExtensionField],
+) -> Result<Option<OrName>, DecodeError> {
+    let number = standard::ORIGINATOR_REQUESTED_ALTERNATE_RECIPIENT;
+    let Some(field) = find(extensions, number) else { return Ok(None) };
+    OrName::decode(field.value.as_bytes()).map(Some)
+}
+
+/// Whether one of the extensions that prohibit something does so: `recipient-reassignment-prohibited` or
+/// `dl-expansion-prohibited` with the value 1. What cannot be read prohibits, since the originator said something.
+#[must_use]
+pub fn prohibits(extensions: &[ExtensionField], number: i64) -> bool {
+    find(extensions, number).is_some_and(|field| {
+        let value = ber::decode_one("prohibition", field.value.as_bytes());
+        !value.and_then(|value| value.integer("prohibition")).is_ok_and(|value| value == 0)
+    })
+}
+
 /// The time after which a message must not be delivered any more, where there is one.
 ///
 /// # Errors
@@ -70,6 +177,31 @@ pub fn latest_delivery_time(
 
 fn find(extensions: &[ExtensionField], number: i64) -> Option<&ExtensionField> {
     extensions.iter().find(|field| field.kind == ExtensionKind::Standard(number))
+}
+
+/// Writes a SEQUENCE OF in place of the extension of this number.
+fn replace(extensions: &mut Vec<ExtensionField>, number: i64, steps: impl FnOnce(&mut Encoder)) {
+    put(
+        extensions,
+        ExtensionField::standard(number, |encoder| {
+            encoder.constructed(Tag::SEQUENCE, steps);
+        }),
+    );
+}
+
+fn put(extensions: &mut Vec<ExtensionField>, field: ExtensionField) {
+    match extensions.iter_mut().find(|one| one.kind == field.kind) {
+        // Its criticality stays what it was.
+        Some(known) => known.value = field.value,
+        None => extensions.push(field),
+    }
+}
+
+fn write_name_and_time(encoder: &mut Encoder, name: &OrName, at: Timestamp) {
+    encoder.constructed(Tag::SEQUENCE, |encoder| {
+        name.write(encoder);
+        put_time(encoder, Tag::UTC_TIME, at);
+    });
 }
 
 fn history<T>(
@@ -104,7 +236,40 @@ mod tests {
     use ber::Tag;
 
     use super::*;
-    use crate::codec::put_time;
+
+    #[test]
+    fn histories_grow_and_are_read_back() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let name = |text: &str| text.parse::<OrName>().unwrap();
+        let mut extensions = Vec::new();
+        let steps = [("/C=XX/ADMD= /S=A/", 0), ("/C=XX/ADMD= /S=B/", 1)].map(|(text, reason)| {
+            let time = at("2026-01-02T03:04:05Z");
+            Redirection { intended_recipient: name(text), time, reason }
+        });
+        let lists = ["/C=XX/ADMD= /CN=L/", "/C=XX/ADMD= /CN=M/"]
+            .map(|text| DlExpansion { list: name(text), time: at("2026-01-02T03:04:06Z") });
+        for (step, list) in steps.iter().zip(&lists) {
+            add_redirection(&mut extensions, step.clone()).unwrap();
+            add_dl_expansion(&mut extensions, list.clone()).unwrap();
+        }
+        assert_eq!(extensions.len(), 2);
+        assert_eq!(redirection_history(&extensions).unwrap(), steps);
+        assert_eq!(dl_expansion_history(&extensions).unwrap(), lists);
+        set_originator_and_dl_expansion_history(&mut extensions, &lists);
+        assert_eq!(originator_and_dl_expansion_history(&extensions).unwrap(), lists);
+    }
+
+    #[test]
+    fn a_prohibition_is_one_unless_it_says_no() {
+        let number = standard::DL_EXPANSION_PROHIBITED;
+        let field = |value| {
+            ExtensionField::standard(number, |encoder| encoder.integer(Tag::ENUMERATED, value))
+        };
+        assert!(prohibits(&[field(1)], number) && !prohibits(&[field(0)], number));
+        assert!(!prohibits(&[], number) && !prohibits(&[field(1)], 1));
+        let odd = ExtensionField::standard(number, |encoder| encoder.null(Tag::NULL));
+        assert!(prohibits(&[odd], number));
+    }
 
     #[test]
     fn the_latest_delivery_time_is_found_and_garbage_is_an_error() {

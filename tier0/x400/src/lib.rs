@@ -35,7 +35,9 @@ pub use domain::{GlobalDomainIdentifier, MtsIdentifier};
 pub use downgrade::DowngradeError;
 pub use extensions::{Criticality, ExtensionField, ExtensionKind, standard};
 pub use histories::{
-    DlExpansion, Redirection, dl_expansion_history, latest_delivery_time, redirection_history,
+    DlExpansion, Redirection, add_dl_expansion, add_redirection, dl_expansion_history,
+    latest_delivery_time, originator_and_dl_expansion_history, originator_requested_alternate,
+    prohibits, redirection_history, set_originator_and_dl_expansion_history, set_reporting_dl_name,
 };
 pub use message::{MessageTransferEnvelope, PerRecipientFields, PerRecipientIndicators};
 pub use mts::{Message, MtsApdu, decode_message_parts, encode_message};
@@ -51,5 +53,6 @@ pub use report_codes::{DiagnosticCode, MtsUserType, ReasonCode};
 pub use trace::{
     Attempted, InternalTraceElement, OtherActions, RoutingAction, SuppliedInformation,
     TraceElement, Traced, append_trace, detects_domain_loop, detects_loop, internal_trace,
+    note_actions,
 };
 pub use utc_time::{REFERENCE_YEAR, format_utc_time, parse_utc_time};

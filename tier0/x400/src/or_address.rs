@@ -363,29 +363,26 @@ impl OrAddress {
         bounds.into_iter().find(|(_, over)| *over).map(|(key, _)| key)
     }
 
-    /// A text that is equal for equal addresses and differs for others.
+    /// The attributes that compare, most significant first: the key of RFC 2156 in lower case, with the value as
+    /// X.402 18.4 compares it: in lower case, runs of spaces made one. A domain-defined attribute is `dd.<type>`, an
+    /// extension attribute `x-ext.<number>` with its octets in hex, an unknown one `unknown`.
     #[must_use]
-    pub fn match_key(&self) -> String {
-        let mut key = String::new();
-        let mut put = |name: &str, value: &str| {
-            key.push_str(name);
-            key.push('\u{1f}');
-            key.push_str(&folded(value));
-            key.push('\u{1e}');
-        };
+    pub fn attributes(&self) -> Vec<(String, String)> {
+        let mut list = Vec::new();
+        let mut put = |key: &str, value: &str| list.push((key.to_owned(), folded(value)));
         let attributes = [
             ("c", &self.country),
-            ("a", &self.admd),
-            ("p", &self.prmd),
+            ("admd", &self.admd),
+            ("prmd", &self.prmd),
             ("x121", &self.network_address),
             ("t-id", &self.terminal_identifier),
             ("o", &self.organization),
             ("n-id", &self.numeric_user_identifier),
             ("cn", &self.common_name),
         ];
-        for (name, value) in attributes {
+        for (key, value) in attributes {
             if let Some(value) = value {
-                put(name, value);
+                put(key, value);
             }
         }
         for unit in &self.organizational_units {
@@ -393,30 +390,37 @@ impl OrAddress {
         }
         if let Some(name) = &self.personal_name {
             put("s", &name.surname);
-            let parts =
-                [("g", &name.given_name), ("i", &name.initials), ("q", &name.generation_qualifier)];
-            for (name, value) in parts {
+            let parts = [
+                ("g", &name.given_name),
+                ("i", &name.initials),
+                ("gq", &name.generation_qualifier),
+            ];
+            for (key, value) in parts {
                 if let Some(value) = value {
-                    put(name, value);
+                    put(key, value);
                 }
             }
         }
         for attribute in &self.domain_defined {
-            put("dt", &attribute.kind);
-            put("dv", &attribute.value);
+            put(&format!("dd.{}", folded(&attribute.kind)), &attribute.value);
         }
         // Extension attributes are a SET: their order says nothing.
-        let mut extensions: Vec<String> = self
+        let mut extensions: Vec<(i64, String)> = self
             .extension_attributes
             .iter()
-            .map(|attribute| {
-                format!("{}:{}", attribute.number, wire::to_hex(attribute.value.as_bytes()))
-            })
+            .map(|attribute| (attribute.number, wire::to_hex(attribute.value.as_bytes())))
             .collect();
         extensions.sort_unstable();
-        extensions.iter().for_each(|extension| put("x", extension));
-        self.unknown.iter().for_each(|raw| put("u", &wire::to_hex(raw.as_bytes())));
-        key
+        extensions.iter().for_each(|(number, hex)| put(&format!("x-ext.{number}"), hex));
+        self.unknown.iter().for_each(|raw| put("unknown", &wire::to_hex(raw.as_bytes())));
+        list
+    }
+
+    /// A text that is equal for equal addresses and differs for others.
+    #[must_use]
+    pub fn match_key(&self) -> String {
+        let attributes = self.attributes().into_iter();
+        attributes.map(|(key, value)| format!("{key}\u{1f}{value}\u{1e}")).collect()
     }
 }
 

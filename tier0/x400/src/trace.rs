@@ -321,6 +321,30 @@ pub fn append_trace(
     Ok(())
 }
 
+/// Notes in the last elements of both traces, which are this MTA's own, that it redirected a recipient or expanded a
+/// list: the message may come back to where it was (X.411 14.3.1).
+///
+/// # Errors
+/// The internal trace is not well formed; nothing is changed then.
+pub fn note_actions(envelope: &mut impl Traced, actions: OtherActions) -> Result<(), DecodeError> {
+    let mut internal = internal_trace(envelope.extensions())?;
+    let note = |supplied: &mut SuppliedInformation| {
+        supplied.other_actions.redirected |= actions.redirected;
+        supplied.other_actions.dl_operation |= actions.dl_operation;
+    };
+    if let Some(last) = internal.last_mut() {
+        note(&mut last.supplied);
+    }
+    if let Some(last) = envelope.trace_mut().last_mut() {
+        note(&mut last.supplied);
+    }
+    let value = Raw::encoded(|encoder| write_internal_trace(encoder, &internal));
+    if let Some(field) = envelope.extensions_mut().iter_mut().find(|one| is_internal_trace(one)) {
+        field.value = value;
+    }
+    Ok(())
+}
+
 /// True when the message was at this MTA before and nothing excuses its return: no rerouting,
 /// redirection or list expansion since (X.411 14.3.1). A full trace counts as a loop.
 #[must_use]

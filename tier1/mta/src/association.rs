@@ -7,7 +7,7 @@
 use ber::{Encoder, Tag};
 use osi::{
     Abstract, Layer, OpenParameters, OpenedMode, Partial, Protocol, RefuseReason, Rejection,
-    RespondParameters, SessionIdentifier, Stack, StackError, StackEvent, TransferFailure,
+    RespondParameters, Sending, SessionIdentifier, Stack, StackError, StackEvent, TransferFailure,
     Unfinished,
 };
 use wire::DecodeError;
@@ -129,6 +129,8 @@ pub struct Call {
 pub struct BindRequest {
     pub protocol: TransferProtocol,
     pub two_way: bool,
+    /// What the caller called; empty where it named none.
+    pub called: Selectors,
     /// `None`: without authentication.
     pub identity: Option<MtaIdentity>,
 }
@@ -315,16 +317,16 @@ impl Association {
     }
 
     /// Waits for a caller of whom nothing is known yet; the bind is told and judged elsewhere.
-    /// `own` are the selectors that callers must call, where they call any; other protocols than
-    /// these are refused.
+    /// `own` are the selectors of which callers must call one of a kind, where they call any; which go together is told
+    /// by the [`BindRequest`]. Other protocols than these are refused.
     #[must_use]
-    pub fn answer(terms: Terms, own: Selectors, protocols: &[TransferProtocol]) -> Self {
+    pub fn answer(terms: Terms, own: &[Selectors], protocols: &[TransferProtocol]) -> Self {
         let stack = Stack::responder(RespondParameters {
             normal: protocols.contains(&TransferProtocol::MtsTransfer).then(syntaxes),
             x410: protocols.iter().filter_map(|one| one.number()).collect(),
             tell_checkpoints: true,
-            ssel: own.session,
-            psel: own.presentation,
+            ssel: own.iter().map(|one| one.session.clone()).collect(),
+            psel: own.iter().map(|one| one.presentation.clone()).collect(),
             checkpoint_kib: terms.checkpoint_kib,
             window: terms.window,
             ..RespondParameters::new(syntaxes())
@@ -424,6 +426,12 @@ impl Association {
     #[must_use]
     pub fn partial(&self) -> Option<Partial<'_>> {
         self.stack.partial()
+    }
+
+    /// How far the APDU that is sent was confirmed by checkpoints.
+    #[must_use]
+    pub fn sending(&self) -> Option<Sending<'_>> {
+        self.stack.sending()
     }
 
     /// The name in the other MTA's answer to the bind of this side.
@@ -526,9 +534,17 @@ impl Association {
     fn take_events(&mut self) -> Result<(), AssociationError> {
         while let Some(event) = self.stack.poll_event() {
             match event {
-                StackEvent::OpenIndication { bind_argument, mode, two_way, .. } => {
+                StackEvent::OpenIndication {
+                    bind_argument,
+                    mode,
+                    two_way,
+                    called_ssel: session,
+                    called_psel: presentation,
+                    ..
+                } => {
                     self.protocol = TransferProtocol::of(mode);
-                    self.answer_open(&bind_argument, two_way)?;
+                    let called = Selectors { session, presentation };
+                    self.answer_open(&bind_argument, two_way, called)?;
                 }
                 StackEvent::RecoveryIndication { session } => {
                     match self.bind {
@@ -580,7 +596,12 @@ impl Association {
         Ok(())
     }
 
-    fn answer_open(&mut self, argument: &[u8], two_way: bool) -> Result<(), AssociationError> {
+    fn answer_open(
+        &mut self,
+        argument: &[u8],
+        two_way: bool,
+        called: Selectors,
+    ) -> Result<(), AssociationError> {
         let protocol = self.protocol;
         let identity = match MtaBindArgument::decode(protocol.unwrap(BIND_ARGUMENT, argument)?)? {
             MtaBindArgument::Authenticated(identity) => Some(identity),
@@ -591,7 +612,7 @@ impl Association {
             Bind::Calling(_) => return Ok(()),
             Bind::Called { unauthenticated } => {
                 *unauthenticated = identity.is_none();
-                let request = BindRequest { protocol, two_way, identity };
+                let request = BindRequest { protocol, two_way, called, identity };
                 self.outputs.push_back(Output::BindRequested(request));
                 return Ok(());
             }

@@ -31,13 +31,15 @@ pub enum Disposition {
 }
 
 /// Decides for one recipient by the routing table in force; `subject` is the message and the
-/// recipient's number in it.
+/// recipient's number in it. `keeps` says of a mailbox whether mail ends there: a list, or a recipient with an
+/// alternate, is no mailbox that must understand what it is sent.
 #[must_use]
 pub fn dispose(
     site: &Site,
     routes: Router<'_>,
     subject: Option<(&MessageTransferEnvelope, u32)>,
     request: &Request<'_>,
+    keeps: impl Fn(&str) -> bool,
 ) -> Disposition {
     if subject.is_some_and(|(envelope, _)| has_looped(site, envelope)) {
         return Disposition::Fail {
@@ -47,7 +49,7 @@ pub fn dispose(
         };
     }
     let choice = routes.choose(request);
-    let delivers = matches!(choice.route, Route::Local { .. });
+    let delivers = matches!(&choice.route, Route::Local { mailbox } if keeps(mailbox));
     if let Some((envelope, number)) = subject {
         if let Some(field) = unsupported(envelope, number, |criticality| {
             if delivers { criticality.for_delivery() } else { criticality.for_transfer() }
@@ -103,7 +105,11 @@ fn refusal(route: &Route) -> Option<(ReasonCode, DiagnosticCode)> {
 #[must_use]
 pub fn came_by(envelope: &MessageTransferEnvelope) -> Option<String> {
     let trace = internal_trace(&envelope.extensions).ok()?;
-    let (_, earlier) = trace.split_last()?;
+    let (own, earlier) = trace.split_last()?;
+    // Another recipient may be where the message came from (X.411 14.3.1).
+    if own.supplied.other_actions != OtherActions::default() {
+        return None;
+    }
     earlier.last().map(|element| element.mta_name.to_string())
 }
 

@@ -11,6 +11,7 @@ pub mod directory_interface;
 mod disposition;
 mod ltab;
 mod pieces;
+mod reassign;
 mod report;
 mod rfc1006;
 pub mod rpc_interface;
@@ -26,15 +27,18 @@ pub use credentials::{Expected, Mismatch, Presented};
 pub use disposition::{Disposition, came_by, dispose};
 pub use ltab::{BindState, Direction, LastError, Ltab, LtabFull, Row, State};
 pub use osi::rtse::Negotiation;
-pub use osi::{OpenedMode, Partial, SessionIdentifier, Unfinished};
+pub use osi::{OpenedMode, Partial, Sending, SessionIdentifier, Unfinished};
 pub use pieces::{Joiner, PieceError, Splitter};
+pub use reassign::{
+    NotReassigned, ReportPolicy, expand, forward_report, reassigned_entry, redirect,
+};
 pub use report::{delivery, non_delivery, probed};
 pub use rfc1006::{
     CallError, Called, DisconnectReason, Rfc1006, TransportError, TransportParameters,
 };
 pub use site::Site;
 pub use transfer_in::{
-    Entry, Submission, TransferError, from_apdu, from_submission, report_entry, smtp_originator,
-    smtp_recipient,
+    Entry, Submission, TransferError, from_apdu, from_submission, once_key, report_entry,
+    smtp_originator, smtp_recipient, way,
 };
 pub use transfer_out::{OutboundError, Subject, apdu, downgrade, subject, transfer};

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use queue::Failure;
 use x400::{
-    DeliveryOutcome, DiagnosticCode, MessageTransferEnvelope, MtsIdentifier, MtsUserType,
-    PerRecipientFields, PerRecipientReportFields, ReasonCode, Report, ReportContent,
+    DeliveryOutcome, DiagnosticCode, DlExpansion, MessageTransferEnvelope, MtsIdentifier,
+    MtsUserType, PerRecipientFields, PerRecipientReportFields, ReasonCode, Report, ReportContent,
     ReportTransferEnvelope, SupplementaryInformation, SuppliedInformation, TraceElement,
     append_trace,
 };
@@ -45,11 +45,11 @@ pub fn probed(
     site: &Site,
     identifier: MtsIdentifier,
     subject: &MessageTransferEnvelope,
-    number: u32,
+    (number, user_type): (u32, MtsUserType),
     now: Timestamp,
 ) -> Option<Report> {
     let fields = subject.recipients.iter().find(|fields| fields.number == number)?;
-    let outcome = DeliveryOutcome::Delivered { time: now, user_type: MtsUserType::PRIVATE };
+    let outcome = DeliveryOutcome::Delivered { time: now, user_type };
     let recipients = vec![recipient(subject, fields, outcome, now)];
     report(site, identifier, subject, recipients, None, now)
 }
@@ -61,7 +61,7 @@ pub fn delivery(
     site: &Site,
     identifier: MtsIdentifier,
     subject: &MessageTransferEnvelope,
-    number: u32,
+    (number, user_type): (u32, MtsUserType),
     now: Timestamp,
 ) -> Option<Report> {
     let fields = subject.recipients.iter().find(|fields| fields.number == number)?;
@@ -70,7 +70,7 @@ pub fn delivery(
     if !wanted {
         return None;
     }
-    let outcome = DeliveryOutcome::Delivered { time: now, user_type: MtsUserType::PRIVATE };
+    let outcome = DeliveryOutcome::Delivered { time: now, user_type };
     let recipients = vec![recipient(subject, fields, outcome, now)];
     report(site, identifier, subject, recipients, None, now)
 }
@@ -87,8 +87,11 @@ fn report(
     if reverse_path.is_empty() || recipients.is_empty() {
         return None;
     }
+    // Behind a list it is the list that hears first, and lets others know by its own policy (X.411 14.3.4).
+    let lists = x400::dl_expansion_history(&subject.extensions).unwrap_or_default();
+    let destination = lists.last().map_or(&subject.originator, |last| &last.list).clone();
     let mut envelope = ReportTransferEnvelope {
-        destination: subject.originator.clone(),
+        destination,
         trace: vec![TraceElement {
             domain: identifier.domain.clone(),
             supplied: SuppliedInformation::relayed(now),
@@ -97,6 +100,12 @@ fn report(
         extensions: Vec::new(),
         unknown: Vec::new(),
     };
+    if !lists.is_empty() {
+        let submitted = subject.trace.first().map_or(now, |first| first.supplied.arrival);
+        let originator = DlExpansion { list: subject.originator.clone(), time: submitted };
+        let steps: Vec<DlExpansion> = std::iter::once(originator).chain(lists).collect();
+        x400::set_originator_and_dl_expansion_history(&mut envelope.extensions, &steps);
+    }
     // A fresh trace is well formed.
     append_trace(&mut envelope, &site.domain, &site.mta_name, SuppliedInformation::relayed(now))
         .ok()?;
@@ -153,7 +162,11 @@ fn recipient(
         arrival,
         converted_eits: None,
         outcome,
-        intended_recipient: None,
+        // Whom the originator, or the last list, had named.
+        intended_recipient: x400::redirection_history(&fields.extensions)
+            .ok()
+            .and_then(|steps| steps.into_iter().next())
+            .map(|step| step.intended_recipient),
         supplementary_information: None,
         extensions: Vec::new(),
         unknown: Vec::new(),

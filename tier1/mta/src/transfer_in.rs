@@ -1,5 +1,6 @@
 //! What comes in, made ready for the queue: parsed once, traced, with its next hops.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,11 +8,11 @@ use mixer::{
     Body, MixerError, NewMessage as NewMail, Notify, Return, SmtpOriginator, SmtpRecipient,
 };
 use queue::{Kind, MessageId, NewMessage, NewRecipient, NextHop, Priority, Wishes};
-use routing::{Request, Route, Router};
+use routing::{Choice, Request, Route, Router};
 use wire::DecodeError;
 use x400::{
-    Criticality, Message, MessageTransferEnvelope, MtsApdu, PerRecipientFields, Probe, Report,
-    SuppliedInformation, append_trace,
+    Criticality, Message, MessageTransferEnvelope, MtsApdu, OrName, PerRecipientFields, Probe,
+    Report, SuppliedInformation, append_trace,
 };
 
 use crate::criticality::unsupported;
@@ -125,7 +126,7 @@ fn priority_of(mt_priority: Option<i8>, mail: &[u8]) -> x400::Priority {
 /// A recipient that is named again is the same recipient, and gets one copy (RFC 5321 4.1.1.3: what is done with
 /// repeated recipients is left to the server).
 fn drop_repeated(submission: &mut Submission<'_>) {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let routes = submission.routes;
     submission.recipients.retain(|recipient| {
         let address = routing::canonical(&recipient.address);
@@ -201,10 +202,52 @@ fn entry(
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
+    let mut entry = assemble(id, envelope, size, now, routes, life)?;
+    number_apart(envelope, &mut entry);
+    let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name);
+    for recipient in &mut entry.recipients {
+        let critical = unsupported(envelope, recipient.number, Criticality::for_transfer);
+        if looped || critical.is_some() {
+            // Local disposition finds what is wrong and fails the recipient there.
+            recipient.next_hop = NextHop::Local;
+        }
+    }
+    stamp(site, envelope, now)?;
+    Ok(entry)
+}
+
+/// Members of a list may share its number (X.411 12.2.1.1.1.6); here each recipient is found by its own. What they were
+/// taken under ([`once_key`]) was made of the number that came.
+fn number_apart(envelope: &mut MessageTransferEnvelope, entry: &mut NewMessage) {
+    let all: BTreeSet<u32> = envelope.recipients.iter().map(|fields| fields.number).collect();
+    let mut free = (1..=u32::MAX).filter(|number| !all.contains(number));
+    let mut taken = BTreeSet::new();
+    let mut own = entry.recipients.iter_mut();
+    for fields in &mut envelope.recipients {
+        if !taken.insert(fields.number) {
+            // There are fewer recipients than numbers.
+            fields.number = free.next().unwrap_or(fields.number);
+        }
+        if fields.indicators.responsibility
+            && let Some(recipient) = own.next()
+        {
+            recipient.number = fields.number;
+        }
+    }
+}
+
+/// The entry for the recipients that this MTA answers for, without its octets.
+pub(crate) fn assemble(
+    id: MessageId,
+    envelope: &MessageTransferEnvelope,
+    size: u64,
+    now: Timestamp,
+    routes: Router<'_>,
+    life: impl FnOnce(Priority, Timestamp) -> Timestamp,
+) -> Result<NewMessage, TransferError> {
     let view = mixer::smtp_view(envelope)?;
     // The life of a message counts from its submission, wherever it is.
     let submitted = envelope.trace.first().map_or(now, |first| first.supplied.arrival);
-    let mts_id = envelope.mts_identifier.to_string();
     let request = Request {
         sender: Some(&view.originator.reverse_path),
         size: Some(size),
@@ -213,12 +256,16 @@ fn entry(
     };
     let mut recipients = Vec::new();
     let mut seen = Vec::new();
-    for viewed in view.recipients.iter().filter(|viewed| viewed.responsibility) {
-        let address = viewed.recipient.address.clone();
-        seen.push(format!("{mts_id}#{}", viewed.number));
+    for (viewed, fields) in view.recipients.iter().zip(&envelope.recipients) {
+        if !viewed.responsibility {
+            continue;
+        }
+        let (address, choice) =
+            way(routes, &request, &viewed.recipient.address, Some(&fields.recipient));
+        seen.push(once_key(envelope, fields));
         recipients.push(NewRecipient {
             number: viewed.number,
-            next_hop: next_hop(routes, &request, &address),
+            next_hop: hop(choice.route).unwrap_or(NextHop::Local),
             address,
             report_wanted: wants_report(&envelope.recipients, viewed.number),
         });
@@ -226,20 +273,11 @@ fn entry(
     if recipients.is_empty() {
         return Err(TransferError::NotResponsible);
     }
-    let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name);
-    for recipient in &mut recipients {
-        let critical = unsupported(envelope, recipient.number, Criticality::for_transfer);
-        if looped || critical.is_some() {
-            // Local disposition finds what is wrong and fails the recipient there.
-            recipient.next_hop = NextHop::Local;
-        }
-    }
-    stamp(site, envelope, now)?;
     let priority = queue_priority(envelope.priority);
     Ok(NewMessage {
         id,
         kind: Kind::Message,
-        mts_id,
+        mts_id: envelope.mts_identifier.to_string(),
         message_id_header: None,
         originator: view.originator.reverse_path,
         priority,
@@ -252,6 +290,25 @@ fn entry(
         content: Arc::from(Vec::new()),
         seen,
     })
+}
+
+/// What a recipient of a message is taken or delivered under, once.
+///
+/// The number tells the recipients that the originator named. One that was redirected may share its number with another
+/// that passes here: there the address and the steps count as well. Behind a list it is the address alone, so that who is
+/// in several lists gets the message once.
+#[must_use]
+pub fn once_key(envelope: &MessageTransferEnvelope, fields: &PerRecipientFields) -> String {
+    let id = &envelope.mts_identifier;
+    let lists = x400::dl_expansion_history(&envelope.extensions).unwrap_or_default().len();
+    let steps = x400::redirection_history(&fields.extensions).unwrap_or_default().len();
+    match (lists, steps) {
+        (0, 0) => format!("{id}#{}", fields.number),
+        (0, _) => {
+            format!("{id}#{}#{steps}#{}", fields.number, fields.recipient.address.match_key())
+        }
+        _ => format!("{id}#list#{steps}#{}", fields.recipient.address.match_key()),
+    }
 }
 
 fn from_report(
@@ -285,12 +342,14 @@ pub fn report_entry(
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
-    let address = mixer::to_rfc822(&report.envelope.destination)?;
+    let destination = &report.envelope.destination;
+    let address = mixer::to_rfc822(destination)?;
     let envelope = report.encode();
     let request = Request { is_system: true, ..Request::default() };
+    let (address, choice) = way(routes, &request, &address, Some(destination));
     let recipient = NewRecipient {
         number: 1,
-        next_hop: next_hop(routes, &request, &address),
+        next_hop: hop(choice.route).unwrap_or(NextHop::Local),
         address,
         report_wanted: false,
     };
@@ -357,6 +416,31 @@ fn stamp(
 /// is no such mailbox or no route, and says so.
 fn next_hop(routes: Router<'_>, request: &Request<'_>, address: &str) -> NextHop {
     hop(routes.choose(&Request { address, ..*request }).route).unwrap_or(NextHop::Local)
+}
+
+/// The way of a recipient by X.400: that of the mail address in its O/R address, and where nobody has that, that of the
+/// O/R address as a whole. Also the address that the way was found by: it stands in the queue.
+///
+/// A mail address goes before the attributes around it because those are the sender's own domain where a server of this
+/// project made them (RFC 2156 4.3.2 leaves them to the gateway).
+#[must_use]
+pub fn way(
+    routes: Router<'_>,
+    request: &Request<'_>,
+    mail: &str,
+    name: Option<&OrName>,
+) -> (String, Choice) {
+    let choice = routes.choose(&Request { address: mail, ..*request });
+    if choice.route == Route::NoRoute
+        && let Some(name) = name
+    {
+        let whole = mixer::write_out(&name.address);
+        let second = routes.choose(&Request { address: &whole, ..*request });
+        if second.route != Route::NoRoute {
+            return (whole, second);
+        }
+    }
+    (mail.to_owned(), choice)
 }
 
 /// The queue's name of a route; `None` where there is none.

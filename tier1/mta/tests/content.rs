@@ -7,12 +7,14 @@ use ber::{BitString, Encoder, Oid, Tag};
 use jiff::Timestamp;
 use mta::{Disposition, OutboundError, Site, TransferError};
 use queue::{Failure, MessageId, NewMessage, NextHop};
-use routing::{AllOpen, Domains, Request, Router, Table};
+use routing::{
+    AddressSpace, AddressType, AllOpen, Domains, Link, Outlet, Request, Restrictions, Router, Table,
+};
 use x400::{
     ContentType, Criticality, DeliveryOutcome, DiagnosticCode, DowngradeError, ExtensionField,
-    ExtensionKind, GlobalDomainIdentifier, Message, MessageTransferEnvelope, MtsApdu, OrName,
-    PerRecipientFields, PerRecipientIndicators, Priority, Probe, ReasonCode, SuppliedInformation,
-    TraceElement, standard,
+    ExtensionKind, GlobalDomainIdentifier, Message, MessageTransferEnvelope, MtsApdu, MtsUserType,
+    OrName, PerRecipientFields, PerRecipientIndicators, Priority, Probe, ReasonCode,
+    SuppliedInformation, TraceElement, standard,
 };
 
 fn now() -> Timestamp {
@@ -121,7 +123,7 @@ fn judged(entry: &NewMessage, number: u32) -> Disposition {
     let envelope = mta::subject(&entry.envelope).unwrap().envelope;
     let found = entry.recipients.iter().find(|one| one.number == number).unwrap();
     let request = Request { address: &found.address, ..Request::default() };
-    mta::dispose(&site(), router(&routes()), Some((&envelope, number)), &request)
+    mta::dispose(&site(), router(&routes()), Some((&envelope, number)), &request, |_| true)
 }
 
 fn private(critical: Criticality) -> ExtensionField {
@@ -160,7 +162,8 @@ fn q_12_a_probe_is_answered_without_delivery_and_relayed_as_one() {
         mta::subject(&entry.envelope).unwrap();
     assert!(is_probe);
     let id = || site().mts_identifier(MessageId::from_number(11));
-    let positive = mta::probed(&site(), id(), &subject, 0, later(2)).unwrap();
+    let positive =
+        mta::probed(&site(), id(), &subject, (0, MtsUserType::PRIVATE), later(2)).unwrap();
     let [only] = &positive.content.recipients[..] else { panic!() };
     assert!(matches!(only.outcome, DeliveryOutcome::Delivered { .. }));
     assert_eq!(positive.envelope.destination, subject.originator);
@@ -225,12 +228,13 @@ fn q_09_audited_reports_carry_the_trace_and_mta_requests_count() {
     let entry = arrived(&message(envelope.clone())).unwrap();
     let subject = mta::subject(&entry.envelope).unwrap().envelope;
     let id = || site().mts_identifier(MessageId::from_number(11));
-    assert!(mta::delivery(&site(), id(), &subject, 1, later(2)).is_none());
+    assert!(mta::delivery(&site(), id(), &subject, (1, MtsUserType::PRIVATE), later(2)).is_none());
 
     envelope.recipients[0].indicators.mta_report = true;
     let entry = arrived(&message(envelope)).unwrap();
     let subject = mta::subject(&entry.envelope).unwrap().envelope;
-    let report = mta::delivery(&site(), id(), &subject, 1, later(2)).unwrap();
+    let report =
+        mta::delivery(&site(), id(), &subject, (1, MtsUserType::PRIVATE), later(2)).unwrap();
     assert_eq!(report.content.intermediate_trace, subject.trace);
     assert_eq!(report.content.intermediate_trace.len(), 2, "OTHER and DEMO");
 }
@@ -310,6 +314,53 @@ fn q_19_addresses_without_mail_in_them_are_carried() {
         mta::report_entry(MessageId::from_number(12), &report, later(2), router(&routes()), life)
             .unwrap();
     assert_eq!(home.recipients[0].next_hop, NextHop::Peer("MTA".to_owned()));
+}
+
+/// The way of an O/R address: the mail address in it first, then the closest address space; never back.
+#[test]
+fn an_or_address_goes_by_the_space_that_fits_it() {
+    assert_eq!(routing::X400_DOMAIN, mixer::X400_DOMAIN);
+    let mut table = routes();
+    let space = |pattern| AddressSpace::new(AddressType::X400, pattern, 1).unwrap();
+    for (name, pattern) in [("WORLD", "*"), ("GERMANY", "/C=DE/ADMD= /"), ("ACME", "p=ac*;c=de")] {
+        let link = Link {
+            name: name.to_owned(),
+            outlet: Outlet::Mta(name.to_owned()),
+            spaces: vec![space(pattern)],
+            restrictions: Restrictions::default(),
+            max_open_retries: None,
+            inside: false,
+        };
+        table.add_link(link).unwrap();
+    }
+    let take = |address: &str, came_by: &str| {
+        let apdu = message(foreign(vec![recipient(1, address)])).encode();
+        let routes = router(&table).came_by(came_by);
+        let id = MessageId::from_number(9);
+        let entry = mta::from_apdu(&site(), id, &apdu, now(), routes, |_, _| later(60)).unwrap();
+        (entry.message.recipients[0].next_hop.clone(), entry.message.recipients[0].address.clone())
+    };
+    let peer = |name: &str| NextHop::Peer(name.to_owned());
+    for (address, came_by, hop) in [
+        ("/C=DE/ADMD= /PRMD=ACME/O=X/S=Y/", "MTA", "ACME"),
+        ("/C=DE/ADMD= /PRMD=Other/S=Y/", "MTA", "GERMANY"),
+        ("/C=DE/ADMD=DBP/PRMD=Acme/S=Y/", "MTA", "ACME"),
+        ("/C=FR/ADMD= /PRMD=ACME/S=Y/", "MTA", "WORLD"),
+        ("/C=DE/ADMD= /PRMD=ACME/S=Y/", "ACME", "GERMANY"),
+        ("/C=DE/ADMD= /PRMD=ACME/DD.RFC-822=x(a)far.test/", "MTA", "FAR"),
+        ("/C=DE/ADMD= /PRMD=ACME/DD.RFC-822=x(a)nowhere.test/", "MTA", "ACME"),
+    ] {
+        assert_eq!(take(address, came_by).0, peer(hop), "{address} from {came_by}");
+    }
+    let (_, kept) = take("/C=DE/ADMD= /PRMD=ACME/DD.RFC-822=x(a)nowhere.test/", "MTA");
+    assert_eq!(kept, "\"/C=DE/ADMD= /PRMD=ACME/DD.RFC-822=x(a)nowhere.test/\"@x400.invalid");
+    // From SMTP to the same: the address stands in quotes.
+    let whole = "\"/C=DE/ADMD= /PRMD=ACME/O=X/S=Y/\"@x400.invalid";
+    let choice = table.choose(whole);
+    assert_eq!((choice.name.as_str(), choice.outside), ("ACME", true));
+    assert_eq!(choice.space.as_deref(), Some("x400:p=ac*;c=de"));
+    let germany = choice.considered.iter().find(|one| one.route.starts_with("GERMANY")).unwrap();
+    assert_eq!(germany.why_not, "another address space fits more closely");
 }
 
 #[test]
@@ -482,7 +533,7 @@ fn q196663_q179837_a_report_that_cannot_be_delivered_makes_no_report() {
     assert_eq!(entry.kind, queue::Kind::Report);
     assert!(entry.recipients.iter().all(|one| !one.report_wanted), "{:?}", entry.recipients);
     let request = Request { address: &entry.recipients[0].address, ..Request::default() };
-    let disposition = mta::dispose(&site(), router(&routes()), None, &request);
+    let disposition = mta::dispose(&site(), router(&routes()), None, &request, |_| true);
     assert!(matches!(disposition, Disposition::Fail { .. }), "{disposition:?}");
 }
 

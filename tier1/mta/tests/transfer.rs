@@ -12,7 +12,7 @@ use routing::{
 };
 use x400::{
     DeliveryOutcome, DiagnosticCode, GlobalDomainIdentifier, MessageTransferEnvelope, MtsApdu,
-    ReasonCode, internal_trace,
+    MtsUserType, ReasonCode, internal_trace,
 };
 
 const MAIL: &[u8] =
@@ -135,7 +135,7 @@ fn a_message_that_comes_back_is_a_loop() {
     let judge = |message: &NewMessage| {
         let router = Router::new(&routes, &AllOpen);
         let subject = envelope(message);
-        mta::dispose(&site("WEST"), router, Some((&subject, 1)), &to("bert@west.test"))
+        mta::dispose(&site("WEST"), router, Some((&subject, 1)), &to("bert@west.test"), |_| true)
     };
     assert_eq!(judge(&there), Disposition::Deliver { mailbox: "bert".to_owned() });
     let Disposition::Fail { reason, diagnostic, text } = judge(&again) else { panic!() };
@@ -155,14 +155,14 @@ fn an_unknown_mailbox_and_a_missing_route_fail_in_words() {
         ("x@elsewhere.test", "no server of the organisation holds elsewhere.test"),
     ] {
         let Disposition::Fail { diagnostic, text, .. } =
-            mta::dispose(&site("WEST"), router, None, &to(address))
+            mta::dispose(&site("WEST"), router, None, &to(address), |_| true)
         else {
             panic!("{address}")
         };
         assert_eq!(diagnostic, DiagnosticCode::UNRECOGNISED_OR_NAME);
         assert_eq!(text, says);
     }
-    let moved = mta::dispose(&site("WEST"), router, None, &to("anna@east.test"));
+    let moved = mta::dispose(&site("WEST"), router, None, &to("anna@east.test"), |_| true);
     let text = "east.test is held by EAST".to_owned();
     assert_eq!(moved, Disposition::Move { hop: NextHop::Peer("EAST".to_owned()), text });
 }
@@ -189,7 +189,7 @@ fn a_closed_way_fails_with_its_own_diagnostic() {
         .unwrap();
     let judge = |request: &Request<'_>, came_by: &str| {
         let router = Router::new(&table, &AllOpen).came_by(came_by);
-        match mta::dispose(&site("WEST"), router, None, request) {
+        match mta::dispose(&site("WEST"), router, None, request, |_| true) {
             Disposition::Fail { diagnostic, .. } => Some(diagnostic),
             Disposition::Move { hop, .. } => {
                 let domain = "far.test".to_owned();
@@ -299,7 +299,7 @@ fn nobody_and_those_who_did_not_ask_get_no_report() {
 
     let delivered = |notify| {
         let message = submitted("anna@east.test", vec![recipient("bert@west.test", notify)]);
-        mta::delivery(&site("WEST"), id(), &envelope(&message), 1, later(5))
+        mta::delivery(&site("WEST"), id(), &envelope(&message), (1, MtsUserType::PRIVATE), later(5))
     };
     assert!(delivered(None).is_none());
     let asked = Notify::On { success: true, failure: true, delay: false };

@@ -1,9 +1,15 @@
 //! Addresses as routing looks at them: only what an address space can ask for.
+//!
+//! O/R addresses are read and compared as X.402 18.4 says (case, runs of spaces, numeric and printable strings do not
+//! matter), in either text form of RFC 2156 and F.401; the mail address that stands for one, `"/C=.../"@x400.invalid`
+//! (RFC 2156 4.3.3), is one.
 
 use std::fmt;
 
-/// Attributes of one address that are looked at; X.400 defines far fewer.
-const MAX_ATTRIBUTES: usize = 64;
+use x400::{AddressError, OrAddress};
+
+/// The mail domain whose local parts are O/R addresses.
+pub const X400_DOMAIN: &str = "x400.invalid";
 
 /// The types of address that an address space may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,11 +33,11 @@ impl fmt::Display for AddressType {
 }
 
 /// An address, taken apart; everything compares without case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Address {
     /// The domain is in lower case; it is missing in a bare `postmaster`. The local part has no quotes.
     Smtp { local_part: String, domain: Option<String> },
-    /// Attributes in lower case, in the order of the text: the same name may come twice (`ou`).
+    /// [`OrAddress::attributes`]: lower case, most significant first; the same name may come twice (`ou`).
     X400 { attributes: Vec<(String, String)> },
     /// `type=value` in lower case, from the root on.
     Dn { components: Vec<String> },
@@ -41,17 +47,23 @@ impl Address {
     /// Reads an address of any type; what looks like neither of the others is one of SMTP.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        if let Some(attributes) = x400_attributes(text) {
-            return Self::X400 { attributes };
+        if let Some(Ok(address)) = or_address(text) {
+            return Self::X400 { attributes: address.attributes() };
         }
         if text.starts_with("/o=") || text.starts_with("/O=") {
             return Self::Dn { components: components(text) };
         }
         match text.rsplit_once('@') {
-            Some((local_part, domain)) => Self::Smtp {
-                local_part: unquoted(local_part),
-                domain: Some(domain.trim_end_matches('.').to_lowercase()),
-            },
+            Some((local_part, domain)) => {
+                let local_part = unquoted(local_part);
+                let domain = domain.trim_end_matches('.').to_lowercase();
+                match local_part.parse::<OrAddress>() {
+                    Ok(address) if domain == X400_DOMAIN => {
+                        Self::X400 { attributes: address.attributes() }
+                    }
+                    _ => Self::Smtp { local_part, domain: Some(domain) },
+                }
+            }
             None => Self::Smtp { local_part: unquoted(text), domain: None },
         }
     }
@@ -63,6 +75,16 @@ impl Address {
             Self::Smtp { .. } => AddressType::Smtp,
             Self::X400 { .. } => AddressType::X400,
             Self::Dn { .. } => AddressType::Dn,
+        }
+    }
+
+    /// The form that is the same for all spellings of a recipient of this server, whose name has no case.
+    pub(crate) fn folded(&self) -> Self {
+        match self {
+            Self::Smtp { local_part, domain } => {
+                Self::Smtp { local_part: local_part.to_lowercase(), domain: domain.clone() }
+            }
+            other => other.clone(),
         }
     }
 
@@ -105,36 +127,24 @@ fn unquoted(local_part: &str) -> String {
     out
 }
 
-/// The attributes of an O/R address written with semicolons or, as in RFC 2156 4.1, with slashes: the one with a country is
-/// an O/R address, and only that.
-fn x400_attributes(text: &str) -> Option<Vec<(String, String)>> {
-    let separator = if text.starts_with('/') { '/' } else { ';' };
-    if text.contains('@') && separator == ';' && !text.contains(';') {
+/// The text as an O/R address, with semicolons or, as in RFC 2156 4.1, with slashes; `None` when it is meant to be
+/// something else: an O/R address names a country or a network address (X.402 18.5), and only that does.
+#[must_use]
+pub fn or_address(text: &str) -> Option<Result<OrAddress, AddressError>> {
+    let slashes = text.starts_with('/');
+    let has = |key: &str| {
+        text.split(if slashes { '/' } else { ';' }).any(|part| {
+            part.split_once('=').is_some_and(|(name, _)| name.trim().eq_ignore_ascii_case(key))
+        })
+    };
+    if text.contains('@') && !slashes && !text.contains(';') {
         return None;
     }
-    let attributes = read_attributes(text, separator)?;
-    attributes.iter().any(|(name, _)| name == "c").then_some(attributes)
-}
-
-/// `name=value` pairs; `None` when a part is none.
-pub(crate) fn read_attributes(text: &str, separator: char) -> Option<Vec<(String, String)>> {
-    let parts = text.split(separator).filter(|part| !part.is_empty());
-    let read = parts.take(MAX_ATTRIBUTES).map(|part| {
-        let (name, value) = part.split_once('=')?;
-        Some((attribute_name(name), value.to_lowercase()))
-    });
-    read.collect()
-}
-
-/// One spelling for each attribute; X.402 and its users have several.
-fn attribute_name(name: &str) -> String {
-    let name = name.trim().to_lowercase();
-    match name.as_str() {
-        "admd" => "a".to_owned(),
-        "prmd" => "p".to_owned(),
-        "ou1" | "ou2" | "ou3" | "ou4" => "ou".to_owned(),
-        _ => name,
-    }
+    let named = has("c") || has("x121") || has("x.121");
+    // In a mail address the O/R address is followed by a domain (RFC 2156 4.3.3), or stands in quotes.
+    let is_mail = text.starts_with('"')
+        || slashes && text.rsplit('/').next().is_some_and(|end| end.starts_with('@'));
+    (named && !is_mail).then(|| text.parse())
 }
 
 pub(crate) fn components(text: &str) -> Vec<String> {
@@ -172,9 +182,21 @@ mod tests {
             ("\"a@b;c=d\"@x.test", smtp("a@b;c=d", Some("x.test"))),
             ("Postmaster", smtp("Postmaster", None)),
             ("C=US;ADMD= ;P=Org;OU1=X;s=A", {
-                x400(&[("c", "us"), ("a", " "), ("p", "org"), ("ou", "x"), ("s", "a")])
+                x400(&[("c", "us"), ("admd", ""), ("prmd", "org"), ("ou", "x"), ("s", "a")])
             }),
-            ("/c=US/a= /p=ORG", x400(&[("c", "us"), ("a", " "), ("p", "org")])),
+            ("/c=US/a= /p=ORG", x400(&[("c", "us"), ("admd", ""), ("prmd", "org")])),
+            // The same in the mail address that stands for it, in the other order, with odd spaces.
+            (
+                "\"/C=US/ADMD= /PRMD=The  Org/\"@X400.Invalid",
+                x400(&[("c", "us"), ("admd", ""), ("prmd", "the org")]),
+            ),
+            (
+                "S=Doe; P=a$;b; A=; C=us",
+                x400(&[("c", "us"), ("admd", ""), ("prmd", "a;b"), ("s", "doe")]),
+            ),
+            // A mail address that an O/R address is the local part of goes by its domain (RFC 2156 4.3.3).
+            ("/C=US/S=Doe/@gate.test", smtp("/C=US/S=Doe/", Some("gate.test"))),
+            ("X.121=31161;T-ID=1", x400(&[("x121", "31161"), ("t-id", "1")])),
             ("/o=ORG/ou=HQ/cn=X", {
                 let parts = ["o=org", "ou=hq", "cn=x"];
                 Address::Dn { components: parts.map(str::to_owned).to_vec() }

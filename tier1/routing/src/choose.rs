@@ -16,7 +16,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::address::Address;
+use crate::address::{Address, AddressType, X400_DOMAIN};
 use crate::link::{Activation, Link, Outlet, Restriction};
 use crate::space::AddressSpace;
 use crate::table::{Domains, Table};
@@ -170,6 +170,13 @@ impl Table {
 
     fn choose_with(&self, request: &Request<'_>, states: &dyn LinkStates) -> Choice {
         let address = Address::parse(request.address);
+        if !self.aliases.is_empty()
+            && let Some(mailbox) = self.aliases.get(&address.folded())
+        {
+            let why = format!("it is an address of {mailbox} in the directory");
+            let route = Route::Local { mailbox: mailbox.clone() };
+            return Choice { name: "local".to_owned(), ..Choice::of(route, why) };
+        }
         if let Address::Smtp { local_part, domain } = &address {
             let Some(domain) = domain else { return self.choose_bare(local_part) };
             match self.domains.get(domain) {
@@ -219,16 +226,23 @@ impl Table {
                         .find(|(name, _)| name.eq_ignore_ascii_case(&link.name))
                         .map_or(0, |(_, tries)| *tries),
                 }),
-                None => considered.push(Considered {
-                    route: link.name.clone(),
-                    why_not: "none of its address spaces fits".to_owned(),
-                }),
+                None => considered
+                    .push(Considered { route: link.name.clone(), why_not: link.why_not(address) }),
             }
         }
         if candidates.is_empty() {
+            if address.address_type() == AddressType::X400
+                && let Some(Domains::Peer { name }) = self.domains.get(X400_DOMAIN)
+            {
+                let why = format!(
+                    "no address space fits, and what is left goes to {name}, which has {X400_DOMAIN}"
+                );
+                let route = Route::Peer { name: name.clone() };
+                return Choice { name: name.clone(), considered, ..Choice::of(route, why) };
+            }
             let what = match address.domain() {
                 Some(domain) => format!("no server of the organisation holds {domain}"),
-                None => format!("the organisation has no address {}", request.address),
+                None => "nobody here has this address".to_owned(),
             };
             let why = if self.links.is_empty() {
                 what
@@ -246,6 +260,9 @@ impl Table {
     }
 }
 
+/// Why a way was passed over whose address space fits, and another's fits better.
+const CLOSER: &str = "another address space fits more closely";
+
 /// Steps 1 and 2 and the restrictions: what is left, or why nothing is.
 fn sift<'a>(
     mut candidates: Vec<Candidate<'a>>,
@@ -259,7 +276,10 @@ fn sift<'a>(
     for one in candidates {
         let came = |name: &str| {
             one.link.name.eq_ignore_ascii_case(name)
-                || matches!(&one.link.outlet, Outlet::Peer(peer) if peer.eq_ignore_ascii_case(name))
+                || matches!(
+                    &one.link.outlet,
+                    Outlet::Peer(mta) | Outlet::Mta(mta) if mta.eq_ignore_ascii_case(name)
+                )
         };
         let restricted = if request.is_system {
             Ok(())
@@ -281,8 +301,7 @@ fn sift<'a>(
         closed.get_or_insert(reason);
     }
     let best = open.iter().map(|one| one.weight).max().unwrap_or(0);
-    let why = "another address space fits more closely";
-    let kept = keep(open, |one| one.weight == best, why, considered);
+    let kept = keep(open, |one| one.weight == best, CLOSER, considered);
     (kept, closed.unwrap_or(Closed::RetriesExhausted))
 }
 
@@ -292,7 +311,11 @@ fn pick(
     states: &dyn LinkStates,
     mut considered: Vec<Considered>,
 ) -> Choice {
-    let mut why = "the only way whose address space fits";
+    let mut why = if considered.iter().any(|one| one.why_not == CLOSER) {
+        "its address space fits most closely"
+    } else {
+        "the only way whose address space fits"
+    };
     // What is known costs a look, so only a real choice takes it.
     if open.len() > 1 {
         let activation = |one: &Candidate<'_>| states.activation(&one.link.name);
@@ -384,7 +407,7 @@ fn name(one: &Candidate<'_>) -> String {
 
 fn route_of(link: &Link, address: &Address) -> Route {
     match (&link.outlet, address.domain()) {
-        (Outlet::Peer(name), _) => Route::Peer { name: name.clone() },
+        (Outlet::Peer(name) | Outlet::Mta(name), _) => Route::Peer { name: name.clone() },
         (Outlet::Domains, Some(domain)) => {
             Route::Connector { name: link.name.clone(), domain: Some(domain.to_owned()) }
         }

@@ -12,7 +12,7 @@ mod link;
 mod space;
 mod table;
 
-pub use address::{Address, AddressType, canonical};
+pub use address::{Address, AddressType, X400_DOMAIN, canonical, or_address};
 pub use choose::{AllOpen, Choice, Closed, Considered, LinkStates, Request, Route, Router};
 pub use link::{Activation, Link, Outlet, Restriction, Restrictions};
 pub use space::{AddressSpace, COSTS, SpaceError};

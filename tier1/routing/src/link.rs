@@ -8,7 +8,9 @@ use crate::space::{AddressSpace, glob};
 pub enum Outlet {
     /// To another server of the organisation, by its MTA name.
     Peer(String),
-    /// All mail goes out the same way (a smart host, one X.400 system).
+    /// To an X.400 MTA outside, by its MTA name: a connector of this server.
+    Mta(String),
+    /// All mail goes out the same way (a smart host).
     Connector,
     /// Each mail domain has a way of its own, found when it is needed (MX).
     Domains,
@@ -70,6 +72,19 @@ impl Link {
     pub(crate) fn best_space(&self, address: &Address) -> Option<(usize, &AddressSpace)> {
         let fitting = self.spaces.iter().filter_map(|space| Some((space.fits(address)?, space)));
         fitting.max_by_key(|(weight, space)| (*weight, std::cmp::Reverse(space.cost())))
+    }
+}
+
+impl Link {
+    /// Why no space fits: for an O/R address what the closest one would want.
+    pub(crate) fn why_not(&self, address: &Address) -> String {
+        let misses: Vec<String> =
+            self.spaces.iter().filter_map(|space| space.misses(address)).collect();
+        if misses.is_empty() {
+            "none of its address spaces fits".to_owned()
+        } else {
+            format!("none of its address spaces fits: {}", misses.join("; "))
+        }
     }
 }
 

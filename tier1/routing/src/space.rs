@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::address::{Address, AddressType, components, read_attributes};
+use x400::{AddressError, OrAddress};
+
+use crate::address::{Address, AddressType, components};
 
 /// The costs that an address space may have, as the classic MTA had them.
 pub const COSTS: std::ops::RangeInclusive<u32> = 1..=100;
@@ -11,7 +13,7 @@ pub const COSTS: std::ops::RangeInclusive<u32> = 1..=100;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpaceError {
     #[error("{pattern:?} is no list of attributes such as c=US;a= ;p=ORG")]
-    Attributes { pattern: String },
+    Attributes { pattern: String, source: AddressError },
     #[error("{pattern:?} is no directory name such as /o=ORG/ou=SITE")]
     Name { pattern: String },
     #[error("{pattern:?} is no mail domain, address or pattern of one")]
@@ -67,11 +69,11 @@ impl AddressSpace {
                     Parts::Domain(folded.to_owned())
                 }
             }
-            AddressType::X400 if pattern == "*" => Parts::Attributes(vec![any("c")]),
-            AddressType::X400 => read_attributes(pattern, ';')
-                .filter(|attributes| !attributes.is_empty())
-                .map(Parts::Attributes)
-                .ok_or_else(|| SpaceError::Attributes { pattern: owned() })?,
+            AddressType::X400 if pattern == "*" => Parts::Attributes(Vec::new()),
+            AddressType::X400 => pattern
+                .parse::<OrAddress>()
+                .map(|address| Parts::Attributes(address.attributes()))
+                .map_err(|source| SpaceError::Attributes { pattern: owned(), source })?,
             AddressType::Dn if pattern == "*" => Parts::Name(vec!["*".to_owned()]),
             AddressType::Dn if pattern.starts_with('/') => {
                 let parts = components(pattern);
@@ -135,23 +137,47 @@ impl AddressSpace {
     }
 }
 
+impl AddressSpace {
+    /// What keeps an O/R address out of the space, in words; `None` where the space is none of O/R addresses, or it fits.
+    #[must_use]
+    pub fn misses(&self, address: &Address) -> Option<String> {
+        let (Parts::Attributes(wanted), Address::X400 { attributes }) = (&self.parts, address)
+        else {
+            return None;
+        };
+        let (at, (key, pattern)) =
+            wanted.iter().enumerate().find(|(at, _)| !attribute_fits(wanted, *at, attributes))?;
+        let nth = ordinal(wanted, at);
+        let shown = |value: &str| if value.is_empty() { " ".to_owned() } else { value.to_owned() };
+        let is = match attributes.iter().filter(|(own, _)| own == key).nth(nth) {
+            Some((_, value)) => format!("is \"{}\"", shown(value)),
+            None => "is missing".to_owned(),
+        };
+        let key = key.to_uppercase();
+        Some(format!("{self} wants {key} \"{}\", which {is}", shown(pattern)))
+    }
+}
+
 impl fmt::Display for AddressSpace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.address_type, self.pattern)
     }
 }
 
-fn any(name: &str) -> (String, String) {
-    (name.to_owned(), "*".to_owned())
-}
-
 /// Each attribute that the space names must be there; of a name that comes several times (`ou`), the first ones in order.
 fn attributes_fit(wanted: &[(String, String)], attributes: &[(String, String)]) -> bool {
-    wanted.iter().enumerate().all(|(at, (name, pattern))| {
-        let nth = wanted[..at].iter().filter(|(earlier, _)| earlier == name).count();
-        let found = attributes.iter().filter(|(own, _)| own == name).nth(nth);
-        found.is_some_and(|(_, value)| glob(pattern, value))
-    })
+    (0..wanted.len()).all(|at| attribute_fits(wanted, at, attributes))
+}
+
+fn attribute_fits(wanted: &[(String, String)], at: usize, attributes: &[(String, String)]) -> bool {
+    let (name, pattern) = &wanted[at];
+    let found = attributes.iter().filter(|(own, _)| own == name).nth(ordinal(wanted, at));
+    found.is_some_and(|(_, value)| glob(pattern, value))
+}
+
+/// How many of the same name stand before it.
+fn ordinal(wanted: &[(String, String)], at: usize) -> usize {
+    wanted[..at].iter().filter(|(earlier, _)| *earlier == wanted[at].0).count()
 }
 
 fn weight(pattern: &str) -> usize {
@@ -218,6 +244,14 @@ mod tests {
             (X400, "c=US;o=HQ", "c=us;a= ;p=org;s=x", false),
             (X400, "c=us;ou=a;ou=b", "c=us;ou=a;ou=b;ou=c", true),
             (X400, "c=us;ou=b", "c=us;ou=a;ou=b", false),
+            (X400, "/C=US/ADMD= /PRMD=Org/", "c=us;a=;p=ORG ;s=x", true),
+            (X400, "c=us;p=The Org", "S=x;P=the  org;A= ;C=US", true),
+            (X400, "c=us;a= ;p=o$;g", "/C=US/ADMD= /PRMD=o;g/S=x/", true),
+            (X400, "c=us;a=*;p=*", "c=us;s=x", false),
+            (X400, "c=us;dda:kind=v*", "/C=US/DD.KIND=value/", true),
+            (X400, "c=us;p=org", "\"/C=US/ADMD= /PRMD=ORG/S=x/\"@x400.invalid", true),
+            (X400, "c=us;p=org", "/C=US/ADMD= /PRMD=ORG/S=x/@gate.test", false),
+            (X400, "*", "X121=31161;T-ID=1", true),
             (X400, "*", "c=us;a= ;s=x", true),
             (X400, "*", "a@x.example", false),
             (Dn, "/o=Org/ou=HQ", "/o=org/ou=hq/cn=recipients/cn=x", true),
@@ -227,6 +261,21 @@ mod tests {
         ] {
             assert_eq!(fits(kind, pattern, address).is_some(), covered, "{pattern} {address}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_says_why() {
+        let space = AddressSpace::new(AddressType::X400, "c=DE;a= ;p=ACME;ou=a;ou=b", 1).unwrap();
+        for (address, why) in [
+            ("c=FR;a= ;p=ACME", "wants C \"de\", which is \"fr\""),
+            ("c=DE;a=X;p=ACME", "wants ADMD \" \", which is \"x\""),
+            ("c=DE;a= ", "wants PRMD \"acme\", which is missing"),
+            ("c=DE;a= ;p=ACME;ou=a", "wants OU \"b\", which is missing"),
+        ] {
+            let said = space.misses(&Address::parse(address)).unwrap();
+            assert_eq!(said, format!("x400:c=DE;a= ;p=ACME;ou=a;ou=b {why}"), "{address}");
+        }
+        assert_eq!(space.misses(&Address::parse("c=de;a=;p=acme;ou=a;ou=b;ou=c;s=x")), None);
     }
 
     #[test]
@@ -277,6 +326,8 @@ mod tests {
             (Smtp, "x example"),
             (X400, "x.example"),
             (X400, ";"),
+            (X400, "c=us;zz=1"),
+            (X400, "c=us;c=de"),
             (Dn, "o=org"),
             (Dn, "/"),
             (Dn, "/org"),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::address::Address;
 use crate::link::{Link, Outlet};
 
 /// Where the mail of a domain goes.
@@ -27,6 +28,8 @@ pub enum TableError {
 pub struct Table {
     pub(crate) domains: BTreeMap<String, Domains>,
     pub(crate) links: Vec<Link>,
+    /// Recipients of this server by their further addresses.
+    pub(crate) aliases: BTreeMap<Address, String>,
 }
 
 /// One line of the table, for people and for comparison.
@@ -39,7 +42,7 @@ pub struct TableRow {
     pub cost: u32,
     /// The way, `local`, or the peer that holds the domain.
     pub route: String,
-    /// `local`, `peer`, `connector` or `domains`.
+    /// `local`, `peer`, `x400`, `connector` or `domains`.
     pub outlet: &'static str,
     /// Octets.
     pub max_message_size: Option<u64>,
@@ -60,6 +63,11 @@ impl Table {
         }
         self.domains.insert(domain, holder);
         Ok(())
+    }
+
+    /// Enters a further address of a recipient of this server; an address belongs to whoever has it first.
+    pub fn add_alias(&mut self, address: &Address, recipient: &str) {
+        self.aliases.entry(address.folded()).or_insert_with(|| recipient.to_owned());
     }
 
     /// Enters a way out.
@@ -109,6 +117,7 @@ impl Table {
                     route: link.name.clone(),
                     outlet: match link.outlet {
                         Outlet::Peer(_) => "peer",
+                        Outlet::Mta(_) => "x400",
                         Outlet::Connector => "connector",
                         Outlet::Domains => "domains",
                     },

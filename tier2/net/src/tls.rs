@@ -3,15 +3,17 @@
 //! RFC 8446 and RFC 5246, by rustls. Both sides show a certificate (RFC 8446 4.4.2.4 leaves that to
 //! the called side; here it always asks), and each holds the other's to its authorities and to a
 //! name. Certificates are read anew for every connection, so that a renewed one is in force at
-//! once. Not here: revocation lists, session tickets.
+//! once. Revocation lists (RFC 5280 5) are looked at where there are some: for the certificate itself, and not for those
+//! of authorities in between. Not here: OCSP, session tickets.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
+use rustls::server::{ParsedCertificate, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, Connection, RootCertStore,
     ServerConfig, ServerConnection,
@@ -30,14 +32,17 @@ pub struct Credentials {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     trust: Arc<RootCertStore>,
+    /// `None`: nobody is asked whether a certificate was taken back.
+    revocation: Option<Vec<CertificateRevocationListDer<'static>>>,
 }
 
-/// Which of the three files is meant.
+/// Which of the files is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Certificate,
     Key,
     Trust,
+    Revocation,
 }
 
 /// What is in the files cannot be used.
@@ -67,12 +72,14 @@ impl Part {
             Self::Certificate => "certificate file",
             Self::Key => "key file",
             Self::Trust => "file of trusted authorities",
+            Self::Revocation => "file of revocation lists",
         }
     }
 
     fn content(self) -> &'static str {
         match self {
             Self::Key => "private key",
+            Self::Revocation => "revocation list",
             Self::Certificate | Self::Trust => "certificate",
         }
     }
@@ -101,8 +108,64 @@ impl Credentials {
             let part = Part::Trust;
             store.add(authority).map_err(|source| CredentialsError::Unusable { part, source })?;
         }
-        Ok(Self { chain, key, trust: Arc::new(store) })
+        Ok(Self { chain, key, trust: Arc::new(store), revocation: None })
     }
+
+    /// Takes the PEM text of the authorities' revocation lists: from now on a certificate must be on a list that is in
+    /// time, of the authority that signed it, and not revoked there. Nobody's certificate passes without such a list.
+    ///
+    /// # Errors
+    /// There is none, or one cannot be read.
+    pub fn with_revocation(mut self, lists: &[u8]) -> Result<Self, CredentialsError> {
+        let part = Part::Revocation;
+        let all: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(lists).collect();
+        let all = all.map_err(|source| CredentialsError::Pem { part, source })?;
+        if all.is_empty() {
+            return Err(CredentialsError::Empty { part });
+        }
+        self.revocation = Some(all);
+        // What is in the PEM is looked at when a verifier is made of it.
+        self.verifier_of_callers()?;
+        Ok(self)
+    }
+
+    /// Judges the certificates of those who are called.
+    fn verifier_of_called(&self) -> Result<Arc<WebPkiServerVerifier>, CredentialsError> {
+        let builder =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.trust), provider());
+        let builder = match &self.revocation {
+            Some(lists) => builder
+                .with_crls(lists.iter().cloned())
+                .only_check_end_entity_revocation()
+                .enforce_revocation_expiration(),
+            None => builder,
+        };
+        builder.build().map_err(|error| no_verifier(&error))
+    }
+
+    /// Judges the certificates of callers.
+    fn verifier_of_callers(
+        &self,
+    ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, CredentialsError> {
+        let builder =
+            WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.trust), provider());
+        let builder = match &self.revocation {
+            Some(lists) => builder
+                .with_crls(lists.iter().cloned())
+                .only_check_end_entity_revocation()
+                .enforce_revocation_expiration(),
+            None => builder,
+        };
+        builder.build().map_err(|error| no_verifier(&error))
+    }
+}
+
+fn no_verifier(error: &VerifierBuilderError) -> CredentialsError {
+    let part = match error {
+        VerifierBuilderError::InvalidCrl(_) => Part::Revocation,
+        _ => Part::Trust,
+    };
+    CredentialsError::Unusable { part, source: rustls::Error::General(error.to_string()) }
 }
 
 fn certificates(pem: &[u8], part: Part) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
@@ -120,6 +183,10 @@ pub enum TlsFault {
     Untrusted,
     WrongName,
     Revoked,
+    /// This side has revocation lists, and none of the authority that signed the certificate.
+    NoList,
+    /// The time of this side's revocation list is over.
+    ListExpired,
     /// A certificate was asked for and none was shown.
     Missing,
     /// Some other fault of a certificate.
@@ -138,6 +205,8 @@ impl TlsFault {
             Self::Untrusted => "untrusted",
             Self::WrongName => "wrong-name",
             Self::Revoked => "revoked",
+            Self::NoList => "no-revocation-list",
+            Self::ListExpired => "revocation-list-expired",
             Self::Missing => "missing",
             Self::Certificate => "certificate",
             Self::Protocol => "protocol",
@@ -152,6 +221,9 @@ impl TlsFault {
             Self::Untrusted => 0x800b_0109,
             Self::WrongName => 0x800b_010f,
             Self::Revoked => 0x800b_010c,
+            // CRYPT_E_NO_REVOCATION_CHECK, CRYPT_E_REVOCATION_OFFLINE.
+            Self::NoList => 0x8009_2012,
+            Self::ListExpired => 0x8009_2013,
             Self::Missing => 0x8009_030d,
             Self::Certificate => 0x800b_010a,
             Self::Protocol => 0x8009_0326,
@@ -190,6 +262,8 @@ fn fault_of(error: &CertificateError) -> TlsFault {
         E::UnknownIssuer | E::BadSignature => TlsFault::Untrusted,
         E::NotValidForName | E::NotValidForNameContext { .. } => TlsFault::WrongName,
         E::Revoked => TlsFault::Revoked,
+        E::UnknownRevocationStatus => TlsFault::NoList,
+        E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => TlsFault::ListExpired,
         _ => TlsFault::Certificate,
     }
 }
@@ -243,7 +317,7 @@ impl<M> Secured<M> {
             .with_safe_default_protocol_versions()
             .map_err(unusable)?;
         let mut config = builder
-            .with_root_certificates(credentials.trust)
+            .with_webpki_verifier(credentials.verifier_of_called()?)
             .with_client_auth_cert(credentials.chain, credentials.key)
             .map_err(unusable)?;
         config.resumption = rustls::client::Resumption::disabled();
@@ -256,9 +330,7 @@ impl<M> Secured<M> {
     /// # Errors
     /// The credentials cannot be used.
     pub fn answer(machine: M, credentials: Credentials) -> Result<Self, CredentialsError> {
-        let verifier = WebPkiClientVerifier::builder_with_provider(credentials.trust, provider())
-            .build()
-            .map_err(|error| unusable(rustls::Error::General(error.to_string())))?;
+        let verifier = credentials.verifier_of_callers()?;
         let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(unusable)?;

@@ -115,6 +115,7 @@ fn domains(config: &Config, source: &Source) -> Checked<()> {
 fn connectors(config: &Config, source: &Source) -> Checked<()> {
     let mut seen: Vec<&str> = config.peers.iter().map(|peer| peer.name.as_str()).collect();
     seen.extend([config.server.name.as_str(), "local"]);
+    seen.extend(config.x400.iter().map(|connector| connector.name.as_str()));
     for (connector, table) in config.connectors.iter().zip(source.connectors()) {
         let name = &connector.name;
         if seen.iter().any(|known| known.eq_ignore_ascii_case(name)) {

@@ -38,12 +38,10 @@ pub(crate) fn connector(
     if matches!(kind, ConnectorKind::Site { .. }) && schedule != Schedule::Always {
         return Err(misplaced(table, source, "schedule", "smtp"));
     }
-    let address_spaces =
-        table.address_spaces().into_iter().map(|space| address_space(&space, source));
     Ok(Connector {
         name,
         kind,
-        address_spaces: address_spaces.collect::<Checked<_>>()?,
+        address_spaces: address_spaces(table, source)?,
         restrictions: Restrictions {
             max_message_size: limit(table.value("max_message_size")?.integer()?),
             max_recipients: limit(table.value("max_recipients")?.integer()?),
@@ -72,6 +70,14 @@ fn smtp(
     })
 }
 
+/// The address spaces of a connector of either table.
+pub(crate) fn address_spaces(
+    table: &TableReader<'_>,
+    source: &Source,
+) -> Checked<Vec<AddressSpace>> {
+    table.address_spaces().iter().map(|space| address_space(space, source)).collect()
+}
+
 fn address_space(table: &TableReader<'_>, source: &Source) -> Checked<AddressSpace> {
     let address_type = table.value("type")?;
     let of = match address_type.text()?.as_str() {
@@ -87,7 +93,11 @@ fn address_space(table: &TableReader<'_>, source: &Source) -> Checked<AddressSpa
     let cost = table.value("cost")?.integer()?;
     let mut space = AddressSpace::new(of, &pattern, cost).map_err(|error| {
         let way_out = "see docs/routing.md for the form of address spaces".to_owned();
-        let what = format!("connector.address_space.pattern: {error}");
+        let section = table.section().name();
+        let what = match std::error::Error::source(&error) {
+            Some(inner) => format!("{section}.pattern: {error}: {inner}"),
+            None => format!("{section}.pattern: {error}"),
+        };
         source.fault(table.at_key("pattern"), FaultKind::BadValue, what, way_out)
     })?;
     space.max_message_size = limit(table.value("max_message_size")?.integer()?);

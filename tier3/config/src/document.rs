@@ -137,13 +137,15 @@ impl Source {
             if Key::find(section, name).is_some() {
                 continue;
             }
-            if section == Section::Connector && name == ADDRESS_SPACE {
+            if name == ADDRESS_SPACE
+                && let Some(within) = section.spaces()
+            {
                 let at = table.key(name).map_or(0, |key| start(key.span()));
                 let Some(spaces) = item.as_array_of_tables() else {
-                    return Err(self.wrong_shape(Section::AddressSpace, item, at));
+                    return Err(self.wrong_shape(within, item, at));
                 };
                 for space in spaces {
-                    self.check_table(Section::AddressSpace, space)?;
+                    self.check_table(within, space)?;
                 }
                 continue;
             }
@@ -211,7 +213,7 @@ fn shape(section: Section) -> &'static str {
     if section.is_list() { "a list of tables" } else { "one table" }
 }
 
-/// The name of the tables within `[[connector]]`.
+/// The name of the tables within `[[connector]]` and `[[x400]]`.
 const ADDRESS_SPACE: &str = "address_space";
 
 /// One table of the file.
@@ -230,10 +232,11 @@ impl<'a> TableReader<'a> {
         found.map_or(self.at, |(key, item)| start(item.span().or_else(|| key.span())))
     }
 
-    /// The `[[connector.address_space]]` tables of a connector.
+    /// The `address_space` tables of a connector.
     pub(crate) fn address_spaces(&self) -> Vec<TableReader<'a>> {
         let item = self.table.and_then(|table| table.get(ADDRESS_SPACE));
-        self.source.tables(Section::AddressSpace, item)
+        let within = self.section.spaces();
+        within.map(|within| self.source.tables(within, item)).unwrap_or_default()
     }
 
     pub(crate) fn section(&self) -> Section {

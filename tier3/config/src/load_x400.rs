@@ -1,5 +1,6 @@
 //! From `[rfc1006]` and `[[x400]]` to their types.
 
+use crate::connector::address_spaces;
 use crate::document::{Checked, Source, TableReader};
 use crate::fault::FaultKind;
 use crate::load::both;
@@ -24,7 +25,13 @@ fn tls_files(table: &TableReader<'_>, source: &Source) -> Checked<Option<TlsFile
     let (certificate, key, trust) = (path("certificate")?, path("key")?, path("trust")?);
     let with_key = both(table, source, "certificate", certificate, "key", key)?;
     let all = both(table, source, "certificate", with_key, "trust", trust)?;
-    Ok(all.map(|((certificate, key), trust)| TlsFiles { certificate, key, trust }))
+    let revocation = path("revocation")?;
+    if revocation.is_some() && all.is_none() {
+        let what = "rfc1006.revocation is of use beside certificate, key and trust only".to_owned();
+        let way_out = "add the three, or remove revocation".to_owned();
+        return Err(source.fault(table.at_key("revocation"), FaultKind::Conflict, what, way_out));
+    }
+    Ok(all.map(|((certificate, key), trust)| TlsFiles { certificate, key, trust, revocation }))
 }
 
 pub(crate) fn x400(
@@ -50,13 +57,21 @@ pub(crate) fn x400(
         (0, None) => None,
         (_, name) => Some(name.unwrap_or_else(|| host.clone())),
     };
+    let spaces = address_spaces(table, source)?;
+    let domains = table.optional("domains")?.map(|found| found.domains()).transpose()?;
+    if spaces.is_empty() && domains.is_none() {
+        let what = "x400.domains is missing, and no address space stands below it".to_owned();
+        let way_out = "write `domains = [\"west.demo.test\"]` under [[x400]], or an [[x400.address_space]] with a pattern".to_owned();
+        return Err(source.fault(table.at_key("domains"), FaultKind::Missing, what, way_out));
+    }
     Ok(X400 {
         name: table.value("name")?.text()?,
         ignore_case: table.value("name_case")?.choice()? == 1,
         host,
         tls_name,
         port: table.value("port")?.integer()?,
-        domains: table.value("domains")?.domains()?,
+        domains: domains.unwrap_or_default(),
+        address_spaces: spaces,
         remote_password_file: path("remote_password_file")?,
         local_name: local_name.unwrap_or_else(|| server_name.to_owned()),
         local_password_file: path("local_password_file")?,

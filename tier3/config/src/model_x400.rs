@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use routing::AddressSpace;
 
 use crate::model::NeighbourApi;
 
@@ -27,6 +28,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
     pub trust: PathBuf,
+    /// The revocation lists of the authorities, where they are looked at.
+    pub revocation: Option<PathBuf>,
 }
 
 /// Transport, session and presentation selector; empty where none is said.
@@ -47,6 +50,8 @@ pub struct X400 {
     pub port: u16,
     /// Lower case.
     pub domains: Vec<String>,
+    /// What it serves beside its domains.
+    pub address_spaces: Vec<AddressSpace>,
     pub remote_password_file: Option<PathBuf>,
     /// The MTA name presented to it.
     pub local_name: String,

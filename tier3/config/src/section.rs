@@ -14,6 +14,7 @@ pub enum Section {
     AddressSpace,
     Rfc1006,
     X400,
+    X400AddressSpace,
     Hosts,
     Queue,
     Association,
@@ -23,7 +24,7 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
@@ -35,6 +36,7 @@ impl Section {
         Self::AddressSpace,
         Self::Rfc1006,
         Self::X400,
+        Self::X400AddressSpace,
         Self::Hosts,
         Self::Queue,
         Self::Association,
@@ -56,6 +58,7 @@ impl Section {
             Self::AddressSpace => "connector.address_space",
             Self::Rfc1006 => "rfc1006",
             Self::X400 => "x400",
+            Self::X400AddressSpace => "x400.address_space",
             Self::Hosts => "hosts",
             Self::Queue => "queue",
             Self::Association => "association",
@@ -66,7 +69,10 @@ impl Section {
 
     /// Stands as often as there is something to say.
     pub const fn is_list(self) -> bool {
-        matches!(self, Self::Peer | Self::Connector | Self::AddressSpace | Self::X400)
+        matches!(
+            self,
+            Self::Peer | Self::Connector | Self::AddressSpace | Self::X400 | Self::X400AddressSpace
+        )
     }
 
     /// The header as it is written in the file.
@@ -74,6 +80,15 @@ impl Section {
         match self {
             list if list.is_list() => format!("[[{}]]", list.name()),
             other => format!("[{}]", other.name()),
+        }
+    }
+
+    /// The tables of address spaces that stand within this one.
+    pub const fn spaces(self) -> Option<Self> {
+        match self {
+            Self::Connector => Some(Self::AddressSpace),
+            Self::X400 => Some(Self::X400AddressSpace),
+            _ => None,
         }
     }
 
@@ -108,6 +123,9 @@ impl Section {
             }
             Self::X400 => {
                 "An X.400 MTA that mail is exchanged with by P1 over TCP. One table for each, as many as there are. The defaults are the classic ones."
+            }
+            Self::X400AddressSpace => {
+                "Addresses that the X.400 MTA above serves, and at what cost, beside its domains. One table for each address space."
             }
             Self::Hosts => {
                 "Host names and their addresses, asked before the system's resolver. A name in quotes on the left; one address or a list of addresses on the right."

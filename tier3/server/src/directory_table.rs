@@ -1,5 +1,6 @@
 //! The directory of a running or resting server: the engine's two copies, kept in the store, every change written down.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use config::{Config, DirectoryPlace, LdapDirectory, Mailboxes};
@@ -68,6 +69,7 @@ pub struct DirectoryTable {
 
 struct Shared {
     copies: RwLock<Copies>,
+    version: AtomicU64,
     staged: Mutex<Vec<Change>>,
     /// The site's copy as it was when the server started: an old server goes by its schema.
     at_start: Directory,
@@ -141,6 +143,7 @@ impl DirectoryTable {
         let backing = Backing::of_config(config, &place.base)?;
         let shared = Shared {
             copies: RwLock::new(copies),
+            version: AtomicU64::new(0),
             staged: Mutex::new(staged),
             at_start,
             place,
@@ -399,6 +402,11 @@ impl DirectoryTable {
         self.copies().site.clone()
     }
 
+    /// Looks at what this server goes by, without a copy of it.
+    pub fn with_site<T>(&self, look: impl FnOnce(&Directory) -> T) -> T {
+        look(&self.copies().site)
+    }
+
     /// The agent, and what the copy does not have yet.
     #[must_use]
     pub fn agent(&self) -> (Agent, Option<i64>, Vec<Change>) {
@@ -606,6 +614,12 @@ impl DirectoryTable {
         Ok(!changes.is_empty())
     }
 
+    /// Grows whenever the copies change: what is made of them is then old.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.shared.version.load(Ordering::Acquire)
+    }
+
     /// The staged changes.
     #[must_use]
     pub fn staged(&self) -> Vec<Change> {
@@ -694,6 +708,7 @@ impl DirectoryTable {
         let mut kept = self.shared.copies.write().unwrap_or_else(PoisonError::into_inner);
         let news = kept.site != copies.site;
         *kept = copies;
+        self.shared.version.fetch_add(1, Ordering::Release);
         if news {
             self.shared.beside.changed();
         }

@@ -30,6 +30,8 @@ mod outbound;
 mod pace;
 mod peer_state;
 mod processing;
+mod reassignment;
+mod recipients;
 mod reporting;
 mod reroute;
 mod resources;

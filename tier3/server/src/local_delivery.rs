@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use mta::Disposition;
 use queue::{Kind, MessageRecord, NextHop, Outcome, RecipientRecord, Work};
 use routing::Request;
-use x400::MessageTransferEnvelope;
+use x400::{MessageTransferEnvelope, MtsUserType};
 
 use crate::blocking::blocking;
 use crate::node::Node;
 use crate::opened::Opened;
 use crate::processing::process;
+use crate::reassignment;
+use crate::recipients::Target;
 use crate::{notification, reporting, settings};
 
 /// Pause after a delivery that failed for a reason that may pass, such as a full disk.
@@ -104,12 +106,17 @@ async fn deliver(
     let mut done = Delivered::default();
     for recipient in record.recipients.iter().filter(|r| work.recipients.contains(&r.number)) {
         let (number, address) = (recipient.number, &recipient.address);
-        let delivered = match dispose(node, &parcel, &record, recipient) {
+        let disposition = dispose(node, &parcel, &record, recipient);
+        if let Some(outcome) = reassigned(node, &parcel, &record, recipient, &disposition).await {
+            done.results.push((number, outcome));
+            continue;
+        }
+        let delivered = match disposition {
             Disposition::Deliver { .. } if parcel.is_probe() => Outcome::Done,
             Disposition::Deliver { mailbox } => {
                 let key = DeliveryKey {
                     message: record.head.mts_id.clone(),
-                    recipient: number.to_string(),
+                    recipient: once(&parcel, number),
                 };
                 into_mailbox(node, maildirs, &parcel, &key, &mailbox, address).await
             }
@@ -124,7 +131,7 @@ async fn deliver(
         let waited = Timestamp::now().duration_since(record.head.submitted);
         if delivered == Outcome::Done {
             let subject = parcel.opened.as_ref().map(|opened| &opened.subject);
-            reporting::report_delivery(node, subject, number).await;
+            reporting::report_delivery(node, subject, (number, MtsUserType::PRIVATE)).await;
         }
         if delivered == Outcome::Done && !parcel.is_probe() {
             metrics::counter!("bindback_delivered_total").increment(1);
@@ -153,7 +160,56 @@ fn dispose(
         ..Request::default()
     };
     let subject = parcel.envelope().map(|envelope| (envelope, recipient.number));
-    mta::dispose(&site, node.router(&node.routes()), subject, &request)
+    let recipients = node.recipients();
+    let keeps = |mailbox: &str| recipients.target(mailbox).is_none();
+    mta::dispose(&site, node.router(&node.routes()), subject, &request, keeps)
+}
+
+/// What becomes of a recipient that somebody else stands for; `None` where nobody does.
+async fn reassigned(
+    node: &Arc<Node>,
+    parcel: &Parcel,
+    record: &MessageRecord,
+    recipient: &RecipientRecord,
+    disposition: &Disposition,
+) -> Option<Outcome> {
+    let opened = parcel.opened.as_deref();
+    match disposition {
+        Disposition::Deliver { mailbox } => {
+            let recipients = node.recipients();
+            let target = recipients.target(mailbox)?;
+            let Some(opened) = opened else {
+                // A report for a mailbox goes into it, whoever reads its mail.
+                let Target::List(list) = target else { return None };
+                return Some(reassignment::forward_report(node, record, list).await);
+            };
+            let is_list = matches!(target, Target::List(_));
+            // A probe does not look behind a list (X.411 14.3.10).
+            let outcome = if is_list && parcel.is_probe() {
+                Outcome::Done
+            } else {
+                reassignment::follow(node, opened, recipient, target).await
+            };
+            if is_list && outcome == Outcome::Done {
+                let told = Some(&opened.subject);
+                reporting::report_delivery(node, told, (recipient.number, MtsUserType::DL)).await;
+            }
+            Some(outcome)
+        }
+        Disposition::Fail { .. } => reassignment::try_alternate(node, opened?, recipient).await,
+        Disposition::Move { .. } => None,
+    }
+}
+
+/// What tells the recipient from others of the message that come to one mailbox: its number, and for one who was not named
+/// by the originator all of [`mta::once_key`].
+fn once(parcel: &Parcel, number: u32) -> String {
+    let fields = parcel.envelope().and_then(|envelope| {
+        let fields = envelope.recipients.iter().find(|fields| fields.number == number)?;
+        let key = mta::once_key(envelope, fields);
+        Some(key.strip_prefix(&format!("{}#", envelope.mts_identifier))?.to_owned())
+    });
+    fields.unwrap_or_else(|| number.to_string())
 }
 
 fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {

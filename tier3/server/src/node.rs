@@ -30,6 +30,7 @@ use crate::mail_queue::MailQueue;
 use crate::pace::Pace;
 use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
+use crate::recipients::Recipients;
 use crate::reroute::Rounds;
 use crate::resources::Resources;
 use crate::smtp_limits::Limits;
@@ -61,7 +62,7 @@ pub struct ExpectedBindBack {
 /// The shared state of a running server.
 pub struct Node {
     config: RwLock<Arc<Config>>,
-    routes: RwLock<Arc<routing::Table>>,
+    ways: RwLock<Ways>,
     pub resolver: Resolver,
     mail_resolver: RwLock<MailResolver>,
     pub accounts: AccountTable,
@@ -93,6 +94,24 @@ pub struct Node {
     stopping: watch::Sender<bool>,
 }
 
+/// The routing table, and the recipients in it, as of one version of the directory.
+#[derive(Clone)]
+struct Ways {
+    version: u64,
+    routes: Arc<routing::Table>,
+    recipients: Arc<Recipients>,
+}
+
+impl Ways {
+    fn new(config: &Config, directory: &DirectoryTable) -> Result<Self, routing::TableError> {
+        // Read first: what changes meanwhile is made anew by whoever asks next.
+        let version = directory.version();
+        let recipients = directory.with_site(|site| Recipients::of(site, config));
+        let routes = Arc::new(route_table::build(config, &recipients)?);
+        Ok(Self { version, routes, recipients: Arc::new(recipients) })
+    }
+}
+
 impl Node {
     /// Joins the parts.
     ///
@@ -106,7 +125,7 @@ impl Node {
         histories: PeerHistories,
         processing: Processing,
     ) -> Result<Self, routing::TableError> {
-        let routes = route_table::build(&config)?;
+        let ways = Ways::new(&config, &directory)?;
         let resolver = Resolver::new(&config.hosts);
         let watch = Watch::new(&config.server.name, SignedDuration::ZERO);
         let winbind = Winbind::new(&config.rpc.ntlm_auth, WINBIND_PATIENCE);
@@ -117,7 +136,7 @@ impl Node {
             x400_table: Mutex::new(Ltab::numbered_from(X400_FIRST, X400_ROWS)),
             x400: x400_link::Memory::open(&config.server.data_dir, &config.x400),
             config: RwLock::new(Arc::new(config)),
-            routes: RwLock::new(Arc::new(routes)),
+            ways: RwLock::new(ways),
             accounts,
             directory,
             events,
@@ -175,7 +194,26 @@ impl Node {
     /// The routing table in force.
     #[must_use]
     pub fn routes(&self) -> Arc<routing::Table> {
-        Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
+        self.ways().routes
+    }
+
+    /// The recipients of the directory that mail does not simply end at.
+    #[must_use]
+    pub fn recipients(&self) -> Arc<Recipients> {
+        self.ways().recipients
+    }
+
+    /// What configuration and directory say; made anew where the directory changed since.
+    fn ways(&self) -> Ways {
+        let version = self.directory.version();
+        let known = self.ways.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.version >= version {
+            return known;
+        }
+        // The configuration in force was good before; the directory cannot contradict it.
+        let Ok(fresh) = Ways::new(&self.config(), &self.directory) else { return known };
+        *self.ways.write().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+        fresh
     }
 
     /// The table with what is known of its ways.
@@ -194,7 +232,7 @@ impl Node {
     /// # Errors
     /// The new one's domains contradict each other; the old one stays.
     pub fn replace_config(&self, config: Config) -> Result<(), routing::TableError> {
-        let routes = route_table::build(&config)?;
+        let ways = Ways::new(&config, &self.directory)?;
         self.resolver.replace_hosts(&config.hosts);
         self.accounts.replace_rules(&config);
         self.queue.set_config(crate::settings::queue_config(&config));
@@ -202,8 +240,8 @@ impl Node {
             let fresh = MailResolver::new(self.resolver.clone(), &config.smtp.dns);
             *self.mail_resolver.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
-        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        *self.ways.write().unwrap_or_else(PoisonError::into_inner) = ways;
         // What waits goes where the new routes send it, at once.
         crate::supervise::follow_routes(self);
         Ok(())

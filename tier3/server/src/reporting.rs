@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use mta::Subject;
 use queue::{Clock, Failure, MessageRecord, NewMessage};
 use tokio::sync::mpsc;
-use x400::{DiagnosticCode, ReasonCode};
+use x400::{DiagnosticCode, MtsUserType, ReasonCode};
 
 use crate::mail_queue::{AcceptError, ReportOrder};
 use crate::node::Node;
@@ -74,19 +74,26 @@ fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> 
 
 /// Reports that a recipient was served, where the originator asked for it, or that it would
 /// be, where the subject is a probe.
-pub async fn report_delivery(node: &Node, subject: Option<&Subject>, number: u32) {
+pub async fn report_delivery(
+    node: &Node,
+    subject: Option<&Subject>,
+    (number, user_type): (u32, MtsUserType),
+) {
     let Some(Subject { envelope: subject, probe, .. }) = subject else { return };
     let (id, now) = (node.queue.next_id(), Timestamp::now());
     let site = settings::site(&node.config());
     let make = if *probe { mta::probed } else { mta::delivery };
-    let Some(report) = make(&site, site.mts_identifier(id), subject, number, now) else {
+    let Some(report) = make(&site, site.mts_identifier(id), subject, (number, user_type), now)
+    else {
         return;
     };
     let life = |priority, submitted| node.queue.expires(priority, submitted);
     match mta::report_entry(id, &report, now, node.router(&node.routes()), life) {
         Ok(mut entry) => {
             // A delivery that is repeated after a crash is not reported again.
-            entry.seen = vec![format!("{}#{number}#delivered", subject.mts_identifier)];
+            let fields = subject.recipients.iter().find(|fields| fields.number == number);
+            let key = fields.map(|fields| mta::once_key(subject, fields)).unwrap_or_default();
+            entry.seen = vec![format!("{key}#delivered")];
             if let Err(error) = node.queue.accept(entry).await
                 && !matches!(error, AcceptError::Repeated)
             {

@@ -44,7 +44,10 @@ fn link_of(node: &Node, hop: &NextHop) -> Option<String> {
     let found = table.links().iter().find(|link| match hop {
         NextHop::Local => false,
         NextHop::Peer(name) => {
-            matches!(&link.outlet, Outlet::Peer(peer) if peer.eq_ignore_ascii_case(name))
+            matches!(
+                &link.outlet,
+                Outlet::Peer(mta) | Outlet::Mta(mta) if mta.eq_ignore_ascii_case(name)
+            )
         }
         NextHop::Connector(name) | NextHop::Domain { connector: name, .. } => {
             link.name.eq_ignore_ascii_case(name)

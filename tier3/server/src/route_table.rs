@@ -2,16 +2,22 @@
 
 use config::{Config, ConnectorKind, Mailboxes};
 use queue::NextHop;
-use routing::{Activation, Domains, Link, LinkStates, Outlet, Route, Table, TableError};
+use routing::{
+    Activation, Domains, Link, LinkStates, Outlet, Restrictions, Route, Table, TableError,
+};
 
 use crate::mail_queue::MailQueue;
+use crate::recipients::Recipients;
 
-/// Builds the table: own domains first, then every peer's, then the connectors.
+/// Builds the table: own domains first, then every peer's, then the connectors; `recipients` have further addresses.
 ///
 /// # Errors
 /// Two holders claim one domain, or two ways out have one name.
-pub fn build(config: &Config) -> Result<Table, TableError> {
+pub fn build(config: &Config, recipients: &Recipients) -> Result<Table, TableError> {
     let mut table = Table::default();
+    for (address, name) in recipients.aliases() {
+        table.add_alias(address, name);
+    }
     let mailboxes = match &config.mail.mailboxes {
         Mailboxes::Any => None,
         Mailboxes::Only(names) => {
@@ -50,6 +56,18 @@ pub fn build(config: &Config) -> Result<Table, TableError> {
         for domain in &connector.domains {
             table.insert(domain, Domains::Peer { name: connector.name.clone() })?;
         }
+        if connector.address_spaces.is_empty() {
+            continue;
+        }
+        table.add_link(Link {
+            name: connector.name.clone(),
+            outlet: Outlet::Mta(connector.name.clone()),
+            spaces: connector.address_spaces.clone(),
+            restrictions: Restrictions::default(),
+            // The queue counts them for the whole link, and gives up what waits for it.
+            max_open_retries: None,
+            inside: false,
+        })?;
     }
     Ok(table)
 }
@@ -57,9 +75,9 @@ pub fn build(config: &Config) -> Result<Table, TableError> {
 /// What the queue knows of the ways.
 impl LinkStates for MailQueue {
     fn activation(&self, link: &str) -> Activation {
-        // Both kinds of hop belong to the link of that name.
-        let hop = NextHop::Connector(link.to_owned());
-        match self.view(|queue, _| queue.closed(&hop)) {
+        // Every kind of hop belongs to the link of that name; that of an X.400 MTA is a peer to the queue.
+        let hops = [NextHop::Connector(link.to_owned()), NextHop::Peer(link.to_owned())];
+        match self.view(|queue, _| hops.iter().find_map(|hop| queue.closed(hop))) {
             None => Activation::Now,
             Some(Some(_)) => Activation::Later,
             Some(None) => Activation::Never,

@@ -9,6 +9,7 @@ mod limits;
 mod link;
 mod poison;
 mod queue;
+mod reassignment;
 mod rpc;
 mod silence;
 mod smtp;

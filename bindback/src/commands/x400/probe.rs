@@ -51,6 +51,9 @@ pub struct Arguments {
     /// PEM file with the certificates of the authorities that are trusted
     #[arg(long, value_name = "FILE", requires = "tls")]
     trust: Option<PathBuf>,
+    /// PEM file with the revocation lists of these authorities
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    revocation: Option<PathBuf>,
     /// The name that the other side's certificate must have, if it is not HOST
     #[arg(long, value_name = "NAME", requires = "tls")]
     tls_name: Option<String>,
@@ -87,7 +90,9 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         return Err(Usage(text.to_owned()).into());
     }
     let files = match (arguments.certificate, arguments.key, arguments.trust) {
-        (Some(certificate), Some(key), Some(trust)) => Some(TlsFiles { certificate, key, trust }),
+        (Some(certificate), Some(key), Some(trust)) => {
+            Some(TlsFiles { certificate, key, trust, revocation: arguments.revocation })
+        }
         _ => None,
     };
     let tls = files.map(|files| (files, arguments.tls_name.unwrap_or_else(|| host.clone())));

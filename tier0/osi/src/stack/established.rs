@@ -9,7 +9,7 @@ use super::machine::State;
 use super::output::Output;
 use super::parameters::{Link, OpenedMode};
 use super::receiver::Receiver;
-use super::recover::{Partial, Progress, Unfinished};
+use super::recover::{Partial, Progress, Sending, Unfinished};
 use super::sender::Sender;
 use super::{AbortReason, StackEvent};
 use crate::presentation::UserData;
@@ -206,6 +206,20 @@ impl Established {
             activity,
             octets,
             marks,
+        })
+    }
+
+    /// How far the activity that is sent was confirmed.
+    pub(super) fn sending(&self) -> Option<Sending<'_>> {
+        let (activity, apdu, serial) = self.sender.progress()?;
+        Some(Sending {
+            session: &self.session,
+            mode: self.mode,
+            two_way: self.two_way,
+            negotiation: self.negotiation,
+            activity,
+            serial,
+            apdu,
         })
     }
 

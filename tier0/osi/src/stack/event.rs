@@ -16,6 +16,9 @@ pub enum StackEvent {
         window: u16,
         mode: OpenedMode,
         two_way: bool,
+        /// The selectors that are called; empty where none is.
+        called_ssel: Vec<u8>,
+        called_psel: Vec<u8>,
     },
     /// Responder: a broken association is to be gone on with; answer with `accept_recovery` or
     /// `refuse_open`.
@@ -64,14 +67,16 @@ impl fmt::Debug for StackEvent {
     /// Gives sizes in place of the user's octets: bind data may hold credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OpenIndication { bind_argument, checkpoint_kib, window, mode, two_way } => f
+            Self::OpenIndication {
+                bind_argument, checkpoint_kib, window, mode, two_way, ..
+            } => f
                 .debug_struct("OpenIndication")
                 .field("octets", &bind_argument.len())
                 .field("checkpoint_kib", checkpoint_kib)
                 .field("window", window)
                 .field("mode", mode)
                 .field("two_way", two_way)
-                .finish(),
+                .finish_non_exhaustive(),
             Self::RecoveryIndication { .. } => f.write_str("RecoveryIndication"),
             Self::RecoveryConfirmed => f.write_str("RecoveryConfirmed"),
             Self::Checkpoint => f.write_str("Checkpoint"),

@@ -8,7 +8,7 @@ use super::established::Established;
 use super::open::Opening;
 use super::output::Output;
 use super::parameters::{Link, OpenParameters, RespondParameters};
-use super::recover::{Partial, Unfinished};
+use super::recover::{Partial, Sending, Unfinished};
 use super::refuse::Rejection;
 use super::respond::{Deciding, Gathering, Listening};
 use super::{AbortReason, StackEvent};
@@ -109,6 +109,16 @@ impl Stack {
     pub fn partial(&self) -> Option<Partial<'_>> {
         match &self.state {
             State::Open(open) => open.partial(),
+            _ => None,
+        }
+    }
+
+    /// How far the APDU under way was confirmed by checkpoints, to be kept where it outlives this process;
+    /// [`Unfinished::sent`] makes of it what a recovery goes on with.
+    #[must_use]
+    pub fn sending(&self) -> Option<Sending<'_>> {
+        match &self.state {
+            State::Open(open) => open.sending(),
             _ => None,
         }
     }

@@ -29,5 +29,5 @@ pub use parameters::{
     Abstract, DEFAULT_CHECKPOINT_KIB, DEFAULT_MAXIMUM_APDU, DEFAULT_WINDOW, OpenParameters,
     OpenedMode, Protocol, RespondParameters,
 };
-pub use recover::{Partial, Unfinished};
+pub use recover::{Partial, Sending, Unfinished};
 pub use refuse::{RefuseReason, Rejection};

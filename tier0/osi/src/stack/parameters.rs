@@ -89,9 +89,9 @@ pub struct RespondParameters {
     pub normal: Option<Abstract>,
     /// The application protocols that are taken in X.410 mode.
     pub x410: Vec<i64>,
-    /// Selectors that callers must call, where they call any; empty takes all.
-    pub ssel: Vec<u8>,
-    pub psel: Vec<u8>,
+    /// Selectors of which callers must call one, where they call any; none, or an empty one among them, takes all.
+    pub ssel: Vec<Vec<u8>>,
+    pub psel: Vec<Vec<u8>>,
     /// The most accepted, in units of 1024 octets; 0 is no checkpoints.
     pub checkpoint_kib: u16,
     /// The most accepted; 0 is taken as 1.

@@ -36,6 +36,20 @@ pub struct Partial<'a> {
     pub marks: &'a [usize],
 }
 
+/// How far an APDU under way was confirmed to its sender; borrowed, to be kept as the user likes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Sending<'a> {
+    /// The session connection that the activity is on.
+    pub session: &'a SessionIdentifier,
+    pub mode: OpenedMode,
+    pub two_way: bool,
+    pub negotiation: Negotiation,
+    pub activity: u32,
+    /// The last confirmed checkpoint, from 1 on.
+    pub serial: u32,
+    pub apdu: &'a [u8],
+}
+
 /// How far it came.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Progress {
@@ -66,6 +80,20 @@ impl Unfinished {
         }
     }
 
+    /// What a sender was confirmed until a checkpoint; it has the APDU again, octet for octet. Any checkpoint that was
+    /// confirmed will do, not only the last one (X.228 7.8).
+    #[must_use]
+    pub fn sent(sending: &Sending<'_>) -> Self {
+        Self {
+            session: sending.session.clone(),
+            mode: sending.mode,
+            two_way: sending.two_way,
+            negotiation: sending.negotiation,
+            activity: sending.activity,
+            progress: Progress::Sent { apdu: sending.apdu.to_vec(), serial: sending.serial },
+        }
+    }
+
     /// The APDU that was to be sent, for who starts over.
     #[must_use]
     pub fn into_apdu(self) -> Option<Vec<u8>> {
@@ -92,6 +120,17 @@ impl Unfinished {
         if self.progress == Progress::Pending {
             self.progress = Progress::Complete;
         }
+    }
+}
+
+impl fmt::Debug for Sending<'_> {
+    /// Tells sizes and no octets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending")
+            .field("activity", &self.activity)
+            .field("serial", &self.serial)
+            .field("octets", &self.apdu.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -101,7 +101,8 @@ impl Listening {
             let connect = spdu.encode(Prefix::Give)?;
             return Ok(State::Gathering(Gathering { listening: self, connect, data }));
         }
-        let mut proposal = Proposal { results: Vec::new(), link: None };
+        let called = (connect.called_selector.to_vec(), Vec::new());
+        let mut proposal = Proposal { results: Vec::new(), link: None, called };
         match self.judge(connect, &mut proposal)? {
             Ok(accepted) => {
                 let Accepted { link, mode, negotiation, two_way, data } = accepted;
@@ -113,6 +114,8 @@ impl Listening {
                             window: negotiation.window,
                             mode,
                             two_way,
+                            called_ssel: std::mem::take(&mut proposal.called.0),
+                            called_psel: std::mem::take(&mut proposal.called.1),
                         });
                         None
                     }
@@ -170,9 +173,8 @@ impl Listening {
         let Some(syntaxes) = &self.parameters.normal else {
             return Ok(Err(RefuseReason::Mode));
         };
-        let wanted = &self.parameters.psel;
-        if !wanted.is_empty() && !ppdu.called_selector.is_empty() && ppdu.called_selector != *wanted
-        {
+        proposal.called.1.clone_from(&ppdu.called_selector);
+        if !answers_to(&self.parameters.psel, &ppdu.called_selector) {
             return Ok(Err(RefuseReason::PresentationSelector));
         }
         let contexts = match judge_contexts(syntaxes, &ppdu, proposal) {
@@ -229,9 +231,8 @@ impl Listening {
     }
 
     fn judge_session(&self, connect: &Connect<'_>) -> Result<(), RefuseReason> {
-        let (wanted, called) = (&self.parameters.ssel, connect.called_selector);
         // Selectors in X.410 mode are a fault of some callers, and passed over (KB Q152932).
-        if !wanted.is_empty() && !called.is_empty() && called != *wanted {
+        if !answers_to(&self.parameters.ssel, connect.called_selector) {
             return Err(RefuseReason::SessionSelector);
         }
         judge_session(connect)
@@ -263,6 +264,12 @@ impl Listening {
         };
         Ok(Accepted { link, mode, negotiation, two_way, data })
     }
+}
+
+/// Whether one of these selectors is called; none, or an empty one among them, stands for any, and so does a caller that
+/// names none.
+fn answers_to(own: &[Vec<u8>], called: &[u8]) -> bool {
+    called.is_empty() || own.is_empty() || own.iter().any(|one| one.is_empty() || one == called)
 }
 
 /// Accepts the three contexts that are known here and rejects the others.
@@ -316,6 +323,8 @@ enum Opened {
 struct Proposal {
     results: ContextResult,
     link: Option<Link>,
+    /// The session and the presentation selector that are called.
+    called: (Vec<u8>, Vec<u8>),
 }
 
 impl Deciding {

@@ -141,6 +141,19 @@ impl Sender {
         Ok(())
     }
 
+    /// The activity under way, its APDU and the last confirmed checkpoint, where there is one.
+    pub(super) fn progress(&self) -> Option<(u32, &[u8], u32)> {
+        let (segments, points) = match &self.activity {
+            Activity::Sending(segments) | Activity::Interrupting(segments) => {
+                (segments, segments.points)
+            }
+            Activity::Ending { segments, points, .. } => (segments, *points),
+            Activity::Idle | Activity::Discarding { .. } => return None,
+        };
+        let serial = points.last_confirmed();
+        (serial > 0).then_some((self.activities, segments.apdu.as_slice(), serial))
+    }
+
     /// What is left of an activity that the peer confirmed a checkpoint of.
     pub(super) fn take_progress(&mut self) -> Option<(u32, Progress)> {
         let (segments, points) = match std::mem::replace(&mut self.activity, Activity::Idle) {

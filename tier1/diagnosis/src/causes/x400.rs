@@ -48,13 +48,30 @@ pub(crate) const CERTIFICATE: Rule = Rule {
 };
 
 /// What Windows calls faults of a certificate, as they stand in a failure's code: expired, root not trusted, another name,
-/// revoked, none shown, any other (winerror.h).
-const CERTIFICATE_CODES: [u32; 6] =
-    [0x800b_0101, 0x800b_0109, 0x800b_010f, 0x800b_010c, 0x8009_030d, 0x800b_010a];
+/// revoked, no revocation list or an old one, none shown, any other (winerror.h).
+const CERTIFICATE_CODES: [u32; 8] = [
+    0x800b_0101,
+    0x800b_0109,
+    0x800b_010f,
+    0x800b_010c,
+    0x8009_2012,
+    0x8009_2013,
+    0x8009_030d,
+    0x800b_010a,
+];
 
 /// The causes in event 20020 that are of a certificate, and not of TLS as a whole.
-const OF_CERTIFICATES: [&str; 7] =
-    ["expired", "not-yet-valid", "untrusted", "wrong-name", "revoked", "missing", "certificate"];
+const OF_CERTIFICATES: [&str; 9] = [
+    "expired",
+    "not-yet-valid",
+    "untrusted",
+    "wrong-name",
+    "revoked",
+    "no-revocation-list",
+    "revocation-list-expired",
+    "missing",
+    "certificate",
+];
 
 /// The newest refusal of a certificate; the side that refused knows the reason better than the one that was told.
 fn certificate<'a>(case: Case<'a>) -> Option<&'a TlsRefusal> {
@@ -62,7 +79,10 @@ fn certificate<'a>(case: Case<'a>) -> Option<&'a TlsRefusal> {
         let refusals = case.obstacle.tls_refusals.iter();
         refusals.filter(|refusal| OF_CERTIFICATES.contains(&refusal.cause.as_str()))
     };
-    all().find(|refusal| refusal.cause != "certificate").or_else(|| all().next())
+    // TLS has no words for what is wrong with a revocation list: the other side heard "untrusted" or less.
+    let of_list = all().find(|refusal| refusal.cause.contains("revocation-list"));
+    let named = || all().find(|refusal| refusal.cause != "certificate");
+    of_list.or_else(named).or_else(|| all().next())
 }
 
 fn certificate_refused(case: Case<'_>) -> Vec<Clue> {
@@ -120,6 +140,15 @@ fn renew(case: Case<'_>) -> Vec<Remedy> {
         ),
         "wrong-name" | "certificate" => format!(
             "On {other}, set tls_name in the [[x400]] table for {whose} to a name that its certificate has; or put a certificate with that name into {certificate} on {whose}. Show the names with: openssl x509 -noout -ext subjectAltName -in {certificate}"
+        ),
+        "revoked" => format!(
+            "The authority of {whose} has taken its certificate back: on {whose}, put a new one with its chain into {certificate}, and its key into {key}. Both are read at every connection: no restart is needed."
+        ),
+        "no-revocation-list" => format!(
+            "On {other}, add the revocation list of the authority that signed the certificate of {whose} to the file of rfc1006.revocation; or remove that key, and revoked certificates pass. The authority is shown by: openssl x509 -noout -issuer -in {certificate}"
+        ),
+        "revocation-list-expired" => format!(
+            "On {other}, get the newest revocation list of the authority into the file of rfc1006.revocation: the time of the one there is over, so nobody can tell whether the certificate of {whose} was taken back. When it ends is shown by: openssl crl -noout -nextupdate -in FILE"
         ),
         "not-yet-valid" => format!(
             "Set the clocks of {whose} and {other}: the certificate of {whose} is not valid yet by the clock of {other}."

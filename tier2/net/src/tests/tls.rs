@@ -18,6 +18,12 @@ fn files(name: &str) -> (&'static [u8], &'static [u8]) {
         "expired" => {
             (include_bytes!("certificates/expired.pem"), include_bytes!("certificates/expired.key"))
         }
+        "kept" => {
+            (include_bytes!("certificates/kept.pem"), include_bytes!("certificates/kept.key"))
+        }
+        "revoked" => {
+            (include_bytes!("certificates/revoked.pem"), include_bytes!("certificates/revoked.key"))
+        }
         "stranger" => (
             include_bytes!("certificates/stranger.pem"),
             include_bytes!("certificates/stranger.key"),
@@ -124,6 +130,62 @@ fn each_side_refuses_what_the_other_shows_and_tells_it() {
         // Nothing of the caller's machine reaches a server that refuses it.
         assert!(far.machine.received.is_empty() || refuses == 0);
     }
+}
+
+const LISTS: &[u8] = include_bytes!("certificates/lists.pem");
+const OLD_LISTS: &[u8] = include_bytes!("certificates/old-lists.pem");
+
+/// One that was taken back is refused by either side, told as such, and so is one of whose authority there is no list, or an
+/// old one; without lists nobody asks.
+#[test]
+fn a_certificate_that_was_taken_back_is_refused() {
+    let both: Vec<u8> = [AUTHORITY, include_bytes!("certificates/revoking.pem")].concat();
+    let of = |name: &str, lists: Option<&[u8]>| {
+        let (certificate, key) = files(name);
+        let own = Credentials::from_pem(certificate, key, &both).unwrap();
+        match lists {
+            Some(lists) => own.with_revocation(lists).unwrap(),
+            None => own,
+        }
+    };
+    // The one who is judged, the lists of the one who judges, what comes of it.
+    for (judged, lists, fault, heard) in [
+        ("kept", Some(LISTS), None, None),
+        ("revoked", None, None, None),
+        ("revoked", Some(LISTS), Some(TlsFault::Revoked), Some(TlsFault::Revoked)),
+        ("kept", Some(OLD_LISTS), Some(TlsFault::ListExpired), None),
+        ("east", Some(LISTS), Some(TlsFault::NoList), None),
+    ] {
+        let name = if judged == "east" { "mta.east.test" } else { "mta.west.test" };
+        for judge_calls in [true, false] {
+            let judge = of("east", lists);
+            let other = of(judged, None);
+            let (mut near, mut far) = if judge_calls {
+                let near = Secured::call(Plain::default(), judge, name).unwrap();
+                (near, Secured::answer(Plain::default(), other).unwrap())
+            } else {
+                let near = Secured::call(Plain::default(), other, "mta.east.test").unwrap();
+                (near, Secured::answer(Plain::default(), judge).unwrap())
+            };
+            let errors = run(&mut near, &mut far, 4_096);
+            let (own, told) = if judge_calls { (0, 1) } else { (1, 0) };
+            let found = errors[own].as_ref().map(|error| error.fault);
+            assert_eq!(found, fault, "{judged}, the judge calls: {judge_calls}");
+            assert_eq!(errors[told].is_some(), fault.is_some());
+            if let Some(heard) = heard {
+                assert_eq!(errors[told].as_ref().map(|error| error.fault), Some(heard));
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_that_are_none_are_told() {
+    let text = |lists: &[u8]| credentials("east").with_revocation(lists).unwrap_err().to_string();
+    assert_eq!(text(b""), "the file of revocation lists holds no revocation list; it must be PEM");
+    assert_eq!(text(AUTHORITY), text(b""));
+    let bent = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+    assert_eq!(text(bent.as_bytes()), "the file of revocation lists cannot be used");
 }
 
 #[test]

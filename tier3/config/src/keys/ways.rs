@@ -6,7 +6,7 @@ use super::Kind::{
     Text, Url,
 };
 use super::{Key, LOOPBACK, TIMER_MAX, counted, key};
-use crate::section::Section::{AddressSpace, Connector, Rfc1006, X400};
+use crate::section::Section::{AddressSpace, Connector, Rfc1006, X400, X400AddressSpace};
 
 pub(super) const KEYS: &[Key] = &[
     key(
@@ -258,6 +258,14 @@ pub(super) const KEYS: &[Key] = &[
         "PEM file with the certificates of the authorities that may have signed those of other MTAs.",
     ),
     key(
+        Rfc1006,
+        "revocation",
+        Path,
+        Absent,
+        "\"tls/revoked.pem\"",
+        "PEM file with the revocation lists of these authorities. With it, a certificate passes only if the list of its authority is there, in time, and does not have it.",
+    ),
+    key(
         X400,
         "name",
         Text { min: 1, max: 32 },
@@ -293,9 +301,9 @@ pub(super) const KEYS: &[Key] = &[
         X400,
         "domains",
         Domains,
-        Required,
+        Absent,
         "[\"west.demo.test\"]",
-        "Mail domains that are reached through the other MTA.",
+        "Mail domains that are reached through the other MTA. They may be left out where the table has address spaces.",
     ),
     key(
         X400,
@@ -560,5 +568,37 @@ pub(super) const KEYS: &[Key] = &[
         Absent,
         "\"/etc/bindback/west.toml\"",
         "The other MTA's own configuration file, where it is at hand: the doctor puts it into its commands.",
+    ),
+    key(
+        X400AddressSpace,
+        "type",
+        Choice(&["smtp", "x400", "dn"]),
+        Value("\"x400\""),
+        "\"x400\"",
+        "Type of the addresses.",
+    ),
+    key(
+        X400AddressSpace,
+        "pattern",
+        Text { min: 0, max: 256 },
+        Required,
+        "\"c=DE;a= ;p=ORG\"",
+        "The addresses, as in [[connector.address_space]]: c=DE;a= ;p=ORG or /C=DE/ADMD= /PRMD=ORG/ (x400); a domain, *.domain, an address or * (smtp). The one that fits most closely wins.",
+    ),
+    counted(
+        X400AddressSpace,
+        "cost",
+        Integer { min: 1, max: 100 },
+        "1",
+        "",
+        "Of equally close address spaces the one of lowest cost is taken.",
+    ),
+    counted(
+        X400AddressSpace,
+        "max_message_size",
+        Integer { min: 0, max: 1_073_741_824 },
+        "0",
+        "octets",
+        "Largest message for these addresses; 0 means no limit.",
     ),
 ];

@@ -45,6 +45,27 @@ fn a_connector_says_where_and_for_whom() {
 }
 
 #[test]
+fn an_x400_mta_has_address_spaces_of_its_own() {
+    let x400 = "[[x400]]\nname = \"WEST\"\nhost = \"west.test\"\n";
+    let space = |rest: &str| format!("{x400}[[x400.address_space]]\n{rest}");
+    let config = parse(&space("pattern = \"/C=DE/ADMD= /\"\ncost = 7\n")).unwrap();
+    let [found] = config.x400[0].address_spaces.as_slice() else { panic!() };
+    assert_eq!((found.to_string().as_str(), found.cost()), ("x400:/C=DE/ADMD= /", 7));
+    let connector = "[[connector]]\nname = \"west\"\nkind = \"smtp\"\n";
+    for (text, part) in [
+        (space("pattern = \"c=DE;zz=1\"\n"), "x400.address_space.pattern"),
+        (space("pattern = \"c=DE;zz=1\"\n"), "unknown key `zz`"),
+        (space("patern = \"c=DE\"\n"), "[[x400.address_space]]"),
+        (x400.to_owned(), "and no address space"),
+        (space(&format!("pattern = \"c=DE\"\n{connector}")), "the name of something else"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        let fault = error.fault().expect(part).to_string();
+        assert!(fault.contains(part), "{fault}");
+    }
+}
+
+#[test]
 fn a_connector_of_kind_smtp_may_have_hours() {
     let connector = |more: &str| format!("{WEST}[[connector]]\nname = \"x\"\n{more}");
     let smtp = |more: &str| connector(&format!("kind = \"smtp\"\n{more}"));

@@ -157,6 +157,11 @@ hours = "08:00-12:00"
 admin = "http://10.1.1.2:9100"
 admin_token_file = "/etc/south.token"
 configuration = "/etc/south.toml"
+[[x400.address_space]]
+type = "x400"
+pattern = "c=DE"
+cost = 10
+max_message_size = 1000
 [hosts]
 "West.demo.test" = "127.0.0.1"
 east = ["127.0.0.1", "::1"]

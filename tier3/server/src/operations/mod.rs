@@ -13,5 +13,7 @@ pub use directory::LEGACY_SECRET;
 #[cfg(test)]
 pub use directory::follow;
 pub use offline::{Offline, OpenError, store_folder};
+#[cfg(test)]
+pub use route::route;
 pub use running::Running;
 pub use shared::{hop_name, queues as queue_rows};

@@ -23,6 +23,7 @@ use crate::account_table::{AccountError, AccountTable};
 use crate::directory_table::{DirectoryTable, DirectoryTableError};
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
+use crate::recipients::Recipients;
 use crate::{facts, settings};
 
 /// Why the store of a resting server cannot be used.
@@ -65,7 +66,8 @@ impl Offline {
 
 impl Offline {
     fn table(&self) -> Result<routing::Table, OperationError> {
-        crate::route_table::build(&self.config)
+        let recipients = Recipients::of(&self.ledger.directory.site(), &self.config);
+        crate::route_table::build(&self.config, &recipients)
             .map_err(|error| OperationError::Invalid(error.to_string()))
     }
 }
@@ -111,7 +113,7 @@ impl Operations for Offline {
 
     async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
         let table = self.table()?;
-        Ok(super::route::route(routing::Router::new(&table, &self.queue), &query))
+        super::route::route(routing::Router::new(&table, &self.queue), &query)
     }
 
     async fn route_table(&self) -> Result<RouteTable, OperationError> {

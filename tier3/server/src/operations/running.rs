@@ -131,7 +131,7 @@ impl Operations for Running {
     }
 
     async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
-        Ok(super::route::route(self.node.router(&self.node.routes()), &query))
+        super::route::route(self.node.router(&self.node.routes()), &query)
     }
 
     async fn route_table(&self) -> Result<RouteTable, OperationError> {

@@ -73,10 +73,27 @@ fn configuration(
         ],
         ..InitAnswers::default()
     };
-    let config = Config::parse(&folder.join("bindback.toml"), &template(&answers)).unwrap();
+    let text = with_spaces(template(&answers), more.iter().chain(third));
+    let config = Config::parse(&folder.join("bindback.toml"), &text).unwrap();
     write_secret(&folder.join("secrets/local"), &format!("Secret of {name}"));
     write_secret(&folder.join("secrets/remote"), &format!("Secret of {peer}"));
     config
+}
+
+/// Address spaces go behind the keys of their connector: `address_space` stands for one, its value for the pattern.
+fn with_spaces<'a>(
+    text: String,
+    keys: impl Iterator<Item = &'a (&'static str, &'a str)>,
+) -> String {
+    let spaces = keys.filter(|(key, _)| *key == "address_space").enumerate();
+    spaces.fold(text, |text, (nth, (_, pattern))| {
+        let header = "\n[[x400]]\n";
+        let at = text.match_indices(header).nth(nth).unwrap().0 + header.len();
+        let ends = [header, "\n# Addresses that the X.400 MTA"];
+        let end = ends.iter().filter_map(|end| text[at..].find(end)).min().unwrap() + at;
+        let (before, after) = text.split_at(end);
+        format!("{before}\n[[x400.address_space]]\npattern = {pattern}\n{after}")
+    })
 }
 
 impl Mta {
@@ -201,6 +218,52 @@ async fn mail_crosses_over_tcp() {
     east.node.stop();
     let closed = |node: &Node| node.x400_table().rows().all(|row| row.state == mta::State::Closed);
     until(|| (closed(&east.node) && closed(&west.node)).then_some(())).await;
+}
+
+/// From SMTP to an O/R address, through a server on the way: each goes by the address spaces of its connectors.
+#[tokio::test]
+async fn or_addresses_go_by_address_spaces() {
+    let (for_east, for_west) = (listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let germany = [("address_space", "\"c=DE\"")];
+    let east = Mta::start("EAST", "WEST", for_east, west_port, &germany);
+    let third = [
+        ("name", "\"NORTH\""),
+        ("host", "\"127.0.0.1\""),
+        ("address_space", "\"/C=DE/ADMD= /PRMD=ACME/\""),
+    ];
+    let back = [("address_space", "\"c=*\"")];
+    let west = Mta::start_with("WEST", "EAST", for_west, east_port, &back, &third);
+    east.submit("\"/C=DE/ADMD= /PRMD=Acme/O=X/S=Y/\"@x400.invalid", b"far\r\n").await;
+    east.call("WEST");
+    let waits = || {
+        let filter = queue::MessageFilter::default();
+        let messages = west.node.queue.messages(&filter).ok()?;
+        messages.into_iter().flat_map(|message| message.recipients).next()
+    };
+    let recipient = until(waits).await;
+    assert_eq!(recipient.next_hop, queue::NextHop::Peer("NORTH".to_owned()));
+    assert_eq!(recipient.address, "\"/C=DE/ADMD= /PRMD=Acme/O=X/S=Y/\"@x400.invalid");
+    // What the command says of it.
+    let route = |address: &str| {
+        let query = admin::api::RouteQuery {
+            address: address.to_owned(),
+            from: None,
+            size: None,
+            came_by: None,
+        };
+        crate::operations::route(west.node.router(&west.node.routes()), &query)
+    };
+    let answer = route("/C=DE/ADMD= /PRMD=ACME/O=X/S=Y/").unwrap();
+    let choice = answer.choice.unwrap();
+    assert_eq!((choice.route.as_str(), choice.outside), ("NORTH", true));
+    assert_eq!(choice.address_space.as_deref(), Some("x400:/C=DE/ADMD= /PRMD=ACME/"));
+    assert_eq!(answer.steps[0], "/C=DE/ADMD= /PRMD=ACME/O=X/S=Y/ is of type x400");
+    assert_eq!(answer.considered[0].route, "EAST (x400:c=*, cost 1)");
+    let answer = route("S=Y;P=Other;A= ;C=FR").unwrap();
+    let why_not = &answer.considered[0].why_not;
+    assert!(why_not.ends_with("wants C \"de\", which is \"fr\""), "{why_not}");
+    assert!(route("/C=DE/ZZ=1/").unwrap_err().to_string().contains("unknown key `ZZ`"));
 }
 
 /// The called side refuses: 48 and 1293 there, 1290 and 289 with the caller; put right, mail flows.
@@ -647,6 +710,46 @@ async fn a_call_is_dispatched_by_selector_and_mode() {
     assert_eq!(there.word("expected"), Some("0x464f5245415354 or 0x464f524e4f525448"));
     let here = other.events_until(289).await;
     assert_eq!((here[0].id, here[0].number("provider")), (1290, Some(1)));
+}
+
+/// Two connectors of one address and one transport selector, told apart by the selectors above it.
+#[tokio::test]
+async fn a_call_is_dispatched_by_session_and_presentation_selector() {
+    for (layer, refused_by) in [("s", 2), ("p", 3)] {
+        let own: &'static str = if layer == "s" { "own_s_selector" } else { "own_p_selector" };
+        let called: &'static str = if layer == "s" { "s_selector" } else { "p_selector" };
+        let (for_east, for_west) = (listener().await, listener().await);
+        let (east_port, west_port) = (for_east.1, for_west.1);
+        let port = east_port.to_string();
+        let third: &[(&'static str, &str)] = &[
+            ("name", "\"NORTH\""),
+            ("host", "\"127.0.0.1\""),
+            ("port", &port),
+            ("domains", "[\"north.demo.test\"]"),
+            (own, "\"NORTH\""),
+        ];
+        let mut west =
+            Mta::start_with("WEST", "EAST", for_west, west_port, &[(own, "\"EAST\"")], third);
+        let right: &[(&'static str, &str)] = &[(called, "\"EAST\"")];
+        let east = Mta::start("EAST", "WEST", for_east, west_port, right);
+        east.submit("anna@west.demo.test", b"x\r\n").await;
+        east.call("WEST");
+        west.inbox(1).await;
+        // The selector of the other connector: name and password do not fit.
+        let mut other =
+            Mta::start("EAST", "WEST", listener().await, west_port, &[(called, "\"NORTH\"")]);
+        other.call("WEST");
+        let there = west.events_until(1293).await.pop().unwrap();
+        let said = (there.number("provider"), there.number("reason"));
+        assert_eq!(said, (Some(6), Some(2)), "{layer}: {there:?}");
+        assert_eq!(other.events_until(289).await[0].id, 1290);
+        // One that nobody has is refused by its layer.
+        let other =
+            Mta::start("EAST", "WEST", listener().await, west_port, &[(called, "\"NOBODY\"")]);
+        other.call("WEST");
+        let there = west.events_until(1293).await.pop().unwrap();
+        assert_eq!(there.number("provider"), Some(refused_by), "{layer}: {there:?}");
+    }
 }
 
 /// A large message of ordinary priority is under way on the only association: urgent mail gets one

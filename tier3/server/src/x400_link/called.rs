@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::{Schedule, TransferMode, X400};
 use event::build;
@@ -258,23 +258,40 @@ fn of_selector(
     Some(candidates)
 }
 
-/// What answers a caller that may be one of these connectors; the selectors of the layers above
-/// are theirs where they agree on them.
+/// How long a call that goes on with another one waits until this side has noticed the end of that.
+const NOTICE: Duration = Duration::from_secs(2);
+
+/// What answers a caller that may be one of these connectors; the selectors of the layers above are theirs.
 fn association(candidates: &[X400]) -> Association {
-    let agreed = |one: fn(&config::Selectors) -> &Vec<u8>| {
-        let mut all = candidates.iter().map(|connector| one(&connector.own));
-        let first = all.next().cloned().unwrap_or_default();
-        if all.all(|other| *other == first) { first } else { Vec::new() }
-    };
-    let own = Selectors {
-        session: agreed(|own| &own.session),
-        presentation: agreed(|own| &own.presentation),
-    };
+    let own: Vec<Selectors> = candidates.iter().map(|one| selectors(&one.own)).collect();
     let protocols: Vec<TransferProtocol> = TransferProtocol::ALL
         .into_iter()
         .filter(|one| candidates.is_empty() || candidates.iter().any(|by| takes(by, *one)))
         .collect();
-    Association::answer(connector_terms(candidates.first()), own, &protocols)
+    Association::answer(connector_terms(candidates.first()), &own, &protocols)
+}
+
+fn selectors(from: &config::Selectors) -> Selectors {
+    Selectors { session: from.session.clone(), presentation: from.presentation.clone() }
+}
+
+/// Of these connectors those whose session and presentation selectors are called. One that asks for what is called goes
+/// before one that takes any; a caller that names none may be any of them.
+fn of_selectors(candidates: Vec<X400>, called: &Selectors) -> Vec<X400> {
+    let fits = |own: &[u8], called: &[u8]| own.is_empty() || called.is_empty() || own == called;
+    let fitting: Vec<X400> = candidates
+        .into_iter()
+        .filter(|one| {
+            fits(&one.own.session, &called.session)
+                && fits(&one.own.presentation, &called.presentation)
+        })
+        .collect();
+    let asks = |one: &X400| {
+        let is = |own: &[u8], called: &[u8]| usize::from(!own.is_empty() && own == called);
+        is(&one.own.session, &called.session) + is(&one.own.presentation, &called.presentation)
+    };
+    let most = fitting.iter().map(asks).max().unwrap_or(0);
+    fitting.into_iter().filter(|one| asks(one) == most).collect()
 }
 
 /// Whether the MTA of a connector may call in this mode.
@@ -309,8 +326,8 @@ async fn judge(
     caller: &Caller<'_>,
 ) -> Option<Open> {
     let presented = request.identity.as_ref().map_or("", |identity| identity.name.as_str());
-    let of_mode: Vec<X400> =
-        caller.candidates.iter().filter(|one| takes(one, request.protocol)).cloned().collect();
+    let of_mode = caller.candidates.iter().filter(|one| takes(one, request.protocol));
+    let of_mode = of_selectors(of_mode.cloned().collect(), &request.called);
     let verdict = judge_credentials(request, presented, &of_mode).await;
     let refused = |peer, expected, mismatch, reason: MtaBindError, detail| Refused {
         peer,
@@ -440,7 +457,7 @@ async fn recover(
     address: SocketAddr,
     candidates: &[X400],
 ) -> Option<Open> {
-    let Some(kept) = node.x400.take(session, candidates) else {
+    let Some(kept) = what_broke(node, session, candidates).await else {
         line.association().refuse_recovery();
         return None;
     };
@@ -453,6 +470,24 @@ async fn recover(
     let index = records::open_row(node, Direction::In, &name, &name);
     records::opened(node, &name, Direction::In, index, &records::protocol_string(address));
     Some(Open { connector, index, two_way, old, flight })
+}
+
+/// What is kept of an association. A caller may be back before this side has heard that the other connection ended, so
+/// while one of its associations stands that is waited for.
+async fn what_broke(node: &Node, session: &SessionIdentifier, candidates: &[X400]) -> Option<Kept> {
+    let until = Instant::now() + NOTICE;
+    loop {
+        // Looked at first: an association is kept before its row says that it ended.
+        let stands = node.x400_table().rows().any(|row| {
+            let open = row.direction == Direction::In && row.state == mta::State::Open;
+            open && candidates.iter().any(|one| one.name == row.peer)
+        });
+        let kept = node.x400.take(session, candidates);
+        if kept.is_some() || !stands || Instant::now() >= until {
+            return kept;
+        }
+        tokio::time::sleep(NOTICE / 100).await;
+    }
 }
 
 /// A stopping server lets callers finish what they are sending for a moment.

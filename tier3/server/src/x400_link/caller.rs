@@ -17,7 +17,7 @@ use queue::NextHop;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-use super::exchange::{Exchange, Role};
+use super::exchange::{Exchange, Flight, Role};
 use super::line::{Line, LineEnd};
 use super::records::{self, OutFailure, TlsEnd};
 use super::secrets::{BindTerms, bind_terms};
@@ -25,6 +25,7 @@ use super::security::credentials;
 use crate::node::{Node, random};
 use crate::schedules::closed;
 use crate::settings::connector_terms;
+use crate::{outbound, reroute};
 
 /// How long the other MTA may take to answer the bind.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -34,6 +35,9 @@ const RECOVERY_STEP: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(200);
 /// For how many looks urgent mail waits for the first association before it gets one of its own.
 const URGENT_WAITS: u32 = 2;
+
+/// Messages that are looked at to find the one that was under way before a restart.
+const MAX_LOOKED_AT: usize = 1000;
 
 /// One connector's own memory.
 struct Connector {
@@ -65,14 +69,29 @@ pub async fn run_connector(node: Arc<Node>, name: String) {
         if closed(&settings.schedule, Timestamp::now()).is_some() {
             continue;
         }
-        match connector.open(&settings).await {
-            Ok(open) => {
+        let (flight, unfinished) = connector.before_restart(&settings).await.unzip();
+        let opened = match (connector.open_with(&settings, unfinished).await, flight) {
+            // The other MTA keeps nothing of it: the transfer starts over, on an association of its own.
+            (Err(OpenError::Refused(why)), Some(flight)) => {
+                flight.put_back(node, &why, false);
+                connector.open(&settings).await.map(|open| (open, None))
+            }
+            (Err(error), Some(flight)) => {
+                let why = error.text();
+                flight.put_back(node, &why, true);
+                Err(why)
+            }
+            (opened, flight) => opened.map(|open| (open, flight)).map_err(OpenError::text),
+        };
+        match opened {
+            Ok((open, flight)) => {
                 node.queue.hop_up(&connector.hop);
-                connector.serve_all(open, &settings).await;
+                connector.serve_all(open, flight, &settings).await;
             }
             Err(why) => {
                 // The queue counts the attempts: after the last one what waits goes another way or comes back.
                 node.queue.hop_failed(&connector.hop, &why);
+                reroute::after_failure(node, &connector.hop).await;
                 connector.log_retry();
             }
         }
@@ -80,6 +99,44 @@ pub async fn run_connector(node: Arc<Node>, name: String) {
 }
 
 impl Connector {
+    /// A message that a process before this one was in the middle of, to be gone on with: its work, and from where.
+    async fn before_restart(&self, settings: &X400) -> Option<(Flight, Unfinished)> {
+        let found = self.node.x400.take_sent(settings)?;
+        let mut others = Vec::new();
+        let work = loop {
+            match self.node.queue.take(&self.hop) {
+                Some(work) if found.is_of(&work) => break Some(work),
+                Some(work) if others.len() < MAX_LOOKED_AT => others.push(work),
+                other => {
+                    others.extend(other);
+                    break None;
+                }
+            }
+        };
+        for work in others {
+            self.node.queue.work_lost(&work, "a message from before the restart goes first");
+        }
+        let Some(work) = work else {
+            found.forget();
+            return None;
+        };
+        let apdu = match outbound::apdu(&self.node, &work).await {
+            Ok(apdu) if settings.mode == TransferMode::X1984 => mta::downgrade(&apdu).ok(),
+            other => other.ok(),
+        };
+        let Some(apdu) = apdu else {
+            found.forget();
+            self.node.queue.work_lost(&work, "it cannot be read for now");
+            return None;
+        };
+        let Some((unfinished, record)) = found.resume(&work, &apdu) else {
+            self.node.queue.work_lost(&work, "the server was started again in the middle of it");
+            return None;
+        };
+        let flight = Flight::resumed(&self.node, settings, work, apdu.len(), record);
+        Some((flight, unfinished))
+    }
+
     /// Event 301: when the next attempt will be.
     fn log_retry(&self) {
         let next = self
@@ -210,11 +267,11 @@ impl Connector {
 
     /// Transfers what waits, on as many associations as the backlog asks for; of several, the last
     /// one is for urgent mail alone, which so never waits behind large messages of others.
-    async fn serve_all(self: &Arc<Self>, open: Open, settings: &X400) {
+    async fn serve_all(self: &Arc<Self>, open: Open, flight: Option<Flight>, settings: &X400) {
         let (mut further, mut urgent) = (JoinSet::new(), JoinSet::new());
         let most = settings.retry.max_associations.saturating_sub(1).max(1);
         let mut urgent_for = 0;
-        let first = self.serve(open, settings, Role::Caller);
+        let first = self.serve(open, flight, settings, Role::Caller);
         tokio::pin!(first);
         loop {
             tokio::select! {
@@ -243,7 +300,7 @@ impl Connector {
     /// One more association; one that cannot be opened changes nothing.
     async fn help(self: Arc<Self>, settings: X400, role: Role) {
         if let Ok(open) = self.open(&settings).await {
-            self.serve(open, &settings, role).await;
+            self.serve(open, None, &settings, role).await;
         }
     }
 
@@ -254,8 +311,8 @@ impl Connector {
     /// One association to its end; the first one of a connector answers for the hop. A transfer
     /// that the end of the connection broke off is gone on with on another one, as long as the
     /// connector's recovery time-out allows.
-    async fn serve(&self, open: Open, settings: &X400, role: Role) {
-        let (mut open, mut flight) = (open, None);
+    async fn serve(&self, open: Open, flight: Option<Flight>, settings: &X400, role: Role) {
+        let (mut open, mut flight) = (open, flight);
         let why = loop {
             let Open { mut line, index } = open;
             let two_way = settings.two_way;

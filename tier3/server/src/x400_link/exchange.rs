@@ -12,6 +12,7 @@ use queue::{MessageId, NextHop, Outcome, Priority, Work};
 use x400::{DiagnosticCode, DowngradeError, ReasonCode};
 
 use super::line::{Line, LineEnd};
+use super::sent::{self, Record};
 use super::spool::Spool;
 use crate::blocking::blocking;
 use crate::inbound;
@@ -51,12 +52,45 @@ pub struct Exchange<'a> {
 pub struct Flight {
     work: Work,
     until: Instant,
+    /// Where its checkpoints are written down, so that it can be gone on with after a restart.
+    record: Option<Record>,
 }
 
 impl Flight {
+    /// One that a process before this one began.
+    pub fn resumed(
+        node: &Node,
+        settings: &X400,
+        work: Work,
+        octets: usize,
+        record: Record,
+    ) -> Self {
+        let until = Instant::now() + patience(node, settings, &work, octets);
+        Self { work, until, record: Some(record) }
+    }
+
+    /// The association that was to go on with it was not opened; with `again` another one may be.
+    pub fn put_back(self, node: &Node, why: &str, again: bool) {
+        let found = self.record.and_then(Record::put_back);
+        match found {
+            Some(found) if again => node.x400.put_sent(found),
+            Some(found) => found.forget(),
+            None => {}
+        }
+        node.queue.work_lost(&self.work, why);
+    }
+
+    /// What was under way, which is over.
+    fn over(self) -> Work {
+        if let Some(record) = self.record {
+            record.clear();
+        }
+        self.work
+    }
+
     /// Gives the message back to the queue.
     pub fn give_back(self, node: &Node, error: &str) {
-        complete(node, &self.work, &Outcome::Retry { error: error.to_owned() });
+        complete(node, &self.over(), &Outcome::Retry { error: error.to_owned() });
     }
 }
 
@@ -135,9 +169,14 @@ impl Exchange<'_> {
                 line.association().release();
                 leaving = Some(Instant::now() + self.settings.retry.disconnect);
             }
+            self.record(line, flight).await;
             let until = flight.as_ref().map(|flight| flight.until).or(leaving);
+            let due = flight.as_ref().and_then(|flight| flight.record.as_ref()).map(Record::due);
             let patience = match until {
-                Some(until) => until.saturating_duration_since(Instant::now()),
+                Some(until) => due
+                    .map_or(until, |due| due.min(until))
+                    .saturating_duration_since(Instant::now())
+                    .max(Duration::from_millis(1)),
                 None => rest.clamp(Duration::from_millis(10), LOOK),
             };
             let output = tokio::select! {
@@ -163,20 +202,20 @@ impl Exchange<'_> {
                     spool.clear();
                 }
                 Output::Sent => {
-                    if let Some(Flight { work, .. }) = flight.take() {
+                    if let Some(work) = flight.take().map(Flight::over) {
                         node.x400.settled(work.id);
                         node.x400_table().update(self.index, |row| row.messages += 1);
                         self.complete(&work, &Outcome::Done);
                     }
                 }
                 Output::NotSent(error) => {
-                    if let Some(Flight { work, .. }) = flight.take() {
+                    if let Some(work) = flight.take().map(Flight::over) {
                         self.complete(&work, &self.refused(work.id, error));
                     }
                 }
                 // It counts for nothing: the message is not to blame, and the mail's own life ends the waiting.
                 Output::NotNow(error) => {
-                    if let Some(Flight { work, .. }) = flight.take() {
+                    if let Some(work) = flight.take().map(Flight::over) {
                         self.complete(&work, &Outcome::Retry { error });
                     }
                 }
@@ -185,6 +224,22 @@ impl Exchange<'_> {
                 Output::Ended(why) => return Ok(why),
                 _ => {}
             }
+        }
+    }
+
+    /// Writes down how far the message under way was confirmed, now and then.
+    async fn record(&self, line: &mut Line, flight: &mut Option<Flight>) {
+        let Some(Flight { work, record: Some(record), .. }) = flight else { return };
+        if Instant::now() < record.due() {
+            return;
+        }
+        record.looked();
+        let Some(sending) = line.association().sending() else { return };
+        let (folder, name) = (self.node.x400.folder(), &self.settings.name);
+        let Some((path, octets)) = record.increment(folder, name, work, &sending) else { return };
+        let written = blocking(move || sent::write(&path, &octets)).await;
+        if let Err(error) = written {
+            eprintln!("how far a message to {name} has come is kept in memory only: {error}");
         }
     }
 
@@ -262,13 +317,19 @@ impl Exchange<'_> {
             };
             let begun = match begun {
                 Ok(apdu) => {
-                    let until = Instant::now() + self.patience(&work, apdu.len());
+                    let until =
+                        Instant::now() + patience(self.node, self.settings, &work, apdu.len());
                     line.association().send(apdu).map(|()| until).map_err(|error| chain(&error))
                 }
                 Err(error) => Err(error),
             };
             match begun {
-                Ok(until) => return Some(Flight { work, until }),
+                Ok(until) => {
+                    // Who was called does not open the next association: only a caller can go on by itself.
+                    let caller = self.role != Role::Called;
+                    let record = caller.then(Record::new);
+                    return Some(Flight { work, until, record });
+                }
                 Err(error) => self.complete(&work, &Outcome::Retry { error }),
             }
         }
@@ -296,18 +357,18 @@ impl Exchange<'_> {
             error,
         }
     }
+}
 
-    /// How long a transfer may take: so many seconds for each kibibyte, by priority.
-    fn patience(&self, work: &Work, octets: usize) -> Duration {
-        let record = self.node.queue.record(work.id);
-        let transfer = &self.settings.transfer;
-        let each = match record.map(|record| record.head.priority) {
-            Some(Priority::Urgent) => transfer.timeout_urgent,
-            Some(Priority::NonUrgent) => transfer.timeout_non_urgent,
-            _ => transfer.timeout_normal,
-        };
-        each.saturating_mul(u32::try_from(octets / 1024 + 1).unwrap_or(u32::MAX))
-    }
+/// How long a transfer may take: so many seconds for each kibibyte, by priority.
+fn patience(node: &Node, settings: &X400, work: &Work, octets: usize) -> Duration {
+    let record = node.queue.record(work.id);
+    let transfer = &settings.transfer;
+    let each = match record.map(|record| record.head.priority) {
+        Some(Priority::Urgent) => transfer.timeout_urgent,
+        Some(Priority::NonUrgent) => transfer.timeout_non_urgent,
+        _ => transfer.timeout_normal,
+    };
+    each.saturating_mul(u32::try_from(octets / 1024 + 1).unwrap_or(u32::MAX))
 }
 
 /// Non-delivery 2/47 (X.419 Annex B).

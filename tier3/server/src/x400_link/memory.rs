@@ -10,6 +10,7 @@ use mta::{SessionIdentifier, Unfinished};
 use queue::MessageId;
 
 use super::exchange::Flight;
+use super::sent;
 use super::spool::{self, Spool};
 
 /// Broken associations that are remembered; each may hold a whole message.
@@ -46,12 +47,14 @@ impl Kept {
     }
 }
 
-/// The memory. What is received until a checkpoint outlives the process, the rest does not: after a
-/// restart callers are told to start over.
+/// The memory. What is received until a checkpoint outlives the process, and how far a transfer of this server's own call
+/// was confirmed; the rest does not: after a restart callers are told to start over.
 pub struct Memory {
     folder: PathBuf,
     kept: Mutex<Vec<Kept>>,
     refused: Mutex<HashMap<MessageId, u32>>,
+    /// What a process before this one was sending.
+    sent: Mutex<Vec<sent::Found>>,
 }
 
 impl Memory {
@@ -74,7 +77,31 @@ impl Memory {
                 None => spool::remove(&found.path),
             }
         }
-        Self { folder, kept: Mutex::new(kept), refused: Mutex::default() }
+        let sent = Mutex::new(sent::read_all(&folder));
+        Self { folder, kept: Mutex::new(kept), refused: Mutex::default(), sent }
+    }
+
+    /// Where transfers are written down.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A transfer of a process before this one that was not gone on with, and may be yet.
+    pub fn put_sent(&self, one: sent::Found) {
+        lock(&self.sent).push(one);
+    }
+
+    /// A transfer to this connector that a process before this one was in the middle of.
+    pub fn take_sent(&self, connector: &X400) -> Option<sent::Found> {
+        let mut found = lock(&self.sent);
+        while let Some(at) = found.iter().position(|one| one.connector() == connector.name) {
+            let one = found.remove(at);
+            if one.is_fresh(connector.transfer.recovery_timeout) {
+                return Some(one);
+            }
+            one.forget();
+        }
+        None
     }
 
     /// Where an association with this connector writes what it receives.

@@ -12,6 +12,7 @@ mod memory;
 mod records;
 mod secrets;
 mod security;
+mod sent;
 mod spool;
 
 pub use caller::run_connector;

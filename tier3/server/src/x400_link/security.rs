@@ -16,6 +16,9 @@ use crate::blocking::blocking;
 /// Octets of a file of certificates: some hundred of them.
 const PEM_MAX: u64 = 1024 * 1024;
 
+/// Octets of a file of revocation lists: some hundred thousand revoked certificates, which are read for each connection.
+const LISTS_MAX: u64 = 16 * 1024 * 1024;
+
 /// TLS cannot be offered here: a file is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFilesError {
@@ -25,8 +28,8 @@ pub enum TlsFilesError {
         #[source]
         source: io::Error,
     },
-    #[error("{} is larger than {PEM_MAX} octets; name a PEM file with certificates", path.display())]
-    TooLarge { path: PathBuf },
+    #[error("{} is larger than {most} octets; name a PEM file with certificates or revocation lists", path.display())]
+    TooLarge { path: PathBuf, most: u64 },
     #[error("the private key")]
     Key(#[from] SecretError),
     #[error("certificate {}, key {}, trust {}", files.certificate.display(), files.key.display(), files.trust.display())]
@@ -44,25 +47,30 @@ pub enum TlsFilesError {
 pub async fn credentials(files: &TlsFiles) -> Result<Credentials, TlsFilesError> {
     let files = files.clone();
     blocking(move || {
-        let certificate = read(&files.certificate)?;
-        let trust = read(&files.trust)?;
+        let certificate = read(&files.certificate, PEM_MAX)?;
+        let trust = read(&files.trust, PEM_MAX)?;
         let key = read_key(&files.key)?;
+        let lists = files.revocation.as_deref().map(|path| read(path, LISTS_MAX)).transpose()?;
         Credentials::from_pem(&certificate, &key, &trust)
+            .and_then(|own| match &lists {
+                Some(lists) => own.with_revocation(lists),
+                None => Ok(own),
+            })
             .map_err(|source| TlsFilesError::Content { files: Box::new(files), source })
     })
     .await
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsFilesError> {
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, TlsFilesError> {
     use std::io::Read;
     let failed = |source| TlsFilesError::Read { path: path.to_owned(), source };
     let mut octets = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(PEM_MAX + 1).read_to_end(&mut octets).map_err(failed)?;
-    if u64::try_from(octets.len()).is_ok_and(|length| length <= PEM_MAX) {
+    file.take(most + 1).read_to_end(&mut octets).map_err(failed)?;
+    if u64::try_from(octets.len()).is_ok_and(|length| length <= most) {
         Ok(octets)
     } else {
-        Err(TlsFilesError::TooLarge { path: path.to_owned() })
+        Err(TlsFilesError::TooLarge { path: path.to_owned(), most })
     }
 }
 

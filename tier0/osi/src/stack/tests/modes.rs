@@ -496,7 +496,7 @@ fn q152932_session_selector_in_x410_mode() {
     let mut pair = Pair::new(parameters.clone(), respond());
     pair.run();
     assert!(matches!(pair.responder.poll_event(), Some(StackEvent::OpenIndication { .. })));
-    let demanding = RespondParameters { ssel: b"Y".to_vec(), ..respond() };
+    let demanding = RespondParameters { ssel: vec![b"Y".to_vec(), b"Z".to_vec()], ..respond() };
     let mut pair = Pair::new(parameters, demanding);
     pair.run();
     let reason = RefuseReason::SessionSelector;

@@ -1,0 +1,246 @@
+//! Redirection and expansion of lists, as X.411 wants what they leave in envelopes and reports.
+#![expect(clippy::unwrap_used, reason = "what cannot be built here is a failed test")]
+
+use std::sync::Arc;
+
+use ber::{BitString, Tag};
+use jiff::Timestamp;
+use mta::{ReportPolicy, Site};
+use queue::{Failure, MessageId, NextHop};
+use routing::{AllOpen, Domains, Router, Table};
+use x400::{
+    ContentType, DiagnosticCode, ExtensionField, ExtensionKind, GlobalDomainIdentifier,
+    MessageTransferEnvelope, MtsApdu, MtsUserType, OrName, PerRecipientFields,
+    PerRecipientIndicators, Priority, ReasonCode, Redirection, Report, SuppliedInformation,
+    TraceElement, standard,
+};
+
+const ANNA: &str = "/C=XX/ADMD= /PRMD=DEMO/O=Demo/DD.RFC-822=anna(a)west.test/";
+
+fn now() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+fn later() -> Timestamp {
+    "2026-11-22T12:10:00Z".parse().unwrap()
+}
+
+fn domain(prmd: &str) -> GlobalDomainIdentifier {
+    let (country, admd) = ("XX".to_owned(), " ".to_owned());
+    GlobalDomainIdentifier { country, admd, prmd: Some(prmd.to_owned()) }
+}
+
+fn site() -> Site {
+    Site { mta_name: "WEST".to_owned(), domain: domain("DEMO"), organization: "Demo".to_owned() }
+}
+
+fn routes() -> Table {
+    let mut table = Table::default();
+    table.insert("west.test", Domains::Local { mailboxes: None }).unwrap();
+    table.insert("far.test", Domains::Peer { name: "FAR".to_owned() }).unwrap();
+    table.insert("x400.invalid", Domains::Peer { name: "MTA".to_owned() }).unwrap();
+    table
+}
+
+fn envelope(extensions: Vec<ExtensionField>) -> MessageTransferEnvelope {
+    let fields = |number, address: &str| PerRecipientFields {
+        recipient: address.parse().unwrap(),
+        number,
+        indicators: PerRecipientIndicators {
+            responsibility: true,
+            mta_report: true,
+            originator_report: true,
+            ..PerRecipientIndicators::default()
+        },
+        explicit_conversion: None,
+        extensions: Vec::new(),
+        unknown: Vec::new(),
+    };
+    let supplied = SuppliedInformation::relayed(now());
+    let mut envelope = MessageTransferEnvelope {
+        mts_identifier: "c=XX;a= ;p=OTHER;l=1".parse().unwrap(),
+        originator: "/C=XX/ADMD= /PRMD=OTHER/O=Firm/S=Doe/G=Jo/".parse().unwrap(),
+        original_eits: None,
+        content_type: ContentType::BuiltIn(22),
+        content_identifier: None,
+        priority: Priority::Normal,
+        per_message_indicators: BitString::default(),
+        deferred_delivery: None,
+        bilateral: None,
+        trace: vec![TraceElement { domain: domain("OTHER"), supplied: supplied.clone() }],
+        extensions,
+        recipients: vec![fields(1, ANNA), fields(5, "/C=XX/ADMD= /PRMD=FAR/S=Bo/")],
+        unknown: Vec::new(),
+    };
+    x400::append_trace(&mut envelope, &domain("DEMO"), "WEST", supplied).unwrap();
+    envelope
+}
+
+fn prohibition(number: i64) -> Vec<ExtensionField> {
+    vec![ExtensionField::standard(number, |encoder| encoder.integer(Tag::ENUMERATED, 1))]
+}
+
+fn redirect(
+    envelope: &MessageTransferEnvelope,
+    to: &str,
+    reason: i64,
+) -> Result<MessageTransferEnvelope, DiagnosticCode> {
+    mta::redirect(&site(), envelope, 1, to, reason, later()).map_err(|why| why.diagnostic)
+}
+
+fn reparsed(envelope: &MessageTransferEnvelope) -> MessageTransferEnvelope {
+    MessageTransferEnvelope::decode(&envelope.encode()).unwrap()
+}
+
+#[test]
+fn a_redirected_recipient_keeps_its_number_and_its_history() {
+    let once = redirect(&envelope(Vec::new()), "bert@far.test", Redirection::RECIPIENT_ASSIGNED);
+    let once = reparsed(&once.unwrap());
+    let fields = &once.recipients[0];
+    assert_eq!((fields.number, fields.indicators.responsibility), (1, true));
+    assert_eq!(mixer::to_rfc822(&fields.recipient).unwrap(), "bert@far.test");
+    assert!(!once.recipients[1].indicators.responsibility, "the other one is not this copy's");
+    let steps = x400::redirection_history(&fields.extensions).unwrap();
+    let anna: OrName = ANNA.parse().unwrap();
+    assert_eq!((&steps[0].intended_recipient, steps[0].time, steps[0].reason), (&anna, later(), 0));
+    // Both traces say so, and the message may come back here.
+    let internal = x400::internal_trace(&once.extensions).unwrap();
+    assert!(internal[0].supplied.other_actions.redirected);
+    assert!(once.trace[1].supplied.other_actions.redirected);
+    assert!(!x400::detects_loop(&once, &domain("DEMO"), "WEST"));
+    assert_eq!(mta::came_by(&once), None);
+    // A report on it names whom the originator had named.
+    let id = site().mts_identifier(MessageId::from_number(4));
+    let private = MtsUserType::PRIVATE;
+    let report = mta::delivery(&site(), id, &once, (1, private), later()).unwrap();
+    assert_eq!(report.content.recipients[0].intended_recipient, Some(anna.clone()));
+    assert_eq!(report.content.recipients[0].actual_recipient, fields.recipient);
+    // What is taken once is told apart.
+    let before = envelope(Vec::new());
+    assert_ne!(mta::once_key(&once, fields), mta::once_key(&before, &before.recipients[0]));
+    let back = redirect(&once, "anna@west.test", Redirection::RECIPIENT_ASSIGNED);
+    assert_eq!(back.unwrap_err(), DiagnosticCode::REDIRECTION_LOOP_DETECTED);
+    let same = redirect(&once, "bert@far.test", Redirection::RECIPIENT_ASSIGNED);
+    assert_eq!(same.unwrap_err(), DiagnosticCode::REDIRECTION_LOOP_DETECTED);
+    let twice = redirect(&once, "carl@far.test", Redirection::DIRECTORY_LOOK_UP).unwrap();
+    let steps = x400::redirection_history(&twice.recipients[0].extensions).unwrap();
+    assert_eq!(steps.iter().map(|step| step.reason).collect::<Vec<_>>(), [0, 3]);
+}
+
+#[test]
+fn what_the_originator_forbids_is_not_done() {
+    let subject = envelope(prohibition(standard::RECIPIENT_REASSIGNMENT_PROHIBITED));
+    let refused = redirect(&subject, "bert@far.test", Redirection::RECIPIENT_ASSIGNED);
+    assert_eq!(refused.unwrap_err(), DiagnosticCode::RECIPIENT_REASSIGNMENT_PROHIBITED);
+    let own = redirect(&subject, "bert@far.test", Redirection::ORIGINATOR_REQUESTED);
+    assert!(own.is_ok(), "what it asked for itself is");
+    let subject = envelope(prohibition(standard::DL_EXPANSION_PROHIBITED));
+    let members = ["bert@far.test".to_owned()];
+    let list = ("all@west.test", members.as_slice());
+    let refused = mta::expand(&site(), &subject, 1, list, later()).unwrap_err();
+    assert_eq!(refused.diagnostic, DiagnosticCode::DL_EXPANSION_PROHIBITED);
+    let empty = mta::expand(&site(), &envelope(Vec::new()), 1, ("all@west.test", &[]), later());
+    assert_eq!(empty.unwrap_err().diagnostic, DiagnosticCode::DL_EXPANSION_FAILURE);
+}
+
+fn expanded() -> MessageTransferEnvelope {
+    let members = ["bert@far.test", "\"/C=XX/ADMD= /S=Carl/\"@x400.invalid"].map(str::to_owned);
+    let list = ("all@west.test", members.as_slice());
+    let copy = mta::expand(&site(), &envelope(Vec::new()), 1, list, later());
+    reparsed(&copy.unwrap().unwrap())
+}
+
+#[test]
+fn members_stand_for_their_list_and_have_numbers_of_their_own() {
+    let copy = expanded();
+    let recipients: Vec<_> = copy
+        .recipients
+        .iter()
+        .map(|fields| (fields.number, fields.indicators.responsibility))
+        .collect();
+    assert_eq!(recipients, [(5, false), (6, true), (7, true)]);
+    assert_eq!(copy.recipients[2].recipient, "/C=XX/ADMD= /S=Carl/".parse().unwrap());
+    assert!(copy.recipients[1].indicators.originator_report, "as was asked for the list");
+    let lists = x400::dl_expansion_history(&copy.extensions).unwrap();
+    assert_eq!(
+        (mixer::to_rfc822(&lists[0].list).unwrap().as_str(), lists[0].time),
+        ("all@west.test", later())
+    );
+    let internal = x400::internal_trace(&copy.extensions).unwrap();
+    assert!(internal[0].supplied.other_actions.dl_operation);
+    // The same list again: it ends here.
+    let members = ["x@far.test".to_owned()];
+    let again = mta::expand(&site(), &copy, 6, ("All@WEST.test", &members), later());
+    assert_eq!(again, Ok(None));
+    // The queue entry has the members alone, each with its way.
+    let table = routes();
+    let (id, router) = (MessageId::from_number(9), Router::new(&table, &AllOpen));
+    let subject = mta::subject(&envelope(Vec::new()).encode()).unwrap();
+    let content: Arc<[u8]> = Arc::from(b"content".as_slice());
+    let of = (&subject, &content);
+    let made = mta::reassigned_entry(id, of, copy.clone(), later(), router, |_, _| later());
+    let made = made.unwrap();
+    assert_eq!(made.subject.unwrap().envelope, copy);
+    let entry = made.message;
+    let hops: Vec<_> = entry.recipients.iter().map(|one| (one.number, &one.next_hop)).collect();
+    let peer = |name: &str| NextHop::Peer(name.to_owned());
+    assert_eq!(hops, [(6, &peer("FAR")), (7, &peer("MTA"))]);
+    assert_eq!(
+        (entry.content.as_ref(), entry.mts_id.as_str()),
+        (b"content".as_slice(), "c=XX;a= ;p=OTHER;l=1")
+    );
+}
+
+#[test]
+fn a_report_goes_to_the_list_and_on_by_its_policy() {
+    let subject = expanded();
+    let site_id = |number| site().mts_identifier(MessageId::from_number(number));
+    let failure = Failure {
+        reason: ReasonCode::UNABLE_TO_TRANSFER.0,
+        diagnostic: Some(DiagnosticCode::UNRECOGNISED_OR_NAME.0),
+        error: "nobody".to_owned(),
+        ended: None,
+    };
+    let report =
+        mta::non_delivery(&site(), site_id(4), &subject, b"", &[(6, failure)], later()).unwrap();
+    let bytes = report.encode();
+    let MtsApdu::Report(report) = MtsApdu::decode(&bytes).unwrap() else { panic!() };
+    assert_eq!(mixer::to_rfc822(&report.envelope.destination).unwrap(), "all@west.test");
+    let extensions = &report.envelope.extensions;
+    let steps = x400::originator_and_dl_expansion_history(extensions).unwrap();
+    assert_eq!(steps.len(), 2);
+    assert_eq!(steps[0].list, envelope(Vec::new()).originator);
+    let table = routes();
+    let forwarded = |policy: &ReportPolicy| -> Vec<Report> {
+        let mut next = 20;
+        let identifier = || {
+            next += 1;
+            (MessageId::from_number(next), site_id(next))
+        };
+        let (router, list) = (Router::new(&table, &AllOpen), ("all@west.test", policy));
+        let made =
+            mta::forward_report(&site(), &report, list, identifier, later(), router, |_, _| {
+                later()
+            });
+        let octets = made.unwrap().into_iter().map(|entry| entry.envelope);
+        octets
+            .map(|octets| match MtsApdu::decode(&octets).unwrap() {
+                MtsApdu::Report(report) => report,
+                _ => panic!(),
+            })
+            .collect()
+    };
+    let owner = Some("owner@west.test".to_owned());
+    let both = forwarded(&ReportPolicy { owner, originator: true });
+    assert_eq!(both[0].envelope.destination, subject.originator);
+    assert_eq!(mixer::to_rfc822(&both[1].envelope.destination).unwrap(), "owner@west.test");
+    for copy in &both {
+        let dl = ExtensionKind::Standard(standard::REPORTING_DL_NAME);
+        assert!(copy.envelope.extensions.iter().any(|field| field.kind == dl));
+        // Its trace begins in the domain of its identifier.
+        assert_eq!(copy.envelope.trace[0].domain, copy.envelope.identifier.domain);
+        assert!(!x400::detects_loop(&copy.envelope, &domain("DEMO"), "EAST"));
+        assert_eq!(copy.content.subject, subject.mts_identifier);
+    }
+    assert!(forwarded(&ReportPolicy::default()).is_empty());
+}
