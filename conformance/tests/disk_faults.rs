@@ -236,8 +236,6 @@ fn a_filesystem_that_is_read_only_for_a_while_loses_nothing() -> Result<()> {
 
 /// The filesystem of the store finds a fault in itself under load and is read-only from then on, until it is repaired and
 /// mounted anew. The server is not restarted.
-///
-/// Claims: 3.
 #[test]
 fn a_filesystem_that_turns_read_only_under_load_loses_nothing() -> Result<()> {
     let name = "a_filesystem_that_turns_read_only_under_load_loses_nothing";

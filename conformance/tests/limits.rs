@@ -249,7 +249,6 @@ fn memory_that_runs_short_refuses_mail_and_recovers() -> Result<()> {
     memory_runs_short(&Bound::Configured)
 }
 
-/// Claims: 3.
 #[test]
 fn memory_of_a_control_group_that_runs_short_refuses_mail_and_recovers() -> Result<()> {
     let Some(group) = Group::make() else {
@@ -260,7 +259,6 @@ fn memory_of_a_control_group_that_runs_short_refuses_mail_and_recovers() -> Resu
     memory_runs_short(&Bound::Group(group))
 }
 
-/// Claims: 3.
 #[test]
 fn an_address_space_that_runs_short_refuses_mail_and_recovers() -> Result<()> {
     memory_runs_short(&Bound::AddressSpace)

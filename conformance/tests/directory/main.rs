@@ -1,6 +1,7 @@
 //! What accounts and the directory can do to a bind, with real servers and mail: mail flows, a fault is put in, mail stops
 //! in both directions with the events of the published table, a command puts it right, mail flows, nothing is lost.
 
+mod accounts;
 mod generations;
 mod openldap;
 mod samba;

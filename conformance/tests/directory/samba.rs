@@ -49,11 +49,35 @@ fn controller() -> Result<SambaDc> {
             dc.add_service(account(side), &format!("host/{}", side.host()), &keytab)?;
             std::fs::set_permissions(&keytab, std::fs::Permissions::from_mode(0o600))?;
         }
+        certify(dc)?;
         secret(&dc.folder().join("administrator"), SambaDc::PASSWORD)
     };
     let controller = SambaDc::start(prepare)?;
     controller.extend_schema()?;
     Ok(controller)
+}
+
+/// Gives a controller a certificate with its name in it, where it would make one without: an authority of its own signs it.
+fn certify(dc: &SambaDc) -> Result<()> {
+    let place = dc.folder().join("private/tls");
+    std::fs::create_dir_all(&place)?;
+    let openssl = |words: &str| -> Result<()> {
+        let mut command = Command::new("/usr/bin/openssl");
+        let output = command.args(words.split_whitespace()).current_dir(&place).output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    };
+    openssl(
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
+    )?;
+    let name = format!("subjectAltName=DNS:{}", SambaDc::HOST);
+    std::fs::write(place.join("names"), name)?;
+    openssl("req -newkey rsa:2048 -nodes -subj /CN=controller -keyout key.pem -out request.pem")?;
+    openssl(
+        "x509 -req -days 2 -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names -out cert.pem",
+    )?;
+    // The controller takes no key that others may read.
+    Ok(std::fs::set_permissions(place.join("key.pem"), std::fs::Permissions::from_mode(0o600))?)
 }
 
 /// Two controllers of domains that do not know each other, each with an account of the same name and another password.
@@ -110,7 +134,10 @@ fn domain_stage(folder: &Path) -> Result<Stage> {
         .with("directory", "password_file", &place("administrator"))
         .with("directory", "poll_s", "1")
         .with("rpc", "kerberos_realm", &format!("'{}'", SambaDc::REALM))
-        .with("rpc", "kerberos_kdc", &format!("'{}'", SambaDc::ADDRESS));
+        .with("rpc", "kerberos_kdc", &format!("'{}'", SambaDc::ADDRESS))
+        // One server's way there is sealed by Kerberos, the other's is TLS.
+        .with_on(Side::West, "directory", "protection", "'ldaps'")
+        .with_on(Side::West, "directory", "ca_file", &place("private/tls/ca.pem"));
     for side in Side::BOTH {
         let keytab = format!("{}.keytab", side.name());
         plan = plan.with_on(side, "rpc", "account", &format!(r"'EAST\{}'", account(side))).with_on(

@@ -30,15 +30,15 @@ fn of_queue(server: &ServerFacts, queue: &QueueFacts) -> Diagnosis {
             format!("is closed until {opens}"),
             format!(
                 "Nothing, if the hours are meant so: the mail goes by itself at {opens}. Else give the connector {hop} other \
-                 hours in {file}, and reload the server."
+                 hours in {file}, and let the server read it (SIGHUP)."
             ),
         ),
         None => (
             NEVER,
             "never lets this server call".to_owned(),
             format!(
-                "Set the schedule of the connector {hop} to \"always\", or to hours, in {file} on {}, and reload the server; \
-                 where it is \"remote-initiated\" the other side has to call.",
+                "Set the schedule of the connector {hop} to \"always\", or to hours, in {file} on {}, and let the server \
+                 read it (SIGHUP); where it is \"remote-initiated\" the other side has to call.",
                 server.name
             ),
         ),

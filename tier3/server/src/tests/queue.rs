@@ -308,8 +308,6 @@ async fn a_long_queue_stands_in_the_store_and_a_window_of_it_in_memory() {
 }
 
 /// Many hops with few messages each fill the memory no more than one hop with many does.
-///
-/// Claims: 3.
 #[tokio::test]
 async fn the_windows_of_all_hops_together_are_bounded() {
     const HOPS: usize = 60;
