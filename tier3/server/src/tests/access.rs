@@ -105,7 +105,7 @@ async fn what_is_configured_is_bound_back() {
 #[tokio::test]
 async fn calls_below_privacy_are_refused() {
     let configured = Trap::set();
-    let east = east(configured.port).await;
+    let mut east = east(configured.port).await;
     let said = bind("WEST", &format!("ncacn_ip_tcp:west-rpc.demo.test[{}]", configured.port));
     for level in [AuthLevel::None, AuthLevel::Connect, AuthLevel::Packet, AuthLevel::Integrity] {
         let client = east.dial(&account_of("WEST"), level).await;
@@ -113,8 +113,9 @@ async fn calls_below_privacy_are_refused() {
         assert!(matches!(answer, Err(CallError::Fault { status: 5 })), "{level:?}: {answer:?}");
     }
     assert!(configured.visitor().is_none());
-    let rows: Vec<State> = east.node.ltab().rows().map(|row| row.state).collect();
-    assert!(rows.iter().all(|state| *state == State::Failed), "{rows:?}");
+    // Whoever proved itself is written down as refused; no association stands.
+    assert!(east.node.ltab().rows().all(|row| row.state == State::Failed));
+    assert_eq!(east.refusals(), ["level"; 3]);
 }
 
 #[tokio::test]
