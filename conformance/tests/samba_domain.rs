@@ -9,7 +9,7 @@ const PASSWORD: &str = "Letters.And.1";
 /// lsarpc, on the port that the mapper names.
 const LSARPC: &str = "12345778-1234-abcd-ef00-0123456789ab:0.0";
 
-/// Claims: 33.
+/// Claims: 31, 32, 33, 38.
 #[test]
 fn a_samba_domain_controller_takes_our_calls_and_refuses_a_wrong_password() -> Result<()> {
     if let Some(reason) = SambaDc::missing() {
@@ -124,6 +124,8 @@ fn read_about(controller: &SambaDc) -> Result<()> {
     ensure!(state.contains("EAST\\mta: enabled, 0 wrong passwords"), "{said}");
     ensure!(check(&said, "lsa-rights")?["result"] == "ok", "{said}");
     ensure!(check(&said, "lsa-trusts")?["detail"] == "it trusts no other domain", "{said}");
+    let shares = check(&said, "shares")?["detail"].as_str().unwrap_or_default();
+    ensure!(["IPC$", "netlogon", "sysvol"].iter().all(|one| shares.contains(one)), "{said}");
     for (user, cause) in [
         ("off", "account-disabled"),
         ("late", "account-expired"),

@@ -265,7 +265,7 @@ impl Organisation {
 
 /// Scenario 1 with both generations: after the upgrade new and new keep flowing, old and new stop.
 ///
-/// Claims: 8, 37.
+/// Claims: 1, 2, 8, 9, 10, 37.
 #[test]
 fn after_an_upgrade_new_and_new_keep_flowing_while_old_and_new_stop() -> Result<()> {
     let organisation = Organisation::make()?;

@@ -55,8 +55,8 @@ impl Declaration {
 #[derive(Debug, Clone)]
 pub(crate) enum Defined {
     Struct(Vec<Declaration>),
-    /// Its arms, each with its `case`; the discriminant is an enumeration of 16 bits.
-    Union(Vec<Declaration>),
+    /// The type of the discriminant, and the arms, each with its `case`.
+    Union(String, Vec<Declaration>),
     ContextHandle,
     Alias(Declaration),
 }

@@ -104,7 +104,11 @@ impl Interface {
         let name = tokens.word()?;
         tokens.expect(";")?;
         let defined = match kind.as_str() {
-            "union" => Defined::Union(fields),
+            "union" => {
+                let switch = attributes.iter().find(|(name, _)| name == "switch_type");
+                let switch = switch.ok_or_else(|| format!("{name} without its switch_type"))?;
+                Defined::Union(switch.1.clone(), fields)
+            }
             _ => Defined::Struct(fields),
         };
         self.types.insert(name, defined);
@@ -208,6 +212,10 @@ impl Tokens {
                         "(" => depth += 1,
                         ")" => depth -= 1,
                         _ => {}
+                    }
+                    let word = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
+                    if value.ends_with(|c: char| c.is_ascii_alphanumeric()) && word(self.peek()) {
+                        value.push(' ');
                     }
                     value.push_str(self.peek());
                     self.next_is_not("")?;

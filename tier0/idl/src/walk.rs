@@ -242,8 +242,9 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             // A non-encapsulated union (C706 14.3.8).
-            Some(Defined::Union(arms)) => {
-                let case = self.number(2)?.to_string();
+            Some(Defined::Union(switch, arms)) => {
+                let size = self.size_of(switch).ok_or_else(|| format!("unknown type {switch}"))?;
+                let case = self.number(size)?.to_string();
                 let arm = arms.iter().find(|arm| arm.attribute("case") == Some(&case));
                 let arm = arm.ok_or_else(|| format!("{base} has no arm {case}"))?;
                 self.field(base, arm, deferred)

@@ -18,6 +18,7 @@ use crate::lsa::{self, Trust};
 use crate::policy::{self, Policy};
 use crate::sam::{self, SamAccount};
 use crate::share::{Pipe, Share, ShareError};
+use crate::srv;
 
 /// STATUS_NO_SUCH_DOMAIN, [MS-ERREF] 2.3.1.
 const NO_SUCH_DOMAIN: u32 = 0xC000_00DF;
@@ -124,6 +125,8 @@ pub async fn ask_authority(
         }
         Err((share, error)) => (share, Err(Stop::Broken(error))),
     };
+    let (share, listed) = shares(share, question).await;
+    facts.push(listed);
     let mut found = None;
     let (result, detail) = match asked {
         Ok(sid) => {
@@ -161,6 +164,25 @@ pub async fn ask_authority(
     facts.push(fact(question, "lsa-rights", result, detail, started));
     facts.extend(policies(&mut share, question, found.as_ref(), &mut learned).await);
     (facts, learned)
+}
+
+/// What the host shares, as who asks sees it.
+async fn shares(share: Share, question: &AuthorityQuestion<'_>) -> (Share, ProbeFact) {
+    let started = Instant::now();
+    let (share, asked) = match share.pipe("srvsvc", srv::INTERFACE).await {
+        Ok(mut pipe) => {
+            let request = srv::shares(question.host);
+            let asked = ask(&mut pipe, srv::OP_SHARES, request, srv::shares_told).await;
+            (pipe.close().await, asked)
+        }
+        Err((share, error)) => (share, Err(Stop::Broken(error))),
+    };
+    let (result, detail) = match asked {
+        Ok((Some(names), 0)) => (ProbeResult::Ok, names.join(", ")),
+        Ok((_, status)) => Stop::Refused(status).told(),
+        Err(stop) => stop.told(),
+    };
+    (share, fact(question, "shares", result, detail, started))
 }
 
 /// The group policies of a domain controller; nothing where the host keeps none.

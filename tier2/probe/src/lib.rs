@@ -15,6 +15,7 @@ mod road;
 mod root_dse;
 mod sam;
 mod share;
+mod srv;
 
 pub use authority::{Authority, AuthorityQuestion, ask_authority};
 pub use host::{Learned, PORTS, Question, SMB_PORT, ask_host};

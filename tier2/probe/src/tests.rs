@@ -5,7 +5,7 @@ use identity::Sid;
 use idl::{Interface, Way};
 
 use crate::sam::SamAccount;
-use crate::{lsa, msrpc, sam};
+use crate::{lsa, msrpc, sam, srv};
 
 /// Answers of a domain controller (Samba 4.17): the domain, the name, both classes of information about the user, and the lockout of
 /// the domain.
@@ -209,5 +209,39 @@ fn what_is_asked_of_the_authority_is_that_of_its_idl() {
     assert_eq!(trusts[0].told(), "WEST (west): both ways");
     for end in 0..answer.len() {
         assert!(lsa::trusts_told(&answer[..end], ORDER).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn shares_are_asked_for_and_read_as_their_idl_says() {
+    let operations = [(srv::OP_SHARES, "NetrShareEnum")];
+    let idl = read(include_str!("../../../idl/srvsvc.idl"), srv::INTERFACE, &operations);
+    let asked = srv::shares("dc1.east.test");
+    idl.walk(srv::OP_SHARES, Way::Request, &asked).unwrap();
+    idl.walk(srv::OP_SHARES, Way::Request, &asked[..asked.len() - 1]).unwrap_err();
+    let mut answer = NdrWriter::new();
+    answer.u32(1);
+    answer.u32(1);
+    answer.pointer(true);
+    answer.u32(2);
+    answer.pointer(true);
+    answer.u32(2);
+    for _ in 0..2 {
+        answer.pointer(true);
+        answer.u32(0);
+        answer.pointer(true);
+    }
+    for text in ["sysvol", "", "IPC$", "IPC Service"] {
+        answer.string16(text);
+    }
+    answer.u32(2);
+    answer.pointer(false);
+    answer.u32(0);
+    let answer = answer.into_vec();
+    idl.walk(srv::OP_SHARES, Way::Response, &answer).unwrap();
+    let names = vec!["sysvol".to_owned(), "IPC$".to_owned()];
+    assert_eq!(srv::shares_told(&answer, ORDER), Ok((Some(names), 0)));
+    for end in 0..answer.len() {
+        assert!(srv::shares_told(&answer[..end], ORDER).is_err(), "{end}");
     }
 }
