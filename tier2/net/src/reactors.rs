@@ -30,13 +30,14 @@ struct Reactor {
 }
 
 impl Reactors {
-    /// One for each processor.
+    /// One for every second processor: what calls ask for is done on the others, and where one thread has several busy connections
+    /// it need not sleep between their calls.
     ///
     /// # Errors
     /// The system gives no thread or no way to wait for connections.
     pub fn start() -> io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        (0..processors.clamp(1, MOST))
+        (0..(processors / 2).clamp(1, MOST))
             .map(|_| Reactor::start())
             .collect::<io::Result<_>>()
             .map(Self)
