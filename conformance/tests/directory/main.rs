@@ -2,6 +2,7 @@
 //! in both directions with the events of the published table, a command puts it right, mail flows, nothing is lost.
 
 mod accounts;
+mod expert;
 mod generations;
 mod openldap;
 mod samba;
