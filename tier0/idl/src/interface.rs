@@ -77,4 +77,27 @@ impl Interface {
         let index = self.operations.iter().position(|operation| operation.name == name)?;
         u16::try_from(index).ok()
     }
+
+    /// Reads a definition that has to be of this interface, with these operations under these numbers.
+    ///
+    /// # Errors
+    /// It cannot be read, or what differs.
+    pub fn parse_as(
+        text: &str,
+        uuid: &str,
+        version: (u16, u16),
+        operations: &[(u16, &str)],
+    ) -> Result<Self, String> {
+        let interface = Self::parse(text)?;
+        if interface.uuid != uuid || interface.version != version {
+            let (major, minor) = interface.version;
+            return Err(format!("it is {} version {major}.{minor}", interface.uuid));
+        }
+        match operations.iter().find(|(opnum, name)| interface.opnum(name) != Some(*opnum)) {
+            Some((opnum, name)) => {
+                Err(format!("{name} has number {:?}, not {opnum}", interface.opnum(name)))
+            }
+            None => Ok(interface),
+        }
+    }
 }

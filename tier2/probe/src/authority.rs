@@ -14,6 +14,7 @@ use identity::{AccountName, Sid};
 use security::Initiator;
 use wire::DecodeError;
 
+use crate::fact::taken;
 use crate::lsa::{self, Trust};
 use crate::policy::{self, Policy};
 use crate::sam::{self, SamAccount};
@@ -350,12 +351,5 @@ fn fact(
     detail: String,
     started: Instant,
 ) -> ProbeFact {
-    ProbeFact {
-        check: check.to_owned(),
-        from: question.from.to_owned(),
-        target: question.host.to_owned(),
-        result,
-        detail,
-        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
+    taken(question.from, check, question.host, (result, detail), started)
 }

@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::fact::taken;
 use crate::root_dse::{self, RootDse};
 use crate::{kdc, netbios};
 
@@ -508,12 +509,5 @@ fn fact(
     detail: String,
     started: Instant,
 ) -> ProbeFact {
-    ProbeFact {
-        check: check.to_owned(),
-        from: question.from.to_owned(),
-        target: target.to_owned(),
-        result,
-        detail,
-        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
+    taken(question.from, check, target, (result, detail), started)
 }

@@ -4,6 +4,7 @@
 //! but the one logon of [`ask_host`] and those of [`ask_authority`], and that only with an account that was given for it.
 
 mod authority;
+mod fact;
 mod host;
 mod kdc;
 mod line;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use crate::fact::taken;
 use crate::line::check_line;
 use dcerpc::{SyntaxId, epm};
 use diagnosis::{ProbeFact, ProbeResult};
@@ -142,12 +143,5 @@ pub(crate) fn fact(
     detail: String,
     started: Instant,
 ) -> ProbeFact {
-    ProbeFact {
-        check: check.to_owned(),
-        from: road.from.to_owned(),
-        target: target.to_owned(),
-        result,
-        detail,
-        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
+    taken(road.from, check, target, (result, detail), started)
 }

@@ -9,13 +9,8 @@ use crate::mgmt::{self, Managed};
 use crate::{ByteOrder, ContextHandle, SyntaxId, Uuid, echo};
 
 fn read(text: &str, syntax: SyntaxId, operations: &[(u16, &str)]) -> Interface {
-    let interface = Interface::parse(text).unwrap();
-    assert_eq!(interface.uuid, syntax.uuid.to_string());
-    assert_eq!(interface.version, (syntax.major, syntax.minor));
-    for (opnum, name) in operations {
-        assert_eq!(interface.opnum(name), Some(*opnum), "{name}");
-    }
-    interface
+    let version = (syntax.major, syntax.minor);
+    Interface::parse_as(text, &syntax.uuid.to_string(), version, operations).unwrap()
 }
 
 /// The answer of a server of ours fits, and nothing less than the whole of it does.
