@@ -37,10 +37,11 @@ impl Reactors {
     /// The system gives no thread or no way to wait for connections.
     pub fn start() -> io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        (0..(processors / 2).clamp(1, MOST))
-            .map(|_| Reactor::start())
-            .collect::<io::Result<_>>()
-            .map(Self)
+        Self::of((processors / 2).clamp(1, MOST))
+    }
+
+    fn of(threads: usize) -> io::Result<Self> {
+        (0..threads).map(|_| Reactor::start()).collect::<io::Result<_>>().map(Self)
     }
 
     /// Serves a connection on the thread that has the fewest of them.
@@ -115,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_are_served_elsewhere_and_end_with_the_threads() {
-        let reactors = Reactors::start().unwrap();
+        let reactors = Reactors::of(3).unwrap();
         let mut near = Vec::new();
         for _ in 0..2 * reactors.0.len() {
             let (mut one, far) = pair().await;
