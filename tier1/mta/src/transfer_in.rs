@@ -16,6 +16,7 @@ use x400::{
 };
 
 use crate::criticality::unsupported;
+use crate::numbers;
 use crate::site::Site;
 use crate::transfer_out::Subject;
 
@@ -202,8 +203,9 @@ fn entry(
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
+    envelope.recipients.iter_mut().for_each(numbers::forget);
     let mut entry = assemble(id, envelope, size, now, routes, life)?;
-    number_apart(envelope, &mut entry);
+    numbers::tell_apart(envelope, &mut entry);
     let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name);
     for recipient in &mut entry.recipients {
         let critical = unsupported(envelope, recipient.number, Criticality::for_transfer);
@@ -214,26 +216,6 @@ fn entry(
     }
     stamp(site, envelope, now)?;
     Ok(entry)
-}
-
-/// Members of a list may share its number (X.411 12.2.1.1.1.6); here each recipient is found by its own. What they were
-/// taken under ([`once_key`]) was made of the number that came.
-fn number_apart(envelope: &mut MessageTransferEnvelope, entry: &mut NewMessage) {
-    let all: BTreeSet<u32> = envelope.recipients.iter().map(|fields| fields.number).collect();
-    let mut free = (1..=u32::MAX).filter(|number| !all.contains(number));
-    let mut taken = BTreeSet::new();
-    let mut own = entry.recipients.iter_mut();
-    for fields in &mut envelope.recipients {
-        if !taken.insert(fields.number) {
-            // There are fewer recipients than numbers.
-            fields.number = free.next().unwrap_or(fields.number);
-        }
-        if fields.indicators.responsibility
-            && let Some(recipient) = own.next()
-        {
-            recipient.number = fields.number;
-        }
-    }
 }
 
 /// The entry for the recipients that this MTA answers for, without its octets.
