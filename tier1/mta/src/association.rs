@@ -13,7 +13,7 @@ use osi::{
     StackError, StackEvent, TransferFailure, Unfinished,
 };
 use wire::DecodeError;
-use x400::{MtaBindArgument, MtaBindError, MtaBindResult};
+use x400::{MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity};
 
 use crate::credentials::Presented;
 use crate::pieces::{Joiner, PieceError, Splitter};
@@ -76,8 +76,8 @@ pub struct Association {
     splitter: Splitter,
     joiner: Joiner,
     outputs: std::collections::VecDeque<Output>,
-    /// The name in the answer to this side's bind.
-    remote_name: Option<String>,
+    /// What the answer to this side's bind presented.
+    remote: Option<MtaIdentity>,
 }
 
 impl Association {
@@ -166,7 +166,7 @@ impl Association {
             protocol: TransferProtocol::MtsTransfer,
             splitter: Splitter::new(max_piece),
             joiner: Joiner::default(),
-            remote_name: None,
+            remote: None,
             outputs: std::collections::VecDeque::new(),
         }
     }
@@ -210,9 +210,10 @@ impl Association {
         self.stack.is_closed()
     }
 
-    /// Accepts the bind that was requested, and presents this MTA.
-    pub fn accept_bind(&mut self, local: &Presented) {
+    /// Accepts the bind that was requested with the terms of whoever it proved to be, and presents this MTA.
+    pub fn accept_bind(&mut self, local: &Presented, terms: Terms) {
         let Bind::Called { unauthenticated } = self.bind else { return };
+        self.stack.set_terms(terms.checkpoint_kib, terms.window);
         let result = if unauthenticated {
             MtaBindResult::Unauthenticated
         } else {
@@ -227,6 +228,7 @@ impl Association {
         let reason = match error {
             MtaBindError::BUSY => Rejection::Busy,
             MtaBindError::UNACCEPTABLE_DIALOGUE_MODE => Rejection::DialogueMode,
+            // X.410 mode has no number for the errors of security.
             _ => Rejection::Validation,
         };
         self.stack.refuse_open(Some(wrap(BIND_ERROR, &error.encode())), reason);
@@ -259,10 +261,10 @@ impl Association {
         self.stack.sending()
     }
 
-    /// The name in the other MTA's answer to the bind of this side.
+    /// What the other MTA presented in its answer to the bind of this side; `None` without authentication.
     #[must_use]
-    pub fn remote_name(&self) -> Option<&str> {
-        self.remote_name.as_deref()
+    pub fn remote_identity(&self) -> Option<&MtaIdentity> {
+        self.remote.as_ref()
     }
 
     /// RTSE's terms that both sides agreed on, while the association is open.

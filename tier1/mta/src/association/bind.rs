@@ -74,7 +74,7 @@ impl Association {
             MtaBindResult::Unauthenticated => None,
         };
         let presented = identity.as_ref().map(|identity| identity.name.clone()).unwrap_or_default();
-        self.remote_name = Some(presented.clone()).filter(|name| !name.is_empty());
+        let manner = identity.as_ref().map(|identity| identity.manner().to_string());
         let (known, expected) = match &self.bind {
             Bind::Proved(names) => {
                 let fits = presented == names.remote_mta;
@@ -83,6 +83,7 @@ impl Association {
             Bind::Calling(expected) => (expected.check(identity.as_ref()), &expected.name),
             Bind::Called { .. } => return Ok(()),
         };
+        self.remote = identity;
         let Err(mismatch) = known else {
             self.outputs.push_back(Output::Opened);
             return Ok(());
@@ -94,7 +95,9 @@ impl Association {
                 )
             }
             _ => format!(
-                "the answer of the MTA {presented:?} to the P1 bind is refused where {expected:?} was called: {mismatch}"
+                "the answer of the MTA {presented:?} to the P1 bind is refused where {expected:?} was called: {mismatch} \
+                 (presented with {})",
+                manner.as_deref().unwrap_or("nothing")
             ),
         };
         self.stack.abort();
