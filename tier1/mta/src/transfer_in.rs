@@ -276,21 +276,27 @@ pub(crate) fn assemble(
 
 /// What a recipient of a message is taken or delivered under, once.
 ///
-/// The number tells the recipients that the originator named. One that was redirected may share its number with another
-/// that passes here: there the address and the steps count as well. Behind a list it is the address alone, so that who is
-/// in several lists gets the message once.
+/// It is the number and the address: members of a list have the number of the list, and whoever downgrades the message to
+/// 1984 drops what tells that there was one. Of one that was redirected the steps count as well. Behind a list it is the
+/// address alone, so that who is in several lists gets the message once.
 #[must_use]
 pub fn once_key(envelope: &MessageTransferEnvelope, fields: &PerRecipientFields) -> String {
     let id = &envelope.mts_identifier;
     let lists = x400::dl_expansion_history(&envelope.extensions).unwrap_or_default().len();
     let steps = x400::redirection_history(&fields.extensions).unwrap_or_default().len();
+    let (number, address) = (numbers::specified(fields), fields.recipient.address.match_key());
     match (lists, steps) {
-        (0, 0) => format!("{id}#{}", fields.number),
-        (0, _) => {
-            format!("{id}#{}#{steps}#{}", fields.number, fields.recipient.address.match_key())
-        }
-        _ => format!("{id}#list#{steps}#{}", fields.recipient.address.match_key()),
+        // Of most recipients: a short one, as each is kept for days.
+        (0, 0) => format!("{id}#{number}#{:016x}", digest(&address)),
+        (0, _) => format!("{id}#{number}#{steps}#{address}"),
+        _ => format!("{id}#list#{steps}#{address}"),
     }
+}
+
+/// FNV-1a, 64 bits: tells the few addresses of one message under one number apart.
+fn digest(text: &str) -> u64 {
+    let step = |sum: u64, octet: u8| (sum ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 fn from_report(

@@ -221,6 +221,30 @@ fn members_have_the_number_of_their_list_on_the_wire() {
     }
 }
 
+/// An MTA of 1984 is not told of the list, and the members come one by one under the number of the list: each is taken.
+#[test]
+fn members_that_share_a_number_are_taken_one_by_one() {
+    let members = ["bert@far.test", "carl@far.test"];
+    let copy = mta::expand(&site(), &envelope(Vec::new()), 1, &list(&members), later());
+    let mut copy = copy.unwrap().unwrap();
+    copy.content_type = ContentType::BuiltIn(2);
+    let subject = mta::subject(&copy.encode()).unwrap();
+    let (table, other) = (routes(), Site { mta_name: "FAR".to_owned(), ..site() });
+    let seen = |number: u32, old: bool| {
+        let sent = mta::transfer(&subject, b"content", &[number]);
+        let sent = if old { mta::downgrade(&sent).unwrap() } else { sent };
+        let (id, router) = (MessageId::from_number(11), Router::new(&table, &AllOpen));
+        let entry = mta::from_apdu(&other, id, &sent, later(), router, |_, _| later()).unwrap();
+        assert_eq!(entry.message.seen.len(), 1);
+        entry.message.seen[0].clone()
+    };
+    for old in [true, false] {
+        assert_ne!(seen(6, old), seen(7, old), "1984: {old}");
+        assert_eq!(seen(6, old), seen(6, old));
+    }
+    assert!(seen(6, true).starts_with("c=XX;a= ;p=OTHER;l=1#1#"), "{}", seen(6, true));
+}
+
 #[test]
 fn who_is_exempted_gets_nothing_by_the_list() {
     let exempted = |names: &[&str]| {

@@ -277,6 +277,8 @@ async fn or_addresses_go_by_address_spaces() {
 }
 
 /// Every mode and dialogue over sockets; both sides send, two-way alternate on one association.
+///
+/// Claims: 1.
 #[tokio::test]
 async fn all_modes_over_sockets() {
     for mode in ["normal", "x410", "1984"] {

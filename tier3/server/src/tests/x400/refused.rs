@@ -349,3 +349,63 @@ async fn the_terms_are_those_of_the_connector_that_the_bind_proves() {
     assert_eq!(told("EAST").await.text, "the MTA WEST; checkpoints of 10 KiB, window 1");
     assert_eq!(told("NORTH").await.text, "the MTA WEST; checkpoints of 20 KiB, window 2");
 }
+
+/// A password that one side has wrong stops mail between the two in both directions, and no other: it stands in the queues for
+/// the other MTA, can be looked at, and flows once the password is right.
+///
+/// Claims: 2, 3.
+#[tokio::test]
+async fn a_refused_bind_stops_mail_both_ways_between_those_two_alone() {
+    let (for_east, for_west, for_north) = (listener().await, listener().await, listener().await);
+    let (east_port, west_port) = (for_east.1, for_west.1);
+    let north_port = for_north.1.to_string();
+    let third: &[(&'static str, &str)] = &[
+        ("name", "\"NORTH\""),
+        ("host", "\"127.0.0.1\""),
+        ("port", &north_port),
+        ("domains", "[\"north.demo.test\"]"),
+        ("local_password_file", "\"secrets/local\""),
+    ];
+    let mut east = Mta::start_with("EAST", "WEST", for_east, west_port, &[], third);
+    let mut west = Mta::start("WEST", "EAST", for_west, east_port, &[]);
+    let north = Mta::start(
+        "NORTH",
+        "EAST",
+        for_north,
+        east_port,
+        &[("remote_password_file", "\"secrets/remote\"")],
+    );
+    west.set_secret("remote", "another secret");
+    east.submit("anna@west.demo.test", b"to west\r\n").await;
+    west.submit("anna@east.demo.test", b"to east\r\n").await;
+    for (mta, peer) in [(&east, "WEST"), (&west, "EAST")] {
+        mta.call(peer);
+    }
+    east.events_until(301).await;
+    west.events_until(301).await;
+    // Beside it EAST and NORTH exchange mail.
+    east.submit("anna@north.demo.test", b"to north\r\n").await;
+    east.call("NORTH");
+    assert!(north.inbox(1).await[0].ends_with(b"to north\r\n"));
+    let waiting = |mta: &Mta| {
+        let filter = queue::MessageFilter::default();
+        let messages = mta.node.queue.messages(&filter).unwrap();
+        let told = messages.into_iter().flat_map(|message| {
+            let size = message.size;
+            message.recipients.into_iter().map(move |one| (one.address, one.next_hop, size))
+        });
+        told.collect::<Vec<_>>()
+    };
+    let size = |body: &[u8]| u64::try_from(b"Subject: across\r\n\r\n".len() + body.len()).unwrap();
+    let peer = |name: &str| queue::NextHop::Peer(name.to_owned());
+    let west_waits = ("anna@west.demo.test".to_owned(), peer("WEST"), size(b"to west\r\n"));
+    assert_eq!(waiting(&east), [west_waits]);
+    let east_waits = ("anna@east.demo.test".to_owned(), peer("EAST"), size(b"to east\r\n"));
+    assert_eq!(waiting(&west), [east_waits]);
+    // Put right, it flows both ways.
+    west.set_secret("remote", "Secret of EAST");
+    east.node.wake_peer("WEST");
+    west.node.wake_peer("EAST");
+    assert!(west.inbox(1).await[0].ends_with(b"to west\r\n"));
+    assert!(east.inbox(1).await[0].ends_with(b"to east\r\n"));
+}
