@@ -42,6 +42,7 @@ pub mod rpc_tools;
 mod runtime;
 mod schedules;
 mod self_watch;
+mod service_manager;
 mod settings;
 mod smtp_limits;
 mod smtp_listener;

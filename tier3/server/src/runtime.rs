@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::resources::Resources;
 use crate::schedules::Schedules;
+use crate::service_manager::ServiceManager;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
     keytab, local_delivery, reporting, rpc_listener, rpc_security, self_watch, settings,
@@ -99,6 +101,7 @@ struct Listeners {
 /// # Errors
 /// It cannot start; a port in use and the like are named with their key.
 pub async fn run(file: &Path) -> Result<(), ServeError> {
+    let manager = ServiceManager::from_environment();
     let config = Config::load(file)?;
     let (mut terminate, mut interrupt, mut reload) = signals()?;
     let (node, orders) = build_node(&config)?;
@@ -123,8 +126,11 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     warn_of_weaknesses(&node);
     // Peers that wait for this server learn that it is there again.
     node.wake_all_peers();
+    manager.ready();
+    let mut life = pin!(manager.live());
     loop {
         tokio::select! {
+            () = &mut life => {}
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = reload.recv() => {
@@ -134,6 +140,7 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
             }
         }
     }
+    manager.stopping();
     node.stop();
     let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} });
     if drained.await.is_err() {
