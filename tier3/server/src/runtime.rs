@@ -134,8 +134,9 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = reload.recv() => {
-                if let Err(error) = admin::Operations::reload(&*running).await {
-                    eprintln!("reload: {error}");
+                match admin::Operations::reload(&*running).await {
+                    Ok(reloaded) => eprintln!("the configuration was read again: {}", in_words(&reloaded)),
+                    Err(error) => eprintln!("the configuration stays as it was: {error}"),
                 }
             }
         }
@@ -149,6 +150,19 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     node.log(build::stopped(env!("CARGO_PKG_VERSION"), "0"));
     node.queue.store().clone().close();
     Ok(())
+}
+
+/// What a reload did, for whoever sent the signal and reads the journal.
+fn in_words(reloaded: &admin::api::Reloaded) -> String {
+    let part = |words: &str, sections: &[String]| {
+        (!sections.is_empty()).then(|| format!("{words} {}", sections.join(", ")))
+    };
+    let parts = [
+        part("in force now:", &reloaded.applied),
+        part("in force after a restart:", &reloaded.needs_restart),
+    ];
+    let told: Vec<String> = parts.into_iter().flatten().collect();
+    if told.is_empty() { "nothing has changed".to_owned() } else { told.join("; ") }
 }
 
 type Signals =

@@ -343,7 +343,11 @@ impl Operations for Running {
     }
 
     async fn metrics(&self) -> Result<String, OperationError> {
+        let now = Timestamp::now();
         for row in shared::queues(&self.node.queue) {
+            let age = row.oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64());
+            metrics::gauge!("bindback_queue_oldest_seconds", "next_hop" => row.next_hop.clone())
+                .set(age.max(0.0));
             let count = u32::try_from(row.messages).unwrap_or(u32::MAX);
             metrics::gauge!("bindback_queue_messages", "next_hop" => row.next_hop)
                 .set(f64::from(count));
