@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::account_table::{AccountError, AccountTable};
+use crate::blocking::blocking;
 use crate::directory_table::{DirectoryTable, DirectoryTableError, now_ms};
 use crate::event_log::EventLog;
 use crate::link::{ServiceFactory, run_peer, run_replication};
@@ -338,6 +339,8 @@ fn start(
         }
     });
     tasks.spawn(run_agent(Arc::clone(node)));
+    let waits = Arc::clone(node);
+    tasks.spawn(blocking(move || supervise::follow_routes_changed_meanwhile(&waits)));
     for peer in node.config().peers.iter().filter(|peer| peer.replicated) {
         tasks.spawn(run_replication(Arc::clone(node), peer.name.clone()));
     }
