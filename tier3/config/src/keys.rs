@@ -357,6 +357,14 @@ const SERVER_KEYS: &[Key] = &[
         "The mailbox that gets mail for postmaster (RFC 5321, 4.5.1).",
     ),
     key(
+        Mail,
+        "alternate_recipient",
+        Text { min: 1, max: 64 },
+        Absent,
+        "\"anna\"",
+        "The mailbox that gets what MTAs hand over for names that nobody has here, where the originator allows that (X.411, alternate-recipient-allowed).",
+    ),
+    key(
         Rpc,
         "listen",
         Address,

@@ -117,9 +117,17 @@ pub struct Mail {
     pub mailboxes: Mailboxes,
     pub maildir: PathBuf,
     pub postmaster: Option<String>,
+    /// The mailbox for names that nobody has.
+    pub alternate_recipient: Option<String>,
 }
 
 impl Mail {
+    /// The address of the mailbox for names that nobody has.
+    #[must_use]
+    pub fn alternate_address(&self) -> Option<String> {
+        Some(format!("{}@{}", self.alternate_recipient.as_ref()?, self.domains.first()?))
+    }
+
     /// True when the domain is delivered here, without regard to case.
     pub fn is_local_domain(&self, domain: &str) -> bool {
         self.domains.iter().any(|known| known.eq_ignore_ascii_case(domain))
