@@ -10,6 +10,7 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod domain;
 mod host;
 mod line;
 mod route;
@@ -17,6 +18,7 @@ mod store;
 mod table;
 mod terms;
 
+pub use domain::{find_in_domain, slugs_in_domain};
 pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
 

@@ -4,8 +4,8 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, line,
-    route, store, terms,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, generations,
+    host, line, route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -64,6 +64,8 @@ macro_rules! account_refused {
         ]
     };
 }
+
+pub(super) const UNKNOWN_REFUSED: &[ExpectedEvent] = account_refused!(NO_SUCH_USER);
 
 const ROLE_REFUSED: &[ExpectedEvent] = account_refused!(ACCESS_DENIED);
 
