@@ -62,8 +62,12 @@ pub async fn raise(node: &Arc<Node>, peer: &str) -> Raised {
     }
     let mut view = line.view.subscribe();
     let ended = view.borrow_and_update().ended;
-    let _ = line.orders.send(Order::Wanted);
     let (ready, greeting) = (node.queue.ready(&hop), node.greeting(peer));
+    for told in [&ready, &greeting] {
+        // What was told before this call was wanted puts nothing right in it.
+        let _ = tokio::time::timeout(Duration::ZERO, told.notified()).await;
+    }
+    let _ = line.orders.send(Order::Wanted);
     loop {
         {
             let view = view.borrow_and_update();

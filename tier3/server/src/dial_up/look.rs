@@ -58,8 +58,15 @@ pub fn holder(file: &Path) -> Option<String> {
     else {
         return Some(format!("{} is there", file.display()));
     };
-    let process = Path::new("/proc").join(number.to_string());
-    process.exists().then(|| format!("process {number} holds {}", file.display()))
+    lives(number).then(|| format!("process {number} holds {}", file.display()))
+}
+
+/// Whether a process lives; one that has ended and that nobody has asked for yet has let go of everything.
+fn lives(number: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+    // The name before the state may hold anything, a bracket included (proc(5)).
+    let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 fn text(file: &str) -> String {
@@ -87,6 +94,13 @@ mod tests {
         assert!(holder(&file).unwrap().contains(&format!("process {}", std::process::id())));
         std::fs::write(&file, format!("{:>10}\n", u32::MAX)).unwrap();
         assert_eq!(holder(&file), None, "whoever made it has died");
+        let mut ended = std::process::Command::new("/bin/true").spawn().unwrap();
+        std::fs::write(&file, format!("{:>10}\n", ended.id())).unwrap();
+        while lives(ended.id()) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(holder(&file), None, "it has ended, and nobody has asked how");
+        ended.wait().unwrap();
         std::fs::write(&file, "").unwrap();
         assert!(holder(&file).unwrap().ends_with("is there"));
     }
