@@ -9,8 +9,7 @@ use event::id;
 use finding::Cause;
 
 use super::table::{
-    ACCESS_DENIED, BOTH, EAST, EAST_OVERRIDE, PLAIN, WEST, WEST_OVERRIDE, bind_back_failed,
-    bind_failed, refused, setting,
+    ACCESS_DENIED, BOTH, EAST, PLAIN, WEST, bind_back_failed, bind_failed, refused, setting,
 };
 use super::{Act, ExpectedEvent, Fault};
 use crate::organisation::Setting;
@@ -176,7 +175,8 @@ pub(super) const DEFAULT_ROUTE: Fault = Fault {
     ],
     degrading: true,
     expected: &[],
-    cure: &[Act::Shell(EAST, "rm {east.folder}/after")],
+    // Else the next call shows that it is right again.
+    cure: &[Act::Shell(EAST, "rm {east.folder}/after"), Act::Restart(EAST)],
     ..LINE
 };
 
@@ -191,6 +191,28 @@ pub(super) const SCHEDULE_NEVER: Fault = Fault {
     ..LINE
 };
 const NEVER: &str = "\ndevice = \"modem\"\nschedule = \"never\"\n";
+
+/// The account that the other domain has for this server; while the line is down nobody there can be asked about it.
+macro_rules! override_account {
+    ($on:expr, $peer:literal, $account:literal, $password:literal) => {
+        Act::Run(
+            $on,
+            &[
+                "directory",
+                "override-account",
+                "set",
+                $peer,
+                "--account",
+                $account,
+                "--password-file",
+                $password,
+                "--untested",
+            ],
+        )
+    };
+}
+const WEST_OVERRIDE: Act = override_account!(WEST, "EAST", r"EAST\guest", "{west.password}");
+const EAST_OVERRIDE: Act = override_account!(EAST, "WEST", r"WEST\guest", "{east.password}");
 
 /// Two domains that do not know each other, joined by the line alone.
 const UNTRUSTED: Fault = Fault {

@@ -586,7 +586,7 @@ const WRONG_LOGON: &[&str] = &[
 ];
 
 /// What EAST's and WEST's connectors have in two domains that do not know each other.
-pub(super) const WEST_OVERRIDE: Act = Act::Run(
+const WEST_OVERRIDE: Act = Act::Run(
     WEST,
     &[
         "directory",
@@ -599,7 +599,7 @@ pub(super) const WEST_OVERRIDE: Act = Act::Run(
         "{west.password}",
     ],
 );
-pub(super) const EAST_OVERRIDE: Act = Act::Run(
+const EAST_OVERRIDE: Act = Act::Run(
     EAST,
     &[
         "directory",
