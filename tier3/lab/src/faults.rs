@@ -10,6 +10,7 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod dial_up;
 mod domain;
 mod host;
 mod line;
@@ -23,7 +24,7 @@ pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
 
 /// The numbers that tell of a stopped association; a demo collects these.
-pub const TELLING_EVENTS: [u32; 14] = [
+pub const TELLING_EVENTS: [u32; 17] = [
     BIND_FAILED,
     BIND_BACK_FAILED,
     SECURITY_VIOLATION,
@@ -38,6 +39,9 @@ pub const TELLING_EVENTS: [u32; 14] = [
     event::id::NON_DELIVERY,
     event::own::id::STORE_REFUSES,
     event::own::id::TLS_REFUSED,
+    event::id::DIAL_FAILED,
+    event::id::LINK_FAILED,
+    event::own::id::DEFAULT_ROUTE_TAKEN,
 ];
 
 const BIND_FAILED: u32 = event::id::BIND_FAILED;

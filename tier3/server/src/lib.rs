@@ -9,6 +9,7 @@ mod admin_roles;
 mod blocking;
 mod clock;
 mod delay_notice;
+mod dial_up;
 mod directory_ldap;
 mod directory_table;
 mod event_log;

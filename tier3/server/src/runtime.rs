@@ -32,7 +32,7 @@ use crate::schedules::Schedules;
 use crate::service_manager::ServiceManager;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
-    keytab, local_delivery, reporting, rpc_listener, rpc_security, self_watch, settings,
+    dial_up, keytab, local_delivery, reporting, rpc_listener, rpc_security, self_watch, settings,
     smtp_listener, smtp_out, supervise, x400_link,
 };
 
@@ -343,6 +343,9 @@ fn start(
     tasks.spawn(blocking(move || supervise::follow_routes_changed_meanwhile(&waits)));
     for peer in node.config().peers.iter().filter(|peer| peer.replicated) {
         tasks.spawn(run_replication(Arc::clone(node), peer.name.clone()));
+    }
+    for connector in node.config().dial_ups.iter().filter(|one| !one.waits_for_calls()) {
+        tasks.spawn(dial_up::run_line(Arc::clone(node), connector.peer.clone()));
     }
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));

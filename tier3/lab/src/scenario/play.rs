@@ -306,6 +306,7 @@ async fn play_degrading(
     result: &mut LabResult,
 ) -> Result<(), LabError> {
     let narrator = stage.narrator.clone();
+    stage.act_all(fault.prepare).await?;
     narrator.step("1. Mail, between all of them");
     let sides = stage.sides();
     stage.send_round(&sides).await?;
