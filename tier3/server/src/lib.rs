@@ -43,6 +43,7 @@ mod runtime;
 mod schedules;
 mod self_watch;
 mod settings;
+pub mod shared_files;
 mod smtp_limits;
 mod smtp_listener;
 mod smtp_out;
