@@ -88,7 +88,7 @@ pub struct Arguments {
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]
-    modules: modules::Options,
+    modules: modules::Wanted,
     #[command(flatten)]
     fix: fix::Options,
 }

@@ -88,6 +88,12 @@ impl Program {
         Self { before, ..self.clone() }
     }
 
+    /// The same program with these words before every command, behind those that stand there already.
+    pub(crate) fn behind_all(mut self, words: &[&str]) -> Self {
+        self.before.extend(words.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
     /// The program without its arguments.
     pub(crate) fn command(&self) -> Command {
         self.behind(self.exe.as_os_str())

@@ -61,6 +61,7 @@ pub use directory_table::DirectoryTableError;
 pub use facts::known_facts;
 pub use neighbour::{Neighbour, Seen, checked, neighbours};
 pub use operations::{Offline, OpenError};
-pub use runtime::{ServeError, run};
+pub use runtime::{ServeError, run, run_as};
+pub use security::ntlm::OldNtlm;
 pub use store_check::{StoreCheck, check_store};
 pub use taken_ports::taken_ports;

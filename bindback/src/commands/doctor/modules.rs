@@ -28,7 +28,7 @@ const MOST: u64 = 64 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct Wanted {
     /// Compare the versions of program modules in this folder, its system32 and its exchsrvr/bin with a table of sets; twice for two servers. With HOST and --user: a share such as ADMIN$, or a folder of one
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["explain", "list_checks", "case", "events", "note", "only", "fix"])]
     pub modules: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Options {
     pub show_module_table: bool,
 }
 
-impl Options {
+impl Wanted {
     /// Shares are read as somebody.
     pub fn check(&self, has_account: bool) -> anyhow::Result<()> {
         if self.modules.is_empty() || has_account {
@@ -78,7 +78,7 @@ pub fn show(output: &Output) -> anyhow::Result<Found> {
 }
 
 /// Folders of this machine.
-pub fn run(options: &Options, setting: &Setting<'_>, paper: Paper<'_>) -> anyhow::Result<Found> {
+pub fn run(options: &Wanted, setting: &Setting<'_>, paper: Paper<'_>) -> anyhow::Result<Found> {
     let table = options.table()?;
     let mut inventories = Vec::new();
     for folder in &options.modules {
@@ -110,7 +110,7 @@ pub fn run(options: &Options, setting: &Setting<'_>, paper: Paper<'_>) -> anyhow
 
 /// Shares of the hosts that let the account in; none where no share is to be read.
 pub async fn of_hosts(
-    options: &Options,
+    options: &Wanted,
     examined: &[Examined],
     account: Option<&(AccountName, Password)>,
     hosts: &Names,

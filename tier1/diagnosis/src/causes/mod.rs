@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+mod clock;
 mod known;
 mod line;
 mod name;

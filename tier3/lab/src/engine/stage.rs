@@ -56,8 +56,27 @@ pub(crate) struct Stage {
     pub(super) helpers: BTreeMap<&'static str, Process>,
     /// Servers that were stopped where they stand.
     pub(super) hung: Vec<Side>,
+    /// By [`Side::index`].
+    pub(super) disguises: [Disguise; 4],
     /// Dropped after the servers that live there.
     wires: Option<Wires>,
+}
+
+/// What a server is started as, where not as itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Disguise {
+    /// The old implementation of NTLM that it stands in for.
+    pub(super) old_ntlm: Option<&'static str>,
+    /// How far its clock is off.
+    pub(super) clock: Option<&'static str>,
+}
+
+impl Disguise {
+    pub(super) fn told(self) -> String {
+        let old = self.old_ntlm.map(|kind| format!(", as a server of old NTLM ({kind})"));
+        let clock = self.clock.map(|off| format!(", under a clock that is {off} off"));
+        [old, clock].into_iter().flatten().collect()
+    }
 }
 
 /// What the servers of a stage are.
@@ -136,6 +155,7 @@ impl Stage {
             changed: 0,
             helpers: BTreeMap::new(),
             hung: Vec::new(),
+            disguises: [Disguise::default(); 4],
             wires,
         };
         for attempt in 1.. {
@@ -215,8 +235,24 @@ impl Stage {
     }
 
     fn start(&mut self, side: Side) -> Result<(), LabError> {
-        let mut command = self.program_at(side).command();
-        command.arg("serve").arg("-c").arg(self.organisation.config(side));
+        let Disguise { old_ntlm, clock } = self.disguises[side.index()];
+        let program = match clock {
+            // The clock that time-outs are counted by goes on as it is.
+            Some(off) => self.program_at(side).behind_all(&[
+                "env",
+                "FAKETIME_DONT_FAKE_MONOTONIC=1",
+                "faketime",
+                "-f",
+                off,
+            ]),
+            None => self.program_at(side),
+        };
+        let mut command = program.command();
+        match old_ntlm {
+            Some(kind) => command.args(["lab", "old-peer", kind]),
+            None => command.arg("serve"),
+        };
+        command.arg("-c").arg(self.organisation.config(side));
         self.start_with(side, command)
     }
 

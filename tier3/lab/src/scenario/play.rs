@@ -80,7 +80,7 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
     Setup {
         cast,
         carrier,
-        auth: Auth::Ntlm,
+        auth: if fault.is_some_and(Fault::by_kerberos) { Auth::Kerberos } else { Auth::Ntlm },
         set: fault.map_or(&[], |fault| fault.set),
         idle_s: IDLE_S,
         wired: fault.is_some_and(|fault| fault.wired),
