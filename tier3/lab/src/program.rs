@@ -109,6 +109,8 @@ impl Program {
 
 async fn finish(mut command: Command, shown: String, fine: &[i32]) -> Result<Output, CommandError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // Ctrl-C is for this program alone, which ends what it began.
+    command.process_group(0);
     let output = match tokio::time::timeout(COMMAND_TIME, command.output()).await {
         Ok(Ok(output)) => output,
         Ok(Err(source)) => return Err(CommandError::Start { command: shown, source }),

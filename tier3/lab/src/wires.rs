@@ -149,7 +149,9 @@ pub(crate) fn is_there(program: &str) -> bool {
 
 async fn ip(words: &str) -> Result<(), WireError> {
     let command = format!("ip {words}");
-    let output = Command::new("ip").args(words.split(' ')).stdin(Stdio::null()).output().await;
+    let mut ip = Command::new("ip");
+    ip.args(words.split(' ')).stdin(Stdio::null()).process_group(0);
+    let output = ip.output().await;
     let output = output.map_err(|source| WireError::Run { command: command.clone(), source })?;
     if output.status.success() {
         return Ok(());

@@ -27,6 +27,9 @@ use crate::wires::Wires;
 /// Between two looks.
 pub(crate) const LOOK: Duration = Duration::from_millis(25);
 
+/// Becomes the program that follows, under a clock that is `$0` off: faketime itself would stay before it and keep its signals.
+const UNDER_A_CLOCK: &str = "LD_PRELOAD=$(faketime -f +0s printenv LD_PRELOAD) FAKETIME=$0 FAKETIME_DONT_FAKE_MONOTONIC=1 exec \"$@\"";
+
 /// How long a server may take until it is ready.
 const READY_TIME: Duration = Duration::from_secs(20);
 
@@ -238,13 +241,7 @@ impl Stage {
         let Disguise { old_ntlm, clock } = self.disguises[side.index()];
         let program = match clock {
             // The clock that time-outs are counted by goes on as it is.
-            Some(off) => self.program_at(side).behind_all(&[
-                "env",
-                "FAKETIME_DONT_FAKE_MONOTONIC=1",
-                "faketime",
-                "-f",
-                off,
-            ]),
+            Some(off) => self.program_at(side).behind_all(&["sh", "-c", UNDER_A_CLOCK, off]),
             None => self.program_at(side),
         };
         let mut command = program.command();

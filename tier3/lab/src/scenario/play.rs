@@ -50,7 +50,7 @@ pub async fn run(options: RunOptions) -> Result<LabReport, LabError> {
     let workplace = Workplace::make(options.dir.as_deref())?;
     let played = tokio::select! {
         played = play(scenario, options.seed, &narrator, &workplace) => played,
-        _ = tokio::signal::ctrl_c() => Err(LabError::Interrupted),
+        () = super::interrupted() => Err(LabError::Interrupted),
     };
     let well = played.as_ref().is_ok_and(LabResult::success);
     if !(well && workplace.remove()) {
@@ -206,7 +206,9 @@ async fn ask_early(
     let failed = loop {
         let events = stage.telling_events(since).await?;
         if let Some(first) = events.iter().map(|event| event.time).min() {
-            let ago = Timestamp::now().duration_since(first).unsigned_abs();
+            // The clock of a server may be ahead of this one.
+            let ago = Timestamp::now().duration_since(first);
+            let ago = Duration::try_from(ago).unwrap_or_default();
             break Instant::now().checked_sub(ago).unwrap_or_else(Instant::now);
         }
         if Instant::now() > deadline {
