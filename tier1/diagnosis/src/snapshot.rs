@@ -74,6 +74,8 @@ pub struct ServerFacts {
     pub rpc_allow: Vec<String>,
     /// The mail domains whose mailboxes it has; empty where they are not known.
     pub mail_domains: Vec<String>,
+    /// What its clock said when these facts were read.
+    pub clock: Option<Timestamp>,
     /// The addresses that its machine has; empty where they are not known.
     pub addresses: Vec<String>,
     /// Callers of its RPC port that were cut off because its list of networks does not hold their address, each with its newest call.

@@ -4,6 +4,7 @@
 //! table "which event on which side" has them.
 
 mod accounts;
+mod clock;
 mod current;
 mod line;
 mod protection;

@@ -1,10 +1,11 @@
 //! Read-only checks that give typed facts for a snapshot.
 //!
 //! Each check asks one question of one place, within the dialer's deadlines, and changes nothing. None sends credentials
-//! but the one logon of [`ask_host`] and those of [`ask_authority`], and that only with an account that was given for it.
+//! but the one logon of [`ask_host`] and those of [`ask_authority`] and [`read_files`], and that only with an account that was given for it.
 
 mod authority;
 mod fact;
+mod files;
 mod host;
 mod kdc;
 mod line;
@@ -19,6 +20,7 @@ mod share;
 mod srv;
 
 pub use authority::{Authority, AuthorityQuestion, ask_authority};
+pub use files::{FilesQuestion, SharedFile, read_files};
 pub use host::{Learned, PORTS, Question, SMB_PORT, ask_host};
 pub use krb5::AccountAnswer;
 pub use lsa::Trust;

@@ -14,6 +14,8 @@ mod dial_up;
 mod domain;
 mod host;
 mod line;
+mod names;
+mod peers;
 mod route;
 mod store;
 mod table;
@@ -122,6 +124,10 @@ pub enum Act {
     Hang(Side),
     /// It goes on.
     GoOn(Side),
+    /// A server is stopped and started, now as one that does what an old implementation of NTLM does, or as itself again.
+    Pose(Side, Option<&'static str>),
+    /// A server is stopped and started under a clock that is so far off (as `faketime -f` takes it), or under the right one again.
+    Clock(Side, Option<&'static str>),
 }
 
 /// An event that a fault must cause.
@@ -208,6 +214,11 @@ impl Fault {
             && !self.two_alone
             && !self.takes_none
             && !self.degrading
+    }
+
+    /// Whether servers prove themselves by Kerberos in it.
+    pub(crate) fn by_kerberos(&self) -> bool {
+        self.needs.contains(&"krb5kdc")
     }
 
     /// Whether it can be put in beside another one: it leaves both servers and all accounts there.

@@ -264,7 +264,7 @@ fn of_steps(check: &str, examination: &Examination, steps: &[Step], started: Ins
     }
 }
 
-fn initiator(account: &AccountName, password: &Password) -> Box<dyn Initiator> {
+pub(crate) fn initiator(account: &AccountName, password: &Password) -> Box<dyn Initiator> {
     let credentials = NtlmCredentials {
         account: account.clone(),
         secret: NtlmSecret::Password(password.clone()),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use config::{Config, Peer, PeerAuth};
@@ -15,7 +15,7 @@ use mta::{Ltab, rpc_interface::AssociationToken};
 use net::{Dialer, MailResolver, Resolver};
 use queue::NextHop;
 use security::FileTime;
-use security::ntlm::ReflectionGuard;
+use security::ntlm::{OldNtlm, ReflectionGuard};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use winbind::Winbind;
 
@@ -77,6 +77,8 @@ pub struct Node {
     pub reroutes: Rounds,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
+    /// The old implementation that this server stands in for, in the laboratory alone.
+    pub old_ntlm: OnceLock<OldNtlm>,
     pub winbind: Winbind,
     /// Callers that `rpc.allow` does not let in.
     pub cut_off: CutOff,
@@ -150,6 +152,7 @@ impl Node {
             reroutes: Rounds::default(),
             histories,
             reflection: ReflectionGuard::new(),
+            old_ntlm: OnceLock::new(),
             winbind,
             cut_off: CutOff::default(),
             dial_ups: DialUps::default(),

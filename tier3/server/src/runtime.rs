@@ -12,6 +12,7 @@ use config::{Config, ConfigError};
 use event::{build, own};
 use jiff::Timestamp;
 use net::{ListenError, Reactors, listen};
+use security::ntlm::OldNtlm;
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -102,10 +103,22 @@ struct Listeners {
 /// # Errors
 /// It cannot start; a port in use and the like are named with their key.
 pub async fn run(file: &Path) -> Result<(), ServeError> {
+    run_as(file, None).await
+}
+
+/// The same for a peer of the laboratory that stands in for an old implementation of NTLM.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_as(file: &Path, old: Option<OldNtlm>) -> Result<(), ServeError> {
     let manager = ServiceManager::from_environment();
     let config = Config::load(file)?;
     let (mut terminate, mut interrupt, mut reload) = signals()?;
     let (node, orders) = build_node(&config)?;
+    if let Some(old) = old {
+        // Nobody has set it before.
+        let _ = node.old_ntlm.set(old);
+    }
     let files = node.resources.raise_files();
     let wanted = Resources::files_wanted(config.smtp.max_connections);
     if files < wanted {

@@ -5,7 +5,7 @@ use finding::Cause;
 
 use super::{
     Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, dial_up,
-    generations, host, line, route, store, terms,
+    generations, host, line, names, peers, route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -516,6 +516,12 @@ pub const FAULTS: &[Fault] = &[
     host::MAPPER_ALONE,
     host::HANGS,
     host::LEVEL,
+    peers::VERSION_1,
+    peers::KEYS_56,
+    peers::SEALING_56,
+    peers::CLOCK,
+    names::HOST,
+    names::BIND_BACK,
     line::LOSS,
     line::SMALL_MTU,
     line::SLOW,

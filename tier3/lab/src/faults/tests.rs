@@ -64,7 +64,10 @@ fn every_fault_stops_mail_where_it_is_asked_about_and_is_logged_there() {
         assert!(fault.stops.contains(&fault.ask) || cannot_start, "{}", fault.title);
         for side in fault.stops {
             let logged = |event: &&ExpectedEvent| event.server == *side && event.id == 9318;
-            assert_eq!(fault.expected.iter().filter(logged).count(), 1, "{}", fault.title);
+            // What EAST makes of a clock of its own depends on the KDC.
+            let by_clock = fault.cause == Cause::ClockSkew && *side == Side::East;
+            let wanted = usize::from(!by_clock);
+            assert_eq!(fault.expected.iter().filter(logged).count(), wanted, "{}", fault.title);
         }
         assert!(fault.expected.iter().all(|event| TELLING_EVENTS.contains(&event.id)));
     }
@@ -100,7 +103,13 @@ fn a_bind_error_stands_only_with_the_caller_and_beside_a_failed_bind_back() {
                 continue;
             }
             // A server without a network hears no answer.
-            assert_eq!(bind != 0, by_east && !(fault.wired && fault.for_all), "{event}");
+            let hears = !(fault.wired && fault.for_all);
+            // Nor does one that itself refuses what it is offered.
+            let binds = !fault
+                .put_in
+                .iter()
+                .any(|act| matches!(act, Act::Pose(_, Some("56-bit" | "56-bit-sealing"))));
+            assert_eq!(bind != 0, by_east && hears && binds, "{event}");
         }
     }
 }

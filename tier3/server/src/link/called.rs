@@ -356,7 +356,8 @@ async fn bind_back(
         Err(failures) => {
             // One event for each name or address that was tried; the last has the last word.
             let mut status = 1722;
-            for failure in failures {
+            for mut failure in failures {
+                failure.code = records::said_code(failure.code);
                 status = fail(Some(&account), failure);
             }
             return Err(status);
@@ -373,12 +374,14 @@ async fn bind_back(
         let (code, layer) = match &error {
             net::CallError::Fault { status } => {
                 // Where an identity was refused the first call is denied; a right is missing only in an answer.
-                (Status(*status).win32(), FailureLayer::Authentication)
+                (records::said_code(Status(*status).win32()), FailureLayer::Authentication)
             }
             _ => (1722, FailureLayer::Call),
         };
-        let text = match code {
-            ACCESS_DENIED => format!("{caller} denied access to the bind-back"),
+        let text = match &error {
+            net::CallError::Fault { status } if Status(*status).win32() == ACCESS_DENIED => {
+                format!("{caller} denied access to the bind-back")
+            }
             _ => format!("MtaBindBack at {caller}: {}", chain(&error)),
         };
         let evidence = Evidence::of_call(&error);

@@ -199,7 +199,8 @@ pub(super) async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, Stri
                 target.protocol_string(),
             );
         };
-        fail(Codes::own(last.code), records::layer_of(last.layer), last.text, last.protocol_string)
+        let codes = Codes::own(records::said_code(last.code));
+        fail(codes, records::layer_of(last.layer), last.text, last.protocol_string)
     })?;
     let protocol_string =
         format!("ncacn_ip_tcp:{}[{}]", client.remote().ip(), client.remote().port());
@@ -285,13 +286,15 @@ async fn bind(node: &Node, client: &RpcClient, peer: &str) -> Result<Bound, Bind
 
 fn call_refused(peer: &str, error: &CallError) -> BindRefused {
     let (code, layer) = match error {
-        CallError::Fault { status } => (Status(*status).win32(), Layer::Bind),
+        CallError::Fault { status } => (records::said_code(Status(*status).win32()), Layer::Bind),
         CallError::TimedOut { .. } => (1722, Layer::Call),
         CallError::Lost => (1726, Layer::Call),
         CallError::Refused(_) => (1726, Layer::Call),
     };
-    let detail = match code {
-        5 => format!("{peer} denied access"),
+    let detail = match error {
+        CallError::Fault { status } if Status(*status).win32() == 5 => {
+            format!("{peer} denied access")
+        }
         _ => format!("MtaBind at {peer}: {}", chain(error)),
     };
     let silent_for = match error {

@@ -242,6 +242,7 @@ impl Operations for Running {
         let config = self.node.config();
         let mut facts = facts::of_config(&config);
         facts.reachable = true;
+        facts.clock = Some(Timestamp::now());
         facts.rpc_port = self.node.rpc_port();
         facts.peers = facts::of_peers(&config, &self.node.directory, &self.node.histories);
         facts.accounts = facts::of_accounts(&self.ledger());
