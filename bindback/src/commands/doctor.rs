@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use admin::Shape;
 use clap::Args;
-use diagnosis::{FieldCase, consult, diagnose};
+use diagnosis::{FieldCase, SCHEDULE_CHECK, consult, diagnose};
 use finding::{Answer, Cause, NextProbe};
 use identity::AccountName;
 use serde::Serialize;
@@ -138,6 +138,9 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         gathered.snapshot.checks.retain(|check| check.check == *only);
     }
     let mut answer = diagnose(&gathered.snapshot);
+    if let Some(only) = &arguments.only {
+        answer.checks.retain(|check| check.check == *only);
+    }
     if !gathered.runs {
         answer.undecided |= answer.is_healthy();
         fill_up(&mut answer, &config);
@@ -163,6 +166,8 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         };
         paper.write(file, &html::render(&page))?;
     }
+    let closed = answer.checks.iter().filter(|check| check.check == SCHEDULE_CHECK);
+    gathered.notes.extend(closed.map(|check| format!("{}: {}.", check.from, check.detail)));
     let report = Report {
         answer,
         local: gathered.snapshot.local.clone(),

@@ -25,6 +25,7 @@ mod watch;
 mod tests;
 
 pub use catalogue::{Reading, catalogue, explain, known};
+pub use causes::SCHEDULE_CHECK;
 pub use engine::diagnose;
 pub use host::{HostFacts, judge_host};
 pub use joined::{Joined, Moment, Pair, join};
