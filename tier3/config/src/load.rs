@@ -16,7 +16,7 @@ use crate::model::{
     OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
 };
 use crate::section::Section;
-use crate::{load_directory, load_x400, names};
+use crate::{load_dial_up, load_directory, load_x400, names};
 
 /// Octets of a configuration file: no real one comes near, and a wrong path (a device, a log) is refused before it
 /// fills the memory.
@@ -74,6 +74,11 @@ fn assemble(source: &Source) -> Checked<Config> {
         accounts: accounts(&source.section(Section::Accounts))?,
         directory: load_directory::directory(&source.section(Section::Directory), source, &rpc)?,
         rpc,
+        dial_ups: source
+            .dial_ups()
+            .iter()
+            .map(|table| load_dial_up::dial_up(table, source))
+            .collect::<Checked<_>>()?,
         connectors: source
             .connectors()
             .iter()
