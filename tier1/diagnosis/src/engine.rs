@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
-use crate::causes::{Case, Clue, Kind, RULES, Rule, returned, schedule, store};
+use crate::alias;
+use crate::causes::{Case, Clue, Kind, RULES, Rule, joining, returned, schedule, store};
 use crate::latent;
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
@@ -25,6 +26,17 @@ const MAX_EVIDENCE: usize = 16;
 /// What is wrong between the servers of a snapshot, best cause first; nothing when nothing is.
 #[must_use]
 pub fn diagnose(snapshot: &Snapshot) -> Answer {
+    let aliases = alias::of(snapshot);
+    if aliases.is_empty() {
+        return judged(snapshot);
+    }
+    let mut answer = judged(&alias::unified(snapshot, &aliases));
+    alias::restore(&mut answer, snapshot, &aliases);
+    answer
+}
+
+/// The answer to a snapshot in which every server has one name.
+fn judged(snapshot: &Snapshot) -> Answer {
     let view = View { snapshot };
     let obstacles = collect(view);
     let mut judged: Vec<Judged<'_>> =
@@ -196,6 +208,7 @@ fn add(listed: &mut Vec<(String, Diagnosis)>, case: Case<'_>, weighed: &Weighed)
     diagnosis.remedy = (weighed.rule.remedy)(case);
     diagnosis.reads = vec![weighed.rule.page.to_owned()];
     diagnosis.stops = vec![stop];
+    diagnosis.headline = joining::headline(weighed.rule, case);
     listed.push((subject, diagnosis));
 }
 
@@ -254,8 +267,13 @@ impl Judged<'_> {
     }
 
     fn probe(&self, check: String, command: String, tells: &[Cause]) -> NextProbe {
-        let ranked = self.causes.iter().map(|weighed| weighed.rule.cause);
-        let would_tell = ranked.filter(|cause| tells.contains(cause)).collect();
+        let mut would_tell: Vec<Cause> = Vec::new();
+        for cause in self.causes.iter().map(|weighed| weighed.rule.cause) {
+            // A cause that shows in two ways has a rule for each.
+            if tells.contains(&cause) && !would_tell.contains(&cause) {
+                would_tell.push(cause);
+            }
+        }
         NextProbe { check, would_tell, command: Some(command) }
     }
 }

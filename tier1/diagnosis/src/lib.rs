@@ -8,6 +8,7 @@
 //! current counts (its latest failure is newer than the latest success). Deliberately left out: gathering, and printing.
 
 mod address;
+mod alias;
 mod catalogue;
 mod causes;
 mod engine;

@@ -67,6 +67,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// What was checked when it was refused (`authentication`, `role`, `peer` ...), where the event says so.
     pub(crate) step: Option<String>,
+    /// What the caller showed at that step, and what the server is configured with in its place.
+    pub(crate) differs: Option<(String, String)>,
 }
 
 /// Credentials of an MTA that another one refused, in the words of that one (events 48 and 51).
@@ -305,6 +307,7 @@ impl<'a> Collector<'a> {
                 code: failure.code,
                 reason: failure.text.clone(),
                 step: None,
+                differs: None,
             };
             self.obstacle(&peer.name, &server.name).refusals.push(refusal);
         }
@@ -339,6 +342,10 @@ impl<'a> Collector<'a> {
                 code: event.code().unwrap_or(5),
                 reason: event.word("reason").unwrap_or_default().to_owned(),
                 step: event.word("step").map(str::to_owned),
+                differs: event.word("presented").map(|presented| {
+                    let expected = event.word("expected").unwrap_or_default();
+                    (presented.to_owned(), expected.to_owned())
+                }),
             });
             // The event has the account's name: at the same moment it is the better record of the two.
             obstacle
@@ -461,7 +468,12 @@ impl<'a> Collector<'a> {
             _ => None,
         };
         let known = named.or_else(|| by_account().map(|peer| peer.name.as_str()));
-        known.or_else(|| by_server().map(|one| one.name.as_str())).or_else(only)
+        let known = known.or_else(|| by_server().map(|one| one.name.as_str()));
+        if event.word("step") == Some(PEER_STEP) {
+            // It said who it is: nobody else is meant.
+            return known.or_else(|| event.word("presented"));
+        }
+        known.or_else(only)
     }
 
     /// The live checks; one that failed is an obstacle of its own.
@@ -509,6 +521,9 @@ impl<'a> Collector<'a> {
         }
     }
 }
+
+/// The step of the access check at which the caller's name is looked up.
+pub(crate) const PEER_STEP: &str = "peer";
 
 /// The schedule of a connector that neither calls nor is called.
 pub(crate) const NEVER: &str = "never";

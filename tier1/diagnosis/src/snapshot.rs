@@ -52,6 +52,10 @@ pub struct ServerFacts {
     pub role: Role,
     /// Path of its configuration file, as a command on its machine would name it.
     pub config_path: Option<String>,
+    /// On which line of that file a key has its value: `section.key`, or `peer.NAME.key`; a table without the key, `peer.NAME`.
+    pub lines: BTreeMap<String, usize>,
+    /// The name that whoever read it has for it, where that is another one than it gives itself.
+    pub known_as: Option<String>,
     /// Its host name.
     pub host_name: String,
     /// The name that it hands over for the bind-back.
@@ -72,6 +76,10 @@ pub struct ServerFacts {
     pub rpc_level: String,
     /// Networks that may reach its RPC ports; empty when there is no such list.
     pub rpc_allow: Vec<String>,
+    /// Port on which it takes X.400 over TCP; 0 where it takes none.
+    pub x400_port: u16,
+    /// Networks that may reach that port; empty when there is no such list.
+    pub x400_allow: Vec<String>,
     /// The mail domains whose mailboxes it has; empty where they are not known.
     pub mail_domains: Vec<String>,
     /// The addresses that its machine has; empty where they are not known.
@@ -135,6 +143,17 @@ pub struct PeerFacts {
     pub last_failure_in: Option<FailureFacts>,
     /// Present where mail crosses by X.400 over TCP, and not by RPC.
     pub x400: Option<ConnectorFacts>,
+    /// The name as the configuration spells it, where `name` was set to the one that the peer gives itself.
+    #[serde(skip)]
+    pub spelt: Option<String>,
+}
+
+impl PeerFacts {
+    /// The name as the configuration has it.
+    #[must_use]
+    pub fn spelling(&self) -> &str {
+        self.spelt.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// What a server's X.400 connector says of both ends; of passwords only where they are kept.

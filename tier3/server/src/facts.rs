@@ -1,6 +1,8 @@
 //! What a server knows about itself, for the doctor. Nothing secret: of a password only where
 //! it is kept.
 
+use std::collections::BTreeMap;
+
 use admin::OperationError;
 use admin::api::{AccountRow, EventQuery};
 use config::{Config, Schedule, TransferMode};
@@ -34,6 +36,7 @@ pub fn of_config(config: &Config) -> ServerFacts {
         reachable: false,
         role: Role::Local,
         config_path: Some(config.file.display().to_string()),
+        lines: lines(config),
         host_name: config.server.host_name.clone(),
         bind_back_name: config.rpc.bind_back_name.clone(),
         service_account: config.rpc.account.to_string(),
@@ -43,6 +46,8 @@ pub fn of_config(config: &Config) -> ServerFacts {
         rpc: config.rpc.listen.to_string(),
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,
+        x400_port: if config.rfc1006.listen.is_empty() { 0 } else { config.rfc1006.port },
+        x400_allow: config.rfc1006.allow.iter().map(ToString::to_string).collect(),
         rpc_level: rpc_security::word(rpc_security::level(config)).to_owned(),
         rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
         tls_files: config.rfc1006.tls.as_ref().map(|files| {
@@ -55,6 +60,16 @@ pub fn of_config(config: &Config) -> ServerFacts {
             .collect(),
         ..ServerFacts::default()
     }
+}
+
+/// Tables of the file whose lines a remedy may name.
+const TABLES: [&str; 5] = ["server", "rpc", "rfc1006", "peer", "x400"];
+
+/// Where the keys of those tables stand in the file.
+fn lines(config: &Config) -> BTreeMap<String, usize> {
+    let mut lines = config::lines(&config.file);
+    lines.retain(|key, _| TABLES.contains(&key.split('.').next().unwrap_or_default()));
+    lines
 }
 
 /// What is known of a server of which only the configuration can be read.

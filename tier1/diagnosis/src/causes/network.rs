@@ -4,6 +4,7 @@ use event::Layer;
 use finding::{Cause, Remedy};
 
 use crate::address;
+use crate::causes::joining::not_the_port;
 use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
 use crate::causes::source::cut_off;
 use crate::causes::stale::not_the_target;
@@ -22,6 +23,7 @@ pub(crate) const PORT_FILTERED: Rule = Rule {
         not_the_target,
         not_the_line,
         cut_off,
+        not_the_port,
     ],
     subject: |case| format!("{} is closed to {}", case.target(), case.actor()),
     remedy: open_port,
@@ -32,7 +34,7 @@ pub(crate) const PORT_FILTERED: Rule = Rule {
 pub(crate) const SERVER_UNREACHABLE: Rule = Rule {
     cause: Cause::RemoteServerUnreachable,
     prior: 0.28,
-    clues: &[down_symptom, down_checks, down_or_alive, not_the_target, not_the_line],
+    clues: &[down_symptom, down_checks, down_or_alive, not_the_target, not_the_line, not_the_port],
     subject: |case| format!("{} is down", case.target()),
     remedy: start_server,
     page: "docs/findings/remote-server-unreachable.md",

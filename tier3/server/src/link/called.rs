@@ -50,11 +50,18 @@ pub(crate) struct Denied {
     pub(crate) step: &'static str,
     /// What the security event says; the wire says access denied in any case.
     pub(crate) code: u32,
+    /// What the caller showed, and what is configured in its place.
+    pub(crate) differs: Option<(String, String)>,
 }
 
 impl Denied {
     pub(super) fn new(reason: String, step: &'static str) -> Self {
-        Self { reason, step, code: ACCESS_DENIED }
+        Self { reason, step, code: ACCESS_DENIED, differs: None }
+    }
+
+    /// The same, with both sides of a comparison for whoever compares servers.
+    fn differing(self, presented: &str, expected: &str) -> Self {
+        Self { differs: Some((presented.to_owned(), expected.to_owned())), ..self }
     }
 }
 
@@ -177,7 +184,10 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
     let bind = &request.bind;
     let Some(peer) = config.peer(&bind.caller_name) else {
         let reason = format!("{:?} is no configured peer", bind.caller_name);
-        return Err(Denied::new(reason, "peer"));
+        // Whose account it is tells under which name the caller is known here.
+        let known = node.peer_of_account(&request.principal);
+        let known = known.map_or_else(String::new, |peer| peer.name);
+        return Err(Denied::new(reason, "peer").differing(&bind.caller_name, &known));
     };
     check_account(node, peer, &request.principal)?;
     if bind.called_name != config.server.name {
@@ -185,7 +195,8 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
             "called as {:?}, but this MTA's name is {:?}",
             bind.called_name, config.server.name
         );
-        return Err(Denied::new(reason, "called-name"));
+        let denied = Denied::new(reason, "called-name");
+        return Err(denied.differing(&bind.called_name, &config.server.name));
     }
     let (name, port) = split_binding(&bind.bind_back_binding).ok_or_else(|| {
         let reason = format!("{:?} is no string binding for a bind-back", bind.bind_back_binding);
@@ -198,7 +209,9 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
             "asks to be bound back at {name}[{port}], configured is {}[{}]",
             peer.bind_back, peer.mapper_port
         );
-        return Err(Denied::new(reason, "bind-back-name"));
+        let expected = format!("{}[{}]", peer.bind_back, peer.mapper_port);
+        let denied = Denied::new(reason, "bind-back-name");
+        return Err(denied.differing(&format!("{name}[{port}]"), &expected));
     }
     let target = RpcTarget {
         host: name,
@@ -243,7 +256,8 @@ pub(super) fn check_state(
         let names: Vec<String> = expected.iter().map(ToString::to_string).collect();
         let names = names.join(" or ");
         let reason = format!("{principal} does not speak for {}, {names} does", peer.name);
-        return Err(Denied::new(reason, "account"));
+        let denied = Denied::new(reason, "account");
+        return Err(denied.differing(&principal.to_string(), &names));
     }
     // A domain's account needs none here: that it is configured for the peer says that it may. One that it has counts.
     let stranger = node.accounts.find(principal).is_none();
@@ -253,14 +267,14 @@ pub(super) fn check_state(
     }
     if let Some(failure) = of_domain.and_then(|account| account.state).and_then(bars) {
         let (reason, code) = (format!("{failure} in the domain"), failure.win32());
-        return Err(Denied { reason, step: "account-state", code });
+        return Err(Denied { reason, step: "account-state", code, differs: None });
     }
     // Kerberos and winbind prove who somebody is; whether the account may be used here, its own row says. Passwords are
     // the matter of whoever checked one.
     let refusal = node.accounts.nt_hash(principal).err();
     if let Some(failure @ (Disabled | LockedOut | AccountExpired | LogonTypeNotGranted)) = refusal {
         let (reason, code) = (failure.to_string(), failure.win32());
-        return Err(Denied { reason, step: "account-state", code });
+        return Err(Denied { reason, step: "account-state", code, differs: None });
     }
     Ok(true)
 }
@@ -294,6 +308,7 @@ pub(super) fn refuse(
             step: denied.step,
             layer: Layer::AccessCheck,
             count: 1,
+            differs: denied.differs.clone(),
             of_peer: true,
         },
     );

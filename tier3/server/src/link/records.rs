@@ -109,6 +109,8 @@ pub struct Refusal<'a> {
     pub layer: Layer,
     /// How many refusals of the same kind are told together; 1 for this one.
     pub count: u32,
+    /// What the caller showed, and what is configured in its place.
+    pub differs: Option<(String, String)>,
     /// Whether it is the peer's failure, as far as one can tell: not when somebody only used its name.
     pub of_peer: bool,
 }
@@ -133,6 +135,8 @@ pub fn refused(node: &Node, said: &Refusal<'_>) {
         step: Some(said.step.to_owned()),
         layer: Some(said.layer),
         count: said.count,
+        presented: said.differs.as_ref().map(|(presented, _)| presented.clone()),
+        expected: said.differs.as_ref().map(|(_, expected)| expected.clone()),
     }));
 }
 

@@ -111,8 +111,8 @@ impl Operations for Running {
                 peer: None,
                 address: None,
                 step: Some("admin-role".to_owned()),
-                layer: None,
                 count: 1,
+                ..event::build::SecurityViolation::default()
             }));
         }
     }
