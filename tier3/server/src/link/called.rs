@@ -135,7 +135,8 @@ pub async fn answer_bind(node: Arc<Node>, request: BindRequest) -> BindAnswer {
         remote_mta: request.bind.caller_name.clone(),
     };
     let association = Association::respond(names, crate::settings::terms(&config), piece);
-    tokio::spawn(serve(Arc::clone(&node), peer, channel, association, ltab_index));
+    let proved = Proved { account: request.principal, address: request.address };
+    tokio::spawn(serve(Arc::clone(&node), peer, proved, (channel, association), ltab_index));
     BindAnswer { agreed_piece, bind_status: 0, channel: handle, status: 0 }
 }
 
@@ -413,16 +414,36 @@ async fn bind_back(
     }
 }
 
+/// Who opened an association, and from where.
+struct Proved {
+    account: AccountName,
+    address: String,
+}
+
+impl Proved {
+    /// Whether the account may still do what it did at the bind; a change counts at once.
+    fn still_may(&self, node: &Node, peer: &str) -> Result<(), Denied> {
+        let config = node.config();
+        let checked = match config.peer(peer) {
+            Some(peer) => check_account(node, peer, &self.account),
+            None => Err(Denied::new(format!("{peer:?} is no configured peer any more"), "peer")),
+        };
+        checked.inspect_err(|denied| {
+            refuse(node, &self.account, &self.address, Some(peer), denied);
+        })
+    }
+}
+
 /// Takes what the caller sends until the association is over.
 async fn serve(
     node: Arc<Node>,
     peer: String,
-    mut channel: Channel,
-    mut association: Association,
+    proved: Proved,
+    (mut channel, mut association): (Channel, Association),
     index: u32,
 ) {
     let end = tokio::select! {
-        end = receive(&node, &peer, &mut channel, &mut association, index) => end,
+        end = receive(&node, &peer, &proved, (&mut channel, &mut association), index) => end,
         () = drained(&node) => {
             association.abort();
             Ok(None)
@@ -455,13 +476,18 @@ async fn drained(node: &Node) {
 async fn receive(
     node: &Arc<Node>,
     peer: &str,
-    channel: &mut Channel,
-    association: &mut Association,
+    proved: &Proved,
+    (channel, association): (&mut Channel, &mut Association),
     index: u32,
 ) -> Result<Option<String>, ChannelEnd> {
     loop {
         match channel.next_output(association).await? {
             Output::Received(apdu) => {
+                if let Err(denied) = proved.still_may(node, peer) {
+                    // It was not taken: the caller has it still, and tries again with a new bind.
+                    association.abort();
+                    return Ok(Some(denied.reason));
+                }
                 let kept = inbound::take(node, peer, apdu).await;
                 let answered = match kept {
                     Ok(()) => association.confirm(),
