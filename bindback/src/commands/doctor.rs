@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use admin::Shape;
 use clap::Args;
-use diagnosis::{FieldCase, consult, diagnose};
+use diagnosis::{FieldCase, consult, diagnose, remarks};
 use finding::{Answer, Cause, NextProbe};
 use identity::AccountName;
 use serde::Serialize;
@@ -137,11 +137,15 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if let Some(only) = &arguments.only {
         gathered.snapshot.checks.retain(|check| check.check == *only);
     }
+    gathered.notes.extend(remarks(&gathered.snapshot));
     let mut answer = diagnose(&gathered.snapshot);
     if !gathered.runs {
         answer.undecided |= answer.is_healthy();
         fill_up(&mut answer, &config);
-        answer.next_probe = Some(start(&config));
+        // What cannot be started is put right first, and the remedy has that.
+        let own = gathered.snapshot.server(&config.server.name);
+        let startable = own.is_none_or(|own| own.start_faults.is_empty());
+        answer.next_probe = startable.then(|| start(&config));
     }
     let servers = &gathered.snapshot.servers;
     let names =

@@ -17,6 +17,7 @@ mod joined;
 mod latent;
 mod obstacle;
 mod offline;
+mod remarks;
 mod shell;
 mod snapshot;
 mod view;
@@ -30,6 +31,7 @@ pub use engine::diagnose;
 pub use host::{HostFacts, judge_host};
 pub use joined::{Joined, Moment, Pair, join};
 pub use offline::{Code, FieldCase, FieldEvent, consult};
+pub use remarks::remarks;
 pub use shell::{quote, words};
 pub use snapshot::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,

@@ -74,6 +74,12 @@ pub struct ServerFacts {
     pub rpc_port: u16,
     /// How its calls are protected, and the least that it takes: `integrity` or `privacy`; empty where it is not known.
     pub rpc_level: String,
+    /// Parts of its configuration file that differ from what it runs with, and that it would take over without a restart.
+    pub unread: Vec<String>,
+    /// Those that only a restart would put in force.
+    pub needs_restart: Vec<String>,
+    /// Why its file cannot be used any more, if it was changed so.
+    pub file_fault: Option<String>,
     /// Networks that may reach its RPC ports; empty when there is no such list.
     pub rpc_allow: Vec<String>,
     /// Port on which it takes X.400 over TCP; 0 where it takes none.
@@ -106,6 +112,8 @@ pub struct ServerFacts {
     pub store_trouble: Option<StoreTrouble>,
     /// Its own addresses that somebody else has, looked at where it does not run: the key of the configuration, and the address.
     pub taken_ports: Vec<(String, String)>,
+    /// What keeps it from starting, looked at where it does not run: `secret`, `admin-token`, `accounts-key`, `folder`, `port`.
+    pub start_faults: Vec<StoreTrouble>,
     /// What else it lacks, or lacked a moment ago: `memory`, `file-descriptors`.
     pub shortages: Vec<StoreTrouble>,
 }
@@ -168,6 +176,8 @@ pub struct ConnectorFacts {
     pub local_password_file: Option<String>,
     /// The file with the password that the other MTA must present.
     pub remote_password_file: Option<String>,
+    /// Why one of these files cannot be read, if that is so: what it names, and what to do.
+    pub unreadable: Option<String>,
     /// When this server calls: `always`, `selected`, `never` or `remote-initiated`; empty where it is not known.
     pub schedule: String,
     /// `monologue` or `two-way-alternate`; empty where it is not known.
@@ -299,6 +309,8 @@ pub struct QueueFacts {
     pub last_error: Option<String>,
     /// When it is tried again, or its schedule opens.
     pub next_attempt: Option<Timestamp>,
+    /// Where an administrator holds it: when that began and who it was, as far as the audit trail has it.
+    pub held: Option<(Timestamp, String)>,
 }
 
 /// One row of a locality table.

@@ -120,8 +120,7 @@ fn call_failed(caller: &mut ServerFacts, codes: Codes, layer: Layer) {
         next_hop,
         state: "retry".to_owned(),
         messages: 3,
-        last_error: None,
-        next_attempt: None,
+        ..QueueFacts::default()
     });
 }
 

@@ -128,7 +128,14 @@ impl<'a> View<'a> {
     /// True when `target` has a list of networks and `actor`'s address is in none of them.
     pub(crate) fn shut_out(self, actor: &str, target: &str) -> Option<bool> {
         let from = address::usable(&self.server(actor)?.rpc)?;
-        address::shut_out(&self.server(target)?.rpc_allow, from)
+        address::shut_out(self.allow(actor, target)?.1, from)
+    }
+
+    /// The list of `target` that `actor` has to be in, by the name that commands have for it.
+    pub(crate) fn allow(self, actor: &str, target: &str) -> Option<(&'static str, &'a [String])> {
+        let facts = self.server(target)?;
+        let is_x400 = self.peer(actor, target).is_some_and(|peer| peer.x400.is_some());
+        Some(if is_x400 { ("rfc1006", &facts.x400_allow) } else { ("rpc", &facts.rpc_allow) })
     }
 
     /// True when live checks went all the way from `actor` to the mail port of `target`, and none failed.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use admin::OperationError;
-use admin::api::{AccountRow, EventQuery};
+use admin::api::{AccountRow, EventQuery, Reloaded};
 use config::{Config, Schedule, TransferMode};
 use diagnosis::{
     AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts,
@@ -118,6 +118,7 @@ fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
             local_name: connector.local_name.clone(),
             local_password_file: shown(&connector.local_password_file),
             remote_password_file: shown(&connector.remote_password_file),
+            unreadable: unreadable(connector),
             schedule: schedule_word(&connector.schedule).to_owned(),
             dialogue: if connector.two_way { "two-way-alternate" } else { "monologue" }.to_owned(),
             mode: match connector.mode {
@@ -132,6 +133,13 @@ fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
         }),
         ..of_history(history)
     }
+}
+
+/// Why a password file of a connector cannot be read; tried as a bind does.
+fn unreadable(connector: &config::X400) -> Option<String> {
+    let files = [&connector.local_password_file, &connector.remote_password_file];
+    let mut faults = files.into_iter().flatten().filter_map(|file| config::read_secret(file).err());
+    faults.next().map(|error| net::chain(&error))
 }
 
 const fn schedule_word(schedule: &Schedule) -> &'static str {
@@ -295,8 +303,39 @@ pub fn of_queues(queue: &MailQueue) -> Vec<QueueFacts> {
         messages: row.messages,
         last_error: row.last_error,
         next_attempt: row.next_attempt,
+        held: None,
     });
     facts.collect()
+}
+
+/// Says of the hops that are held when that began, and who did it, as the audit trail has it.
+pub fn add_holders(queues: &mut [QueueFacts], directory: &DirectoryTable) {
+    if queues.iter().all(|queue| queue.state != "held") {
+        return;
+    }
+    let Ok(trail) = directory.audit() else { return };
+    for queue in queues.iter_mut().filter(|queue| queue.state == "held") {
+        let line = format!("+ {}", crate::operations::held_words(&queue.next_hop));
+        let newest = trail
+            .iter()
+            .rev()
+            .find(|entry| entry.lines.iter().any(|known| known.eq_ignore_ascii_case(&line)));
+        queue.held = newest.and_then(|entry| {
+            Some((Timestamp::from_millisecond(entry.time_ms).ok()?, entry.who.clone()))
+        });
+    }
+}
+
+/// Compares the configuration file as it is now with what the server runs with.
+pub fn add_pending(facts: &mut ServerFacts, running: &Config) {
+    match Config::load(&running.file) {
+        Ok(fresh) => {
+            let Reloaded { applied, needs_restart } = crate::operations::compare(running, &fresh);
+            facts.unread = applied;
+            facts.needs_restart = needs_restart;
+        }
+        Err(error) => facts.file_fault = Some(net::chain(&error)),
+    }
 }
 
 /// What keeps the store from taking mail.

@@ -16,7 +16,12 @@ pub(crate) const NAME: Rule = Rule {
     cause: Cause::ConnectorRemoteNameMismatch,
     prior: 0.1,
     clues: &[denied, name_differs],
-    subject: |case| format!("{} and {} differ in a name", case.actor(), case.target()),
+    subject: |case| {
+        // One name that is wrong stops both directions, each at another step.
+        let mut both = [case.actor(), case.target()];
+        both.sort_unstable();
+        format!("{} and {} differ in a name", both[0], both[1])
+    },
     remedy: set_name,
     page: "docs/findings/connector-remote-name-mismatch.md",
     text: include_str!("../../../../docs/findings/connector-remote-name-mismatch.md"),
@@ -67,6 +72,11 @@ pub(crate) fn headline(rule: &Rule, case: Case<'_>) -> Option<String> {
             format!("{actor} proves itself as {seen}, and {target} expects {expected} of it")
         }),
         Cause::X400StackAddressMismatch => port(case).map(|port| port.says()),
+        Cause::MtaPasswordMismatch => super::x400::unreadable(case)
+            .map(|(on, _)| format!("{on} cannot read the password of its X.400 connector")),
+        Cause::LmhostsStaleEntry => Some(format!(
+            "{actor} resolves the name of {target} to an address where {target} is not"
+        )),
         _ => None,
     }
 }
@@ -277,7 +287,7 @@ fn set_account(case: Case<'_>) -> Vec<Remedy> {
         "On {target}, set account = '{seen}' in the [[peer]] table for {peer} ({here}), and let the server read it (SIGHUP)."
     );
     let at_actor = format!(
-        "On {actor}, set account = '{expected}' in [rpc] ({there}), with its password in the file of password_file, and restart {actor}."
+        "On {actor}, set account = '{expected}' in [rpc] ({there}), and let the server read it (SIGHUP); password_file has to hold the password of that account."
     );
     // An account that the target does not have is the one that is misspelt.
     in_words(if refusal.code == NO_SUCH_USER {

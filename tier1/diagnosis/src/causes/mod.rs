@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+pub(crate) mod held;
 pub(crate) mod joining;
 mod known;
 mod line;
