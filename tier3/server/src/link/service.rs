@@ -243,6 +243,7 @@ async fn refuse_logon(
             },
             layer: Layer::Authentication,
             count,
+            differs: None,
             of_peer,
         },
     );

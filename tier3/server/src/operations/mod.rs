@@ -13,8 +13,10 @@ pub use directory::LEGACY_SECRET;
 #[cfg(test)]
 pub use directory::follow;
 pub use offline::{Offline, OpenError, store_folder};
+pub use orders::held_words;
 #[cfg(test)]
 pub use route::route;
 pub use route::table as route_rows;
 pub use running::Running;
+pub(crate) use running::compare;
 pub use shared::{hop_name, queues as queue_rows};

@@ -17,13 +17,18 @@ use crate::mail_queue::MailQueue;
 /// Steps that one answer shows unless it is asked for fewer.
 const MAX_STEPS: usize = 10_000;
 
+/// How a hold is told, and stands in the audit trail.
+pub fn held_words(next_hop: &str) -> String {
+    format!("{next_hop} is held")
+}
+
 /// Does what is ordered; waits for the disk.
 pub fn follow(queue: &MailQueue, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
     let store = queue.store();
     match order {
         QueueOrder::Hold { next_hop } => {
             queue.hold(&shared::next_hop(queue, &next_hop));
-            settled(store, format!("{next_hop} is held"))
+            settled(store, held_words(&next_hop))
         }
         QueueOrder::Release { next_hop } => {
             queue.release(&shared::next_hop(queue, &next_hop));
