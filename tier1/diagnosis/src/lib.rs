@@ -31,7 +31,8 @@ pub use joined::{Joined, Moment, Pair, join};
 pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::{quote, words};
 pub use snapshot::{
-    AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
-    ProbeResult, QueueFacts, Role, Selectors, ServerFacts, Snapshot, StoreTrouble,
+    AccountFacts, CallFailureFacts, ConnectorFacts, DialUpFacts, DirectoryFacts, FailureFacts,
+    LtabFacts, PeerFacts, ProbeFact, ProbeResult, QueueFacts, Role, Selectors, ServerFacts,
+    Snapshot, StoreTrouble,
 };
 pub use watch::{Watch, WatchAction};

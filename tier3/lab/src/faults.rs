@@ -10,6 +10,8 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod dial_up;
+mod domain;
 mod host;
 mod line;
 mod names;
@@ -19,11 +21,12 @@ mod store;
 mod table;
 mod terms;
 
+pub use domain::{find_in_domain, slugs_in_domain};
 pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
 
 /// The numbers that tell of a stopped association; a demo collects these.
-pub const TELLING_EVENTS: [u32; 14] = [
+pub const TELLING_EVENTS: [u32; 17] = [
     BIND_FAILED,
     BIND_BACK_FAILED,
     SECURITY_VIOLATION,
@@ -38,6 +41,9 @@ pub const TELLING_EVENTS: [u32; 14] = [
     event::id::NON_DELIVERY,
     event::own::id::STORE_REFUSES,
     event::own::id::TLS_REFUSED,
+    event::id::DIAL_FAILED,
+    event::id::LINK_FAILED,
+    event::own::id::DEFAULT_ROUTE_TAKEN,
 ];
 
 const BIND_FAILED: u32 = event::id::BIND_FAILED;

@@ -22,6 +22,7 @@ use winbind::Winbind;
 use crate::account_table::AccountTable;
 use crate::addresses::CutOff;
 use crate::blocking::blocking;
+use crate::dial_up::DialUps;
 use crate::directory_table::DirectoryTable;
 use crate::event_log::EventLog;
 use crate::failed_logons::FailedLogons;
@@ -81,6 +82,8 @@ pub struct Node {
     pub winbind: Winbind,
     /// Callers that `rpc.allow` does not let in.
     pub cut_off: CutOff,
+    /// The lines of dial-up connectors.
+    pub dial_ups: DialUps,
     failed_logons: Mutex<FailedLogons>,
     watch: Mutex<Watch>,
     bind_back_pace: Mutex<Pace>,
@@ -152,6 +155,7 @@ impl Node {
             old_ntlm: OnceLock::new(),
             winbind,
             cut_off: CutOff::default(),
+            dial_ups: DialUps::default(),
             failed_logons: Mutex::default(),
             watch: Mutex::new(watch),
             bind_back_pace: Mutex::new(Pace::new(BIND_BACK_BURST, BIND_BACK_PACE)),

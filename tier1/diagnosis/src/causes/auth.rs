@@ -264,8 +264,12 @@ fn password_list(case: Case<'_>) -> Vec<Clue> {
                 return vec![Clue::speaks_for(Kind::Setting, 0.4, &source, says)];
             }
             let weight = if found.roles.iter().any(|role| role == ROLE) { 0.2 } else { 0.05 };
-            let says =
-                format!("{user} is in the list; its password was set at {}", found.password_set);
+            // A domain may not say when.
+            let says = if found.password_set == jiff::Timestamp::UNIX_EPOCH {
+                format!("{user} is in the list")
+            } else {
+                format!("{user} is in the list; its password was set at {}", found.password_set)
+            };
             vec![Clue::speaks_for(Kind::Setting, weight, &source, says)]
         }
     }

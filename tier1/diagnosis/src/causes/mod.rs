@@ -3,6 +3,7 @@
 mod account;
 mod auth;
 mod clock;
+pub(crate) mod dial_up;
 mod known;
 mod line;
 mod name;

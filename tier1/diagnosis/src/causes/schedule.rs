@@ -24,7 +24,20 @@ pub(crate) fn diagnoses(snapshot: &Snapshot) -> Vec<Diagnosis> {
 fn of_queue(server: &ServerFacts, queue: &QueueFacts) -> Diagnosis {
     let (hop, file) = (&queue.next_hop, server.config_path.as_deref());
     let file = file.unwrap_or("its configuration");
+    let called = server
+        .dial_ups
+        .iter()
+        .any(|one| one.peer.eq_ignore_ascii_case(hop) && one.schedule == "remote-initiated");
     let (weight, when, text) = match queue.next_attempt {
+        _ if called => (
+            CLOSED,
+            "lets it wait for a call of the other side".to_owned(),
+            format!(
+                "Nothing, if {hop} calls often enough: the mail goes with its next call. Else see on {hop} why it does not, \
+                 or let {} dial itself (schedule and dial in its [[dial_up]] table in {file}).",
+                server.name
+            ),
+        ),
         Some(opens) => (
             CLOSED,
             format!("is closed until {opens}"),

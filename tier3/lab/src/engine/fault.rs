@@ -81,6 +81,8 @@ impl Stage {
             Act::ChangeKey(side) => {
                 if let Some(kdc) = &self.kdc {
                     kdc.change_key(self.cast().host(side)).await?;
+                } else if let Some(directory) = &self.directory {
+                    directory.change_key(side).await?;
                 }
                 Ok(())
             }
@@ -189,7 +191,7 @@ impl Stage {
         // A server that is started lives where it always does; what asks it finds its socket anywhere.
         let program = match words.first() {
             Some(&"serve") => self.program_at(side),
-            _ => self.program.clone(),
+            _ => self.program_of(side),
         };
         let run = program.run(&arguments, fine).await;
         let doing = "an order of the laboratory".to_owned();
@@ -503,7 +505,7 @@ impl Stage {
     async fn carry_out(&mut self, line: &str) -> Result<Result<(), String>, LabError> {
         if !line.starts_with("bindback serve ") {
             return Ok(self
-                .program
+                .program_of(Side::East)
                 .run_line(line)
                 .await
                 .map(drop)

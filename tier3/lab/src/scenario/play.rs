@@ -10,6 +10,7 @@ use super::report::{DIAGNOSIS_LIMIT_S, Healthy, LabReport, LabResult, Pairs};
 use super::table::{self, Scenario};
 use crate::cast::{Cast, Side};
 use crate::chance::Chance;
+use crate::directory_server::DirectoryKind;
 use crate::engine::{LOOK, LabError, Narrator, PATIENCE, RECOVERY_LIMIT, Setup, Stage, Workplace};
 use crate::faults::{Act, Fault};
 use crate::letters::Letters;
@@ -84,6 +85,7 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
         set: fault.map_or(&[], |fault| fault.set),
         idle_s: IDLE_S,
         wired: fault.is_some_and(|fault| fault.wired),
+        directory: DirectoryKind::Embedded,
     }
 }
 
@@ -306,6 +308,7 @@ async fn play_degrading(
     result: &mut LabResult,
 ) -> Result<(), LabError> {
     let narrator = stage.narrator.clone();
+    stage.act_all(fault.prepare).await?;
     narrator.step("1. Mail, between all of them");
     let sides = stage.sides();
     stage.send_round(&sides).await?;
