@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use admin::Shape;
 use clap::Args;
-use diagnosis::{FieldCase, consult, diagnose};
+use diagnosis::{FieldCase, SCHEDULE_CHECK, consult, diagnose};
 use finding::{Answer, Cause, NextProbe};
 use identity::AccountName;
 use serde::Serialize;
@@ -147,6 +147,9 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         gathered.snapshot.checks.retain(|check| check.check == *only);
     }
     let mut answer = diagnose(&gathered.snapshot);
+    if let Some(only) = &arguments.only {
+        answer.checks.retain(|check| check.check == *only);
+    }
     if !gathered.runs {
         answer.undecided |= answer.is_healthy();
         fill_up(&mut answer, &config);
@@ -172,6 +175,8 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         };
         paper.write(file, &html::render(&page))?;
     }
+    let closed = answer.checks.iter().filter(|check| check.check == SCHEDULE_CHECK);
+    gathered.notes.extend(closed.map(|check| format!("{}: {}.", check.from, check.detail)));
     let report = Report {
         answer,
         local: gathered.snapshot.local.clone(),

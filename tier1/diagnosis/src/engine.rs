@@ -44,7 +44,9 @@ pub fn diagnose(snapshot: &Snapshot) -> Answer {
     // Mail that came back is over; what stops mail now goes before it, and what is no more than a guess after it.
     let place = diagnoses.iter().position(|one| one.confidence < LISTED).unwrap_or(diagnoses.len());
     diagnoses.splice(place..place, returned::diagnoses(snapshot));
-    Answer { undecided, diagnoses, next_probe, checks: snapshot.checks.clone() }
+    let mut checks = snapshot.checks.clone();
+    checks.extend(schedule::checks(snapshot));
+    Answer { undecided, diagnoses, next_probe, checks }
 }
 
 /// Puts a schedule that holds mail where it belongs: the same one may have been met by a caller from the other side.

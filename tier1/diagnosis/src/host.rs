@@ -32,6 +32,21 @@ pub struct HostFacts {
     pub without_aes: bool,
     /// RPC calls by authentication level, weakest first: the level's name, and whether the call was answered.
     pub ladder: Vec<(String, bool)>,
+    /// What Kerberos and the directory of the domain told.
+    pub told: Vec<Told>,
+}
+
+/// Something that somebody of the host's domain said, and what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Who said it: `kdc`, `directory`.
+    pub by: &'static str,
+    /// The cause that it stands for.
+    pub cause: Cause,
+    /// How sure that is, of a hundred.
+    pub percent: u8,
+    /// In words.
+    pub text: String,
 }
 
 /// What is wrong with a host, best cause first; nothing when nothing is.
@@ -41,6 +56,13 @@ pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
     names_and_ports(&checks, &mut found);
     kerberos(facts, &mut found);
     logon(facts, &mut found);
+    for one in &facts.told {
+        let confidence = f64::from(one.percent.min(99)) / 100.0;
+        let source = format!("{} {}", facts.host, one.by);
+        let evidence = vec![Evidence::new(source, one.text.clone(), confidence)];
+        found.push(diagnosis(one.cause, confidence, evidence));
+    }
+    let mut found = merged(found);
     found.sort_by(|a: &Diagnosis, b| b.confidence.total_cmp(&a.confidence));
     let undecided = found.first().is_some_and(|first| first.confidence < 0.5);
     fill_up(facts, &checks, &mut found);
@@ -53,6 +75,22 @@ pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
         )),
     });
     Answer { undecided, diagnoses: found, next_probe, checks }
+}
+
+/// Each cause once: what was said of it by several is its evidence together.
+fn merged(all: Vec<Diagnosis>) -> Vec<Diagnosis> {
+    let mut out: Vec<Diagnosis> = Vec::new();
+    for one in all {
+        match out.iter_mut().find(|known| known.cause == one.cause) {
+            Some(known) => {
+                known.confidence = known.confidence.max(one.confidence);
+                let new = one.evidence.into_iter().filter(|new| !known.evidence.contains(new));
+                known.evidence.extend(new.collect::<Vec<_>>());
+            }
+            None => out.push(one),
+        }
+    }
+    out
 }
 
 fn names_and_ports(checks: &[Check], found: &mut Vec<Diagnosis>) {
@@ -273,7 +311,19 @@ mod tests {
         assert_eq!(first(&facts, Vec::new()), Some(Cause::AccountLockedOut));
         let facts = HostFacts { kdc_silent: true, ..none.clone() };
         assert_eq!(first(&facts, Vec::new()), Some(Cause::LogonServerUnavailable));
-        let facts = HostFacts { without_aes: true, ..none };
+        let facts = HostFacts { without_aes: true, ..none.clone() };
         assert_eq!(first(&facts, Vec::new()), Some(Cause::KerberosRc4Refused));
+        let told = |by, text: &str| Told {
+            by,
+            cause: Cause::ServicePrincipalNameDuplicate,
+            percent: 85,
+            text: text.to_owned(),
+        };
+        let told = vec![told("kdc", "code 8"), told("directory", "two own it")];
+        let answer = judge_host(&HostFacts { told, ..none }, Vec::new());
+        let best = &answer.diagnoses[0];
+        assert_eq!(best.cause, Cause::ServicePrincipalNameDuplicate);
+        assert_eq!(best.evidence.len(), 2, "told twice, named once: {answer:?}");
+        assert!(answer.diagnoses.iter().skip(1).all(|one| one.cause != best.cause));
     }
 }

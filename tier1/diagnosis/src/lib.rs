@@ -25,8 +25,9 @@ mod watch;
 mod tests;
 
 pub use catalogue::{Reading, catalogue, explain, known};
+pub use causes::SCHEDULE_CHECK;
 pub use engine::diagnose;
-pub use host::{HostFacts, judge_host};
+pub use host::{HostFacts, Told, judge_host};
 pub use joined::{Joined, Moment, Pair, join};
 pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use shell::{quote, words};

@@ -76,6 +76,12 @@ pub struct Learned {
     pub kdc: Option<krb5::AccountAnswer>,
     /// It says that it is a domain controller, and its port 88 does not answer.
     pub kdc_silent: bool,
+    /// Its own name in the DNS, as its directory or its challenge gives it.
+    pub dns_name: Option<String>,
+    /// The Kerberos realm that it belongs to; none of a host that stands alone.
+    pub realm: Option<String>,
+    /// What every DN of its directory ends in, where it is a domain controller.
+    pub base: Option<String>,
 }
 
 /// Asks a host; with `account`, logs on once as it over SMB.
@@ -133,6 +139,11 @@ pub async fn ask_host(
     }
     let is_controller = root.as_ref().is_some_and(RootDse::is_domain_controller);
     learned.kdc_silent = is_controller && !is_open(kdc::PORT);
+    if let Some(root) = root.as_ref().filter(|_| is_controller) {
+        learned.dns_name = root.first("dnsHostName").map(str::to_owned);
+        learned.base = root.first("defaultNamingContext").map(str::to_owned);
+        learned.realm = root.realm().map(str::to_owned);
+    }
     if is_open(kdc::PORT) {
         let realm = root.as_ref().and_then(RootDse::realm);
         let asked = account_state(question, address, realm, &mut facts).await;
@@ -366,6 +377,9 @@ async fn smb(
     learned.clock_ahead_s = ahead(ticks, question.now.0);
     if let Some(challenge) = &talk.challenge {
         learned.keys_128 = Some(challenge.flags.contains(Flags::KEY_128));
+        let (name, realm) = belongs(challenge);
+        learned.dns_name = learned.dns_name.take().or(name);
+        learned.realm = learned.realm.take().or(realm);
         let detail = told(challenge, learned.clock_ahead_s);
         facts.push(fact(question, "ntlm", &shown, ProbeResult::Ok, detail, started));
     }
@@ -452,6 +466,15 @@ fn read(message: &[u8]) -> Result<Reply<'_>, Broken> {
 
 fn no_smb(error: smb::SmbError) -> Broken {
     (ProbeResult::Error, error.to_string())
+}
+
+/// The DNS name of the server and its realm: of one that stands alone the domain is its own name.
+fn belongs(challenge: &Challenge) -> (Option<String>, Option<String>) {
+    let name = |id| challenge.target_info.name(id).filter(|name| name.contains('.'));
+    let (host, domain) = (name(AvId::DNS_COMPUTER_NAME), name(AvId::DNS_DOMAIN_NAME));
+    let alone = host.is_some() && host == domain;
+    let realm = domain.filter(|_| !alone).map(|domain| domain.to_uppercase());
+    (host, realm)
 }
 
 /// NTLM as the server offers it.
