@@ -21,6 +21,7 @@ mod store;
 mod table;
 mod terms;
 
+pub(crate) use domain::SAMBA_DOMAINS;
 pub use domain::{find_in_domain, slugs_in_domain};
 pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
@@ -214,6 +215,11 @@ impl Fault {
             && !self.two_alone
             && !self.takes_none
             && !self.degrading
+    }
+
+    /// Whether the servers' accounts are in two domains of Samba.
+    pub(crate) fn in_domains(&self) -> bool {
+        self.needs.contains(&SAMBA_DOMAINS)
     }
 
     /// Whether servers prove themselves by Kerberos in it.
