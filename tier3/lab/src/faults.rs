@@ -10,7 +10,9 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod account;
 mod domain;
+mod generations;
 mod host;
 mod line;
 mod route;
@@ -79,6 +81,8 @@ pub struct Fault {
     pub takes_none: bool,
     /// Programs and rights that it takes beside those of the servers.
     pub needs: &'static [&'static str],
+    /// So many servers are there; 0 leaves it to chance.
+    pub servers: usize,
     /// Only EAST and WEST are there: it would stop mail with others, too.
     pub two_alone: bool,
     /// Each server lives in a network namespace of its own.
@@ -202,6 +206,7 @@ impl Fault {
             && self.returned.is_none()
             && !self.wired
             && !self.two_alone
+            && self.servers == 0
             && !self.takes_none
             && !self.degrading
     }
