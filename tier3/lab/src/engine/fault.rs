@@ -51,15 +51,7 @@ impl Stage {
                 self.narrator.timed(&format!("{name} has stopped"));
                 Ok(())
             }
-            Act::Restart(side) => {
-                // In a quiet moment, as one would choose it.
-                self.await_no_association().await?;
-                self.stop(side).await;
-                self.start_again(side).await?;
-                let name = self.name(side);
-                self.narrator.timed(&format!("{name} was started again"));
-                Ok(())
-            }
+            Act::Restart(side) => self.restart(side).await,
             Act::Write(side, name, text) => {
                 let path = self.organisation.folder(side).join(name);
                 let text = self.cast().told(text);
@@ -109,7 +101,25 @@ impl Stage {
                 self.hang(side, false);
                 Ok(())
             }
+            Act::Pose(side, as_what) => {
+                self.disguises[side.index()].old_ntlm = as_what;
+                self.restart(side).await
+            }
+            Act::Clock(side, off) => {
+                self.disguises[side.index()].clock = off;
+                self.restart(side).await
+            }
         }
+    }
+
+    async fn restart(&mut self, side: Side) -> Result<(), LabError> {
+        // In a quiet moment, as one would choose it.
+        self.await_no_association().await?;
+        self.stop(side).await;
+        self.start_again(side).await?;
+        let (name, how) = (self.name(side), self.disguises[side.index()].told());
+        self.narrator.timed(&format!("{name} was started again{how}"));
+        Ok(())
     }
 
     fn hang(&mut self, side: Side, hang: bool) {

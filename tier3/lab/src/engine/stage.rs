@@ -28,6 +28,9 @@ use crate::wires::Wires;
 /// Between two looks.
 pub(crate) const LOOK: Duration = Duration::from_millis(25);
 
+/// Becomes the program that follows, under a clock that is `$0` off: faketime itself would stay before it and keep its signals.
+const UNDER_A_CLOCK: &str = "LD_PRELOAD=$(faketime -f +0s printenv LD_PRELOAD) FAKETIME=$0 FAKETIME_DONT_FAKE_MONOTONIC=1 exec \"$@\"";
+
 /// How long a server may take until it is ready.
 const READY_TIME: Duration = Duration::from_secs(20);
 
@@ -59,8 +62,27 @@ pub(crate) struct Stage {
     pub(super) hung: Vec<Side>,
     /// Who keeps the directory, if others than the servers do; dropped after the servers that live in its network.
     pub(super) directory: Option<DirectoryServers>,
+    /// By [`Side::index`].
+    pub(super) disguises: [Disguise; 4],
     /// Dropped after the servers that live there.
     wires: Option<Wires>,
+}
+
+/// What a server is started as, where not as itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Disguise {
+    /// The old implementation of NTLM that it stands in for.
+    pub(super) old_ntlm: Option<&'static str>,
+    /// How far its clock is off.
+    pub(super) clock: Option<&'static str>,
+}
+
+impl Disguise {
+    pub(super) fn told(self) -> String {
+        let old = self.old_ntlm.map(|kind| format!(", as a server of old NTLM ({kind})"));
+        let clock = self.clock.map(|off| format!(", under a clock that is {off} off"));
+        [old, clock].into_iter().flatten().collect()
+    }
 }
 
 /// What the servers of a stage are.
@@ -144,6 +166,7 @@ impl Stage {
             helpers: BTreeMap::new(),
             hung: Vec::new(),
             directory: None,
+            disguises: [Disguise::default(); 4],
             wires,
         };
         for attempt in 1.. {
@@ -247,8 +270,18 @@ impl Stage {
     }
 
     fn start(&mut self, side: Side) -> Result<(), LabError> {
-        let mut command = self.program_at(side).command();
-        command.arg("serve").arg("-c").arg(self.organisation.config(side));
+        let Disguise { old_ntlm, clock } = self.disguises[side.index()];
+        let program = match clock {
+            // The clock that time-outs are counted by goes on as it is.
+            Some(off) => self.program_at(side).behind_all(&["sh", "-c", UNDER_A_CLOCK, off]),
+            None => self.program_at(side),
+        };
+        let mut command = program.command();
+        match old_ntlm {
+            Some(kind) => command.args(["lab", "old-peer", kind]),
+            None => command.arg("serve"),
+        };
+        command.arg("-c").arg(self.organisation.config(side));
         self.start_with(side, command)
     }
 

@@ -70,7 +70,7 @@ pub async fn matrix(
     };
     tokio::select! {
         report = played => report,
-        _ = tokio::signal::ctrl_c() => Err(LabError::Interrupted),
+        () = super::interrupted() => Err(LabError::Interrupted),
     }
 }
 

@@ -16,5 +16,6 @@ pub use directory::follow;
 pub use offline::{Offline, OpenError, store_folder};
 #[cfg(test)]
 pub use route::route;
+pub use route::table as route_rows;
 pub use running::Running;
 pub use shared::{hop_name, queues as queue_rows};
