@@ -21,6 +21,7 @@ mod keytab;
 mod link;
 mod local_delivery;
 mod logon_policy;
+mod machine_password;
 mod mail_queue;
 mod neighbour;
 mod node;

@@ -8,6 +8,7 @@ mod doctor;
 mod fixture;
 mod limits;
 mod link;
+mod own_password;
 mod poison;
 mod queue;
 mod reassignment;

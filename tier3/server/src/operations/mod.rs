@@ -8,6 +8,7 @@ mod route;
 mod running;
 mod shared;
 
+pub(crate) use accounts::overlap_ms;
 pub use accounts::{Ledger, missing_steps};
 pub use directory::LEGACY_SECRET;
 #[cfg(test)]
