@@ -4,8 +4,8 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, dial_up,
-    generations, host, line, names, peers, route, store, terms,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, dial_up, host,
+    line, names, peers, route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
