@@ -201,6 +201,7 @@ mod tests {
             "serve -c /srv/east.toml",
             "events --id 9297 -c /srv/east.toml",
             "queue retry --all --json",
+            "queue retry WEST",
             "queue hold WEST",
             "queue release WEST",
             "queue release 19a0c4f2b8e00001",

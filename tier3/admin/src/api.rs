@@ -108,6 +108,12 @@ pub struct Retried {
     pub messages: u64,
     /// The next hops that are tried now.
     pub next_hops: Vec<String>,
+    /// Next hops whose mail goes on waiting, since an operator holds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<String>,
+    /// Next hops whose mail goes on waiting, since their schedule is closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scheduled: Vec<String>,
 }
 
 /// A message that was taken out of the queue, without a report to its originator.

@@ -124,7 +124,12 @@ impl Client {
 
     pub async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, ClientError> {
         let limit = query.limit.map(|limit| limit.to_string());
-        let parameters = [("id", query.id), ("next_hop", query.next_hop), ("limit", limit)];
+        let parameters = [
+            ("id", query.id),
+            ("next_hop", query.next_hop),
+            ("after", query.after),
+            ("limit", limit),
+        ];
         Ok(self.get::<Messages>(&with_query("/v1/messages", &parameters)).await?.messages)
     }
 

@@ -7,6 +7,7 @@ mod doctor;
 mod fixture;
 mod limits;
 mod link;
+mod next_hops;
 mod poison;
 mod queue;
 mod reassignment;

@@ -134,7 +134,8 @@ impl Operations for Fake {
 
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
         self.note(format!("retry {selector:?}"));
-        Ok(Retried { messages: 2, next_hops: vec!["WEST".to_owned()] })
+        let next_hops = vec!["WEST".to_owned()];
+        Ok(Retried { messages: 2, next_hops, ..Retried::default() })
     }
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {

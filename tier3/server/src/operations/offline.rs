@@ -97,7 +97,7 @@ impl Operations for Offline {
     }
 
     async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
-        shared::messages(&self.queue, &query)
+        shared::messages(&self.queue, &self.config, &query)
     }
 
     async fn retry(&self, _: RetrySelector) -> Result<Retried, OperationError> {
@@ -121,7 +121,7 @@ impl Operations for Offline {
     }
 
     async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
-        orders::follow(&self.queue, order)
+        orders::follow(&self.queue, &self.config, order)
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {

@@ -127,7 +127,7 @@ impl Operations for Running {
     }
 
     async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
-        shared::messages(&self.node.queue, &query)
+        shared::messages(&self.node.queue, &self.node.config(), &query)
     }
 
     async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
@@ -139,7 +139,7 @@ impl Operations for Running {
     }
 
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
-        let retried = shared::retry(&self.node.queue, &selector)?;
+        let retried = shared::retry(&self.node.queue, &self.node.config(), &selector)?;
         let lines = vec![format!("+ tried again: {} messages", retried.messages)];
         self.audit(format!("queue {}", retried.next_hops.join(", ")), lines).await;
         Ok(retried)
@@ -147,7 +147,7 @@ impl Operations for Running {
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         let query = MessageQuery { id: Some(id.clone()), ..MessageQuery::default() };
-        let before = shared::messages(&self.node.queue, &query)?;
+        let before = shared::messages(&self.node.queue, &self.node.config(), &query)?;
         shared::delete(&self.node.queue, &id)?;
         let lines = before.iter().map(|row| {
             let to: Vec<&str> = row.recipients.iter().map(|one| one.address.as_str()).collect();
@@ -158,9 +158,9 @@ impl Operations for Running {
     }
 
     async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
-        let queue = self.node.queue.clone();
+        let (queue, config) = (self.node.queue.clone(), self.node.config());
         let changes = order.needs() > AdminRole::ViewOnlyAdmin;
-        let done = blocking(move || orders::follow(&queue, order)).await?;
+        let done = blocking(move || orders::follow(&queue, &config, order)).await?;
         if let Some(words) = done.done.as_ref().filter(|_| changes) {
             self.audit("the queue".to_owned(), vec![format!("+ {words}")]).await;
         }
