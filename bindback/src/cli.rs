@@ -226,6 +226,9 @@ mod tests {
             "doctor east --as-peer EAST -c west.toml --json",
             "doctor --only resolve",
             "events convert SysEvent.Evt --json",
+            "events level",
+            "events level Interface",
+            "events level x400-service 3 --json",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {
@@ -266,6 +269,8 @@ mod tests {
             "hosts set east.demo.test",
             "hosts set east.demo.test not-an-address",
             "events --since yesterday",
+            "events level Weather 3",
+            "events level Interface 2",
             "send a.eml",
             "x400 set-password WEST --password-file f",
             "x400 set-password WEST --remote --local --password-file f",

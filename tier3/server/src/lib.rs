@@ -11,6 +11,7 @@ mod clock;
 mod delay_notice;
 mod directory_ldap;
 mod directory_table;
+mod event_levels;
 mod event_log;
 pub mod examine;
 mod facts;

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
-    MessageQuery, MessageRow, ProbeOrder, QueueRow, RecipientRow, Reloaded, Retried, RetrySelector,
-    RouteAnswer, RouteQuery, RouteTable, SendOrder,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    LtabEntry, LtabError, MessageQuery, MessageRow, ProbeOrder, QueueRow, RecipientRow, Reloaded,
+    Retried, RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::operations::{OperationError, Operations};
@@ -130,6 +130,11 @@ impl Operations for Fake {
             submitted: at("2026-01-02T03:04:05Z"),
             expires: at("2026-01-09T03:04:05Z"),
         }])
+    }
+
+    async fn event_levels(&self, order: LevelOrder) -> Result<EventLevels, OperationError> {
+        self.note(format!("levels {order:?}"));
+        Ok(order.answer([(Category::Security, order.level.unwrap_or_default())]))
     }
 
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {

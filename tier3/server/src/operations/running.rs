@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
-    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
-    RouteQuery, RouteTable, SendOrder,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    LtabEntry, LtabError, MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried,
+    RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use admin::directory_api::{
     AccountAction, AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder,
@@ -176,6 +176,15 @@ impl Operations for Running {
         self.stored_events(query).await
     }
 
+    async fn event_levels(&self, order: LevelOrder) -> Result<EventLevels, OperationError> {
+        if let LevelOrder { category: Some(category), level: Some(level) } = order {
+            let node = Arc::clone(&self.node);
+            blocking(move || node.events.set_level(category, level)).await.map_err(internal)?;
+            self.audit("events".to_owned(), vec![format!("+ level of {category}: {level}")]).await;
+        }
+        Ok(order.answer(self.node.events.levels().all()))
+    }
+
     fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError> {
         Ok(self.node.events.follow())
     }
@@ -251,6 +260,7 @@ impl Operations for Running {
         facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
         facts.events = self.stored_events(EventQuery::default()).await?;
+        facts.event_levels = facts::of_levels(self.node.events.levels());
         Ok(facts)
     }
 
@@ -357,6 +367,10 @@ impl Operations for Running {
             .set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
         Ok(self.exporter.render())
     }
+}
+
+fn internal(error: store::StoreError) -> OperationError {
+    OperationError::Internal(net::chain(&error))
 }
 
 /// What a reload puts in force, and what only a restart can.

@@ -16,7 +16,7 @@ fn hold(next_hop: &str) -> QueueOrder {
 #[tokio::test]
 async fn a_name_that_nobody_has_is_no_next_hop() {
     let folder = TempDir::new().unwrap();
-    let config = configuration(folder.path(), "EAST", 0, &[("WEST", 0)]);
+    let config = configuration(folder.path(), "EAST", 1135, &[("WEST", 1136)]);
     let store = store::Store::open(&store_folder(&config.server.data_dir)).unwrap();
     let (queue, _orders) = MailQueue::open(store, queue::QueueConfig::default()).unwrap();
     let mut message = super::queue::message(&queue, super::queue::HOUR, &["one that goes by MX"]);
