@@ -122,7 +122,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
     runtime.block_on(async {
         match cli.command {
             Command::Demo(arguments) => commands::demo::run(arguments, output).await,
-            Command::Lab(arguments) => commands::lab::run(arguments, output).await,
+            Command::Lab(arguments) => commands::lab::run(arguments, &setting, output).await,
             Command::Init(arguments) => commands::init::run(arguments, output),
             Command::Serve => commands::serve::run(&setting).await,
             Command::Send(arguments) => commands::send::run(arguments, &setting).await,

@@ -39,7 +39,7 @@ pub use openldap::OpenLdap;
 pub use organisation::{ADMIN, Carrier, MAPPER, Organisation, Plan, RPC, SMTP, Side};
 pub use postfix::Postfix;
 pub use process::{End, Process};
-pub use program::{Program, binary, one_object};
+pub use program::{Program, binary, one_object, release_binary};
 pub use relay::Relay;
 pub use samba_dc::{Domain, SambaDc};
 pub use samba_server::{SambaServer, add_samba_account};

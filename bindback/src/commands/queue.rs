@@ -165,9 +165,13 @@ fn list(queues: &[QueueRow]) -> String {
         "LAST ERROR",
     ]);
     for queue in queues {
+        let state = match &queue.line {
+            Some(line) => format!("{}; line {line}", queue.state),
+            None => queue.state.clone(),
+        };
         table.row(vec![
             queue.next_hop.clone(),
-            queue.state.clone(),
+            state,
             queue.messages.to_string(),
             size(queue.bytes),
             when::show_some(queue.oldest),

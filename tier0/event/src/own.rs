@@ -51,6 +51,12 @@ pub mod id {
     pub const DESCRIPTORS_FEW: u32 = 20010;
     /// TLS with another MTA did not come about.
     pub const TLS_REFUSED: u32 = 20020;
+    /// A call of a dial-up connector stands.
+    pub const CALL_BEGUN: u32 = 20040;
+    /// A call of a dial-up connector is over.
+    pub const CALL_OVER: u32 = 20041;
+    /// The link of a call became the default route.
+    pub const DEFAULT_ROUTE_TAKEN: u32 = 20042;
 }
 
 const fn own(
@@ -269,6 +275,28 @@ pub const OWN: &[Definition] = &[
             number("code"),
         ],
     ),
+    own(
+        id::CALL_BEGUN,
+        Information,
+        X400Service,
+        "A call to {gateway} stands after {seconds} seconds; what waits on either side crosses now.",
+        &[text("gateway"), number("seconds")],
+    ),
+    own(
+        id::CALL_OVER,
+        Information,
+        X400Service,
+        "The call to {gateway} is over after {seconds} seconds, and the line is hung up: {reason}.",
+        &[text("gateway"), number("seconds"), text("reason")],
+    ),
+    own(
+        id::DEFAULT_ROUTE_TAKEN,
+        Warning,
+        Resource,
+        "The call to {gateway} made its link {interface} the default route of this machine: whatever has no route of its own \
+         goes over the line, and others may not reach this server until it is hung up.",
+        &[text("gateway"), text("interface")],
+    ),
 ];
 
 /// An object that crosses between two MTAs.
@@ -476,6 +504,9 @@ mod tests {
                 address: "192.0.2.2".into(),
                 code: 0x800b_0101,
             }),
+            crate::build::call_begun("WEST", 31),
+            crate::build::call_over("WEST", 90, "nothing crossed for 15 s"),
+            crate::build::default_route_taken("WEST", "ppp0"),
         ];
         let numbers: Vec<u32> = drafts.iter().map(Draft::id).collect();
         assert_eq!(numbers, OWN.iter().map(|one| one.id).collect::<Vec<_>>());

@@ -74,6 +74,8 @@ pub struct ServerFacts {
     pub rpc_allow: Vec<String>,
     /// The mail domains whose mailboxes it has; empty where they are not known.
     pub mail_domains: Vec<String>,
+    /// What its clock said when these facts were read.
+    pub clock: Option<Timestamp>,
     /// The addresses that its machine has; empty where they are not known.
     pub addresses: Vec<String>,
     /// Callers of its RPC port that were cut off because its list of networks does not hold their address, each with its newest call.
@@ -92,6 +94,8 @@ pub struct ServerFacts {
     pub event_levels: BTreeMap<String, u8>,
     /// Its queues.
     pub queues: Vec<QueueFacts>,
+    /// Its dial-up connectors.
+    pub dial_ups: Vec<DialUpFacts>,
     /// Its locality table.
     pub ltab: Vec<LtabFacts>,
     /// The files with its certificate and its private key, where it speaks TLS.
@@ -282,6 +286,44 @@ pub struct QueueFacts {
     pub last_error: Option<String>,
     /// When it is tried again, or its schedule opens.
     pub next_attempt: Option<Timestamp>,
+}
+
+/// A dial-up connector and its line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DialUpFacts {
+    /// The peer that it leads to.
+    pub peer: String,
+    /// Where the line stands, in one word.
+    pub state: String,
+    /// When this server dials: `always`, `selected`, `never` or `remote-initiated`.
+    pub schedule: String,
+    /// The command that dials.
+    pub dial: String,
+    /// The device's name.
+    pub device: Option<String>,
+    /// The file in which other programs say that they have it.
+    pub lock_file: Option<String>,
+    /// How the last call failed, if none stood since.
+    pub failure: Option<CallFailureFacts>,
+    /// The interface of the last call, if it became the default route.
+    pub default_route: Option<String>,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallFailureFacts {
+    /// When.
+    pub time: Option<Timestamp>,
+    /// In a word: `device-busy`, `line-busy`, `no-answer`, `silent`, ...
+    pub kind: String,
+    /// The field's number for it.
+    pub code: u32,
+    /// With which code the dial command ended.
+    pub exit: Option<i32>,
+    /// In words.
+    pub text: String,
 }
 
 /// One row of a locality table.

@@ -15,11 +15,25 @@ fn small() -> Directory {
         server: "EAST".to_owned(),
         host: "east.demo.test".to_owned(),
         account: "DEMO\\svc-east".to_owned(),
-        peers: vec![("WEST".to_owned(), "west.demo.test".to_owned(), None)],
+        peers: vec![peer("WEST", "west.demo.test", false), peer("SOUTH", "south.demo.test", true)],
         mailboxes: vec![("jörg".to_owned(), "jörg@demo.test".to_owned())],
         now_ms: 1,
     })
     .unwrap()
+}
+
+fn peer(name: &str, host: &str, dialled: bool) -> SeedPeer {
+    SeedPeer { name: name.to_owned(), host: host.to_owned(), override_account: None, dialled }
+}
+
+#[test]
+fn a_connector_is_of_the_class_that_its_way_has() {
+    let directory = small();
+    let class = |peer: &str| {
+        let name = name(&format!("/O=Demo/OU=HQ/CN=Configuration/CN=Connections/CN={peer}"));
+        directory.get(&name).unwrap().class
+    };
+    assert_eq!((class("WEST"), class("SOUTH")), (Class::SiteConnector, Class::DialUpConnector));
 }
 
 fn name(text: &str) -> Name {

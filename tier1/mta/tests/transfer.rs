@@ -117,7 +117,9 @@ fn a_mail_crosses_unchanged_and_only_with_its_own_recipients() {
     let found: Vec<_> =
         there.recipients.iter().map(|r| (r.number, r.address.as_str(), r.report_wanted)).collect();
     assert_eq!(found, [(1, "bert@west.test", true), (3, "bianca@west.test", false)]);
-    assert_eq!(there.seen, [format!("{}#1", here.mts_id), format!("{}#3", here.mts_id)]);
+    let numbered =
+        |key: &String, number: u32| key.starts_with(&format!("{}#{number}#", here.mts_id));
+    assert!(numbered(&there.seen[0], 1) && numbered(&there.seen[1], 3), "{:?}", there.seen);
     assert_eq!(envelope(&there).recipients.len(), 2, "the recipient at home is not disclosed");
     let trace = internal_trace(&envelope(&there).extensions).unwrap();
     let names: Vec<_> = trace.iter().map(|element| element.mta_name.as_str()).collect();

@@ -30,6 +30,9 @@ pub struct QueueRow {
     pub last_error: Option<String>,
     /// The cause that the server itself suspects.
     pub finding: Option<Cause>,
+    /// Where the line stands, in words, for a next hop that is dialled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
 }
 
 /// Every queue.

@@ -1,6 +1,7 @@
 //! The table of keys: the parser, the reference page and the commented file all read it, and nothing else knows a
 //! default.
 
+mod dial_up;
 mod directory;
 mod ways;
 
@@ -66,6 +67,8 @@ pub enum Kind {
     Account,
     /// A path, against the folder of the file when it is relative.
     Path,
+    /// A program and its arguments, which no shell reads.
+    Command,
     /// `http://host:port`.
     Url,
     /// One of these words.
@@ -99,6 +102,7 @@ impl Kind {
             Self::Mailboxes => "a list of local parts, or \"*\" alone".to_owned(),
             Self::Account => "DOMAIN\\name".to_owned(),
             Self::Path => "a path".to_owned(),
+            Self::Command => "a list: a program and its arguments".to_owned(),
             Self::Url => "http://HOST:PORT".to_owned(),
             Self::NetbiosDomains => "names of 1 to 15 characters, each once".to_owned(),
             Self::Choice(words) => words.join(", "),
@@ -165,8 +169,10 @@ const LIFE_MAX: i64 = 31_536_000;
 /// Every key that the file may have, except the free names of `[hosts]`; the order counts within a section only.
 pub const KEYS: &[Key] = &joined::<{ FIRST.len() + ways::KEYS.len() }>(FIRST, ways::KEYS);
 
-const FIRST: &[Key] =
-    &joined::<{ SERVER_KEYS.len() + directory::KEYS.len() }>(SERVER_KEYS, directory::KEYS);
+const FIRST: &[Key] = &joined::<{ SECOND.len() + directory::KEYS.len() }>(SECOND, directory::KEYS);
+
+const SECOND: &[Key] =
+    &joined::<{ SERVER_KEYS.len() + dial_up::KEYS.len() }>(SERVER_KEYS, dial_up::KEYS);
 
 const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
     let mut all = [first[0]; N];
@@ -355,6 +361,14 @@ const SERVER_KEYS: &[Key] = &[
         Absent,
         "\"anna\"",
         "The mailbox that gets mail for postmaster (RFC 5321, 4.5.1).",
+    ),
+    key(
+        Mail,
+        "alternate_recipient",
+        Text { min: 1, max: 64 },
+        Absent,
+        "\"anna\"",
+        "The mailbox that gets what MTAs hand over for names that nobody has here, where the originator allows that (X.411, alternate-recipient-allowed).",
     ),
     key(
         Rpc,

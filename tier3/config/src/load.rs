@@ -16,7 +16,7 @@ use crate::model::{
     OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
 };
 use crate::section::Section;
-use crate::{load_directory, load_x400, names};
+use crate::{load_dial_up, load_directory, load_x400, names};
 
 /// Octets of a configuration file: no real one comes near, and a wrong path (a device, a log) is refused before it
 /// fills the memory.
@@ -74,6 +74,11 @@ fn assemble(source: &Source) -> Checked<Config> {
         accounts: accounts(&source.section(Section::Accounts))?,
         directory: load_directory::directory(&source.section(Section::Directory), source, &rpc)?,
         rpc,
+        dial_ups: source
+            .dial_ups()
+            .iter()
+            .map(|table| load_dial_up::dial_up(table, source))
+            .collect::<Checked<_>>()?,
         connectors: source
             .connectors()
             .iter()
@@ -140,23 +145,21 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
 fn mail(table: &TableReader<'_>) -> Checked<Mail> {
     let domains = table.value("domains")?.domains()?;
     let mailboxes = table.value("mailboxes")?.mailboxes()?;
-    let postmaster = match table.optional("postmaster")? {
-        None => None,
-        Some(found) => {
-            let name = found.text()?.to_lowercase();
-            if let Some(problem) = names::local_part_problem(&name) {
-                return Err(found.bad_value(found.at, &format!("{} {problem}", shown(&name))));
-            }
-            if !mailboxes.contains(&name) {
-                return Err(found.bad_value(
-                    found.at,
-                    &format!("{} is not among mail.mailboxes", shown(&name)),
-                ));
-            }
-            Some(name)
+    let named = |key| -> Checked<Option<String>> {
+        let Some(found) = table.optional(key)? else { return Ok(None) };
+        let name = found.text()?.to_lowercase();
+        if let Some(problem) = names::local_part_problem(&name) {
+            return Err(found.bad_value(found.at, &format!("{} {problem}", shown(&name))));
         }
+        if !mailboxes.contains(&name) {
+            let text = format!("{} is not among mail.mailboxes", shown(&name));
+            return Err(found.bad_value(found.at, &text));
+        }
+        Ok(Some(name))
     };
-    Ok(Mail { domains, mailboxes, maildir: table.value("maildir")?.path()?, postmaster })
+    let (postmaster, alternate_recipient) = (named("postmaster")?, named("alternate_recipient")?);
+    let maildir = table.value("maildir")?.path()?;
+    Ok(Mail { domains, mailboxes, maildir, postmaster, alternate_recipient })
 }
 
 fn rpc(table: &TableReader<'_>, source: &Source, host_name: &str) -> Checked<Rpc> {

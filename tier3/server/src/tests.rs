@@ -2,6 +2,7 @@
 
 mod access;
 mod bind_back;
+mod dial_up;
 mod directory;
 mod doctor;
 mod fixture;

@@ -1,7 +1,9 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{account, auth, line, name, network, protection, source, stale, terms, x400};
+use crate::causes::{
+    account, auth, clock, line, name, network, protection, source, stale, terms, x400,
+};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
@@ -20,6 +22,7 @@ pub(crate) const RULES: &[Rule] = &[
     account::NEEDS_RESTART,
     account::SPELLING,
     account::NO_LOGON_SERVER,
+    clock::CLOCK_SKEW,
     protection::SESSION_SECURITY,
     protection::NTLM_VERSION,
     name::REMOTE_NAME,

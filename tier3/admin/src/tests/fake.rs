@@ -107,6 +107,7 @@ impl Operations for Fake {
             next_attempt: None,
             last_error: Some("access denied".to_owned()),
             finding: Some(finding::Cause::ServiceAccountPasswordMismatch),
+            line: None,
         }])
     }
 

@@ -238,6 +238,7 @@ async fn refuse_logon(
             step: match failure {
                 LogonFailure::LmOrNtlmV1Refused | LogonFailure::LmRefused => "ntlm-version",
                 LogonFailure::WeakSessionSecurity { .. } => "session-security",
+                LogonFailure::KeysDiffer => "session-keys",
                 _ => "authentication",
             },
             layer: Layer::Authentication,

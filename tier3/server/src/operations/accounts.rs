@@ -77,7 +77,10 @@ impl Ledger {
             name: account.name.to_string(),
             enabled: account.state != Some(AccountState::Disabled),
             roles: if may { vec![Role::ServiceAccountAdmin.to_string()] } else { Vec::new() },
-            password_set: Timestamp::UNIX_EPOCH,
+            password_set: account
+                .password_set_ms
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                .unwrap_or_default(),
             sid: account.sid.to_string(),
             state: state_word(account.state).to_owned(),
             created: None,

@@ -17,5 +17,6 @@ pub use hops::hop_name;
 pub use offline::{Offline, OpenError, store_folder};
 #[cfg(test)]
 pub use route::route;
+pub use route::table as route_rows;
 pub use running::Running;
 pub use shared::queues as queue_rows;

@@ -120,7 +120,10 @@ impl Operations for Running {
     async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
         let mut rows = shared::queues(&self.node.queue);
         let watch = self.node.watch();
+        let config = self.node.config();
         for row in &mut rows {
+            let connector = config.dial_up(&row.next_hop);
+            row.line = connector.map(|one| self.node.dial_ups.words(one, Timestamp::now()));
             row.finding = watch.finding(&row.next_hop).map(|finding| finding.cause);
         }
         Ok(rows)
@@ -248,11 +251,13 @@ impl Operations for Running {
         let config = self.node.config();
         let mut facts = facts::of_config(&config);
         facts.reachable = true;
+        facts.clock = Some(Timestamp::now());
         facts.rpc_port = self.node.rpc_port();
         facts.peers = facts::of_peers(&config, &self.node.directory, &self.node.histories);
         facts.accounts = facts::of_accounts(&self.ledger());
         facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);
+        facts.dial_ups = facts::of_dial_ups(&config, &self.node.dial_ups);
         facts.store_trouble = facts::of_store(self.node.queue.store());
         facts.shortages = facts::of_resources(&self.node.resources);
         facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
@@ -275,6 +280,24 @@ impl Operations for Running {
             let text = format!("{} is no peer of {}", order.peer, config.server.name);
             return Err(OperationError::NotFound(text));
         };
+        if let Some(connector) = config.dial_up(&peer.name)
+            && !crate::dial_up::is_up(&self.node, &peer.name)
+        {
+            let detail = match connector.waits_for_calls() {
+                true => {
+                    "no call of the peer stands, and none is made for a check: it was not looked at"
+                }
+                false => "no call stands, and none is made for a check: it was not looked at",
+            };
+            return Ok(vec![ProbeFact {
+                check: "line".to_owned(),
+                from: config.server.name.clone(),
+                target: peer.name.clone(),
+                result: diagnosis::ProbeResult::Ok,
+                detail: detail.to_owned(),
+                ms: 0,
+            }]);
+        }
         let dialer = self.node.dialer().hurried(PROBE_PATIENCE);
         let road = |host| Road {
             from: &config.server.name,
@@ -384,6 +407,9 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     };
     note(old.hosts != fresh.hosts, "hosts", true);
     note(old.peers != fresh.peers && same_names(old, fresh), "peer", true);
+    note(old.dial_ups != fresh.dial_ups && dialling(old) == dialling(fresh), "dial_up", true);
+    let dials = dialling(old) != dialling(fresh);
+    note(dials, "dial_up (one that dials was added or removed)", false);
     note(old.x400 != fresh.x400 && same_names(old, fresh), "x400", true);
     note(old.queue != fresh.queue, "queue", true);
     note(old.mail != fresh.mail, "mail", true);
@@ -411,6 +437,12 @@ fn compare(old: &Config, fresh: &Config) -> Reloaded {
     note(old.events != fresh.events, "events", false);
     note(!same_names(old, fresh), "peer (one was added or removed)", false);
     reloaded
+}
+
+/// The peers that this server dials.
+fn dialling(config: &Config) -> Vec<String> {
+    let dials = config.dial_ups.iter().filter(|one| !one.waits_for_calls());
+    dials.map(|one| one.peer.clone()).collect()
 }
 
 fn same_names(old: &Config, fresh: &Config) -> bool {

@@ -25,6 +25,7 @@ pub fn queues(queue: &MailQueue) -> Vec<QueueRow> {
         next_attempt: hop.next_attempt,
         last_error: hop.last_error,
         finding: None,
+        line: None,
     });
     shown.collect()
 }
