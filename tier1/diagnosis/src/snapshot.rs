@@ -104,6 +104,8 @@ pub struct ServerFacts {
     pub hosts: BTreeMap<String, Vec<String>>,
     /// Its recent events.
     pub events: Vec<Event>,
+    /// How much each category of its events logs, 0 to 7; empty where it is not known, and then an absent event is no evidence.
+    pub event_levels: BTreeMap<String, u8>,
     /// Its queues.
     pub queues: Vec<QueueFacts>,
     /// Its dial-up connectors.

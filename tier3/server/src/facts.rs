@@ -17,6 +17,7 @@ use store::Store;
 
 use crate::dial_up::DialUps;
 use crate::directory_table::DirectoryTable;
+use crate::event_levels::EventLevels;
 use crate::mail_queue::MailQueue;
 use crate::node::presented;
 use crate::operations::{Ledger, missing_steps};
@@ -28,6 +29,13 @@ use crate::rpc_security;
 const MAX_EVENTS: usize = 500;
 /// Lines of what a copy does not have that are told.
 const MAX_BEHIND: usize = 50;
+
+/// How much each category logs.
+#[must_use]
+pub fn of_levels(levels: &EventLevels) -> BTreeMap<String, u8> {
+    let all = levels.all().into_iter();
+    all.map(|(category, level)| (category.word().to_owned(), level.number())).collect()
+}
 
 /// What stands in the configuration; the peers are for [`of_peers`].
 #[must_use]

@@ -12,6 +12,7 @@ mod delay_notice;
 mod dial_up;
 mod directory_ldap;
 mod directory_table;
+mod event_levels;
 mod event_log;
 pub mod examine;
 mod facts;
