@@ -4,6 +4,7 @@
 //! X.411 (1999) clause 14 for the procedures. Pure: envelopes, pieces and the time go in,
 //! queue entries, APDUs and pieces come out.
 
+pub mod account_interface;
 mod association;
 mod credentials;
 mod criticality;
