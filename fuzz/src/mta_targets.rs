@@ -2,9 +2,7 @@
 
 use dcerpc::ByteOrder;
 use mta::rpc_interface::{self, Piece};
-use mta::{
-    Association, AssociationNames, Output, Terms, account_interface, directory_interface,
-};
+use mta::{Association, AssociationNames, Output, Terms, account_interface, directory_interface};
 
 use crate::{choice, parts};
 
