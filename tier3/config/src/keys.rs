@@ -636,7 +636,7 @@ const SERVER_KEYS: &[Key] = &[
         Integer { min: 1, max: 65_535 },
         "135",
         "",
-        "Port of the peer's endpoint mapper.",
+        "Port of the peer's endpoint mapper: rpc.mapper_port of its own file. A file of `bindback init` has 1135 there, and without this key 135 is called.",
     ),
     key(
         Peer,

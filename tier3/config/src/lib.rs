@@ -44,7 +44,7 @@ mod tests;
 pub use fault::{ConfigError, Fault, FaultKind};
 pub use init::{Initialised, RANDOM_BYTES, init};
 pub use keys::{Fallback, KEYS, Key, Kind};
-pub use locate::locate;
+pub use locate::{lines, locate};
 pub use model::{
     Accounts, Admin, Association, Config, Connector, ConnectorKind, DEFAULT_FILE, DirectoryPlace,
     Events, GlobalDomain, HostPort, Insecure, Kerberos, LdapDirectory, LdapProtection,

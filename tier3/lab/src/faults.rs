@@ -22,6 +22,7 @@ mod store;
 mod table;
 mod terms;
 
+pub(crate) use domain::SAMBA_DOMAINS;
 pub use domain::{find_in_domain, slugs_in_domain};
 pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
@@ -218,6 +219,11 @@ impl Fault {
             && self.servers == 0
             && !self.takes_none
             && !self.degrading
+    }
+
+    /// Whether the servers' accounts are in two domains of Samba.
+    pub(crate) fn in_domains(&self) -> bool {
+        self.needs.contains(&SAMBA_DOMAINS)
     }
 
     /// Whether servers prove themselves by Kerberos in it.

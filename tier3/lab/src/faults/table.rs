@@ -4,7 +4,7 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, dial_up,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, dial_up, domain,
     generations, host, line, names, peers, route, store, terms,
 };
 use crate::cast::Side;
@@ -524,6 +524,7 @@ pub const FAULTS: &[Fault] = &[
     peers::CLOCK,
     names::HOST,
     names::BIND_BACK,
+    domain::OF_SAMBA,
     line::LOSS,
     line::SMALL_MTU,
     line::SLOW,

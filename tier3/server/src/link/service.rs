@@ -250,6 +250,7 @@ async fn refuse_logon(
             },
             layer: Layer::Authentication,
             count,
+            differs: None,
             of_peer,
         },
     );
