@@ -10,7 +10,6 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
-mod account;
 mod dial_up;
 mod domain;
 mod generations;
