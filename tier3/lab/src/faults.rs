@@ -212,7 +212,6 @@ impl Fault {
             && self.needs.is_empty()
             && self.returned.is_none()
             && !self.wired
-            && !self.two_alone
             && !self.takes_none
             && !self.degrading
     }
