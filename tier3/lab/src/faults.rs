@@ -10,8 +10,10 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod account;
 mod dial_up;
 mod domain;
+mod generations;
 mod host;
 mod line;
 mod names;
@@ -86,6 +88,8 @@ pub struct Fault {
     pub takes_none: bool,
     /// Programs and rights that it takes beside those of the servers.
     pub needs: &'static [&'static str],
+    /// So many servers are there; 0 leaves it to chance.
+    pub servers: usize,
     /// Only EAST and WEST are there: it would stop mail with others, too.
     pub two_alone: bool,
     /// Each server lives in a network namespace of its own.
@@ -212,6 +216,7 @@ impl Fault {
             && self.needs.is_empty()
             && self.returned.is_none()
             && !self.wired
+            && self.servers == 0
             && !self.takes_none
             && !self.degrading
     }

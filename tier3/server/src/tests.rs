@@ -8,6 +8,8 @@ mod doctor;
 mod fixture;
 mod limits;
 mod link;
+mod next_hops;
+mod own_password;
 mod poison;
 mod queue;
 mod reassignment;

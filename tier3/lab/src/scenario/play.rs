@@ -72,7 +72,11 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
     let accounts = fault.map_or(&[][..], |fault| fault.accounts);
     let more = chance.below(3);
     let two_alone = !accounts.is_empty() || fault.is_some_and(|fault| fault.two_alone);
-    let servers = if two_alone { 2 } else { 2 + more };
+    let servers = match fault.map_or(0, |fault| fault.servers) {
+        0 if two_alone => 2,
+        0 => 2 + more,
+        fixed => fixed,
+    };
     let mut cast = Cast::random(chance, servers);
     let in_domains = fault.is_some_and(Fault::in_domains);
     let directory = if in_domains { DirectoryKind::TwoDomains } else { DirectoryKind::Embedded };

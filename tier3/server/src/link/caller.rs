@@ -432,6 +432,9 @@ pub(super) async fn transfer(
         _ => Outcome::Retry { error: "the peer is out of step".to_owned() },
     };
     let sent = outcome == Outcome::Done;
+    if sent {
+        outbound::note_sent(node, &work);
+    }
     node.queue.complete(work.id, all(&outcome));
     Ok(sent)
 }

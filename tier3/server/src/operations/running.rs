@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
-    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
-    RouteQuery, RouteTable, SendOrder,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    LtabEntry, LtabError, MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried,
+    RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use admin::directory_api::{
     AccountAction, AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder,
@@ -111,8 +111,8 @@ impl Operations for Running {
                 peer: None,
                 address: None,
                 step: Some("admin-role".to_owned()),
-                layer: None,
                 count: 1,
+                ..event::build::SecurityViolation::default()
             }));
         }
     }
@@ -130,7 +130,7 @@ impl Operations for Running {
     }
 
     async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
-        shared::messages(&self.node.queue, &query)
+        shared::messages(&self.node.queue, &self.node.config(), &query)
     }
 
     async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
@@ -142,7 +142,7 @@ impl Operations for Running {
     }
 
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
-        let retried = shared::retry(&self.node.queue, &selector)?;
+        let retried = shared::retry(&self.node.queue, &self.node.config(), &selector)?;
         let lines = vec![format!("+ tried again: {} messages", retried.messages)];
         self.audit(format!("queue {}", retried.next_hops.join(", ")), lines).await;
         Ok(retried)
@@ -150,7 +150,7 @@ impl Operations for Running {
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         let query = MessageQuery { id: Some(id.clone()), ..MessageQuery::default() };
-        let before = shared::messages(&self.node.queue, &query)?;
+        let before = shared::messages(&self.node.queue, &self.node.config(), &query)?;
         shared::delete(&self.node.queue, &id)?;
         let lines = before.iter().map(|row| {
             let to: Vec<&str> = row.recipients.iter().map(|one| one.address.as_str()).collect();
@@ -161,9 +161,9 @@ impl Operations for Running {
     }
 
     async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
-        let queue = self.node.queue.clone();
+        let (queue, config) = (self.node.queue.clone(), self.node.config());
         let changes = order.needs() > AdminRole::ViewOnlyAdmin;
-        let done = blocking(move || orders::follow(&queue, order)).await?;
+        let done = blocking(move || orders::follow(&queue, &config, order)).await?;
         if let Some(words) = done.done.as_ref().filter(|_| changes) {
             self.audit("the queue".to_owned(), vec![format!("+ {words}")]).await;
         }
@@ -177,6 +177,15 @@ impl Operations for Running {
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
         self.stored_events(query).await
+    }
+
+    async fn event_levels(&self, order: LevelOrder) -> Result<EventLevels, OperationError> {
+        if let LevelOrder { category: Some(category), level: Some(level) } = order {
+            let node = Arc::clone(&self.node);
+            blocking(move || node.events.set_level(category, level)).await.map_err(internal)?;
+            self.audit("events".to_owned(), vec![format!("+ level of {category}: {level}")]).await;
+        }
+        Ok(order.answer(self.node.events.levels().all()))
     }
 
     fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError> {
@@ -249,13 +258,17 @@ impl Operations for Running {
         facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);
         facts.dial_ups = facts::of_dial_ups(&config, &self.node.dial_ups);
+        facts::add_holders(&mut facts.queues, &self.node.directory);
+        facts::add_pending(&mut facts, &config);
         facts.store_trouble = facts::of_store(self.node.queue.store());
         facts.shortages = facts::of_resources(&self.node.resources);
         facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
         let cut_off = self.node.cut_off.list().into_iter();
         facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
+        facts.ltab.extend(self.node.x400_table().rows().map(facts::of_row));
         facts.events = self.stored_events(EventQuery::default()).await?;
+        facts.event_levels = facts::of_levels(self.node.events.levels());
         Ok(facts)
     }
 
@@ -382,8 +395,12 @@ impl Operations for Running {
     }
 }
 
+fn internal(error: store::StoreError) -> OperationError {
+    OperationError::Internal(net::chain(&error))
+}
+
 /// What a reload puts in force, and what only a restart can.
-fn compare(old: &Config, fresh: &Config) -> Reloaded {
+pub(crate) fn compare(old: &Config, fresh: &Config) -> Reloaded {
     let mut reloaded = Reloaded::default();
     let mut note = |changed: bool, section: &str, live: bool| {
         if changed {

@@ -221,6 +221,7 @@ impl Exchange<'_> {
                     if let Some(work) = flight.take().map(Flight::over) {
                         node.x400.settled(work.id);
                         node.x400_table().update(self.index, |row| row.messages += 1);
+                        outbound::note_sent(node, &work);
                         self.complete(&work, &Outcome::Done);
                     }
                 }
