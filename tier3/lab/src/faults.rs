@@ -215,7 +215,6 @@ impl Fault {
             && self.needs.is_empty()
             && self.returned.is_none()
             && !self.wired
-            && !self.two_alone
             && self.servers == 0
             && !self.takes_none
             && !self.degrading

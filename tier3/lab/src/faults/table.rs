@@ -278,6 +278,8 @@ pub const FAULTS: &[Fault] = &[
         )],
         expected: account_refused!(NO_SUCH_USER),
         claims: &[23, 24, 36],
+        // What WEST presents is presented to everybody.
+        two_alone: true,
         ..PLAIN
     },
     Fault {
