@@ -13,6 +13,8 @@ mod render;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod windows_events;
 
 use std::path::PathBuf;
 
