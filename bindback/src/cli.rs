@@ -1,5 +1,7 @@
 //! The command line: which commands there are.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -103,6 +105,11 @@ impl Setting<'_> {
         })
     }
 
+    /// The table of names of the configuration, where one was named.
+    pub fn hosts(&self) -> anyhow::Result<BTreeMap<String, Vec<IpAddr>>> {
+        Ok(if self.given.is_some() { self.config()?.hosts } else { BTreeMap::new() })
+    }
+
     /// The configuration.
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config::load(&self.file()?)?)
@@ -122,7 +129,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
     runtime.block_on(async {
         match cli.command {
             Command::Demo(arguments) => commands::demo::run(arguments, output).await,
-            Command::Lab(arguments) => commands::lab::run(arguments, output).await,
+            Command::Lab(arguments) => commands::lab::run(arguments, &setting, output).await,
             Command::Init(arguments) => commands::init::run(arguments, output),
             Command::Serve => commands::serve::run(&setting).await,
             Command::Send(arguments) => commands::send::run(arguments, &setting).await,
@@ -139,7 +146,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
-            Command::Rpc(command) => commands::rpc::run(command, output).await,
+            Command::Rpc(command) => commands::rpc::run(command, &setting).await,
             Command::X400(arguments) => commands::x400::run(arguments, &setting).await,
         }
     })
@@ -201,6 +208,7 @@ mod tests {
             "serve -c /srv/east.toml",
             "events --id 9297 -c /srv/east.toml",
             "queue retry --all --json",
+            "queue retry WEST",
             "queue hold WEST",
             "queue release WEST",
             "queue release 19a0c4f2b8e00001",
@@ -225,6 +233,9 @@ mod tests {
             "doctor east --as-peer EAST -c west.toml --json",
             "doctor --only resolve",
             "events convert SysEvent.Evt --json",
+            "events level",
+            "events level Interface",
+            "events level x400-service 3 --json",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {
@@ -265,6 +276,8 @@ mod tests {
             "hosts set east.demo.test",
             "hosts set east.demo.test not-an-address",
             "events --since yesterday",
+            "events level Weather 3",
+            "events level Interface 2",
             "send a.eml",
             "x400 set-password WEST --password-file f",
             "x400 set-password WEST --remote --local --password-file f",

@@ -2,6 +2,7 @@
 //! (RFC 5321 3.1, 3.6.2, 7.1; RFC 3463).
 
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -95,6 +96,35 @@ fn what_init_writes_starts_takes_mail_and_stops() -> Result<()> {
     let end = server.terminate(STOP)?;
     ensure!(end.code == Some(0), "{end:?}");
     Ok(())
+}
+
+/// sd_notify(3), sd_watchdog_enabled(3).
+#[test]
+fn a_service_manager_is_told_of_the_start_of_life_and_of_the_end() -> Result<()> {
+    let new = New::make()?;
+    let place = new.folder.path().join("notify");
+    let manager = UnixDatagram::bind(&place)?;
+    manager.set_read_timeout(Some(PATIENCE))?;
+    let config = new.config();
+    let mut command = new.program.command(["serve".as_ref(), "-c".as_ref(), config.as_os_str()]);
+    command.env("NOTIFY_SOCKET", &place).env("WATCHDOG_USEC", "400000");
+    let server = Process::start(command, &new.folder.path().join("log"))?;
+    let hear = || -> Result<String> {
+        let mut room = [0; 256];
+        let length = manager.recv(&mut room).context("the server says nothing")?;
+        Ok(String::from_utf8(room[..length].to_vec())?)
+    };
+    let ready = hear()?;
+    ensure!(ready.lines().any(|line| line == "READY=1"), "{ready}");
+    ensure!(ready.contains(&format!("MAINPID={}", server.id())), "{ready}");
+    // Who hears it may connect at once.
+    Session::connect((new.block.address(0), SMTP).into())?;
+    for _ in 0..3 {
+        ensure!(hear()? == "WATCHDOG=1");
+    }
+    let end = server.terminate(STOP)?;
+    ensure!(end.code == Some(0), "{end:?}");
+    until(PATIENCE, "the word of the end", || Ok((hear()? == "STOPPING=1").then_some(())))
 }
 
 #[test]

@@ -27,7 +27,7 @@ macro_rules! said {
     };
 }
 
-const SAID: [Reading; 10] = [
+const SAID: [Reading; 14] = [
     said!(DiskSpaceLow, "disk-space-low"),
     said!(StoreReadOnly, "store-read-only"),
     said!(StoreDiskFault, "store-disk-fault"),
@@ -38,16 +38,24 @@ const SAID: [Reading; 10] = [
     said!(MessageLoopBetweenSystems, "message-loop-between-systems"),
     said!(MessageSizeLimitExceeded, "message-size-limit-exceeded"),
     said!(AddressSpaceMissing, "address-space-missing"),
+    said!(RasDeviceBusy, "ras-device-busy"),
+    said!(RasPhonebookEntryWrong, "ras-phonebook-entry-wrong"),
+    said!(RasDefaultGateway, "ras-default-gateway"),
+    said!(MtaStackNotInstalled, "mta-stack-not-installed"),
 ];
 
 /// Every cause that the live doctor can find, with its page.
 #[must_use]
 pub fn catalogue() -> Vec<Reading> {
-    RULES
-        .iter()
-        .map(|rule| Reading { cause: rule.cause, path: rule.page, page: rule.text })
-        .chain(SAID)
-        .collect()
+    let mut all: Vec<Reading> = Vec::new();
+    for rule in RULES {
+        // A cause that shows in two ways has a rule for each.
+        if all.iter().all(|known| known.cause != rule.cause) {
+            all.push(Reading { cause: rule.cause, path: rule.page, page: rule.text });
+        }
+    }
+    all.extend(SAID);
+    all
 }
 
 /// The page that explains a cause: written by hand for one that can be probed, else made from its row.

@@ -100,6 +100,11 @@ fn names_and_ports(checks: &[Check], found: &mut Vec<Diagnosis>) {
         found.push(diagnosis(Cause::RemoteNameUnresolvable, 0.9, vec![seen(check, 0.9)]));
         return;
     }
+    // Who is called by the NetBIOS name gets another way than who is called by the DNS one.
+    if let Some(check) = of("netbios-name").find(|check| check.result == CheckResult::Error) {
+        let cause = Cause::MultihomedWrongAddressReturned;
+        found.push(diagnosis(cause, 0.55, vec![seen(check, 0.6)]));
+    }
     let ports: Vec<&Check> = of("tcp").collect();
     let silent = ports.iter().filter(|check| check.result == CheckResult::Timeout);
     let silent: Vec<&&Check> = silent.collect();
@@ -191,8 +196,17 @@ fn logon(facts: &HostFacts, found: &mut Vec<Diagnosis>) {
     // Where signing works and sealing does not, the keys that are derived differ.
     let answered =
         |level: &str| facts.ladder.iter().find(|(name, _)| name == level).map(|one| one.1);
-    if answered("integrity") == Some(true) && answered("privacy") == Some(false) {
-        let says = "an RPC call that is signed is answered, and one that is sealed is not";
+    let says = match (answered("connect"), answered("integrity"), answered("privacy")) {
+        (_, Some(true), Some(false)) => {
+            Some("an RPC call that is signed is answered, and one that is sealed is not")
+        }
+        // A signature of NTLM with key exchange goes through the cipher that seals (MS-NLMP 3.4.4.2).
+        (Some(true), Some(false), Some(false)) => Some(
+            "the logon for an RPC call is taken, and what is signed or sealed after it is not: both sides have other session keys",
+        ),
+        _ => None,
+    };
+    if let Some(says) = says {
         let evidence = vec![Evidence::new(format!("{} rpc", facts.host), says, 0.8)];
         found.push(diagnosis(Cause::NtlmSessionSecurityMismatch, 0.8, evidence));
     }
@@ -278,6 +292,19 @@ mod tests {
         }
     }
 
+    /// Claims: 30.
+    #[test]
+    fn a_netbios_name_that_leads_elsewhere_is_named() {
+        let none = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
+        let mut checks = vec![
+            check("resolve", "EAST", CheckResult::Ok),
+            check("netbios-name", "EAST", CheckResult::Ok),
+        ];
+        assert_eq!(first(&none, checks.clone()), None);
+        checks[1].result = CheckResult::Error;
+        assert_eq!(first(&none, checks), Some(Cause::MultihomedWrongAddressReturned));
+    }
+
     #[test]
     fn what_a_logon_says_leads() {
         let mut facts = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
@@ -290,6 +317,15 @@ mod tests {
         facts.ladder = vec![("integrity".to_owned(), true), ("privacy".to_owned(), false)];
         assert_eq!(first(&facts, Vec::new()), Some(Cause::NtlmSessionSecurityMismatch));
         facts.ladder[1].1 = true;
+        assert_eq!(first(&facts, Vec::new()), None);
+        let rungs = |connect, signed| {
+            [("connect", connect), ("integrity", signed), ("privacy", false)]
+                .map(|(level, answered)| (level.to_owned(), answered))
+        };
+        facts.ladder = rungs(true, false).into();
+        assert_eq!(first(&facts, Vec::new()), Some(Cause::NtlmSessionSecurityMismatch));
+        // Where not even the logon is taken, it is no question of keys.
+        facts.ladder = rungs(false, false).into();
         assert_eq!(first(&facts, Vec::new()), None);
     }
 

@@ -52,6 +52,10 @@ pub struct ServerFacts {
     pub role: Role,
     /// Path of its configuration file, as a command on its machine would name it.
     pub config_path: Option<String>,
+    /// On which line of that file a key has its value: `section.key`, or `peer.NAME.key`; a table without the key, `peer.NAME`.
+    pub lines: BTreeMap<String, usize>,
+    /// The name that whoever read it has for it, where that is another one than it gives itself.
+    pub known_as: Option<String>,
     /// Its host name.
     pub host_name: String,
     /// The name that it hands over for the bind-back.
@@ -70,10 +74,22 @@ pub struct ServerFacts {
     pub rpc_port: u16,
     /// How its calls are protected, and the least that it takes: `integrity` or `privacy`; empty where it is not known.
     pub rpc_level: String,
+    /// Parts of its configuration file that differ from what it runs with, and that it would take over without a restart.
+    pub unread: Vec<String>,
+    /// Those that only a restart would put in force.
+    pub needs_restart: Vec<String>,
+    /// Why its file cannot be used any more, if it was changed so.
+    pub file_fault: Option<String>,
     /// Networks that may reach its RPC ports; empty when there is no such list.
     pub rpc_allow: Vec<String>,
+    /// Port on which it takes X.400 over TCP; 0 where it takes none.
+    pub x400_port: u16,
+    /// Networks that may reach that port; empty when there is no such list.
+    pub x400_allow: Vec<String>,
     /// The mail domains whose mailboxes it has; empty where they are not known.
     pub mail_domains: Vec<String>,
+    /// What its clock said when these facts were read.
+    pub clock: Option<Timestamp>,
     /// The addresses that its machine has; empty where they are not known.
     pub addresses: Vec<String>,
     /// Callers of its RPC port that were cut off because its list of networks does not hold their address, each with its newest call.
@@ -88,8 +104,12 @@ pub struct ServerFacts {
     pub hosts: BTreeMap<String, Vec<String>>,
     /// Its recent events.
     pub events: Vec<Event>,
+    /// How much each category of its events logs, 0 to 7; empty where it is not known, and then an absent event is no evidence.
+    pub event_levels: BTreeMap<String, u8>,
     /// Its queues.
     pub queues: Vec<QueueFacts>,
+    /// Its dial-up connectors.
+    pub dial_ups: Vec<DialUpFacts>,
     /// Its locality table.
     pub ltab: Vec<LtabFacts>,
     /// The files with its certificate and its private key, where it speaks TLS.
@@ -98,6 +118,8 @@ pub struct ServerFacts {
     pub store_trouble: Option<StoreTrouble>,
     /// Its own addresses that somebody else has, looked at where it does not run: the key of the configuration, and the address.
     pub taken_ports: Vec<(String, String)>,
+    /// What keeps it from starting, looked at where it does not run: `secret`, `admin-token`, `accounts-key`, `folder`, `port`.
+    pub start_faults: Vec<StoreTrouble>,
     /// What else it lacks, or lacked a moment ago: `memory`, `file-descriptors`.
     pub shortages: Vec<StoreTrouble>,
 }
@@ -135,6 +157,17 @@ pub struct PeerFacts {
     pub last_failure_in: Option<FailureFacts>,
     /// Present where mail crosses by X.400 over TCP, and not by RPC.
     pub x400: Option<ConnectorFacts>,
+    /// The name as the configuration spells it, where `name` was set to the one that the peer gives itself.
+    #[serde(skip)]
+    pub spelt: Option<String>,
+}
+
+impl PeerFacts {
+    /// The name as the configuration has it.
+    #[must_use]
+    pub fn spelling(&self) -> &str {
+        self.spelt.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// What a server's X.400 connector says of both ends; of passwords only where they are kept.
@@ -149,6 +182,8 @@ pub struct ConnectorFacts {
     pub local_password_file: Option<String>,
     /// The file with the password that the other MTA must present.
     pub remote_password_file: Option<String>,
+    /// Why one of these files cannot be read, if that is so: what it names, and what to do.
+    pub unreadable: Option<String>,
     /// When this server calls: `always`, `selected`, `never` or `remote-initiated`; empty where it is not known.
     pub schedule: String,
     /// `monologue` or `two-way-alternate`; empty where it is not known.
@@ -280,6 +315,46 @@ pub struct QueueFacts {
     pub last_error: Option<String>,
     /// When it is tried again, or its schedule opens.
     pub next_attempt: Option<Timestamp>,
+    /// Where an administrator holds it: when that began and who it was, as far as the audit trail has it.
+    pub held: Option<(Timestamp, String)>,
+}
+
+/// A dial-up connector and its line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DialUpFacts {
+    /// The peer that it leads to.
+    pub peer: String,
+    /// Where the line stands, in one word.
+    pub state: String,
+    /// When this server dials: `always`, `selected`, `never` or `remote-initiated`.
+    pub schedule: String,
+    /// The command that dials.
+    pub dial: String,
+    /// The device's name.
+    pub device: Option<String>,
+    /// The file in which other programs say that they have it.
+    pub lock_file: Option<String>,
+    /// How the last call failed, if none stood since.
+    pub failure: Option<CallFailureFacts>,
+    /// The interface of the last call, if it became the default route.
+    pub default_route: Option<String>,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallFailureFacts {
+    /// When.
+    pub time: Option<Timestamp>,
+    /// In a word: `device-busy`, `line-busy`, `no-answer`, `silent`, ...
+    pub kind: String,
+    /// The field's number for it.
+    pub code: u32,
+    /// With which code the dial command ended.
+    pub exit: Option<i32>,
+    /// In words.
+    pub text: String,
 }
 
 /// One row of a locality table.

@@ -5,7 +5,7 @@
 //! first, without a proof, which counts no wrong password; what it says is disabled, locked, expired or unknown is not
 //! logged on as.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use diagnosis::{ProbeFact, ProbeResult};
@@ -227,15 +227,25 @@ async fn netbios_names(question: &Question<'_>, address: IpAddr) -> Vec<ProbeFac
         let started = Instant::now();
         let asked = netbios::name_query(address, called, question.patience).await;
         let (result, detail) = match asked {
-            Ok(at) => {
-                let at: Vec<String> = at.iter().map(ToString::to_string).collect();
-                (ProbeResult::Ok, format!("it is {} at {}", called, at.join(", ")))
-            }
+            Ok(at) => netbios_fits(called, address, &at),
             Err(why) => (ProbeResult::NotFound, why),
         };
         facts.push(fact(question, "netbios-name", called, result, detail, started));
     }
     facts
+}
+
+/// Whether the addresses that a host gives for its NetBIOS name hold the one that it was found by.
+fn netbios_fits(called: &str, address: IpAddr, given: &[Ipv4Addr]) -> (ProbeResult, String) {
+    let list: Vec<String> = given.iter().map(ToString::to_string).collect();
+    let list = list.join(", ");
+    // Of IPv6 NetBIOS knows nothing.
+    if !address.is_ipv4() || given.iter().any(|one| IpAddr::V4(*one) == address.to_canonical()) {
+        return (ProbeResult::Ok, format!("it is {called} at {list}"));
+    }
+    let detail =
+        format!("for {called} it gives {list} over NetBIOS, and its name leads to {address}");
+    (ProbeResult::Error, detail)
 }
 
 async fn root_of(
@@ -533,4 +543,25 @@ fn fact(
     started: Instant,
 ) -> ProbeFact {
     taken(question.from, check, target, (result, detail), started)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Claims: 30.
+    #[test]
+    fn a_netbios_name_that_leads_elsewhere_is_told() {
+        let given = [Ipv4Addr::new(10, 0, 0, 5), Ipv4Addr::new(10, 0, 1, 5)];
+        let fits = |address: &str| netbios_fits("EAST", address.parse().unwrap(), &given);
+        assert_eq!(fits("10.0.1.5").0, ProbeResult::Ok);
+        assert_eq!(fits("::ffff:10.0.1.5").0, ProbeResult::Ok);
+        assert_eq!(fits("fd00::5").0, ProbeResult::Ok);
+        let (result, detail) = fits("10.0.2.5");
+        assert_eq!(result, ProbeResult::Error);
+        assert_eq!(
+            detail,
+            "for EAST it gives 10.0.0.5, 10.0.1.5 over NetBIOS, and its name leads to 10.0.2.5"
+        );
+    }
 }

@@ -1,11 +1,13 @@
 //! Read-only checks that give typed facts for a snapshot.
 //!
 //! Each check asks one question of one place, within the dialer's deadlines, and changes nothing. None sends credentials
-//! but the one logon of [`ask_host`] and those of [`ask_authority`] and [`ask_tickets`], with an account that was given for it.
+//! but the one logon of [`ask_host`] and those of [`ask_authority`], [`read_files`] and [`ask_tickets`], with an account that was
+//! given for it.
 
 mod authority;
 mod domain;
 mod fact;
+mod files;
 mod host;
 mod kdc;
 mod line;
@@ -22,6 +24,7 @@ mod tickets;
 
 pub use authority::{Authority, AuthorityQuestion, ask_authority};
 pub use domain::{DomainQuestion, Hindrance, ask_domain, hindrances};
+pub use files::{FilesQuestion, SharedFile, read_files};
 pub use host::{Learned, PORTS, Question, SMB_PORT, ask_host};
 pub use krb5::AccountAnswer;
 pub use lsa::Trust;

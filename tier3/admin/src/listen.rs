@@ -1,12 +1,18 @@
 //! The two listeners: a Unix socket for the owner, TCP for neighbours.
+//!
+//! A connection counts against the few that are served only once the head of its request is there. Those that have said
+//! nothing yet stand in a room of their own, where the oldest makes way for a new one: whoever opens connections and is
+//! silent keeps nobody out.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,8 +26,8 @@ use hyper_util::service::TowerToHyperService;
 use identity::Password;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::caller::{Local, Who, called_by};
@@ -41,10 +47,14 @@ const NEIGHBOUR_LIFETIME: Duration = Duration::from_secs(120);
 const MAX_HEAD: usize = 64 * 1024;
 /// Headers of a request; our client sends four.
 const MAX_HEADERS: usize = 32;
-/// Connections at once: those who follow events stay.
+/// Requests at once: those who follow events stay.
 const MAX_LOCAL: usize = 64;
-/// Connections at once on TCP: a few neighbours and a collector of metrics.
+/// Requests at once on TCP: a few neighbours and a collector of metrics.
 const MAX_NEIGHBOURS: usize = 16;
+/// Connections at once whose request has not come yet.
+const MAX_SILENT: usize = 64;
+/// Connections at once in all, with those whose request waits to be served.
+const MAX_CONNECTIONS: usize = 512;
 /// Connections that the system holds for us while all are in use.
 const BACKLOG: u32 = 64;
 /// When stopping, answers that are on their way get so long.
@@ -194,6 +204,8 @@ struct Connections {
     lifetime: Option<Duration>,
     stopping: watch::Receiver<bool>,
     tasks: JoinSet<()>,
+    /// Those that had said nothing when they were looked at last, the oldest first.
+    silent: VecDeque<(AbortHandle, Arc<AtomicBool>)>,
 }
 
 impl Connections {
@@ -204,27 +216,45 @@ impl Connections {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(slots));
-        Self { router, slots, lifetime, stopping, tasks: JoinSet::new() }
+        let (tasks, silent) = (JoinSet::new(), VecDeque::new());
+        Self { router, slots, lifetime, stopping, tasks, silent }
     }
 
     async fn accept_one<L: Listener<Addr: Who>>(&mut self, listener: &mut L) {
-        while self.tasks.try_join_next().is_some() {}
-        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-            return;
-        };
+        while self.tasks.len() >= MAX_CONNECTIONS {
+            let _ = self.tasks.join_next().await;
+        }
         // It waits by itself after a failure, as a rule that no file descriptor is left.
         let (stream, address) = listener.accept().await;
-        let connection =
-            called_by(address.who(), one(stream, self.router.clone(), self.stopping.clone()));
+        while self.tasks.try_join_next().is_some() {}
+        self.make_room();
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let turn = Turn { slots: Arc::clone(&self.slots), has_asked: Arc::clone(&has_asked) };
+        let work = one(stream, self.router.clone(), turn, self.stopping.clone());
+        let connection = called_by(address.who(), work);
         let lifetime = self.lifetime;
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             match lifetime {
                 // Whether it ended or was cut makes no difference here.
                 Some(lifetime) => drop(timeout(lifetime, connection).await),
                 None => connection.await,
             }
-            drop(slot);
         });
+        self.silent.push_back((task, has_asked));
+    }
+
+    /// Makes room for one more that may be silent.
+    fn make_room(&mut self) {
+        if self.silent.len() < MAX_SILENT {
+            return;
+        }
+        self.silent
+            .retain(|(task, has_asked)| !task.is_finished() && !has_asked.load(Ordering::Acquire));
+        while self.silent.len() >= MAX_SILENT
+            && let Some((oldest, _)) = self.silent.pop_front()
+        {
+            oldest.abort();
+        }
     }
 
     async fn drain(mut self) {
@@ -235,14 +265,37 @@ impl Connections {
     }
 }
 
+/// What a connection needs to be served.
+struct Turn {
+    slots: Arc<Semaphore>,
+    has_asked: Arc<AtomicBool>,
+}
+
+impl Turn {
+    /// Waits until fewer requests than the limit are being served; the turn lasts as long as what is given back.
+    async fn come(&self) -> Option<OwnedSemaphorePermit> {
+        self.has_asked.store(true, Ordering::Release);
+        // It is never closed.
+        Arc::clone(&self.slots).acquire_owned().await.ok()
+    }
+}
+
 /// Serves one request on one connection: short connections need no bookkeeping of idle ones.
-async fn one<S>(stream: S, router: Router, mut stopping: watch::Receiver<bool>)
+async fn one<S>(stream: S, router: Router, turn: Turn, mut stopping: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // The answer may take long to be read, so the slot stays taken until the connection ends.
+    let slot = Mutex::new(None);
+    let (turn, slot) = (&turn, &slot);
     let service = service_fn(move |request: Request<Incoming>| {
-        let answered = TowerToHyperService::new(router.clone()).call(request);
+        let router = router.clone();
         async move {
+            let answered = async move {
+                let taken = turn.come().await;
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = taken;
+                TowerToHyperService::new(router).call(request).await
+            };
             Ok::<_, Infallible>(match timeout(REQUEST_TIMEOUT, answered).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},

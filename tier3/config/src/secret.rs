@@ -11,6 +11,10 @@ use zeroize::Zeroizing;
 /// Permission bits of group and others: none may be set.
 const OTHERS: u32 = 0o077;
 
+/// The bit that a credential of systemd may have: an access list that lets the service's user alone read it shows as the
+/// group's (systemd.exec(5), LoadCredential=; acl(5)), and the folder is closed to all others.
+const BY_LIST: u32 = 0o040;
+
 /// Octets of a secret with its newline: Windows passwords have at most 256 characters, of at most 4 octets each.
 const SECRET_MAX: u64 = 1026;
 
@@ -83,6 +87,11 @@ pub fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
 }
 
 fn open_private(path: &Path) -> Result<File, SecretError> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    open_private_in(path, credentials.as_deref())
+}
+
+fn open_private_in(path: &Path, credentials: Option<&Path>) -> Result<File, SecretError> {
     let failed = |source| SecretError::Read { path: path.to_owned(), source };
     // Looked at before it is opened: opening a pipe would wait for a writer.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
@@ -91,7 +100,9 @@ fn open_private(path: &Path) -> Result<File, SecretError> {
     let file = File::open(path).map_err(failed)?;
     // The mode is that of the open file, so that it cannot be exchanged in between.
     let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-    if mode & OTHERS != 0 {
+    let is_credential = credentials.is_some_and(|folder| path.parent() == Some(folder));
+    let forbidden = if is_credential { OTHERS & !BY_LIST } else { OTHERS };
+    if mode & forbidden != 0 {
         return Err(SecretError::Exposed { path: path.to_owned(), mode });
     }
     Ok(file)
@@ -133,7 +144,7 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{SecretError, read_key, read_secret, replace_secret};
+    use super::{SecretError, open_private_in, read_key, read_secret, replace_secret};
 
     fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -178,6 +189,22 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains("chmod 600") && text.contains(&format!("{mode:03o}")), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_credential_may_have_an_access_list() {
+        for (mode, in_folder, elsewhere) in [
+            (0o400, true, true),
+            (0o440, true, false),
+            (0o444, false, false),
+            (0o460, false, false),
+        ] {
+            let (folder, path) = file(b"hunter2\n", mode);
+            let other = folder.path().join("credentials");
+            assert_eq!(open_private_in(&path, Some(folder.path())).is_ok(), in_folder, "{mode:o}");
+            assert_eq!(open_private_in(&path, Some(&other)).is_ok(), elsewhere, "{mode:o}");
+            assert_eq!(open_private_in(&path, None).is_ok(), elsewhere, "{mode:o}");
         }
     }
 

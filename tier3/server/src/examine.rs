@@ -247,6 +247,7 @@ fn settings(
 ) -> PingSettings {
     PingSettings {
         host: examination.host.clone(),
+        hosts: examination.hosts.clone(),
         port: None,
         mapper_port: examination.mapper_port,
         interface,
@@ -277,7 +278,7 @@ fn of_steps(check: &str, examination: &Examination, steps: &[Step], started: Ins
     }
 }
 
-fn initiator(account: &AccountName, password: &Password) -> Box<dyn Initiator> {
+pub(crate) fn initiator(account: &AccountName, password: &Password) -> Box<dyn Initiator> {
     let credentials = NtlmCredentials {
         account: account.clone(),
         secret: NtlmSecret::Password(password.clone()),

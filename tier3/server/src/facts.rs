@@ -1,19 +1,23 @@
 //! What a server knows about itself, for the doctor. Nothing secret: of a password only where
 //! it is kept.
 
+use std::collections::BTreeMap;
+
 use admin::OperationError;
-use admin::api::{AccountRow, EventQuery};
+use admin::api::{AccountRow, EventQuery, Reloaded};
 use config::{Config, Schedule, TransferMode};
 use diagnosis::{
-    AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts,
-    Role, Selectors, ServerFacts, StoreTrouble,
+    AccountFacts, CallFailureFacts, ConnectorFacts, DialUpFacts, DirectoryFacts, FailureFacts,
+    LtabFacts, PeerFacts, QueueFacts, Role, Selectors, ServerFacts, StoreTrouble,
 };
 use event::Event;
 use jiff::Timestamp;
 use mta::Row;
 use store::Store;
 
+use crate::dial_up::DialUps;
 use crate::directory_table::DirectoryTable;
+use crate::event_levels::EventLevels;
 use crate::mail_queue::MailQueue;
 use crate::node::presented;
 use crate::operations::{Ledger, missing_steps};
@@ -26,6 +30,13 @@ const MAX_EVENTS: usize = 500;
 /// Lines of what a copy does not have that are told.
 const MAX_BEHIND: usize = 50;
 
+/// How much each category logs.
+#[must_use]
+pub fn of_levels(levels: &EventLevels) -> BTreeMap<String, u8> {
+    let all = levels.all().into_iter();
+    all.map(|(category, level)| (category.word().to_owned(), level.number())).collect()
+}
+
 /// What stands in the configuration; the peers are for [`of_peers`].
 #[must_use]
 pub fn of_config(config: &Config) -> ServerFacts {
@@ -34,6 +45,7 @@ pub fn of_config(config: &Config) -> ServerFacts {
         reachable: false,
         role: Role::Local,
         config_path: Some(config.file.display().to_string()),
+        lines: lines(config),
         host_name: config.server.host_name.clone(),
         bind_back_name: config.rpc.bind_back_name.clone(),
         service_account: config.rpc.account.to_string(),
@@ -43,6 +55,8 @@ pub fn of_config(config: &Config) -> ServerFacts {
         rpc: config.rpc.listen.to_string(),
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,
+        x400_port: if config.rfc1006.listen.is_empty() { 0 } else { config.rfc1006.port },
+        x400_allow: config.rfc1006.allow.iter().map(ToString::to_string).collect(),
         rpc_level: rpc_security::word(rpc_security::level(config)).to_owned(),
         rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
         tls_files: config.rfc1006.tls.as_ref().map(|files| {
@@ -55,6 +69,16 @@ pub fn of_config(config: &Config) -> ServerFacts {
             .collect(),
         ..ServerFacts::default()
     }
+}
+
+/// Tables of the file whose lines a remedy may name.
+const TABLES: [&str; 5] = ["server", "rpc", "rfc1006", "peer", "x400"];
+
+/// Where the keys of those tables stand in the file.
+fn lines(config: &Config) -> BTreeMap<String, usize> {
+    let mut lines = config::lines(&config.file);
+    lines.retain(|key, _| TABLES.contains(&key.split('.').next().unwrap_or_default()));
+    lines
 }
 
 /// What is known of a server of which only the configuration can be read.
@@ -103,6 +127,7 @@ fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
             local_name: connector.local_name.clone(),
             local_password_file: shown(&connector.local_password_file),
             remote_password_file: shown(&connector.remote_password_file),
+            unreadable: unreadable(connector),
             schedule: schedule_word(&connector.schedule).to_owned(),
             dialogue: if connector.two_way { "two-way-alternate" } else { "monologue" }.to_owned(),
             mode: match connector.mode {
@@ -117,6 +142,13 @@ fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
         }),
         ..of_history(history)
     }
+}
+
+/// Why a password file of a connector cannot be read; tried as a bind does.
+fn unreadable(connector: &config::X400) -> Option<String> {
+    let files = [&connector.local_password_file, &connector.remote_password_file];
+    let mut faults = files.into_iter().flatten().filter_map(|file| config::read_secret(file).err());
+    faults.next().map(|error| net::chain(&error))
 }
 
 const fn schedule_word(schedule: &Schedule) -> &'static str {
@@ -168,6 +200,31 @@ fn of_failure(failure: &Failure) -> FailureFacts {
         text: failure.error.text.clone(),
         protocol_string: Some(failure.protocol_string.clone()),
     }
+}
+
+/// The dial-up connectors and their lines.
+#[must_use]
+pub fn of_dial_ups(config: &Config, dial_ups: &DialUps) -> Vec<DialUpFacts> {
+    let facts = config.dial_ups.iter().map(|one| {
+        let view = dial_ups.view(&one.peer);
+        DialUpFacts {
+            peer: one.peer.clone(),
+            state: view.state.to_owned(),
+            schedule: schedule_word(&one.schedule).to_owned(),
+            dial: one.dial.join(" "),
+            device: one.device.clone(),
+            lock_file: one.lock_file.as_ref().map(|file| file.display().to_string()),
+            failure: view.failure.map(|(time, failure)| CallFailureFacts {
+                time: Some(time),
+                kind: failure.kind.as_str().to_owned(),
+                code: failure.kind.code(),
+                exit: failure.exit,
+                text: failure.to_string(),
+            }),
+            default_route: view.default_route,
+        }
+    });
+    facts.collect()
 }
 
 /// The accounts, without their verifiers.
@@ -280,8 +337,39 @@ pub fn of_queues(queue: &MailQueue) -> Vec<QueueFacts> {
         messages: row.messages,
         last_error: row.last_error,
         next_attempt: row.next_attempt,
+        held: None,
     });
     facts.collect()
+}
+
+/// Says of the hops that are held when that began, and who did it, as the audit trail has it.
+pub fn add_holders(queues: &mut [QueueFacts], directory: &DirectoryTable) {
+    if queues.iter().all(|queue| queue.state != "held") {
+        return;
+    }
+    let Ok(trail) = directory.audit() else { return };
+    for queue in queues.iter_mut().filter(|queue| queue.state == "held") {
+        let line = format!("+ {}", crate::operations::held_words(&queue.next_hop));
+        let newest = trail
+            .iter()
+            .rev()
+            .find(|entry| entry.lines.iter().any(|known| known.eq_ignore_ascii_case(&line)));
+        queue.held = newest.and_then(|entry| {
+            Some((Timestamp::from_millisecond(entry.time_ms).ok()?, entry.who.clone()))
+        });
+    }
+}
+
+/// Compares the configuration file as it is now with what the server runs with.
+pub fn add_pending(facts: &mut ServerFacts, running: &Config) {
+    match Config::load(&running.file) {
+        Ok(fresh) => {
+            let Reloaded { applied, needs_restart } = crate::operations::compare(running, &fresh);
+            facts.unread = applied;
+            facts.needs_restart = needs_restart;
+        }
+        Err(error) => facts.file_fault = Some(net::chain(&error)),
+    }
 }
 
 /// What keeps the store from taking mail.

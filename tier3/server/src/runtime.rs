@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +12,14 @@ use config::{Config, ConfigError};
 use event::{build, own};
 use jiff::Timestamp;
 use net::{ListenError, Reactors, listen};
+use security::ntlm::OldNtlm;
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::account_table::{AccountError, AccountTable};
+use crate::blocking::blocking;
 use crate::directory_table::{DirectoryTable, DirectoryTableError, now_ms};
 use crate::event_log::EventLog;
 use crate::link::{ServiceFactory, run_peer, run_replication};
@@ -27,10 +30,11 @@ use crate::peer_state::PeerHistories;
 use crate::processing::Processing;
 use crate::resources::Resources;
 use crate::schedules::Schedules;
+use crate::service_manager::ServiceManager;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
-    keytab, local_delivery, reporting, rpc_listener, rpc_security, self_watch, settings,
-    smtp_listener, smtp_out, supervise, x400_link,
+    dial_up, keytab, local_delivery, machine_password, reporting, rpc_listener, rpc_security,
+    self_watch, settings, smtp_listener, smtp_out, start_check, supervise, x400_link,
 };
 
 /// How long tasks may take to end once the server stops.
@@ -99,9 +103,22 @@ struct Listeners {
 /// # Errors
 /// It cannot start; a port in use and the like are named with their key.
 pub async fn run(file: &Path) -> Result<(), ServeError> {
+    run_as(file, None).await
+}
+
+/// The same for a peer of the laboratory that stands in for an old implementation of NTLM.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_as(file: &Path, old: Option<OldNtlm>) -> Result<(), ServeError> {
+    let manager = ServiceManager::from_environment();
     let config = Config::load(file)?;
     let (mut terminate, mut interrupt, mut reload) = signals()?;
     let (node, orders) = build_node(&config)?;
+    if let Some(old) = old {
+        // Nobody has set it before.
+        let _ = node.old_ntlm.set(old);
+    }
     let files = node.resources.raise_files();
     let wanted = Resources::files_wanted(config.smtp.max_connections);
     if files < wanted {
@@ -111,10 +128,7 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
         let detail = net::chain(error);
         node.log(build::listen_failed(CANNOT_LISTEN, &config.rpc.listen.to_string(), &detail));
     })?;
-    // A server that cannot read its own password would only find out at the first mail.
-    if node.keys_of(&config.rpc.account).is_empty() {
-        config::read_secret(&config.rpc.password_file)?;
-    }
+    start_check::read_own_secrets(&config, !node.keys_of(&config.rpc.account).is_empty())?;
     let running = Arc::new(Running::new(Arc::clone(&node), Exporter::install()?));
     let reactors = Reactors::start().map_err(ServeError::Threads)?;
     let mut tasks = JoinSet::new();
@@ -123,17 +137,22 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     warn_of_weaknesses(&node);
     // Peers that wait for this server learn that it is there again.
     node.wake_all_peers();
+    manager.ready();
+    let mut life = pin!(manager.live());
     loop {
         tokio::select! {
+            () = &mut life => {}
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = reload.recv() => {
-                if let Err(error) = admin::Operations::reload(&*running).await {
-                    eprintln!("reload: {error}");
+                match admin::Operations::reload(&*running).await {
+                    Ok(reloaded) => eprintln!("the configuration was read again: {}", in_words(&reloaded)),
+                    Err(error) => eprintln!("the configuration stays as it was: {error}"),
                 }
             }
         }
     }
+    manager.stopping();
     node.stop();
     let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} });
     if drained.await.is_err() {
@@ -142,6 +161,19 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     node.log(build::stopped(env!("CARGO_PKG_VERSION"), "0"));
     node.queue.store().clone().close();
     Ok(())
+}
+
+/// What a reload did, for whoever sent the signal and reads the journal.
+fn in_words(reloaded: &admin::api::Reloaded) -> String {
+    let part = |words: &str, sections: &[String]| {
+        (!sections.is_empty()).then(|| format!("{words} {}", sections.join(", ")))
+    };
+    let parts = [
+        part("in force now:", &reloaded.applied),
+        part("in force after a restart:", &reloaded.needs_restart),
+    ];
+    let told: Vec<String> = parts.into_iter().flatten().collect();
+    if told.is_empty() { "nothing has changed".to_owned() } else { told.join("; ") }
 }
 
 type Signals =
@@ -303,6 +335,7 @@ fn start(
     tasks.spawn(admin::serve_unix(listeners.socket, Arc::clone(running), stop_of(node)));
     tasks.spawn(self_watch::run(Arc::clone(node), Arc::clone(running)));
     tasks.spawn(keytab::watch(Arc::clone(node)));
+    tasks.spawn(machine_password::run(Arc::clone(node)));
     tasks.spawn(reporting::run(Arc::clone(node), orders));
     tasks.spawn(local_delivery::run(Arc::clone(node)));
     if let Some(notices) = node.queue.notices() {
@@ -317,8 +350,13 @@ fn start(
         }
     });
     tasks.spawn(run_agent(Arc::clone(node)));
+    let waits = Arc::clone(node);
+    tasks.spawn(blocking(move || supervise::follow_routes_changed_meanwhile(&waits)));
     for peer in node.config().peers.iter().filter(|peer| peer.replicated) {
         tasks.spawn(run_replication(Arc::clone(node), peer.name.clone()));
+    }
+    for connector in node.config().dial_ups.iter().filter(|one| !one.waits_for_calls()) {
+        tasks.spawn(dial_up::run_line(Arc::clone(node), connector.peer.clone()));
     }
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));

@@ -1,6 +1,7 @@
 //! A look at an X.400 MTA from outside: each application context is offered, nothing is sent.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use config::TlsFiles;
@@ -11,6 +12,7 @@ use mta::{
 };
 use net::{Resolver, chain};
 use tokio::net::TcpStream;
+use x400::Credentials;
 
 use crate::node::random;
 use crate::rpc_tools::{Step, StepResult};
@@ -28,6 +30,8 @@ const TERMS: Terms = Terms { checkpoint_kib: 30, window: 3 };
 #[derive(Debug, Clone)]
 pub struct ProbeSettings {
     pub host: String,
+    /// Names and their addresses, asked before the system's resolver.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
     pub port: u16,
     /// What is presented in the MTA bind.
     pub presented: Presented,
@@ -69,7 +73,7 @@ fn step(
 /// The first address that takes a connection, which is closed again.
 async fn reach(settings: &ProbeSettings, steps: &mut Vec<Step>) -> Option<SocketAddr> {
     let begun = Instant::now();
-    let found = Resolver::default().resolve(&settings.host).await;
+    let found = Resolver::new(&settings.hosts).resolve(&settings.host).await;
     let addresses = match found {
         Ok(found) => found.addresses,
         Err(error) => {
@@ -206,7 +210,7 @@ fn machine(
         recover: None,
         local: settings.presented.clone(),
         // Whoever answers is told of, not judged.
-        remote: Expected { name: String::new(), password: None, ignore_case: true },
+        remote: Expected::anything(),
         terms: TERMS,
         calling: Selectors::default(),
         called: Selectors {
@@ -226,9 +230,22 @@ fn machine(
 
 fn opened_with(line: &mut Line) -> String {
     let association = line.association();
-    let who = match association.remote_name() {
-        Some(name) => format!("the MTA {name}"),
+    let who = match association.remote_identity() {
         None => "an MTA that does not tell its name".to_owned(),
+        Some(identity) => {
+            let name = match &*identity.name {
+                "" => "an MTA without a name".to_owned(),
+                name => format!("the MTA {name}"),
+            };
+            let simple = matches!(
+                identity.credentials,
+                None | Some(Credentials::Password(_) | Credentials::PasswordOctets(_))
+            );
+            match (simple, identity.security_context()) {
+                (true, None) => name,
+                _ => format!("{name}, which presents {}", identity.manner()),
+            }
+        }
     };
     match association.agreed() {
         Some(terms) if terms.checkpoint_kib == 0 => format!("{who}; no checkpoints"),

@@ -1,7 +1,9 @@
 //! The list of the causes that the engine knows.
 
 use crate::causes::rule::Rule;
-use crate::causes::{account, auth, line, name, network, protection, source, stale, terms, x400};
+use crate::causes::{
+    account, auth, clock, joining, line, name, network, protection, source, stale, terms, x400,
+};
 
 /// Every cause that this engine knows.
 pub(crate) const RULES: &[Rule] = &[
@@ -14,12 +16,14 @@ pub(crate) const RULES: &[Rule] = &[
     account::PASSWORD_EXPIRED,
     account::NETWORK_RIGHT,
     account::WRONG_ACCOUNT,
+    joining::ACCOUNT,
     account::WRONG_OVERRIDE,
     account::UNTRUSTED,
     account::COPY_LAGS,
     account::NEEDS_RESTART,
     account::SPELLING,
     account::NO_LOGON_SERVER,
+    clock::CLOCK_SKEW,
     protection::SESSION_SECURITY,
     protection::NTLM_VERSION,
     name::REMOTE_NAME,
@@ -32,8 +36,11 @@ pub(crate) const RULES: &[Rule] = &[
     line::LOSS,
     line::LARGE_PACKETS,
     line::THROUGHPUT,
+    joining::ADDRESS,
+    joining::NO_PEER,
     x400::PASSWORD,
     x400::NAME,
+    joining::NAME,
     x400::CERTIFICATE,
     terms::SCHEDULE,
     terms::TRANSPORT_SELECTOR,

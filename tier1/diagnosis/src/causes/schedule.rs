@@ -16,19 +16,24 @@ const NEVER: f64 = 0.97;
 
 /// Every queue of a snapshot's servers that waits for a schedule that never opens.
 pub(crate) fn diagnoses(snapshot: &Snapshot) -> Vec<Diagnosis> {
-    let never = held(snapshot).filter(|(_, queue)| queue.next_attempt.is_none());
+    let never = held(snapshot)
+        .filter(|(server, queue)| queue.next_attempt.is_none() && !is_called(server, queue));
     never.map(|(server, queue)| of_queue(server, queue)).collect()
 }
 
-/// Every queue of a snapshot's servers that waits until its schedule opens.
+/// Every queue of a snapshot's servers that waits until its schedule opens, or until the other side calls.
 pub(crate) fn checks(snapshot: &Snapshot) -> Vec<Check> {
     let closed = held(snapshot).filter_map(|(server, queue)| {
-        let detail = format!(
-            "{} for {}, which is closed by its schedule until {}; the mail goes by itself then",
-            waiting(queue),
-            queue.next_hop,
-            queue.next_attempt?
-        );
+        let (waiting, hop) = (waiting(queue), &queue.next_hop);
+        let detail = match queue.next_attempt {
+            _ if is_called(server, queue) => format!(
+                "{waiting} for {hop}, which calls this server and not the reverse; the mail goes with its next call"
+            ),
+            Some(opens) => format!(
+                "{waiting} for {hop}, which is closed by its schedule until {opens}; the mail goes by itself then"
+            ),
+            None => return None,
+        };
         Some(Check {
             check: SCHEDULE_CHECK.to_owned(),
             from: server.name.clone(),
@@ -47,6 +52,13 @@ fn held(snapshot: &Snapshot) -> impl Iterator<Item = (&ServerFacts, &QueueFacts)
         .iter()
         .flat_map(|server| server.queues.iter().map(move |queue| (server, queue)));
     queues.filter(|(_, queue)| queue.state == SCHEDULED && queue.messages > 0)
+}
+
+/// Whether the other side dials, so that mail for it waits for its call.
+fn is_called(server: &ServerFacts, queue: &QueueFacts) -> bool {
+    server.dial_ups.iter().any(|one| {
+        one.peer.eq_ignore_ascii_case(&queue.next_hop) && one.schedule == "remote-initiated"
+    })
 }
 
 fn waiting(queue: &QueueFacts) -> String {

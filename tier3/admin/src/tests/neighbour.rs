@@ -104,3 +104,17 @@ async fn nobody_there_is_told_apart() {
     let client = Client::tcp(&target, TOKEN.into()).patience(std::time::Duration::from_millis(50));
     assert!(matches!(client.facts().await, Err(ClientError::Timeout { .. })));
 }
+
+#[tokio::test]
+async fn whoever_is_silent_keeps_nobody_out() {
+    let (address, client) = start().await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /v1/facts HTTP/1.1\r\nHost: ").await.unwrap();
+        silent.push(stream);
+    }
+    // Half a request is dropped after ten seconds; nobody has to wait for that.
+    let client = client.patience(std::time::Duration::from_secs(5));
+    assert_eq!(client.facts().await.unwrap().name, "EAST");
+}
