@@ -11,6 +11,7 @@ use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
 mod host;
+mod joining;
 mod line;
 mod route;
 mod store;

@@ -4,8 +4,8 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, line,
-    route, store, terms,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, joining,
+    line, route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -65,7 +65,7 @@ macro_rules! account_refused {
     };
 }
 
-const ROLE_REFUSED: &[ExpectedEvent] = account_refused!(ACCESS_DENIED);
+pub(super) const ROLE_REFUSED: &[ExpectedEvent] = account_refused!(ACCESS_DENIED);
 
 pub(super) const fn setting(
     on: Option<Side>,
@@ -514,6 +514,7 @@ pub const FAULTS: &[Fault] = &[
     host::MAPPER_ALONE,
     host::HANGS,
     host::LEVEL,
+    joining::PEER_ACCOUNT,
     line::LOSS,
     line::SMALL_MTU,
     line::SLOW,
