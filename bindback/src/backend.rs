@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
 use admin::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, MessageQuery, MessageRow,
-    QueueRow, Reloaded, RouteAnswer, RouteQuery, RouteTable,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    MessageQuery, MessageRow, QueueRow, Reloaded, RouteAnswer, RouteQuery, RouteTable,
 };
 use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
@@ -90,6 +90,7 @@ operations! {
     delete(id: String) -> ();
     queue_order(order: QueueOrder) -> QueueAnswer;
     events(query: EventQuery) -> Vec<Event>;
+    event_levels(order: LevelOrder) -> EventLevels;
     route(query: RouteQuery) -> RouteAnswer;
     route_table() -> RouteTable;
     accounts() -> Vec<AccountRow>;

@@ -129,7 +129,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
     runtime.block_on(async {
         match cli.command {
             Command::Demo(arguments) => commands::demo::run(arguments, output).await,
-            Command::Lab(arguments) => commands::lab::run(arguments, output).await,
+            Command::Lab(arguments) => commands::lab::run(arguments, &setting, output).await,
             Command::Init(arguments) => commands::init::run(arguments, output),
             Command::Serve => commands::serve::run(&setting).await,
             Command::Send(arguments) => commands::send::run(arguments, &setting).await,
@@ -208,6 +208,7 @@ mod tests {
             "serve -c /srv/east.toml",
             "events --id 9297 -c /srv/east.toml",
             "queue retry --all --json",
+            "queue retry WEST",
             "queue hold WEST",
             "queue release WEST",
             "queue release 19a0c4f2b8e00001",
@@ -232,6 +233,9 @@ mod tests {
             "doctor east --as-peer EAST -c west.toml --json",
             "doctor --only resolve",
             "events convert SysEvent.Evt --json",
+            "events level",
+            "events level Interface",
+            "events level x400-service 3 --json",
             "-c x.toml doctor --explain port-filtered-by-firewall",
             "send a.eml --to a@x.test b@x.test --from c@x.test",
         ] {
@@ -272,6 +276,8 @@ mod tests {
             "hosts set east.demo.test",
             "hosts set east.demo.test not-an-address",
             "events --since yesterday",
+            "events level Weather 3",
+            "events level Interface 2",
             "send a.eml",
             "x400 set-password WEST --password-file f",
             "x400 set-password WEST --remote --local --password-file f",

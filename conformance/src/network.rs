@@ -63,6 +63,15 @@ impl Network {
         ["ip", "netns", "exec", &self.space(side)].map(str::to_owned).to_vec()
     }
 
+    /// Runs a line on the host of a side; the wire between the hosts is the interface `wire` on each.
+    pub fn run_on(&self, side: Side, line: &str) -> Result<String> {
+        let space = self.space(side);
+        let words = ["netns", "exec", &space].into_iter().chain(line.split_whitespace());
+        let output = Command::new("ip").args(words).output()?;
+        ensure!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     fn space(&self, side: Side) -> String {
         format!("{}{}", self.name, if side == Side::East { "e" } else { "w" })
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -14,8 +14,23 @@ use crate::wait::until;
 /// Longest run of an ordinary command.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
-/// The binary under test: environment variable BINDBACK_BIN, else the release build of this workspace.
+/// The binary under test: environment variable BINDBACK_BIN, else the newer of this workspace's release and debug builds.
+///
+/// # Errors
+/// There is none, or a source that it is made of has changed since: a proof about another program proves nothing.
 pub fn binary() -> Result<PathBuf> {
+    chosen(&["release", "debug"])
+}
+
+/// The same of the release build alone: for what is measured.
+///
+/// # Errors
+/// As [`binary`].
+pub fn release_binary() -> Result<PathBuf> {
+    chosen(&["release"])
+}
+
+fn chosen(profiles: &[&str]) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("BINDBACK_BIN").map(PathBuf::from) {
         ensure!(path.is_file(), "BINDBACK_BIN names {}, which is no file", path.display());
         return Ok(path);
@@ -23,13 +38,36 @@ pub fn binary() -> Result<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace.join("target"), PathBuf::from);
-    let path = target.join("release/bindback");
-    ensure!(
-        path.is_file(),
-        "there is no {}; build it first: cargo build --release -p bindback (or name one in BINDBACK_BIN)",
-        path.display()
-    );
+    let built = profiles.iter().filter_map(|profile| {
+        let path = target.join(profile).join("bindback");
+        Some((modified(&path)?, path))
+    });
+    let Some((made, path)) = built.max() else {
+        bail!(
+            "there is no bindback under {}; build it first: cargo build --release -p bindback (or name one in BINDBACK_BIN)",
+            target.display()
+        );
+    };
+    if let Some(changed) = sources(&path).into_iter().find(|one| modified(one) > Some(made)) {
+        bail!(
+            "{} is older than {}; build it again: cargo build -p bindback (or name one in BINDBACK_BIN)",
+            path.display(),
+            changed.display()
+        );
+    }
     Ok(path)
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.modified().ok()
+}
+
+/// The files that a binary was made of: cargo lists them beside it, as rules for make do, with spaces behind a backslash.
+fn sources(binary: &Path) -> Vec<PathBuf> {
+    let rule = std::fs::read_to_string(binary.with_extension("d")).unwrap_or_default();
+    let Some((_, list)) = rule.split_once(": ") else { return Vec::new() };
+    let marked = list.replace("\\ ", "\0");
+    marked.split_whitespace().map(|name| PathBuf::from(name.replace('\0', " "))).collect()
 }
 
 /// Runs commands of the binary.

@@ -3,7 +3,7 @@
 //! Nothing of it meets the machine: its address exists only inside, `/run/samba` and `/etc/hosts` are its own there,
 //! and the first process of its namespace takes all others with it when the value is dropped. It needs root, util-linux,
 //! iproute2 and Debian's `samba` with the packages of an AD domain controller (`samba-ad-provision`,
-//! `samba-dsdb-modules`, `python3-samba`). Provisioning takes about 15 s, the start 2 to 9 s.
+//! `samba-dsdb-modules`, `samba-vfs-modules`, `python3-samba`). Provisioning takes about 15 s, the start 2 to 9 s.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,11 @@ use crate::process::Process;
 use crate::wait::until;
 
 /// What has to be there, and where.
-const NEEDED: [&str; 8] = [
+const NEEDED: [&str; 9] = [
     "/usr/sbin/samba",
     "/usr/bin/samba-tool",
     "/usr/share/samba/setup/provision.ldif",
+    "/usr/lib/x86_64-linux-gnu/samba/vfs/xattr_tdb.so",
     "/usr/bin/ldbmodify",
     "/usr/bin/ldapmodify",
     "/usr/bin/unshare",
@@ -91,7 +92,7 @@ impl SambaDc {
             return Some("a domain controller needs root (namespaces of its own)".to_owned());
         }
         NEEDED.into_iter().find(|path| !Path::new(path).exists()).map(|path| {
-            format!("there is no {path} (Debian: apt-get install samba samba-ad-provision samba-dsdb-modules python3-samba ldb-tools ldap-utils iproute2)")
+            format!("there is no {path} (Debian: apt-get install samba samba-ad-provision samba-dsdb-modules samba-vfs-modules python3-samba ldb-tools ldap-utils iproute2)")
         })
     }
 

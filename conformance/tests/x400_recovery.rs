@@ -16,13 +16,14 @@ const LARGE: usize = 3_000_000;
 const KILL_AT: usize = 1_500_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Two servers with a slow relay before EAST, which counts what passes towards it.
+/// Two servers with a slow relay between them, which counts what passes from WEST to EAST.
 struct Road {
     organisation: Organisation,
     passed: Arc<AtomicUsize>,
 }
 
 impl Road {
+    /// WEST calls and sends.
     fn make() -> Result<Self> {
         let organisation = Organisation::make(&Plan { through_relays: true, ..Plan::default() })?;
         let x400 = "checkpoint_kib = 30\nwindow = 3\nopen_interval_s = 2";
@@ -33,8 +34,34 @@ impl Road {
         let passed = Arc::new(AtomicUsize::new(0));
         let at = SocketAddr::from((organisation.relay_address(Side::East), PORT));
         let to = SocketAddr::from((organisation.address(Side::East), PORT));
-        relay(at, to, &passed)?;
+        relay(at, to, (&passed, true))?;
         Ok(Self { organisation, passed })
+    }
+
+    /// EAST calls and WEST, which never does, sends on the association that EAST has opened.
+    fn two_way() -> Result<Self> {
+        let organisation = Organisation::make(&Plan { through_relays: true, ..Plan::default() })?;
+        let both = "dialogue = \"two-way-alternate\"\ncheckpoint_kib = 30\nwindow = 3\nopen_interval_s = 2";
+        let called = format!("{both}\nschedule = \"remote-initiated\"");
+        for (side, x400) in [(Side::East, both), (Side::West, &called)] {
+            let connector = Connector { port: PORT, rfc1006: "", x400, through_relay: true };
+            connector.install(&organisation, side)?;
+        }
+        let passed = Arc::new(AtomicUsize::new(0));
+        let at = SocketAddr::from((organisation.relay_address(Side::West), PORT));
+        let to = SocketAddr::from((organisation.address(Side::West), PORT));
+        relay(at, to, (&passed, false))?;
+        Ok(Self { organisation, passed })
+    }
+
+    /// Nothing is left of what was written down.
+    fn leaves_nothing(&self) -> Result<()> {
+        for side in Side::BOTH {
+            let folder = self.organisation.folder(side).join("data/x400");
+            let left = std::fs::read_dir(&folder).map_or(0, Iterator::count);
+            ensure!(left == 0, "{left} files left in {}", folder.display());
+        }
+        Ok(())
     }
 
     /// Hands the large letter in at WEST and waits until half of it has passed.
@@ -97,11 +124,49 @@ fn a_sender_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
     let passed = road.passed.load(Ordering::Relaxed);
     println!("{before} octets before the kill, {passed} in all, of {LARGE}");
     ensure!((LARGE..LARGE + 1_200_000).contains(&passed), "{passed} octets for {LARGE}");
-    for side in Side::BOTH {
-        let folder = road.organisation.folder(side).join("data/x400");
-        let left = std::fs::read_dir(&folder).map_or(0, Iterator::count);
-        ensure!(left == 0, "{left} files left in {}", folder.display());
+    road.leaves_nothing()?;
+    for server in [east, west] {
+        server.terminate(Duration::from_secs(20))?;
     }
+    Ok(())
+}
+
+/// Two-way alternate: the called side is killed while it sends, and goes on where it was confirmed once the caller is back.
+#[test]
+fn a_called_sender_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
+    let road = Road::two_way()?;
+    let west = road.organisation.start(Side::West)?;
+    let east = road.organisation.start(Side::East)?;
+    let letter = road.half("called-sender-killed")?;
+    west.kill()?;
+    let before = road.passed.load(Ordering::Relaxed);
+    let west = road.organisation.start(Side::West)?;
+    road.arrives_once(&letter)?;
+    let passed = road.passed.load(Ordering::Relaxed);
+    println!("{before} octets before the kill, {passed} in all, of {LARGE}");
+    ensure!((LARGE..LARGE + 1_200_000).contains(&passed), "{passed} octets for {LARGE}");
+    road.leaves_nothing()?;
+    for server in [east, west] {
+        server.terminate(Duration::from_secs(20))?;
+    }
+    Ok(())
+}
+
+/// The same where the caller is killed while it receives: it opens again with what it had.
+#[test]
+fn a_calling_receiver_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
+    let road = Road::two_way()?;
+    let west = road.organisation.start(Side::West)?;
+    let east = road.organisation.start(Side::East)?;
+    let letter = road.half("calling-receiver-killed")?;
+    east.kill()?;
+    let before = road.passed.load(Ordering::Relaxed);
+    let east = road.organisation.start(Side::East)?;
+    road.arrives_once(&letter)?;
+    let passed = road.passed.load(Ordering::Relaxed);
+    println!("{before} octets before the kill, {passed} in all, of {LARGE}");
+    ensure!((LARGE..LARGE + 600_000).contains(&passed), "{passed} octets for {LARGE}");
+    road.leaves_nothing()?;
     for server in [east, west] {
         server.terminate(Duration::from_secs(20))?;
     }
@@ -127,21 +192,25 @@ fn a_sender_that_was_killed_starts_over_where_the_receiver_keeps_nothing() -> Re
     Ok(())
 }
 
-/// Relays at about a megabyte a second; counts the octets that pass towards the server.
-fn relay(at: SocketAddr, to: SocketAddr, passed: &Arc<AtomicUsize>) -> Result<()> {
+/// Relays at about a megabyte a second one way, towards the server or from it, and counts the octets that pass there.
+fn relay(
+    at: SocketAddr,
+    to: SocketAddr,
+    (passed, towards): (&Arc<AtomicUsize>, bool),
+) -> Result<()> {
     let listener = TcpListener::bind(at)?;
     let passed = Arc::clone(passed);
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             let Ok(server) = TcpStream::connect(to) else { continue };
             let passed = Arc::clone(&passed);
-            std::thread::spawn(move || connection(&client, &server, &passed));
+            std::thread::spawn(move || connection(&client, &server, (&passed, towards)));
         }
     });
     Ok(())
 }
 
-fn connection(client: &TcpStream, server: &TcpStream, passed: &AtomicUsize) {
+fn connection(client: &TcpStream, server: &TcpStream, (passed, towards): (&AtomicUsize, bool)) {
     let pass = |mut from: &TcpStream, mut to: &TcpStream, count_them: bool| {
         let mut buffer = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
@@ -157,7 +226,7 @@ fn connection(client: &TcpStream, server: &TcpStream, passed: &AtomicUsize) {
         let _ = to.shutdown(Shutdown::Both);
     };
     std::thread::scope(|scope| {
-        scope.spawn(|| pass(server, client, false));
-        pass(client, server, true);
+        scope.spawn(|| pass(server, client, !towards));
+        pass(client, server, towards);
     });
 }

@@ -12,6 +12,7 @@ mod eventlog_targets;
 mod kerberos_targets;
 mod ldap_targets;
 mod mail;
+mod module_targets;
 mod mta_targets;
 mod osi_targets;
 mod security_targets;
@@ -80,6 +81,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("routing_addresses", texts::addresses),
     ("queue_names", texts::queue_names),
     ("diagnosis_case", texts::case),
+    ("modules_version", module_targets::version),
+    ("modules_table", module_targets::table),
     ("config_file", texts::configuration),
 ];
 

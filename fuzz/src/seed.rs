@@ -198,6 +198,11 @@ fn logons(corpus: &Corpus<'_>) -> Result<()> {
 
 fn vectors(corpus: &Corpus<'_>) -> Result<()> {
     let tier0 = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tier0");
+    let modules = tier0.join("../tier1/modules");
+    for file in ["mixed/Schannel.dll", "strong/ntlmssps.dll", "half/x400om.dll"] {
+        corpus.add("modules_version", &std::fs::read(modules.join("vectors").join(file))?)?;
+    }
+    corpus.add("modules_table", &std::fs::read(modules.join("src/table.toml"))?)?;
     for entry in std::fs::read_dir(tier0.join("x400/tests/vectors"))? {
         let octets = std::fs::read(entry?.path())?;
         for target in ["ber", "x400_apdu", "x400_describe", "mixer_message", "x400_bind"] {

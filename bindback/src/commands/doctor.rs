@@ -6,6 +6,7 @@ mod host;
 mod html;
 mod library;
 mod logs;
+mod modules;
 mod offline;
 mod paper;
 mod redact;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 
 use admin::Shape;
 use clap::Args;
-use diagnosis::{FieldCase, consult, diagnose, remarks};
+use diagnosis::{FieldCase, SCHEDULE_CHECK, consult, diagnose, remarks};
 use finding::{Answer, Cause, NextProbe};
 use identity::AccountName;
 use serde::Serialize;
@@ -36,7 +37,7 @@ const GUESS: f64 = 0.05;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor east.example.test --user 'ORG\\svc-west' --password-file west.password\n  bindback doctor dc.example.test --user 'ORG\\reader' --password-file reader.password --about 'ORG\\svc-west'\n  bindback doctor --events east.evtx --events west.evt --html report.html\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events or --note no server is asked: the answer rests on what is given, and the exit status is 0."
+    after_help = "Examples:\n  bindback doctor\n  bindback doctor -v\n  bindback doctor --explain port-filtered-by-firewall\n  bindback doctor east.example.test --user 'ORG\\svc-west' --password-file west.password\n  bindback doctor dc.example.test --user 'ORG\\reader' --password-file reader.password --about 'ORG\\svc-west'\n  bindback doctor --events east.evtx --events west.evt --html report.html\n  bindback doctor --events east.csv --note 'same site, worked until the update'\n  bindback doctor --case case.json --json\n  bindback doctor --modules /mnt/east/winnt --modules /mnt/west/winnt\n  bindback doctor east.example.test --user 'ORG\\admin' --password-file admin.password --modules 'ADMIN$' --modules 'D$\\exchsrvr\\bin'\n\nReads this server (its store, where it does not run) and every neighbour whose admin address is in the configuration, and asks each of them to probe its peers. Exit status: 0 healthy, 1 something is wrong. With --case, --events, --note or --modules without HOST no server is asked: the answer rests on what is given, and the exit status is 0."
 )]
 pub struct Arguments {
     /// Look at these hosts from here, whatever they run, instead of at this server and its peers
@@ -87,6 +88,8 @@ pub struct Arguments {
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]
+    modules: modules::Wanted,
+    #[command(flatten)]
     fix: fix::Options,
 }
 
@@ -116,6 +119,9 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if arguments.list_checks {
         return library::list(setting.output);
     }
+    if arguments.modules.show_module_table {
+        return modules::show(setting.output);
+    }
     let paper = Paper {
         html: arguments.html.as_deref(),
         verbose: arguments.verbose,
@@ -129,6 +135,9 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         };
         return offline::run(&given, setting, &paper);
     }
+    if arguments.hosts.is_empty() && !arguments.modules.modules.is_empty() {
+        return modules::run(&arguments.modules, setting, paper);
+    }
     if !arguments.hosts.is_empty() {
         return host::run(&arguments, setting, paper).await;
     }
@@ -139,6 +148,9 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     }
     gathered.notes.extend(remarks(&gathered.snapshot));
     let mut answer = diagnose(&gathered.snapshot);
+    if let Some(only) = &arguments.only {
+        answer.checks.retain(|check| check.check == *only);
+    }
     if !gathered.runs {
         answer.undecided |= answer.is_healthy();
         fill_up(&mut answer, &config);
@@ -167,6 +179,8 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         };
         paper.write(file, &html::render(&page))?;
     }
+    let closed = answer.checks.iter().filter(|check| check.check == SCHEDULE_CHECK);
+    gathered.notes.extend(closed.map(|check| format!("{}: {}.", check.from, check.detail)));
     let report = Report {
         answer,
         local: gathered.snapshot.local.clone(),

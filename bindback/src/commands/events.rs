@@ -1,6 +1,6 @@
 //! `bindback events`: what was logged, and what is being logged.
 
-use admin::api::{EventQuery, Events};
+use admin::api::{EventQuery, Events, LevelOrder};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -12,12 +12,13 @@ use crate::failure::Found;
 use crate::when;
 
 mod convert;
+mod level;
 
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:\n  bindback events --since 10m\n  bindback events --follow --id 9318\n  bindback events convert east.evtx --json\n\nWith --follow, --since shows the past first. With --json, each followed event is a line of its own."
+    after_help = "Examples:\n  bindback events --since 10m\n  bindback events --follow --id 9318\n  bindback events level 'X.400 Service' 3\n  bindback events convert east.evtx --json\n\nWith --follow, --since shows the past first. With --json, each followed event is a line of its own."
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -38,6 +39,18 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Show and set how much a category of events logs
+    #[command(
+        after_help = "Examples:\n  bindback events level\n  bindback events level 'X.400 Service' 3\n\nLevels: 0 none (what an operator must always see), 1 minimum, 3 medium, 5 maximum, 7 with the trace of calls. It counts at once, and after a restart too."
+    )]
+    Level {
+        /// The category: its name, or its number from 1 to 12
+        #[arg(value_name = "CATEGORY", value_parser = level::category)]
+        category: Option<event::Category>,
+        /// The new level: 0, 1, 3, 5 or 7
+        #[arg(value_name = "LEVEL", value_parser = level::level)]
+        level: Option<event::Level>,
+    },
     /// Show the events of a log: .evtx, .evt, XML, CSV, JSON lines, the MTA's text log or pasted text
     #[command(after_help = "Example:\n  bindback events convert SysEvent.Evt --json > events.json")]
     Convert {
@@ -54,6 +67,9 @@ fn since(text: &str) -> Result<Timestamp, String> {
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
     if let Some(Action::Convert { file }) = &arguments.action {
         return convert::run(file, setting.output);
+    }
+    if let Some(Action::Level { category, level }) = arguments.action {
+        return level::run(LevelOrder { category, level }, setting).await;
     }
     let query = EventQuery { since: arguments.since, id: arguments.id, limit: arguments.limit };
     let config = setting.config()?;

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use lab::scenario::{self, LabReport, LabResult, Listed, MatrixOptions, RunOptions};
 use serde::Serialize;
 
+use crate::cli::Setting;
 use crate::failure::Found;
 use crate::output::Output;
 use crate::table::Table;
@@ -58,6 +59,15 @@ enum Action {
         #[arg(long, value_name = "NAME+NAME", value_delimiter = ',')]
         pair: Vec<String>,
     },
+    /// Run a server that does what an old implementation of NTLM does, for scenarios
+    #[command(
+        hide = true,
+        after_help = "Example:\n  bindback lab old-peer 56-bit -c west.toml\n\nKinds: version-1, 56-bit, 56-bit-sealing."
+    )]
+    OldPeer {
+        #[arg(value_name = "KIND")]
+        kind: server::OldNtlm,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -69,8 +79,16 @@ impl Shape for List {
     const NAME: &'static str = "lab";
 }
 
-pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
+pub async fn run(
+    arguments: Arguments,
+    setting: &Setting<'_>,
+    output: &Output,
+) -> anyhow::Result<Found> {
     match arguments.action {
+        Action::OldPeer { kind } => {
+            server::run_as(&setting.file()?, Some(kind)).await?;
+            Ok(Found::Nothing)
+        }
         Action::List => {
             let list = List { scenarios: scenario::list() };
             output.answer(&list, |list| listed(&list.scenarios))?;

@@ -44,7 +44,9 @@ enum Action {
         limit: Option<u32>,
     },
     /// Try again now
-    #[command(after_help = "Example:\n  bindback queue retry --next-hop WEST")]
+    #[command(
+        after_help = "Examples:\n  bindback queue retry WEST\n  bindback queue retry 19a0c4f2b8e00001\n  bindback queue retry --all\n\nWhat an operator holds, or a schedule, goes on waiting."
+    )]
     Retry {
         #[command(flatten)]
         what: What,
@@ -70,9 +72,10 @@ enum Action {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct What {
-    /// This message
-    id: Option<String>,
-    /// All that waits for this server
+    /// This message, or all that waits for this next hop
+    #[arg(value_name = "ID|NEXT-HOP")]
+    what: Option<String>,
+    /// All that waits for this next hop
     #[arg(long, value_name = "H")]
     next_hop: Option<String>,
     /// Everything
@@ -82,12 +85,17 @@ struct What {
 
 impl What {
     fn selector(self) -> RetrySelector {
-        match (self.id, self.next_hop) {
-            (Some(id), _) => RetrySelector::Message(id),
-            (_, Some(next_hop)) => RetrySelector::NextHop(next_hop),
+        match (self.what, self.next_hop) {
+            (Some(id), _) if is_message(&id) => RetrySelector::Message(id),
+            (Some(next_hop), _) | (_, Some(next_hop)) => RetrySelector::NextHop(next_hop),
             _ => RetrySelector::All,
         }
     }
+}
+
+/// A message's number is 16 hexadecimal digits.
+fn is_message(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
@@ -110,9 +118,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             order(config, setting, QueueOrder::Hold { next_hop }).await?;
         }
         Action::Release { what } => {
-            // A message's number is 16 hexadecimal digits.
-            let is_message = what.len() == 16 && what.bytes().all(|b| b.is_ascii_hexdigit());
-            let release = if is_message {
+            let release = if is_message(&what) {
                 QueueOrder::ReleaseMessage { id: what }
             } else {
                 QueueOrder::Release { next_hop: what }
@@ -141,7 +147,11 @@ async fn order(
 }
 
 fn list(queues: &[QueueRow]) -> String {
-    if queues.iter().all(|queue| queue.messages == 0) {
+    let is_quiet = |queue: &QueueRow| {
+        let well = queue.finding.is_none() && queue.last_error.is_none();
+        queue.messages == 0 && well && queue.state != "held"
+    };
+    if queues.iter().all(is_quiet) {
         return "no messages are queued".to_owned();
     }
     let mut table = Table::new(&[
@@ -155,9 +165,13 @@ fn list(queues: &[QueueRow]) -> String {
         "LAST ERROR",
     ]);
     for queue in queues {
+        let state = match &queue.line {
+            Some(line) => format!("{}; line {line}", queue.state),
+            None => queue.state.clone(),
+        };
         table.row(vec![
             queue.next_hop.clone(),
-            queue.state.clone(),
+            state,
             queue.messages.to_string(),
             size(queue.bytes),
             when::show_some(queue.oldest),
@@ -208,16 +222,22 @@ fn block(message: &MessageRow) -> String {
 }
 
 fn retry(retried: &Retried) -> String {
-    match (retried.messages, retried.next_hops.as_slice()) {
-        (0, _) => "nothing waits".to_owned(),
-        (1, hops) if !hops.is_empty() => {
-            format!("1 message is tried again now, for {}", hops.join(", "))
-        }
-        (messages, []) => format!("{messages} messages are tried again now"),
-        (messages, hops) => {
-            format!("{messages} messages are tried again now, for {}", hops.join(", "))
-        }
+    let mut said = Vec::new();
+    let hops = retried.next_hops.join(", ");
+    match retried.messages {
+        0 => {}
+        1 => said.push(format!("1 message is tried again now, for {hops}")),
+        messages => said.push(format!("{messages} messages are tried again now, for {hops}")),
     }
+    said.extend(retried.held.iter().map(|hop| {
+        format!(
+            "{hop} is held, its mail goes on waiting; `bindback queue release {hop}` lets it go"
+        )
+    }));
+    said.extend(retried.scheduled.iter().map(|hop| {
+        format!("the schedule of {hop} is closed, its mail goes on waiting; `bindback queue list` says until when")
+    }));
+    if said.is_empty() { "nothing waits".to_owned() } else { said.join("\n") }
 }
 
 #[cfg(test)]
@@ -264,12 +284,36 @@ mod tests {
             next_attempt: None,
             last_error: Some("access denied".to_owned()),
             finding: None,
+            line: None,
         };
         assert_eq!(
             list(std::slice::from_ref(&row)),
             "NEXT HOP  STATE  MESSAGES  SIZE     OLDEST                NEXT ATTEMPT  FINDING  LAST ERROR\n\
              WEST      retry  3         2.0 KiB  2026-01-02T03:04:05Z  -             -        access denied\n"
         );
-        assert_eq!(list(&[QueueRow { messages: 0, ..row }]), "no messages are queued");
+        let quiet = QueueRow { messages: 0, state: "ready".to_owned(), last_error: None, ..row };
+        assert_eq!(list(std::slice::from_ref(&quiet)), "no messages are queued");
+        let held = QueueRow { state: "held".to_owned(), ..quiet.clone() };
+        assert!(list(&[held]).contains("held"));
+        let found = QueueRow { finding: Some(finding::Cause::ALL[0]), ..quiet };
+        assert!(list(&[found]).contains(finding::Cause::ALL[0].slug()));
+    }
+
+    #[test]
+    fn a_retry_says_what_goes_on_waiting() {
+        let one = |text: &str| vec![text.to_owned()];
+        let mut retried = Retried { messages: 1, next_hops: one("WEST"), ..Retried::default() };
+        assert_eq!(retry(&retried), "1 message is tried again now, for WEST");
+        retried.held = one("NORTH");
+        assert!(
+            retry(&retried).contains(
+                "\nNORTH is held, its mail goes on waiting; `bindback queue release NORTH`"
+            )
+        );
+        let held = Retried { held: one("NORTH"), ..Retried::default() };
+        assert!(retry(&held).starts_with("NORTH is held"), "{}", retry(&held));
+        let closed = Retried { scheduled: one("PARIS"), ..Retried::default() };
+        assert!(retry(&closed).starts_with("the schedule of PARIS is closed"));
+        assert_eq!(retry(&Retried::default()), "nothing waits");
     }
 }

@@ -80,7 +80,7 @@ pub enum ServerEvent {
         level: AuthLevel,
     },
     /// An identity was refused; the next request under it is answered "access denied" and ends the
-    /// association.
+    /// association. Or what an identity protected cannot be verified, which ends it at once.
     AuthenticationFailed {
         /// Who was claimed, when that could be read.
         account: Option<AccountName>,

@@ -3,6 +3,7 @@
 //! A constructor takes everything that the event can say and gives a [`Draft`]; whoever logs it stamps it with time and
 //! server. Values come from peers too: control characters are replaced and every value is cut at [`MAX_VALUE`].
 
+mod dial_up;
 mod x400;
 
 use jiff::Timestamp;
@@ -13,6 +14,9 @@ use crate::record::{Event, Params};
 use crate::template;
 use crate::words::Layer;
 
+pub use dial_up::{
+    CallFailed, call_begun, call_over, default_route_taken, dial_failed, link_failed,
+};
 pub use x400::{
     AssociationRefused, CredentialsRefused, TlsRefused, UnknownMta, accept_failed, connect_failed,
     credentials_refused, in_refused, out_refused, suspended_caller, tls_refused, unknown_address,

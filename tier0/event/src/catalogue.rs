@@ -118,6 +118,10 @@ pub mod id {
     pub const STOPPED: u32 = 9299;
     /// No connector has the address that a call came from.
     pub const UNKNOWN_ADDRESS: u32 = 9301;
+    /// A call of a dial-up connector failed.
+    pub const DIAL_FAILED: u32 = 9309;
+    /// The link of a dial-up connector failed while it stood.
+    pub const LINK_FAILED: u32 = 9311;
     /// A connection broke before data was sent.
     pub const NO_DATA_SENT: u32 = 9316;
     /// The RPC bind failed.
@@ -166,6 +170,20 @@ use Category::{
     Configuration, FieldEngineering, Interface, OperatingSystem, Resource, Security, X400Service,
 };
 use EventType::{Information, Warning};
+
+/// What 9309 and 9311 say of a call: `kind` in a word, `exit` the code of the dial command, `output` its last words, `next`
+/// the seconds until the next try.
+const CALL_FAILED: &[Parameter] = &[
+    text("gateway"),
+    number("code"),
+    number("index"),
+    text("kind"),
+    text("detail"),
+    number("try"),
+    number("next"),
+    number("exit"),
+    text("output"),
+];
 
 /// Every event that this MTA logs, by number.
 pub const CATALOGUE: &[Definition] = &[
@@ -406,6 +424,24 @@ pub const CATALOGUE: &[Definition] = &[
         "The message transfer gateway that uses the network address {network_address} and the transport stack {stack} \
          could not be found. Check the configuration of the mail gateway. [BASE IL TCPIP DRVR 8 257] (10)",
         &[text("network_address"), text("stack"), text("address")],
+    ),
+    row(
+        id::DIAL_FAILED,
+        Warning,
+        FieldEngineering,
+        12,
+        "A RAS Dial error has occurred for gateway {gateway}. RAS error code returned: {code}, RAS Table index: {index}. \
+         The MTA will attempt to recover the RAS connection. [BASE IL RAS DRVR 8 310] (12)",
+        CALL_FAILED,
+    ),
+    row(
+        id::LINK_FAILED,
+        Warning,
+        FieldEngineering,
+        12,
+        "A RAS communications error has occurred for gateway {gateway}. RAS error code returned: {code}, RAS Table \
+         index: {index}. The MTA will attempt to recover the RAS connection. [BASE IL RAS DRVR 8 312] (12)",
+        CALL_FAILED,
     ),
     row(
         id::NO_DATA_SENT,

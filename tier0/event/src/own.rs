@@ -27,6 +27,10 @@ pub mod id {
     pub const STORE_CHECK_BEGINS: u32 = 2219;
     /// The store takes no new mail.
     pub const STORE_REFUSES: u32 = 20001;
+    /// An object was handed to another MTA.
+    pub const OBJECT_SENT: u32 = 271;
+    /// An object was taken from another MTA.
+    pub const OBJECT_RECEIVED: u32 = 272;
     /// The store takes mail again.
     pub const STORE_RECOVERED: u32 = 20002;
     /// The clock was set.
@@ -47,6 +51,12 @@ pub mod id {
     pub const DESCRIPTORS_FEW: u32 = 20010;
     /// TLS with another MTA did not come about.
     pub const TLS_REFUSED: u32 = 20020;
+    /// A call of a dial-up connector stands.
+    pub const CALL_BEGUN: u32 = 20040;
+    /// A call of a dial-up connector is over.
+    pub const CALL_OVER: u32 = 20041;
+    /// The link of a call became the default route.
+    pub const DEFAULT_ROUTE_TAKEN: u32 = 20042;
 }
 
 const fn own(
@@ -87,8 +97,43 @@ const fn classic(
     }
 }
 
+/// What is told of an object that crosses.
+const OBJECT: &[Parameter] = &[
+    text("object"),
+    text("entity"),
+    text("entity_kind"),
+    text("priority"),
+    text("kind"),
+    text("mts_id"),
+    number("length"),
+];
+
 /// Every event of the queue and its store, by number.
 pub const OWN: &[Definition] = &[
+    Definition {
+        event_type: Information,
+        level: Level::Medium,
+        ..classic(
+            id::OBJECT_SENT,
+            X400Service,
+            10,
+            "Object {object} was sent to entity {entity}. The entity is a {entity_kind}, object is a {priority} priority \
+             {kind}, the MTS identifier is {mts_id}, and content length {length}. (10)",
+            OBJECT,
+        )
+    },
+    Definition {
+        event_type: Information,
+        level: Level::Medium,
+        ..classic(
+            id::OBJECT_RECEIVED,
+            X400Service,
+            10,
+            "Object {object} received from entity {entity}. The entity is a {entity_kind}, object is a {priority} priority \
+             {kind}, the MTS identifier is {mts_id}, and content length is {length}. (10)",
+            OBJECT,
+        )
+    },
     classic(
         id::DEFERRAL_ENDED,
         X400Service,
@@ -230,7 +275,68 @@ pub const OWN: &[Definition] = &[
             number("code"),
         ],
     ),
+    own(
+        id::CALL_BEGUN,
+        Information,
+        X400Service,
+        "A call to {gateway} stands after {seconds} seconds; what waits on either side crosses now.",
+        &[text("gateway"), number("seconds")],
+    ),
+    own(
+        id::CALL_OVER,
+        Information,
+        X400Service,
+        "The call to {gateway} is over after {seconds} seconds, and the line is hung up: {reason}.",
+        &[text("gateway"), number("seconds"), text("reason")],
+    ),
+    own(
+        id::DEFAULT_ROUTE_TAKEN,
+        Warning,
+        Resource,
+        "The call to {gateway} made its link {interface} the default route of this machine: whatever has no route of its own \
+         goes over the line, and others may not reach this server until it is hung up.",
+        &[text("gateway"), text("interface")],
+    ),
 ];
+
+/// An object that crosses between two MTAs.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    /// Its number in the queue here.
+    pub object: &'a str,
+    /// The other MTA or connector, by its configured name.
+    pub entity: &'a str,
+    /// `MTA` or `connector`.
+    pub entity_kind: &'a str,
+    /// `Urgent`, `Normal` or `Non-urgent`.
+    pub priority: &'a str,
+    /// `Message` or `Report`.
+    pub kind: &'a str,
+    pub mts_id: &'a str,
+    /// Octets of its content.
+    pub length: u64,
+}
+
+/// 271: an object was handed over.
+pub fn object_sent(object: &Object<'_>) -> Draft {
+    crossing(id::OBJECT_SENT, object)
+}
+
+/// 272: an object was taken.
+pub fn object_received(object: &Object<'_>) -> Draft {
+    crossing(id::OBJECT_RECEIVED, object)
+}
+
+fn crossing(number: u32, object: &Object<'_>) -> Draft {
+    Draft::new(number)
+        .text("object", object.object)
+        .text("entity", object.entity)
+        .text("entity_kind", object.entity_kind)
+        .text("priority", object.priority)
+        .text("kind", object.kind)
+        .text("mts_id", object.mts_id)
+        .number("length", object.length)
+}
 
 /// 273: the time came until which a message was deferred; `object` is its number in the queue.
 pub fn deferral_ended(mts_id: &str, object: &str) -> Draft {
@@ -355,7 +461,18 @@ mod tests {
 
     #[test]
     fn every_event_is_built_and_reads_back() {
+        let object = Object {
+            object: "000000000000001f",
+            entity: "WEST",
+            entity_kind: "MTA",
+            priority: "Normal",
+            kind: "Message",
+            mts_id: "EAST.1",
+            length: 393,
+        };
         let drafts = [
+            object_sent(&object),
+            object_received(&object),
             deferral_ended("EAST.1", "000000000000001f"),
             deferral_began("EAST.1", "000000000000001f", "2026-01-03T00:00:00Z"),
             rerouted("EAST.1", "NORTH", "WEST"),
@@ -387,6 +504,9 @@ mod tests {
                 address: "192.0.2.2".into(),
                 code: 0x800b_0101,
             }),
+            crate::build::call_begun("WEST", 31),
+            crate::build::call_over("WEST", 90, "nothing crossed for 15 s"),
+            crate::build::default_route_taken("WEST", "ppp0"),
         ];
         let numbers: Vec<u32> = drafts.iter().map(Draft::id).collect();
         assert_eq!(numbers, OWN.iter().map(|one| one.id).collect::<Vec<_>>());

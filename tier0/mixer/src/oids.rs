@@ -23,6 +23,12 @@ pub fn smtp_originator() -> Oid {
     ours(3)
 }
 
+/// The per-recipient extension in which a server keeps originally-specified-recipient-number beside a number of its own.
+#[must_use]
+pub fn specified_number() -> Oid {
+    ours(4)
+}
+
 #[expect(clippy::expect_used, reason = "2.25 begins every arc here, and from_arcs takes it")]
 fn ours(last: u128) -> Oid {
     Oid::from_arcs(&[2, 25, UUID, last]).expect("2.25 is a valid start")

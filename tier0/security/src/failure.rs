@@ -52,6 +52,8 @@ pub enum LogonFailure {
     Reflected,
     /// The token makes no sense.
     Malformed,
+    /// The logon went well, and what the peer protected after it cannot be read.
+    KeysDiffer,
     /// Kerberos has a reason of its own.
     Kerberos(KerberosCode),
 }
@@ -143,6 +145,12 @@ impl LogonFailure {
             }
             Self::Reflected => (5, 0xC000_0022, "the challenge is this server's own, sent back"),
             Self::Malformed => (87, 0xC000_000D, "the authentication token is malformed"),
+            // STATUS_RPC_SEC_PKG_ERROR, as the wire has it.
+            Self::KeysDiffer => (
+                1825,
+                0xC002_0057,
+                "what the peer protected cannot be read: both sides have other session keys, or it was changed on the way",
+            ),
             // STATUS_LOGON_FAILURE: what Kerberos means stands in its own code.
             Self::Kerberos(code) => (code.win32(), 0xC000_006D, ""),
         }

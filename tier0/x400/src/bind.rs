@@ -1,7 +1,7 @@
 //! Bind of two MTAs: arguments, result and error (X.411 12.1.1, `MTABind`).
 //!
 //! Authentication none (NULL) and simple (a password) are read and written; strong and
-//! protected credentials are kept as they came. The tags `[16]`, `[17]` and `[18]` that the
+//! protected credentials and the security context are kept as they came. The tags `[16]`, `[17]` and `[18]` that the
 //! normal mode of X.419 puts around these belong to whoever makes the RT-OPEN.
 
 use ber::{Element, Encoder, Tag};
@@ -106,6 +106,21 @@ impl MtaIdentity {
         Self { name: name.into(), credentials, others: Vec::new() }
     }
 
+    /// The security context `[2]` that the association is to have (X.411 12.1.1.1.1.3), as it came.
+    #[must_use]
+    pub fn security_context(&self) -> Option<&Raw> {
+        self.others.iter().find(|raw| {
+            ber::decode_one("security-context", raw.as_bytes())
+                .is_ok_and(|element| element.tag == Tag::context(2))
+        })
+    }
+
+    /// How it was presented, for people: the kind of credentials and the sizes of their parts, never a password.
+    #[must_use]
+    pub fn manner(&self) -> Manner<'_> {
+        Manner(self)
+    }
+
     fn read(element: &Element<'_>) -> Result<Self, DecodeError> {
         let (mut name, mut credentials) = (None, None);
         let others = read_set(element, |child| {
@@ -131,6 +146,64 @@ impl MtaIdentity {
             put_raw(encoder, &self.others);
         });
     }
+}
+
+/// How an identity was presented, in words that hold no secret: see [`MtaIdentity::manner`].
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a>(&'a MtaIdentity);
+
+impl fmt::Display for Manner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.credentials {
+            None => f.write_str("no credentials")?,
+            Some(Credentials::Password(_) | Credentials::PasswordOctets(_)) => {
+                f.write_str("a password")?;
+            }
+            Some(Credentials::Other(raw)) => show_strong(raw, f)?,
+        }
+        match self.0.security_context() {
+            Some(context) => write!(f, " and a security context: {}", elements(context)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `StrongCredentials` is `[0]`, `ProtectedPassword` `[1]`; both are SETs.
+fn show_strong(raw: &Raw, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const STRONG: [&str; 3] = ["bind token", "certificate", "certificate selector"];
+    let element = ber::decode_one("credentials", raw.as_bytes());
+    match element.map(|element| element.tag) {
+        Ok(tag) if tag == Tag::context(0) => {
+            write!(f, "strong credentials: {}", parts(raw, &STRONG))
+        }
+        Ok(tag) if tag == Tag::context(1) => {
+            write!(f, "a protected password: {} octets", raw.as_bytes().len())
+        }
+        _ => write!(f, "credentials of an unknown kind: {} octets", raw.as_bytes().len()),
+    }
+}
+
+/// The elements of a SET by their names, each with its size.
+fn parts(raw: &Raw, names: &[&str]) -> String {
+    let listed = || -> Result<Vec<String>, DecodeError> {
+        let mut children = ber::decode_one("credentials", raw.as_bytes())?.children()?;
+        let mut list = Vec::new();
+        while let Some(child) = children.next_element()? {
+            let name = (0..).zip(names).find(|(number, _)| child.tag == Tag::context(*number));
+            let name = name.map_or("unknown element", |(_, name)| name);
+            list.push(format!("{name} of {} octets", child.raw.len()));
+        }
+        Ok(list)
+    };
+    match listed() {
+        Ok(list) if list.is_empty() => "none".to_owned(),
+        Ok(list) => list.join(", "),
+        Err(_) => format!("{} octets that cannot be read", raw.as_bytes().len()),
+    }
+}
+
+fn elements(raw: &Raw) -> String {
+    format!("{} octets, {}", raw.as_bytes().len(), wire::to_hex(raw.as_bytes()))
 }
 
 impl Credentials {

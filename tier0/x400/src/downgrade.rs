@@ -114,10 +114,14 @@ fn report(report: &mut Report) -> Result<(), DowngradeError> {
 }
 
 fn name(name: &mut OrName) -> Result<(), DowngradeError> {
-    let address = &mut name.address;
-    if !address.extension_attributes.is_empty() {
-        return Err(DowngradeError::Address(address.to_string()));
+    if !name.address.extension_attributes.is_empty() {
+        return Err(DowngradeError::Address(name.address.to_string()));
     }
+    if name.address.common_name.is_none() && name.directory_name.is_none() {
+        return Ok(());
+    }
+    let (address, directory_name) = name.change_rest();
+    *directory_name = None;
     if let Some(value) = address.common_name.take() {
         if address.domain_defined.len() >= MAX_DOMAIN_DEFINED {
             return Err(DowngradeError::Address(address.to_string()));
@@ -125,7 +129,6 @@ fn name(name: &mut OrName) -> Result<(), DowngradeError> {
         let kind = COMMON_NAME.to_owned();
         address.domain_defined.push(DomainDefinedAttribute { kind, value });
     }
-    name.directory_name = None;
     Ok(())
 }
 

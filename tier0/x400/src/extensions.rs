@@ -36,6 +36,8 @@ pub mod standard {
     pub const INTERNAL_TRACE_INFORMATION: i64 = 38;
     /// `reporting-MTA-name`
     pub const REPORTING_MTA_NAME: i64 = 39;
+    /// `dl-exempted-recipients`
+    pub const DL_EXEMPTED_RECIPIENTS: i64 = 42;
 
     /// Names from number 1 on.
     const NAMES: [&str; 46] = [

@@ -4,7 +4,7 @@ use ber::{Element, Encoder, Tag};
 use jiff::Timestamp;
 use wire::DecodeError;
 
-use crate::codec::{MAX_TRACE, list, mandatory, put_once, put_time, read_set, time};
+use crate::codec::{MAX_LIST, MAX_TRACE, list, mandatory, put_once, put_time, read_set, time};
 use crate::extensions::{ExtensionField, ExtensionKind, standard};
 use crate::or_address::OrName;
 
@@ -151,6 +151,18 @@ pub fn originator_requested_alternate(
     let number = standard::ORIGINATOR_REQUESTED_ALTERNATE_RECIPIENT;
     let Some(field) = find(extensions, number) else { return Ok(None) };
     OrName::decode(field.value.as_bytes()).map(Some)
+}
+
+/// Who is not to get the message by way of a list (X.411 8.2.1.1.1.40); empty when the originator names nobody.
+///
+/// # Errors
+/// The extension is there and is not well formed.
+pub fn dl_exempted_recipients(extensions: &[ExtensionField]) -> Result<Vec<OrName>, DecodeError> {
+    let Some(field) = find(extensions, standard::DL_EXEMPTED_RECIPIENTS) else {
+        return Ok(Vec::new());
+    };
+    let value = ber::decode_one("dl-exempted-recipients", field.value.as_bytes())?;
+    list(&value, "dl-exempted-recipients", MAX_LIST, OrName::read)
 }
 
 /// Whether one of the extensions that prohibit something does so: `recipient-reassignment-prohibited` or

@@ -28,16 +28,19 @@ mod trace;
 mod utc_time;
 
 pub use address_text::AddressError;
-pub use bind::{Credentials, MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity, Secret};
+pub use bind::{
+    Credentials, Manner, MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity, Secret,
+};
 pub use codec::Raw;
 pub use content_type::{ContentType, Priority};
 pub use domain::{GlobalDomainIdentifier, MtsIdentifier};
 pub use downgrade::DowngradeError;
 pub use extensions::{Criticality, ExtensionField, ExtensionKind, standard};
 pub use histories::{
-    DlExpansion, Redirection, add_dl_expansion, add_redirection, dl_expansion_history,
-    latest_delivery_time, originator_and_dl_expansion_history, originator_requested_alternate,
-    prohibits, redirection_history, set_originator_and_dl_expansion_history, set_reporting_dl_name,
+    DlExpansion, Redirection, add_dl_expansion, add_redirection, dl_exempted_recipients,
+    dl_expansion_history, latest_delivery_time, originator_and_dl_expansion_history,
+    originator_requested_alternate, prohibits, redirection_history,
+    set_originator_and_dl_expansion_history, set_reporting_dl_name,
 };
 pub use message::{MessageTransferEnvelope, PerRecipientFields, PerRecipientIndicators};
 pub use mts::{Message, MtsApdu, decode_message_parts, encode_message};
@@ -52,7 +55,7 @@ pub use report::{
 pub use report_codes::{DiagnosticCode, MtsUserType, ReasonCode};
 pub use trace::{
     Attempted, InternalTraceElement, OtherActions, RoutingAction, SuppliedInformation,
-    TraceElement, Traced, append_trace, detects_domain_loop, detects_loop, internal_trace,
-    note_actions,
+    TraceElement, Traced, append_trace, detects_domain_loop, detects_loop, has_domain_looped,
+    internal_trace, note_actions, note_reroute, returns,
 };
 pub use utc_time::{REFERENCE_YEAR, format_utc_time, parse_utc_time};

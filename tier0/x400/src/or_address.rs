@@ -5,6 +5,9 @@
 //! attribute; all other extension attributes, teletex and universal variants included, are
 //! kept as they came. Two addresses are equal when they differ only in case and in runs of
 //! spaces (X.402 18.4).
+//!
+//! A name that was read is written with the octets that it was read from: whoever relays it
+//! changes neither the string type of an attribute nor a character that does not belong there.
 
 use ber::{Element, Encoder, Tag};
 use std::cmp::Ordering;
@@ -28,6 +31,20 @@ pub struct OrName {
     pub address: OrAddress,
     /// The element `[0]` that holds the directory name, as it came.
     pub directory_name: Option<Raw>,
+    received: Received,
+}
+
+/// The octets that an O/R name was read from, without the name's own tag. They are how the value was written and no part of
+/// it: names that differ in them alone are equal.
+#[derive(Clone, Default)]
+enum Received {
+    /// The name was made here.
+    #[default]
+    None,
+    /// All, and the octets of `BuiltInStandardAttributes` at their beginning.
+    All(Box<[u8]>, usize),
+    /// `BuiltInStandardAttributes` alone; what follows was changed.
+    Standard(Box<[u8]>),
 }
 
 /// An O/R address (X.402 clause 18).
@@ -122,6 +139,7 @@ impl OrName {
     pub(crate) fn read_contents(element: Element<'_>) -> Result<Self, DecodeError> {
         let mut children = element.children()?;
         let standard = children.take(Tag::SEQUENCE, "built-in-standard-attributes")?;
+        let received = Received::All(Box::from(element.contents()), standard.raw.len());
         let mut address = OrAddress::read_standard(standard)?;
         if let Some(attributes) = children.optional(Tag::SEQUENCE)? {
             address.domain_defined =
@@ -133,7 +151,7 @@ impl OrName {
             address.read_extensions(&attributes)?;
         }
         let directory_name = children.optional(Tag::context(0))?.map(Raw::from);
-        Ok(Self { address, directory_name })
+        Ok(Self { address, directory_name, received })
     }
 
     pub(crate) fn write(&self, encoder: &mut Encoder) {
@@ -142,11 +160,28 @@ impl OrName {
 
     pub(crate) fn write_tagged(&self, encoder: &mut Encoder, tag: Tag) {
         encoder.constructed(tag, |encoder| {
-            self.address.write_fields(encoder);
+            match &self.received {
+                Received::All(octets, _) => return encoder.raw(octets),
+                Received::Standard(octets) => {
+                    encoder.raw(octets);
+                    self.address.write_rest(encoder);
+                }
+                Received::None => self.address.write_fields(encoder),
+            }
             if let Some(name) = &self.directory_name {
                 encoder.raw(name.as_bytes());
             }
         });
+    }
+
+    /// Changes what follows the built-in standard attributes: domain-defined and extension attributes, directory name.
+    pub(crate) fn change_rest(&mut self) -> (&mut OrAddress, &mut Option<Raw>) {
+        if let Received::All(octets, standard) = &self.received {
+            // The length is that of an element inside of these octets.
+            self.received =
+                Received::Standard(Box::from(octets.get(..*standard).unwrap_or_default()));
+        }
+        (&mut self.address, &mut self.directory_name)
     }
 
     /// Reads a stand-alone `ORName`.
@@ -166,9 +201,43 @@ impl OrName {
     }
 }
 
+impl PartialEq for Received {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Received {}
+
+impl PartialOrd for Received {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Received {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for Received {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl std::fmt::Debug for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "made here",
+            Self::All(..) => "as received",
+            Self::Standard(_) => "in part as received",
+        })
+    }
+}
+
 impl From<OrAddress> for OrName {
     fn from(address: OrAddress) -> Self {
-        Self { address, directory_name: None }
+        Self { address, directory_name: None, received: Received::None }
     }
 }
 
@@ -240,6 +309,10 @@ impl OrAddress {
 
     fn write_fields(&self, encoder: &mut Encoder) {
         encoder.constructed(Tag::SEQUENCE, |encoder| self.write_standard(encoder));
+        self.write_rest(encoder);
+    }
+
+    fn write_rest(&self, encoder: &mut Encoder) {
         if !self.domain_defined.is_empty() {
             encoder.constructed(Tag::SEQUENCE, |encoder| {
                 for attribute in &self.domain_defined {
@@ -530,7 +603,8 @@ mod tests {
         let hex = "6016 3014 6104 13025553 6203 130120 a204 13023432 8001 31";
         let read = OrName::decode(&wire::from_hex(hex).unwrap()).unwrap();
         assert_eq!(read.address, address("/C=US/ADMD= /PRMD=42/X121=1/"));
-        assert!(wire::to_hex(&read.encode()).contains("a20412023432"));
+        let made = OrName::from(read.address);
+        assert!(wire::to_hex(&made.encode()).contains("a20412023432"));
     }
 
     #[test]
@@ -542,5 +616,59 @@ mod tests {
         for end in 0..octets.len() {
             assert!(OrName::decode(&octets[..end]).is_err());
         }
+    }
+
+    /// Every attribute that an address can have, each with an octet that no text of its type has, in a string type that the
+    /// encoder would not choose, with lengths that it would not write.
+    #[test]
+    fn every_attribute_is_written_with_the_octets_that_it_was_read_from() {
+        let standard = [
+            "6180 1302 44e4 0000",    // country-name, indefinite length
+            "6203 1301 20",           // administration-domain-name
+            "8003 3132e4",            // network-address
+            "8103 61e462",            // terminal-identifier
+            "a204 1302 3432",         // private-domain-name, digits as PrintableString
+            "8381 03 4fe462",         // organization-name, a length that could be shorter
+            "a407 0402 4ee4 0401 31", // numeric-user-identifier, constructed
+            "a510 8003 53e453 8103 47e447 8201 e4 8301 df", // personal-name
+            "a60a 1303 55e455 1303 56f656", // organizational-unit-names
+            "8901 ff",                // an attribute that is not known
+        ];
+        let domain_defined = "300c 300a 1403 4ee44e 1403 56fc56";
+        let extensions = [
+            "300a 8001 01 a105 1303 43e443",                // common-name
+            "300a 8001 02 a105 1403 43e443",                // teletex-common-name
+            "3010 8001 04 a10b 3109 8003 53e453 8102 47f6", // teletex-personal-name
+            "300a 8001 63 a105 1303 58e458",                // one that is not known
+        ];
+        let directory_name = "a002 3000";
+        let join = |parts: &[&str]| wire::from_hex(&parts.join(" ")).unwrap();
+        let inside = |tag: u8, octets: Vec<u8>| {
+            let length = u8::try_from(octets.len()).unwrap();
+            [vec![tag, 0x81, length], octets].concat()
+        };
+        let contents = [
+            inside(0x30, join(&standard)),
+            join(&[domain_defined]),
+            inside(0x31, join(&extensions)),
+            join(&[directory_name]),
+        ]
+        .concat();
+        let read = OrName::decode(&inside(0x60, contents.clone())).unwrap();
+        let address = &read.address;
+        assert_eq!(address.organization.as_deref(), Some("O\u{e4}b"));
+        assert_eq!(address.common_name.as_deref(), Some("C\u{e4}C"));
+        assert_eq!(address.domain_defined[0].value, "V\u{fc}V");
+        assert_eq!((address.extension_attributes.len(), address.unknown.len()), (3, 1));
+        assert_eq!(read.encode(), inside(0x60, contents));
+        let made = OrName::from(address.clone());
+        assert_ne!(made.encode(), read.encode(), "the octets do not come from the values");
+        // What is changed behind the standard attributes leaves those as they came.
+        let mut changed = read.clone();
+        let (address, directory_name) = changed.change_rest();
+        (address.common_name, *directory_name) = (None, None);
+        let octets = changed.encode();
+        assert!(wire::to_hex(&octets).contains(&wire::to_hex(&join(&standard))));
+        assert!(!wire::to_hex(&octets).contains("130343e443"), "{}", wire::to_hex(&octets));
     }
 }

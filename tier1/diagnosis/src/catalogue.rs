@@ -27,7 +27,7 @@ macro_rules! said {
     };
 }
 
-const SAID: [Reading; 10] = [
+const SAID: [Reading; 14] = [
     said!(DiskSpaceLow, "disk-space-low"),
     said!(StoreReadOnly, "store-read-only"),
     said!(StoreDiskFault, "store-disk-fault"),
@@ -38,6 +38,10 @@ const SAID: [Reading; 10] = [
     said!(MessageLoopBetweenSystems, "message-loop-between-systems"),
     said!(MessageSizeLimitExceeded, "message-size-limit-exceeded"),
     said!(AddressSpaceMissing, "address-space-missing"),
+    said!(RasDeviceBusy, "ras-device-busy"),
+    said!(RasPhonebookEntryWrong, "ras-phonebook-entry-wrong"),
+    said!(RasDefaultGateway, "ras-default-gateway"),
+    said!(MtaStackNotInstalled, "mta-stack-not-installed"),
 ];
 
 /// Every cause that the live doctor can find, with its page.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
 use crate::alias;
-use crate::causes::{Case, Clue, Kind, RULES, Rule, held, joining, returned, schedule, store};
+use crate::causes::{
+    Case, Clue, Kind, RULES, Rule, dial_up, held, joining, returned, schedule, store,
+};
 use crate::latent;
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
@@ -51,6 +53,10 @@ fn judged(snapshot: &Snapshot) -> Answer {
     let next_probe = judged.iter().find(|one| one.is_undecided()).and_then(Judged::next_probe);
     // What a server says of its own disk needs no weighing, and stops its mail with everybody.
     let mut diagnoses: Vec<Diagnosis> = own.into_iter().chain(rank(&judged)).collect();
+    let calls = dial_up::diagnoses(snapshot);
+    // What the modem says of a call is no guess: nothing that was weighed leaves it open.
+    let undecided = undecided && calls.iter().all(|one| one.stops.is_empty());
+    calls.into_iter().for_each(|call| take_held(&mut diagnoses, call));
     let closed = schedule::diagnoses(snapshot).into_iter().chain(held::diagnoses(snapshot));
     closed.for_each(|closed| take_held(&mut diagnoses, closed));
     // Mail that came back is over; what stops mail now goes before it, and what is no more than a guess after it.
@@ -58,7 +64,9 @@ fn judged(snapshot: &Snapshot) -> Answer {
     // A way that is stopped has its best guess first, however weak it is.
     let place = place.max(leaders.min(diagnoses.len()));
     diagnoses.splice(place..place, returned::diagnoses(snapshot));
-    Answer { undecided, diagnoses, next_probe, checks: snapshot.checks.clone() }
+    let mut checks = snapshot.checks.clone();
+    checks.extend(schedule::checks(snapshot));
+    Answer { undecided, diagnoses, next_probe, checks }
 }
 
 /// Puts a schedule that holds mail where it belongs: the same one may have been met by a caller from the other side.

@@ -32,6 +32,21 @@ pub struct HostFacts {
     pub without_aes: bool,
     /// RPC calls by authentication level, weakest first: the level's name, and whether the call was answered.
     pub ladder: Vec<(String, bool)>,
+    /// What Kerberos and the directory of the domain told.
+    pub told: Vec<Told>,
+}
+
+/// Something that somebody of the host's domain said, and what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Who said it: `kdc`, `directory`.
+    pub by: &'static str,
+    /// The cause that it stands for.
+    pub cause: Cause,
+    /// How sure that is, of a hundred.
+    pub percent: u8,
+    /// In words.
+    pub text: String,
 }
 
 /// What is wrong with a host, best cause first; nothing when nothing is.
@@ -41,6 +56,13 @@ pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
     names_and_ports(&checks, &mut found);
     kerberos(facts, &mut found);
     logon(facts, &mut found);
+    for one in &facts.told {
+        let confidence = f64::from(one.percent.min(99)) / 100.0;
+        let source = format!("{} {}", facts.host, one.by);
+        let evidence = vec![Evidence::new(source, one.text.clone(), confidence)];
+        found.push(diagnosis(one.cause, confidence, evidence));
+    }
+    let mut found = merged(found);
     found.sort_by(|a: &Diagnosis, b| b.confidence.total_cmp(&a.confidence));
     let undecided = found.first().is_some_and(|first| first.confidence < 0.5);
     fill_up(facts, &checks, &mut found);
@@ -55,11 +77,32 @@ pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
     Answer { undecided, diagnoses: found, next_probe, checks }
 }
 
+/// Each cause once: what was said of it by several is its evidence together.
+fn merged(all: Vec<Diagnosis>) -> Vec<Diagnosis> {
+    let mut out: Vec<Diagnosis> = Vec::new();
+    for one in all {
+        match out.iter_mut().find(|known| known.cause == one.cause) {
+            Some(known) => {
+                known.confidence = known.confidence.max(one.confidence);
+                let new = one.evidence.into_iter().filter(|new| !known.evidence.contains(new));
+                known.evidence.extend(new.collect::<Vec<_>>());
+            }
+            None => out.push(one),
+        }
+    }
+    out
+}
+
 fn names_and_ports(checks: &[Check], found: &mut Vec<Diagnosis>) {
     let of = |name: &'static str| checks.iter().filter(move |check| check.check == name);
     if let Some(check) = of("resolve").find(|check| check.result != CheckResult::Ok) {
         found.push(diagnosis(Cause::RemoteNameUnresolvable, 0.9, vec![seen(check, 0.9)]));
         return;
+    }
+    // Who is called by the NetBIOS name gets another way than who is called by the DNS one.
+    if let Some(check) = of("netbios-name").find(|check| check.result == CheckResult::Error) {
+        let cause = Cause::MultihomedWrongAddressReturned;
+        found.push(diagnosis(cause, 0.55, vec![seen(check, 0.6)]));
     }
     let ports: Vec<&Check> = of("tcp").collect();
     let silent = ports.iter().filter(|check| check.result == CheckResult::Timeout);
@@ -140,8 +183,17 @@ fn logon(facts: &HostFacts, found: &mut Vec<Diagnosis>) {
     // Where signing works and sealing does not, the keys that are derived differ.
     let answered =
         |level: &str| facts.ladder.iter().find(|(name, _)| name == level).map(|one| one.1);
-    if answered("integrity") == Some(true) && answered("privacy") == Some(false) {
-        let says = "an RPC call that is signed is answered, and one that is sealed is not";
+    let says = match (answered("connect"), answered("integrity"), answered("privacy")) {
+        (_, Some(true), Some(false)) => {
+            Some("an RPC call that is signed is answered, and one that is sealed is not")
+        }
+        // A signature of NTLM with key exchange goes through the cipher that seals (MS-NLMP 3.4.4.2).
+        (Some(true), Some(false), Some(false)) => Some(
+            "the logon for an RPC call is taken, and what is signed or sealed after it is not: both sides have other session keys",
+        ),
+        _ => None,
+    };
+    if let Some(says) = says {
         let evidence = vec![Evidence::new(format!("{} rpc", facts.host), says, 0.8)];
         found.push(diagnosis(Cause::NtlmSessionSecurityMismatch, 0.8, evidence));
     }
@@ -214,6 +266,19 @@ mod tests {
         assert_eq!(first(&none, filtered), Some(Cause::PortFilteredByFirewall));
     }
 
+    /// Claims: 30.
+    #[test]
+    fn a_netbios_name_that_leads_elsewhere_is_named() {
+        let none = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
+        let mut checks = vec![
+            check("resolve", "EAST", CheckResult::Ok),
+            check("netbios-name", "EAST", CheckResult::Ok),
+        ];
+        assert_eq!(first(&none, checks.clone()), None);
+        checks[1].result = CheckResult::Error;
+        assert_eq!(first(&none, checks), Some(Cause::MultihomedWrongAddressReturned));
+    }
+
     #[test]
     fn what_a_logon_says_leads() {
         let mut facts = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
@@ -227,6 +292,15 @@ mod tests {
         assert_eq!(first(&facts, Vec::new()), Some(Cause::NtlmSessionSecurityMismatch));
         facts.ladder[1].1 = true;
         assert_eq!(first(&facts, Vec::new()), None);
+        let rungs = |connect, signed| {
+            [("connect", connect), ("integrity", signed), ("privacy", false)]
+                .map(|(level, answered)| (level.to_owned(), answered))
+        };
+        facts.ladder = rungs(true, false).into();
+        assert_eq!(first(&facts, Vec::new()), Some(Cause::NtlmSessionSecurityMismatch));
+        // Where not even the logon is taken, it is no question of keys.
+        facts.ladder = rungs(false, false).into();
+        assert_eq!(first(&facts, Vec::new()), None);
     }
 
     #[test]
@@ -237,7 +311,19 @@ mod tests {
         assert_eq!(first(&facts, Vec::new()), Some(Cause::AccountLockedOut));
         let facts = HostFacts { kdc_silent: true, ..none.clone() };
         assert_eq!(first(&facts, Vec::new()), Some(Cause::LogonServerUnavailable));
-        let facts = HostFacts { without_aes: true, ..none };
+        let facts = HostFacts { without_aes: true, ..none.clone() };
         assert_eq!(first(&facts, Vec::new()), Some(Cause::KerberosRc4Refused));
+        let told = |by, text: &str| Told {
+            by,
+            cause: Cause::ServicePrincipalNameDuplicate,
+            percent: 85,
+            text: text.to_owned(),
+        };
+        let told = vec![told("kdc", "code 8"), told("directory", "two own it")];
+        let answer = judge_host(&HostFacts { told, ..none }, Vec::new());
+        let best = &answer.diagnoses[0];
+        assert_eq!(best.cause, Cause::ServicePrincipalNameDuplicate);
+        assert_eq!(best.evidence.len(), 2, "told twice, named once: {answer:?}");
+        assert!(answer.diagnoses.iter().skip(1).all(|one| one.cause != best.cause));
     }
 }

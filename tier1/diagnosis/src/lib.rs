@@ -27,14 +27,16 @@ mod watch;
 mod tests;
 
 pub use catalogue::{Reading, catalogue, explain, known};
+pub use causes::SCHEDULE_CHECK;
 pub use engine::diagnose;
-pub use host::{HostFacts, judge_host};
+pub use host::{HostFacts, Told, judge_host};
 pub use joined::{Joined, Moment, Pair, join};
 pub use offline::{Code, FieldCase, FieldEvent, consult};
 pub use remarks::remarks;
 pub use shell::{quote, words};
 pub use snapshot::{
-    AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, ProbeFact,
-    ProbeResult, QueueFacts, Role, Selectors, ServerFacts, Snapshot, StoreTrouble,
+    AccountFacts, CallFailureFacts, ConnectorFacts, DialUpFacts, DirectoryFacts, FailureFacts,
+    LtabFacts, PeerFacts, ProbeFact, ProbeResult, QueueFacts, Role, Selectors, ServerFacts,
+    Snapshot, StoreTrouble,
 };
 pub use watch::{Watch, WatchAction};

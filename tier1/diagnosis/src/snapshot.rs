@@ -88,6 +88,8 @@ pub struct ServerFacts {
     pub x400_allow: Vec<String>,
     /// The mail domains whose mailboxes it has; empty where they are not known.
     pub mail_domains: Vec<String>,
+    /// What its clock said when these facts were read.
+    pub clock: Option<Timestamp>,
     /// The addresses that its machine has; empty where they are not known.
     pub addresses: Vec<String>,
     /// Callers of its RPC port that were cut off because its list of networks does not hold their address, each with its newest call.
@@ -102,8 +104,12 @@ pub struct ServerFacts {
     pub hosts: BTreeMap<String, Vec<String>>,
     /// Its recent events.
     pub events: Vec<Event>,
+    /// How much each category of its events logs, 0 to 7; empty where it is not known, and then an absent event is no evidence.
+    pub event_levels: BTreeMap<String, u8>,
     /// Its queues.
     pub queues: Vec<QueueFacts>,
+    /// Its dial-up connectors.
+    pub dial_ups: Vec<DialUpFacts>,
     /// Its locality table.
     pub ltab: Vec<LtabFacts>,
     /// The files with its certificate and its private key, where it speaks TLS.
@@ -311,6 +317,44 @@ pub struct QueueFacts {
     pub next_attempt: Option<Timestamp>,
     /// Where an administrator holds it: when that began and who it was, as far as the audit trail has it.
     pub held: Option<(Timestamp, String)>,
+}
+
+/// A dial-up connector and its line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DialUpFacts {
+    /// The peer that it leads to.
+    pub peer: String,
+    /// Where the line stands, in one word.
+    pub state: String,
+    /// When this server dials: `always`, `selected`, `never` or `remote-initiated`.
+    pub schedule: String,
+    /// The command that dials.
+    pub dial: String,
+    /// The device's name.
+    pub device: Option<String>,
+    /// The file in which other programs say that they have it.
+    pub lock_file: Option<String>,
+    /// How the last call failed, if none stood since.
+    pub failure: Option<CallFailureFacts>,
+    /// The interface of the last call, if it became the default route.
+    pub default_route: Option<String>,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallFailureFacts {
+    /// When.
+    pub time: Option<Timestamp>,
+    /// In a word: `device-busy`, `line-busy`, `no-answer`, `silent`, ...
+    pub kind: String,
+    /// The field's number for it.
+    pub code: u32,
+    /// With which code the dial command ended.
+    pub exit: Option<i32>,
+    /// In words.
+    pub text: String,
 }
 
 /// One row of a locality table.

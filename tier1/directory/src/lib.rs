@@ -36,5 +36,5 @@ pub use name::{Kind, MAX_DEPTH, MAX_VALUE, Name, NameError, Rdn};
 pub use object::{Object, Value};
 pub use replica::{MAX_TOMBSTONES, Replica, TOMBSTONE_MS, Tombstone, Tombstones};
 pub use role::{ACT_AS_MTA, NT_SECURITY_DESCRIPTOR, Role, SEND_AS};
-pub use seed::{Seed, seed};
+pub use seed::{Seed, SeedPeer, seed};
 pub use tree::{Directory, MAX_OBJECTS};

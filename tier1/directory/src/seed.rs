@@ -25,12 +25,25 @@ pub struct Seed {
     pub host: String,
     /// The account that it proves itself with.
     pub account: String,
-    /// Peers: MTA name, host, and the override account where one is configured.
-    pub peers: Vec<(String, String, Option<String>)>,
+    /// The servers that mail is exchanged with.
+    pub peers: Vec<SeedPeer>,
     /// Local parts of mailboxes with their addresses.
     pub mailboxes: Vec<(String, String)>,
     /// When, in milliseconds since 1970-01-01 UTC.
     pub now_ms: i64,
+}
+
+/// A server that a connector leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedPeer {
+    /// Its MTA name.
+    pub name: String,
+    /// Its host.
+    pub host: String,
+    /// The account that this server uses towards it, where one is configured.
+    pub override_account: Option<String>,
+    /// The way to it is dialled.
+    pub dialled: bool,
 }
 
 /// The folders below a site's configuration.
@@ -82,13 +95,13 @@ pub fn seed(from: &Seed) -> Result<Directory, DirectoryError> {
     tree.add(server)?;
     tree.add(Object::new(mta.clone(), Class::Mta, now))?;
     let connections = configuration.child(Kind::Cn, "Connections")?;
-    for (peer, host, over) in &from.peers {
-        let mut connector =
-            Object::new(connections.child(Kind::Cn, peer)?, Class::SiteConnector, now);
-        connector.set("targetMTAs", &[peer])?;
-        connector.set("remoteServerName", &[host])?;
+    for peer in &from.peers {
+        let class = if peer.dialled { Class::DialUpConnector } else { Class::SiteConnector };
+        let mut connector = Object::new(connections.child(Kind::Cn, &peer.name)?, class, now);
+        connector.set("targetMTAs", &[&peer.name])?;
+        connector.set("remoteServerName", &[&peer.host])?;
         connector.set("cost", &["1"])?;
-        if let Some(account) = over {
+        if let Some(account) = &peer.override_account {
             connector.set("overrideAccount", &[account])?;
         }
         tree.add(connector)?;

@@ -4,161 +4,25 @@
 //! Over the RPC carrier the account proves the MTA, and its name in the P1 bind must be the same;
 //! elsewhere the bind proves it, and who answers decides after [`Output::BindRequested`].
 
-use ber::{Encoder, Tag};
+mod bind;
+mod call;
+mod protocol;
+
 use osi::{
-    Abstract, Layer, OpenParameters, OpenedMode, Partial, Protocol, RefuseReason, Rejection,
-    RespondParameters, Sending, SessionIdentifier, Stack, StackError, StackEvent, TransferFailure,
-    Unfinished,
+    OpenParameters, Partial, Rejection, RespondParameters, Sending, SessionIdentifier, Stack,
+    StackError, StackEvent, TransferFailure, Unfinished,
 };
 use wire::DecodeError;
 use x400::{MtaBindArgument, MtaBindError, MtaBindResult, MtaIdentity};
 
-use crate::credentials::{Expected, Mismatch, Presented};
+use crate::credentials::Presented;
 use crate::pieces::{Joiner, PieceError, Splitter};
 use crate::rpc_interface::Piece;
+use bind::{Bind, identity_of, refusal};
+use protocol::{BIND_ARGUMENT, BIND_ERROR, BIND_RESULT, syntaxes, wrap};
 
-/// Application context mts-transfer and its abstract syntaxes, X.419 (1999) annex.
-const MTS_TRANSFER: &str = "2.6.0.1.6";
-const MTA_RTSE: &str = "2.6.0.2.12";
-const MTSE: &str = "2.6.0.2.7";
-
-/// The tags that the normal mode puts around bind argument, result and error, X.419 (1999) 8.
-const BIND_ARGUMENT: u32 = 16;
-const BIND_RESULT: u32 = 17;
-const BIND_ERROR: u32 = 18;
-
-/// What both sides of an association are called and agreed on.
-#[derive(Debug, Clone)]
-pub struct AssociationNames {
-    pub local_mta: String,
-    pub remote_mta: String,
-}
-
-/// RTSE's terms as this side proposes or accepts them.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    pub checkpoint_kib: u16,
-    pub window: u16,
-}
-
-/// Session and presentation selectors; empty ones are left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selectors {
-    pub session: Vec<u8>,
-    pub presentation: Vec<u8>,
-}
-
-/// The application contexts of P1, X.419 8: each is data, and the code for all is one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransferProtocol {
-    /// mts-transfer: 1988 in normal mode.
-    MtsTransfer,
-    /// mts-transfer-protocol: 1988 over X.410.
-    MtsTransferProtocol,
-    /// mts-transfer-protocol-1984.
-    MtsTransferProtocol1984,
-}
-
-impl TransferProtocol {
-    pub const ALL: [Self; 3] =
-        [Self::MtsTransfer, Self::MtsTransferProtocol, Self::MtsTransferProtocol1984];
-
-    /// The name as X.419 has it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MtsTransfer => "mts-transfer",
-            Self::MtsTransferProtocol => "mts-transfer-protocol",
-            Self::MtsTransferProtocol1984 => "mts-transfer-protocol-1984",
-        }
-    }
-
-    /// The number of the application protocol in X.410 mode; `None` in normal mode.
-    fn number(self) -> Option<i64> {
-        match self {
-            Self::MtsTransfer => None,
-            Self::MtsTransferProtocol => Some(12),
-            Self::MtsTransferProtocol1984 => Some(1),
-        }
-    }
-
-    fn of(mode: OpenedMode) -> Self {
-        match mode {
-            OpenedMode::Normal => Self::MtsTransfer,
-            OpenedMode::X410(number) if Some(number) == Self::MtsTransferProtocol.number() => {
-                Self::MtsTransferProtocol
-            }
-            OpenedMode::X410(_) => Self::MtsTransferProtocol1984,
-        }
-    }
-
-    fn protocol(self) -> Protocol {
-        self.number().map_or_else(|| syntaxes().into(), Protocol::X410)
-    }
-
-    /// Puts the tag of normal mode around bind data; X.410 mode has them bare.
-    fn wrap(self, number: u32, inner: &[u8]) -> Vec<u8> {
-        if self == Self::MtsTransfer { wrap(number, inner) } else { inner.to_vec() }
-    }
-
-    fn unwrap(self, number: u32, octets: &[u8]) -> Result<&[u8], DecodeError> {
-        if self == Self::MtsTransfer { unwrap(number, octets) } else { Ok(octets) }
-    }
-}
-
-/// How a connector calls.
-#[derive(Debug, Clone)]
-pub struct Call {
-    pub protocol: TransferProtocol,
-    /// Two-way alternate: both sides send, in turn.
-    pub two_way: bool,
-    /// An activity that another association broke off, to go on with.
-    pub recover: Option<Unfinished>,
-    pub local: Presented,
-    pub remote: Expected,
-    pub terms: Terms,
-    pub calling: Selectors,
-    pub called: Selectors,
-    /// Names the session connection.
-    pub reference: String,
-    pub utc_time: String,
-}
-
-/// A peer's bind, for whoever answers to judge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BindRequest {
-    pub protocol: TransferProtocol,
-    pub two_way: bool,
-    /// What the caller called; empty where it named none.
-    pub called: Selectors,
-    /// `None`: without authentication.
-    pub identity: Option<MtaIdentity>,
-}
-
-/// Whose word a refusal is; the number stands in events 1290 and 1293.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalProvider {
-    Transport,
-    Session,
-    Presentation,
-    Acse,
-    Rtse,
-    /// The MTA bind.
-    Mta,
-}
-
-/// An association was not opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    pub provider: RefusalProvider,
-    /// The number on the wire, as far as there is one.
-    pub reason: i64,
-    pub text: String,
-    /// This side refuses the peer's answer for this.
-    pub mismatch: Option<Mismatch>,
-    /// The MTA name that the peer presented, where it is what this side refuses.
-    pub presented: Option<String>,
-}
+pub use call::{AssociationNames, BindRequest, Call, Refusal, RefusalProvider, Selectors, Terms};
+pub use protocol::TransferProtocol;
 
 /// What an association has to say.
 #[derive(Debug)]
@@ -204,19 +68,6 @@ pub enum AssociationError {
     Bind(#[from] DecodeError),
 }
 
-/// How the P1 bind is made and judged.
-enum Bind {
-    /// The RPC layer has proved the peer: only its name is compared.
-    Proved(AssociationNames),
-    /// The peer's answer has to fit this.
-    Calling(Expected),
-    /// The user of this association decides.
-    Called {
-        /// The peer bound without authentication, and is answered so.
-        unauthenticated: bool,
-    },
-}
-
 /// One association.
 pub struct Association {
     stack: Stack,
@@ -225,34 +76,8 @@ pub struct Association {
     splitter: Splitter,
     joiner: Joiner,
     outputs: std::collections::VecDeque<Output>,
-    /// The name in the answer to this side's bind.
-    remote_name: Option<String>,
-}
-
-fn syntaxes() -> Abstract {
-    #[expect(clippy::expect_used, reason = "three literals that a test parses")]
-    let oid = |text: &str| text.parse().expect("an object identifier");
-    Abstract {
-        application_context: oid(MTS_TRANSFER),
-        rtse_syntax: oid(MTA_RTSE),
-        apdu_syntax: oid(MTSE),
-    }
-}
-
-/// Who this MTA is. The password is empty: over the RPC carrier the account proves the MTA.
-fn identity_of(name: &str) -> MtaIdentity {
-    MtaIdentity::with_password(name, "")
-}
-
-fn wrap(number: u32, inner: &[u8]) -> Vec<u8> {
-    let mut encoder = Encoder::new();
-    encoder.constructed(Tag::context(number), |encoder| encoder.raw(inner));
-    encoder.finish()
-}
-
-fn unwrap(number: u32, octets: &[u8]) -> Result<&[u8], DecodeError> {
-    let outer = ber::decode_one("MTA bind", octets)?.expect(Tag::context(number), "bind")?;
-    Ok(outer.inner("bind")?.raw)
+    /// What the answer to this side's bind presented.
+    remote: Option<MtaIdentity>,
 }
 
 impl Association {
@@ -296,6 +121,7 @@ impl Association {
         let mut parameters = OpenParameters {
             two_way: call.two_way,
             version_1: true,
+            tell_checkpoints: true,
             recover: call.recover,
             checkpoint_kib: call.terms.checkpoint_kib,
             window: call.terms.window,
@@ -341,7 +167,7 @@ impl Association {
             protocol: TransferProtocol::MtsTransfer,
             splitter: Splitter::new(max_piece),
             joiner: Joiner::default(),
-            remote_name: None,
+            remote: None,
             outputs: std::collections::VecDeque::new(),
         }
     }
@@ -385,9 +211,10 @@ impl Association {
         self.stack.is_closed()
     }
 
-    /// Accepts the bind that was requested, and presents this MTA.
-    pub fn accept_bind(&mut self, local: &Presented) {
+    /// Accepts the bind that was requested with the terms of whoever it proved to be, and presents this MTA.
+    pub fn accept_bind(&mut self, local: &Presented, terms: Terms) {
         let Bind::Called { unauthenticated } = self.bind else { return };
+        self.stack.set_terms(terms.checkpoint_kib, terms.window);
         let result = if unauthenticated {
             MtaBindResult::Unauthenticated
         } else {
@@ -402,6 +229,7 @@ impl Association {
         let reason = match error {
             MtaBindError::BUSY => Rejection::Busy,
             MtaBindError::UNACCEPTABLE_DIALOGUE_MODE => Rejection::DialogueMode,
+            // X.410 mode has no number for the errors of security.
             _ => Rejection::Validation,
         };
         self.stack.refuse_open(Some(wrap(BIND_ERROR, &error.encode())), reason);
@@ -434,10 +262,10 @@ impl Association {
         self.stack.sending()
     }
 
-    /// The name in the other MTA's answer to the bind of this side.
+    /// What the other MTA presented in its answer to the bind of this side; `None` without authentication.
     #[must_use]
-    pub fn remote_name(&self) -> Option<&str> {
-        self.remote_name.as_deref()
+    pub fn remote_identity(&self) -> Option<&MtaIdentity> {
+        self.remote.as_ref()
     }
 
     /// RTSE's terms that both sides agreed on, while the association is open.
@@ -594,132 +422,5 @@ impl Association {
             }
         }
         Ok(())
-    }
-
-    fn answer_open(
-        &mut self,
-        argument: &[u8],
-        two_way: bool,
-        called: Selectors,
-    ) -> Result<(), AssociationError> {
-        let protocol = self.protocol;
-        let identity = match MtaBindArgument::decode(protocol.unwrap(BIND_ARGUMENT, argument)?)? {
-            MtaBindArgument::Authenticated(identity) => Some(identity),
-            MtaBindArgument::Unauthenticated => None,
-        };
-        let names = match &mut self.bind {
-            Bind::Proved(names) => names,
-            Bind::Calling(_) => return Ok(()),
-            Bind::Called { unauthenticated } => {
-                *unauthenticated = identity.is_none();
-                let request = BindRequest { protocol, two_way, called, identity };
-                self.outputs.push_back(Output::BindRequested(request));
-                return Ok(());
-            }
-        };
-        let presented = identity.map(|identity| identity.name).unwrap_or_default();
-        if presented == names.remote_mta {
-            let result = MtaBindResult::Authenticated(identity_of(&names.local_mta));
-            self.stack.accept_open(wrap(BIND_RESULT, &result.encode()));
-            self.outputs.push_back(Output::Opened);
-        } else {
-            let error = MtaBindError::AUTHENTICATION_ERROR.encode();
-            let text = format!(
-                "the P1 bind presented the MTA name {presented:?} where {:?} was expected",
-                names.remote_mta
-            );
-            self.stack.refuse_open(Some(wrap(BIND_ERROR, &error)), Rejection::Validation);
-            self.outputs.push_back(Output::Ended(Some(text)));
-        }
-        Ok(())
-    }
-
-    fn check_result(&mut self, result: &[u8]) -> Result<(), AssociationError> {
-        let result = self.protocol.unwrap(BIND_RESULT, result)?;
-        let identity = match MtaBindResult::decode(result)? {
-            MtaBindResult::Authenticated(identity) => Some(identity),
-            MtaBindResult::Unauthenticated => None,
-        };
-        let presented = identity.as_ref().map(|identity| identity.name.clone()).unwrap_or_default();
-        self.remote_name = Some(presented.clone()).filter(|name| !name.is_empty());
-        let (known, expected) = match &self.bind {
-            Bind::Proved(names) => {
-                let fits = presented == names.remote_mta;
-                (if fits { Ok(()) } else { Err(Mismatch::Name) }, &names.remote_mta)
-            }
-            Bind::Calling(expected) => (expected.check(identity.as_ref()), &expected.name),
-            Bind::Called { .. } => return Ok(()),
-        };
-        let Err(mismatch) = known else {
-            self.outputs.push_back(Output::Opened);
-            return Ok(());
-        };
-        let text = match (mismatch, &self.bind) {
-            (Mismatch::Name, Bind::Proved(_)) => {
-                format!(
-                    "the P1 bind was answered by the MTA {presented:?} where {expected:?} was called"
-                )
-            }
-            _ => format!(
-                "the answer of the MTA {presented:?} to the P1 bind is refused where {expected:?} was called: {mismatch}"
-            ),
-        };
-        self.stack.abort();
-        // What the abort tells is what is told here better.
-        while self.stack.poll_event().is_some() {}
-        self.outputs.push_back(match self.bind {
-            Bind::Proved(_) => Output::Ended(Some(text)),
-            Bind::Calling(_) | Bind::Called { .. } => Output::Refused(Refusal {
-                provider: RefusalProvider::Mta,
-                reason: MtaBindError::AUTHENTICATION_ERROR.0,
-                text,
-                mismatch: Some(mismatch),
-                presented: Some(presented),
-            }),
-        });
-        Ok(())
-    }
-}
-
-/// What a refused open says.
-fn refusal(bind_error: Option<&[u8]>, reason: RefuseReason) -> Refusal {
-    let error = match reason {
-        // X.410 mode has the numbers of RTSE in place of a bind error, and they are the same.
-        RefuseReason::Rejected(number @ (0 | 2 | 3)) => Some(MtaBindError(number)),
-        _ => bind_error
-            .and_then(|octets| MtaBindError::decode(unwrap(BIND_ERROR, octets).ok()?).ok()),
-    };
-    let (provider, number, text) = match error {
-        Some(error) => {
-            let text = format!("the peer refused the MTA bind: {}", error.name());
-            (RefusalProvider::Mta, error.0, text)
-        }
-        None => {
-            let provider = match reason.layer() {
-                Layer::Transport => RefusalProvider::Transport,
-                Layer::Session => RefusalProvider::Session,
-                Layer::Presentation => RefusalProvider::Presentation,
-                Layer::Acse => RefusalProvider::Acse,
-                Layer::Rtse => RefusalProvider::Rtse,
-            };
-            let text = format!("the peer refused the association: {reason}");
-            (provider, reason.number(), text)
-        }
-    };
-    Refusal { provider, reason: number, text, mismatch: None, presented: None }
-}
-
-impl RefusalProvider {
-    /// The number in events 1290 and 1293.
-    #[must_use]
-    pub fn number(self) -> u32 {
-        match self {
-            Self::Transport => 1,
-            Self::Session => 2,
-            Self::Presentation => 3,
-            Self::Acse => 4,
-            Self::Rtse => 5,
-            Self::Mta => 6,
-        }
     }
 }

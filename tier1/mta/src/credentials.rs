@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use x400::{Credentials, MtaIdentity, Secret};
+use x400::{Credentials, MtaBindError, MtaIdentity, Secret};
 
 /// What this MTA presents of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub enum Mismatch {
     Unauthenticated,
     /// Strong authentication, which is not supported.
     Strong,
+    /// A security context, which is not supported.
+    SecurityContext,
 }
 
 impl Mismatch {
@@ -54,6 +56,18 @@ impl Mismatch {
             Self::PasswordCase => "password-case",
             Self::Unauthenticated => "unauthenticated",
             Self::Strong => "strong-authentication",
+            Self::SecurityContext => "security-context",
+        }
+    }
+}
+
+impl Mismatch {
+    /// What the bind is refused with (X.411 12.1.1.3).
+    #[must_use]
+    pub fn bind_error(self) -> MtaBindError {
+        match self {
+            Self::SecurityContext => MtaBindError::UNACCEPTABLE_SECURITY_CONTEXT,
+            _ => MtaBindError::AUTHENTICATION_ERROR,
         }
     }
 }
@@ -67,6 +81,7 @@ impl fmt::Display for Mismatch {
             Self::PasswordCase => "the password differs only in case",
             Self::Unauthenticated => "no credentials were presented",
             Self::Strong => "strong authentication is not supported",
+            Self::SecurityContext => "security contexts are not supported",
         })
     }
 }
@@ -85,7 +100,15 @@ impl Presented {
 }
 
 impl Expected {
-    /// Checks what a peer presented; `None` is a bind without authentication.
+    /// For who only looks: whatever is presented is right.
+    #[must_use]
+    pub fn anything() -> Self {
+        Self { name: String::new(), password: None, ignore_case: true }
+    }
+
+    /// Checks what a peer presented; `None` is a bind without authentication. Credentials that cannot be checked are
+    /// refused even where any password would do: whoever sends them counts on the check, and on an answer of their kind. A
+    /// security context is refused, since nothing here keeps messages to its labels.
     ///
     /// # Errors
     /// What differs.
@@ -97,6 +120,20 @@ impl Expected {
             };
         };
         self.check_name(&identity.name)?;
+        if self.name.is_empty() && self.password.is_none() {
+            return Ok(());
+        }
+        if matches!(identity.credentials, Some(Credentials::Other(_))) {
+            return Err(Mismatch::Strong);
+        }
+        self.check_password(identity)?;
+        match identity.security_context() {
+            Some(_) => Err(Mismatch::SecurityContext),
+            None => Ok(()),
+        }
+    }
+
+    fn check_password(&self, identity: &MtaIdentity) -> Result<(), Mismatch> {
         let Some(expected) = &self.password else { return Ok(()) };
         match &identity.credentials {
             Some(Credentials::Password(password) | Credentials::PasswordOctets(password)) => {
@@ -108,8 +145,7 @@ impl Expected {
                     Err(Mismatch::Password)
                 }
             }
-            Some(Credentials::Other(_)) => Err(Mismatch::Strong),
-            None => Err(Mismatch::Password),
+            Some(Credentials::Other(_)) | None => Err(Mismatch::Password),
         }
     }
 
@@ -132,6 +168,8 @@ impl Expected {
 
 #[cfg(test)]
 mod tests {
+    use x400::MtaBindArgument;
+
     use super::*;
 
     fn expected(password: Option<&str>, ignore_case: bool) -> Expected {
@@ -160,6 +198,40 @@ mod tests {
         assert_eq!(open.check(Some(&MtaIdentity::with_password("West", "x"))), Ok(()));
         assert_eq!(open.check(Some(&MtaIdentity::with_password("East", "x"))), Err(Mismatch::Name));
         assert_eq!(expected(Some("s"), false).check(None), Err(Mismatch::Unauthenticated));
+    }
+
+    /// What cannot be checked is refused, with a password expected or without, after the name; who only looks takes it.
+    #[test]
+    fn strong_credentials_and_security_contexts_are_refused() {
+        let bind = |hex: &str| match MtaBindArgument::decode(&wire::from_hex(hex).unwrap()).unwrap()
+        {
+            MtaBindArgument::Authenticated(identity) => identity,
+            MtaBindArgument::Unauthenticated => panic!("it has a name"),
+        };
+        let strong = bind("a10d 800457657374 a105a003 800101");
+        let protected = bind("a10e 800457657374 a106a104 31023000");
+        let labelled = bind("a116 800457657374 a1081606536563726574 a2043102 0500");
+        let refused =
+            |expected: &Expected, identity: &MtaIdentity| expected.check(Some(identity)).err();
+        for password in [None, Some("Secret")] {
+            let expected = expected(password, false);
+            assert_eq!(refused(&expected, &strong), Some(Mismatch::Strong));
+            assert_eq!(refused(&expected, &protected), Some(Mismatch::Strong));
+            assert_eq!(refused(&expected, &labelled), Some(Mismatch::SecurityContext));
+        }
+        let other = Expected { name: "East".to_owned(), ..expected(Some("Secret"), false) };
+        assert_eq!(refused(&other, &strong), Some(Mismatch::Name));
+        let wrong = refused(&expected(Some("Other"), false), &labelled);
+        assert_eq!(wrong, Some(Mismatch::Password), "not told about more than that");
+        for identity in [&strong, &protected, &labelled] {
+            assert_eq!(Expected::anything().check(Some(identity)), Ok(()));
+        }
+        assert_eq!(strong.manner().to_string(), "strong credentials: bind token of 3 octets");
+        assert_eq!(protected.manner().to_string(), "a protected password: 6 octets");
+        let told = labelled.manner().to_string();
+        assert_eq!(told, "a password and a security context: 6 octets, a20431020500");
+        assert_eq!(Mismatch::SecurityContext.bind_error().0, 4);
+        assert_eq!(Mismatch::Strong.bind_error().0, 2);
     }
 
     /// An ACCEPT without an MTA name (KB Q123650) counts as one without authentication.

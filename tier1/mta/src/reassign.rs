@@ -1,30 +1,23 @@
-//! Recipients that become others: alternate recipients and distribution lists (X.411 14.3.6 to 14.3.10).
-//!
-//! The message goes on as a copy with the same MTS identifier. A redirected recipient keeps its number. Members of a list
-//! get numbers that no recipient of the message has: X.411 would let them share the number of the list, but everything
-//! here finds a recipient by its number, and so do others.
-//!
-//! Left out: `dl-exempted-recipients`, permission to submit to a list.
+//! Recipients that become others: alternate recipients (X.411 14.3.6); the message goes on as a copy with the same MTS
+//! identifier, in which the recipient keeps its number.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use mixer::{SmtpOriginator, SmtpRecipient};
-use queue::{MessageId, NewMessage, Priority};
+use queue::{MessageId, Priority};
 use routing::Router;
 use x400::{
-    DiagnosticCode, DlExpansion, ExtensionKind, MessageTransferEnvelope, MtsIdentifier, OrName,
-    OtherActions, PerRecipientFields, Probe, Redirection, Report, SuppliedInformation,
-    append_trace, standard,
+    DiagnosticCode, MessageTransferEnvelope, OrName, OtherActions, PerRecipientFields, Probe,
+    Redirection, standard,
 };
 
 use crate::site::Site;
-use crate::transfer_in::{Entry, TransferError, assemble, report_entry};
+use crate::transfer_in::{Entry, TransferError, assemble};
 use crate::transfer_out::Subject;
 
 /// Recipients that one message may have (X.411 `ub-recipients`).
-const MAX_RECIPIENTS: usize = 32_767;
+pub(crate) const MAX_RECIPIENTS: usize = 32_767;
 
 /// Why a recipient does not become another; the reason is unable-to-transfer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +27,7 @@ pub struct NotReassigned {
     pub text: String,
 }
 
-fn refuse<T>(diagnostic: DiagnosticCode, text: String) -> Result<T, NotReassigned> {
+pub(crate) fn refuse<T>(diagnostic: DiagnosticCode, text: String) -> Result<T, NotReassigned> {
     Err(NotReassigned { diagnostic, text })
 }
 
@@ -93,96 +86,16 @@ pub fn redirect(
     noted(envelope, actions)
 }
 
-/// The envelope in which the members of a list stand for it. `None` where the list was expanded for this message before:
-/// the copies of that time went to everybody, and this one ends here, without a report (X.402 14.5).
-///
-/// # Errors
-/// The originator forbids it (1/28), or the list has no member or too many (1/30).
-pub fn expand(
-    site: &Site,
-    envelope: &MessageTransferEnvelope,
-    number: u32,
-    (list, members): (&str, &[String]),
-    now: Timestamp,
-) -> Result<Option<MessageTransferEnvelope>, NotReassigned> {
-    let failed = |text: String| refuse(DiagnosticCode::DL_EXPANSION_FAILURE, text);
-    if x400::prohibits(&envelope.extensions, standard::DL_EXPANSION_PROHIBITED) {
-        let text = format!("{list} is a distribution list, and the sender forbade its expansion");
-        return refuse(DiagnosticCode::DL_EXPANSION_PROHIBITED, text);
-    }
-    let Ok(history) = x400::dl_expansion_history(&envelope.extensions) else {
-        return failed("the message's expansion history cannot be read".to_owned());
-    };
-    let base = site.base_address();
-    let name = mixer::to_or_address(list, &base);
-    if history.iter().any(|step| same(&step.list, &name)) {
-        return Ok(None);
-    }
-    let Some(own) = envelope.recipients.iter().find(|fields| fields.number == number) else {
-        return failed(format!("there is no recipient {number}"));
-    };
-    if members.is_empty() {
-        return failed(format!("the distribution list {list} has no members with an address"));
-    }
-    let mut envelope = envelope.clone();
-    let taken: BTreeSet<u32> = envelope.recipients.iter().map(|fields| fields.number).collect();
-    let highest = taken.last().copied().unwrap_or(0);
-    let limit = u32::try_from(MAX_RECIPIENTS).unwrap_or(u32::MAX);
-    // Above the others where there is room, so that no other list of the message gets the same.
-    let above = highest.saturating_add(1)..=limit;
-    let free = above.chain((1..=limit.min(highest)).filter(|number| !taken.contains(number)));
-    let mail = is_mail(&envelope);
-    let before = SmtpRecipient::find(&own.extensions).ok().flatten();
-    let pattern = member_pattern(own);
-    let fresh: Vec<PerRecipientFields> = free
-        .zip(members)
-        .map(|(number, member)| {
-            let mut fields = PerRecipientFields { number, ..pattern.clone() };
-            fields.recipient = mixer::to_or_address(member, &base);
-            let notify = before.as_ref().and_then(|before| before.notify);
-            let before = Some(SmtpRecipient { notify, ..SmtpRecipient::default() });
-            set_mail(&mut fields, member, mail, before.filter(|_| mail));
-            fields
-        })
-        .collect();
-    if fresh.len() < members.len() {
-        return failed(format!(
-            "the distribution list {list} has more than {MAX_RECIPIENTS} members"
-        ));
-    }
-    envelope.recipients.retain(|fields| fields.number != number);
-    envelope.recipients.iter_mut().for_each(|fields| fields.indicators.responsibility = false);
-    envelope.recipients.extend(fresh);
-    let step = DlExpansion { list: name, time: now };
-    if x400::add_dl_expansion(&mut envelope.extensions, step).is_err() {
-        return failed("the message's expansion history cannot be read".to_owned());
-    }
-    let actions = OtherActions { dl_operation: true, ..OtherActions::default() };
-    noted(envelope, actions).map(Some)
-}
-
-/// What every member gets of the list's own fields: an alternate for the list is none for its members.
-fn member_pattern(list: &PerRecipientFields) -> PerRecipientFields {
-    let mut pattern = list.clone();
-    pattern.indicators.responsibility = true;
-    let dropped =
-        [standard::ORIGINATOR_REQUESTED_ALTERNATE_RECIPIENT, standard::REDIRECTION_HISTORY];
-    pattern.extensions.retain(
-        |field| !matches!(&field.kind, ExtensionKind::Standard(number) if dropped.contains(number)),
-    );
-    pattern
-}
-
-fn is_mail(envelope: &MessageTransferEnvelope) -> bool {
+pub(crate) fn is_mail(envelope: &MessageTransferEnvelope) -> bool {
     matches!(SmtpOriginator::find(&envelope.extensions), Ok(Some(_)))
 }
 
-fn same(a: &OrName, b: &OrName) -> bool {
+pub(crate) fn same(a: &OrName, b: &OrName) -> bool {
     a.address == b.address
 }
 
 /// The RFC 5321 address of a recipient that is a new one; what was asked for by the first one stays (RFC 3461 5.2.7.1).
-fn set_mail(
+pub(crate) fn set_mail(
     fields: &mut PerRecipientFields,
     address: &str,
     mail: bool,
@@ -213,7 +126,7 @@ fn original_recipient(address: &str) -> String {
     })
 }
 
-fn noted(
+pub(crate) fn noted(
     mut envelope: MessageTransferEnvelope,
     actions: OtherActions,
 ) -> Result<MessageTransferEnvelope, NotReassigned> {
@@ -223,7 +136,7 @@ fn noted(
     }
 }
 
-/// The queue entry of a copy that [`redirect`] or [`expand`] made of this message or probe.
+/// The queue entry of a copy that [`redirect`] or [`expand`](crate::expand) made of this message or probe.
 ///
 /// # Errors
 /// The envelope cannot be expressed.
@@ -247,64 +160,4 @@ pub fn reassigned_entry(
         message.envelope = copy.envelope.encode();
     }
     Ok(Entry { message, subject: Some(copy) })
-}
-
-/// Whom a list lets know what became of its members' copies.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReportPolicy {
-    /// The owner's address, where the owner is told.
-    pub owner: Option<String>,
-    /// The originator, or the list through which the message came to this one.
-    pub originator: bool,
-}
-
-/// What a list does with a report about a member (X.411 14.3.10, 12.2.1.3): goes on to whom its policy says, under the
-/// list's name. What goes on is a report of this MTA: `identifier` names each, and its trace begins here, as the first
-/// element of a trace has the domain of the identifier.
-///
-/// # Errors
-/// An address cannot be expressed as one of mail.
-pub fn forward_report(
-    site: &Site,
-    report: &Report,
-    (list, policy): (&str, &ReportPolicy),
-    mut identifier: impl FnMut() -> (MessageId, MtsIdentifier),
-    now: Timestamp,
-    routes: Router<'_>,
-    life: impl Fn(Priority, Timestamp) -> Timestamp,
-) -> Result<Vec<NewMessage>, TransferError> {
-    let base = site.base_address();
-    let name = mixer::to_or_address(list, &base);
-    let steps = x400::originator_and_dl_expansion_history(&report.envelope.extensions)?;
-    let at = steps.iter().rposition(|step| same(&step.list, &name));
-    // Who sent the message to this list: the list before it, or the originator, who stands first.
-    let before = at.and_then(|at| at.checked_sub(1)).and_then(|at| steps.get(at));
-    let mut entries = Vec::new();
-    let originator = before.filter(|_| policy.originator).map(|step| step.list.clone());
-    let owner = policy.owner.as_ref().map(|owner| mixer::to_or_address(owner, &base));
-    for (destination, is_owner) in
-        originator.map(|to| (to, false)).into_iter().chain(owner.map(|to| (to, true)))
-    {
-        let (id, identifier) = identifier();
-        let mut copy = report.clone();
-        copy.envelope.destination = destination;
-        copy.envelope.identifier = identifier;
-        copy.envelope.trace.clear();
-        let trace = ExtensionKind::Standard(standard::INTERNAL_TRACE_INFORMATION);
-        copy.envelope.extensions.retain(|field| field.kind != trace);
-        x400::set_reporting_dl_name(&mut copy.envelope.extensions, &name);
-        if is_owner {
-            // Nothing of this is the owner's own mail: the notification is addressed to the owner.
-            let ours = SmtpOriginator::default().to_extension().kind;
-            copy.content.extensions.retain(|field| field.kind != ours);
-        }
-        append_trace(
-            &mut copy.envelope,
-            &site.domain,
-            &site.mta_name,
-            SuppliedInformation::relayed(now),
-        )?;
-        entries.push(report_entry(id, &copy, now, routes, &life)?);
-    }
-    Ok(entries)
 }

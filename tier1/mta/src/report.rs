@@ -9,6 +9,7 @@ use x400::{
     append_trace,
 };
 
+use crate::numbers;
 use crate::site::Site;
 
 /// Octets of the subject's header that a report returns when the whole is not asked for.
@@ -126,6 +127,10 @@ fn report(
     let mut report = Report { envelope, content };
     // The verbatim envelope is needed where the report becomes mail again.
     mixer::carry_envelope(subject, &mut report);
+    for recipient in &mut report.content.recipients {
+        let of = subject.recipients.iter().find(|fields| fields.number == recipient.number);
+        recipient.number = of.map_or(recipient.number, numbers::specified);
+    }
     Some(report)
 }
 

@@ -50,6 +50,9 @@ pub struct Rfc1006 {
 
 /// Octets of the largest TSDU: a segment without checkpoints is a whole message.
 const MAX_TSDU: usize = osi::DEFAULT_MAXIMUM_APDU + 64 * 1024;
+/// The same until the association stands: X.225 8.3.1 has no more than 10,240 octets of user data in one, and whoever has
+/// not proved who it is takes no more memory than this.
+const MAX_OPENING: usize = 64 * 1024;
 /// Any number but 0; there is one transport connection on a TCP connection.
 const REFERENCE: u16 = 1;
 
@@ -80,6 +83,8 @@ impl Rfc1006 {
     /// # Errors
     /// The peer broke a protocol; what is still to be sent can be polled.
     pub fn handle_octets(&mut self, octets: &[u8]) -> Result<(), TransportError> {
+        let stands = self.association.agreed().is_some();
+        self.cotp.limit_tsdu(if stands { MAX_TSDU } else { MAX_OPENING });
         let taken = self.cotp.handle_octets(octets);
         while let Some(event) = self.cotp.poll_event() {
             match event {

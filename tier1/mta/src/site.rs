@@ -24,6 +24,19 @@ impl Site {
         }
     }
 
+    /// Whether an address is one of this MTA's domain and has no mail address of another in it.
+    #[must_use]
+    pub fn is_home_of(&self, address: &OrAddress) -> bool {
+        let domain = |one: &OrAddress| OrAddress {
+            country: one.country.clone(),
+            admd: one.admd.clone(),
+            prmd: one.prmd.clone(),
+            ..OrAddress::default()
+        };
+        domain(address) == domain(&self.base_address())
+            && address.domain_defined_value("RFC-822").is_none()
+    }
+
     /// The MTS identifier of message `id` of this server's queue, X.411 8.2.1.1.1.1.
     ///
     /// Queue numbers are never used twice, so the identifier is unique for ever; at most 32

@@ -16,6 +16,7 @@ use x400::{
 };
 
 use crate::criticality::unsupported;
+use crate::numbers;
 use crate::site::Site;
 use crate::transfer_out::Subject;
 
@@ -202,9 +203,16 @@ fn entry(
     routes: Router<'_>,
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
+    envelope.recipients.iter_mut().for_each(numbers::forget);
     let mut entry = assemble(id, envelope, size, now, routes, life)?;
-    number_apart(envelope, &mut entry);
-    let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name);
+    numbers::tell_apart(envelope, &mut entry);
+    // What was here before and comes back is no transfer that is repeated: it must not be confirmed and forgotten.
+    let returns = x400::returns(envelope, &site.domain, &site.mta_name);
+    if returns > 0 {
+        entry.seen.iter_mut().for_each(|key| key.push_str(&format!("#back{returns}")));
+    }
+    let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name)
+        || x400::detects_domain_loop(envelope, &site.domain);
     for recipient in &mut entry.recipients {
         let critical = unsupported(envelope, recipient.number, Criticality::for_transfer);
         if looped || critical.is_some() {
@@ -214,26 +222,6 @@ fn entry(
     }
     stamp(site, envelope, now)?;
     Ok(entry)
-}
-
-/// Members of a list may share its number (X.411 12.2.1.1.1.6); here each recipient is found by its own. What they were
-/// taken under ([`once_key`]) was made of the number that came.
-fn number_apart(envelope: &mut MessageTransferEnvelope, entry: &mut NewMessage) {
-    let all: BTreeSet<u32> = envelope.recipients.iter().map(|fields| fields.number).collect();
-    let mut free = (1..=u32::MAX).filter(|number| !all.contains(number));
-    let mut taken = BTreeSet::new();
-    let mut own = entry.recipients.iter_mut();
-    for fields in &mut envelope.recipients {
-        if !taken.insert(fields.number) {
-            // There are fewer recipients than numbers.
-            fields.number = free.next().unwrap_or(fields.number);
-        }
-        if fields.indicators.responsibility
-            && let Some(recipient) = own.next()
-        {
-            recipient.number = fields.number;
-        }
-    }
 }
 
 /// The entry for the recipients that this MTA answers for, without its octets.
@@ -294,21 +282,27 @@ pub(crate) fn assemble(
 
 /// What a recipient of a message is taken or delivered under, once.
 ///
-/// The number tells the recipients that the originator named. One that was redirected may share its number with another
-/// that passes here: there the address and the steps count as well. Behind a list it is the address alone, so that who is
-/// in several lists gets the message once.
+/// It is the number and the address: members of a list have the number of the list, and whoever downgrades the message to
+/// 1984 drops what tells that there was one. Of one that was redirected the steps count as well. Behind a list it is the
+/// address alone, so that who is in several lists gets the message once.
 #[must_use]
 pub fn once_key(envelope: &MessageTransferEnvelope, fields: &PerRecipientFields) -> String {
     let id = &envelope.mts_identifier;
     let lists = x400::dl_expansion_history(&envelope.extensions).unwrap_or_default().len();
     let steps = x400::redirection_history(&fields.extensions).unwrap_or_default().len();
+    let (number, address) = (numbers::specified(fields), fields.recipient.address.match_key());
     match (lists, steps) {
-        (0, 0) => format!("{id}#{}", fields.number),
-        (0, _) => {
-            format!("{id}#{}#{steps}#{}", fields.number, fields.recipient.address.match_key())
-        }
-        _ => format!("{id}#list#{steps}#{}", fields.recipient.address.match_key()),
+        // Of most recipients: a short one, as each is kept for days.
+        (0, 0) => format!("{id}#{number}#{:016x}", digest(&address)),
+        (0, _) => format!("{id}#{number}#{steps}#{address}"),
+        _ => format!("{id}#list#{steps}#{address}"),
     }
+}
+
+/// FNV-1a, 64 bits: tells the few addresses of one message under one number apart.
+fn digest(text: &str) -> u64 {
+    let step = |sum: u64, octet: u8| (sum ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 fn from_report(

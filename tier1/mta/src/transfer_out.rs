@@ -4,6 +4,8 @@ use queue::Kind;
 use wire::DecodeError;
 use x400::{DowngradeError, MessageTransferEnvelope, MtsApdu, Probe, encode_message};
 
+use crate::numbers;
+
 /// Bit 0 of the per-message indicators: the originator lets recipients see each other.
 const DISCLOSURE: usize = 0;
 
@@ -34,7 +36,7 @@ impl From<Probe> for Subject {
 ///
 /// Other recipients travel along without responsibility only where the originator allowed
 /// that they are disclosed (X.411 8.2.1.1.1.6); otherwise they are left out, so that a blind
-/// copy stays blind. Recipient numbers never change.
+/// copy stays blind. Recipient numbers are those of the originator.
 #[must_use]
 pub fn transfer(subject: &Subject, content: &[u8], recipients: &[u32]) -> Vec<u8> {
     let mut envelope = subject.envelope.clone();
@@ -44,6 +46,16 @@ pub fn transfer(subject: &Subject, content: &[u8], recipients: &[u32]) -> Vec<u8
     } else {
         encode_message(&envelope, content)
     }
+}
+
+/// The message or probe as one that goes another way, after it was tried at this MTA in vain: so its trace says, which lets it
+/// come back (X.411 12.3.1).
+#[must_use]
+pub fn rerouted(subject: &Subject, attempted: &str) -> Subject {
+    let mut subject = subject.clone();
+    // One whose trace cannot be read goes as it is; it was refused when it came.
+    let _ = x400::note_reroute(&mut subject.envelope, attempted);
+    subject
 }
 
 /// [`transfer`] of a queue entry as it is stored.
@@ -69,6 +81,7 @@ fn address(envelope: &mut MessageTransferEnvelope, recipients: &[u32]) {
     }
     for fields in &mut envelope.recipients {
         fields.indicators.responsibility = recipients.contains(&fields.number);
+        numbers::restore(fields);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ber::{BitString, Tag};
 use jiff::Timestamp;
-use mta::{ReportPolicy, Site};
+use mta::{DistributionList, ReportPolicy, Site, SubmitPermission};
 use queue::{Failure, MessageId, NextHop};
 use routing::{AllOpen, Domains, Router, Table};
 use x400::{
@@ -135,19 +135,169 @@ fn what_the_originator_forbids_is_not_done() {
     let own = redirect(&subject, "bert@far.test", Redirection::ORIGINATOR_REQUESTED);
     assert!(own.is_ok(), "what it asked for itself is");
     let subject = envelope(prohibition(standard::DL_EXPANSION_PROHIBITED));
-    let members = ["bert@far.test".to_owned()];
-    let list = ("all@west.test", members.as_slice());
-    let refused = mta::expand(&site(), &subject, 1, list, later()).unwrap_err();
+    let refused =
+        mta::expand(&site(), &subject, 1, &list(&["bert@far.test"]), later()).unwrap_err();
     assert_eq!(refused.diagnostic, DiagnosticCode::DL_EXPANSION_PROHIBITED);
-    let empty = mta::expand(&site(), &envelope(Vec::new()), 1, ("all@west.test", &[]), later());
+    let empty = mta::expand(&site(), &envelope(Vec::new()), 1, &list(&[]), later());
     assert_eq!(empty.unwrap_err().diagnostic, DiagnosticCode::DL_EXPANSION_FAILURE);
 }
 
+fn list(members: &[&str]) -> DistributionList {
+    DistributionList {
+        address: "all@west.test".to_owned(),
+        members: members.iter().map(|member| (*member).to_owned()).collect(),
+        ..DistributionList::default()
+    }
+}
+
+const MEMBERS: [&str; 2] = ["bert@far.test", "\"/C=XX/ADMD= /S=Carl/\"@x400.invalid"];
+
 fn expanded() -> MessageTransferEnvelope {
-    let members = ["bert@far.test", "\"/C=XX/ADMD= /S=Carl/\"@x400.invalid"].map(str::to_owned);
-    let list = ("all@west.test", members.as_slice());
-    let copy = mta::expand(&site(), &envelope(Vec::new()), 1, list, later());
+    let copy = mta::expand(&site(), &envelope(Vec::new()), 1, &list(&MEMBERS), later());
     reparsed(&copy.unwrap().unwrap())
+}
+
+/// On the wire the members have the number of the list, and so has a report about one; what another MTA sends under a number
+/// that recipients share goes on under it.
+#[test]
+fn members_have_the_number_of_their_list_on_the_wire() {
+    let copy = expanded();
+    let subject = mta::subject(&copy.encode()).unwrap();
+    let wire = |numbers: &[u32]| {
+        let MtsApdu::Message(sent) =
+            MtsApdu::decode(&mta::transfer(&subject, b"content", numbers)).unwrap()
+        else {
+            panic!()
+        };
+        sent.envelope
+    };
+    let sent = wire(&[6, 7]);
+    let numbers = |envelope: &MessageTransferEnvelope| -> Vec<_> {
+        let of = envelope.recipients.iter();
+        of.map(|fields| (fields.number, fields.indicators.responsibility)).collect()
+    };
+    assert_eq!(numbers(&sent), [(1, true), (1, true)]);
+    let private = |fields: &&PerRecipientFields| {
+        fields.extensions.iter().any(|field| matches!(field.kind, ExtensionKind::Private(_)))
+    };
+    assert_eq!(sent.recipients.iter().filter(private).count(), 0);
+    assert_eq!(copy.recipients.iter().filter(private).count(), 2, "it is kept in the store");
+    let alone = wire(&[7]);
+    assert_eq!(numbers(&alone), [(1, true)]);
+    assert_eq!(alone.recipients[0].recipient, copy.recipients[2].recipient);
+    let failure = |text: &str| Failure {
+        reason: 1,
+        diagnostic: Some(0),
+        error: text.to_owned(),
+        ended: None,
+    };
+    let id = site().mts_identifier(MessageId::from_number(4));
+    let failures = [(6, failure("b")), (7, failure("c"))];
+    let report = mta::non_delivery(&site(), id, &copy, b"", &failures, later()).unwrap();
+    let told: Vec<_> =
+        report.content.recipients.iter().map(|one| (one.number, &one.actual_recipient)).collect();
+    let names = [&copy.recipients[1].recipient, &copy.recipients[2].recipient];
+    assert_eq!(told, [(1, names[0]), (1, names[1])]);
+    // Another MTA relays it: who shares the number is told apart here, and goes on under it.
+    let other = Site { mta_name: "FAR".to_owned(), domain: domain("FAR"), ..site() };
+    let (table, next) = (routes(), MessageId::from_number(11));
+    let router = Router::new(&table, &AllOpen);
+    let apdu = MtsApdu::Message(x400::Message { envelope: sent, content: b"content".to_vec() });
+    let mut forged = apdu.clone();
+    if let MtsApdu::Message(message) = &mut forged {
+        let number = mixer::oids::specified_number();
+        let field =
+            ExtensionField::private(number, |encoder| encoder.integer(Tag::INTEGER, 30_000));
+        message.envelope.recipients[1].extensions.push(field);
+    }
+    for apdu in [apdu, forged] {
+        let entry = mta::from_apdu(&other, next, &apdu.encode(), later(), router, |_, _| later());
+        let entry = entry.unwrap();
+        let own: Vec<u32> = entry.message.recipients.iter().map(|one| one.number).collect();
+        assert_eq!(own, [1, 2]);
+        let relayed = mta::transfer(&entry.subject.unwrap(), b"content", &own);
+        let MtsApdu::Message(relayed) = MtsApdu::decode(&relayed).unwrap() else { panic!() };
+        assert_eq!(numbers(&relayed.envelope), [(1, true), (1, true)]);
+    }
+}
+
+/// An MTA of 1984 is not told of the list, and the members come one by one under the number of the list: each is taken.
+#[test]
+fn members_that_share_a_number_are_taken_one_by_one() {
+    let members = ["bert@far.test", "carl@far.test"];
+    let copy = mta::expand(&site(), &envelope(Vec::new()), 1, &list(&members), later());
+    let mut copy = copy.unwrap().unwrap();
+    copy.content_type = ContentType::BuiltIn(2);
+    let subject = mta::subject(&copy.encode()).unwrap();
+    let (table, other) = (routes(), Site { mta_name: "FAR".to_owned(), ..site() });
+    let seen = |number: u32, old: bool| {
+        let sent = mta::transfer(&subject, b"content", &[number]);
+        let sent = if old { mta::downgrade(&sent).unwrap() } else { sent };
+        let (id, router) = (MessageId::from_number(11), Router::new(&table, &AllOpen));
+        let entry = mta::from_apdu(&other, id, &sent, later(), router, |_, _| later()).unwrap();
+        assert_eq!(entry.message.seen.len(), 1);
+        entry.message.seen[0].clone()
+    };
+    for old in [true, false] {
+        assert_ne!(seen(6, old), seen(7, old), "1984: {old}");
+        assert_eq!(seen(6, old), seen(6, old));
+    }
+    assert!(seen(6, true).starts_with("c=XX;a= ;p=OTHER;l=1#1#"), "{}", seen(6, true));
+}
+
+#[test]
+fn who_is_exempted_gets_nothing_by_the_list() {
+    let exempted = |names: &[&str]| {
+        let number = standard::DL_EXEMPTED_RECIPIENTS;
+        let names: Vec<OrName> = names.iter().map(|name| name.parse().unwrap()).collect();
+        let field = ExtensionField::standard(number, |encoder| {
+            encoder.constructed(Tag::SET, |encoder| {
+                names.iter().for_each(|name| encoder.raw(&name.encode()));
+            });
+        });
+        mta::expand(&site(), &envelope(vec![field]), 1, &list(&MEMBERS), later())
+    };
+    let bert = "/C=US/ADMD=X/DD.RFC-822=Bert(a)FAR.test/";
+    let copy = exempted(&[bert, "/C=XX/ADMD= /S=Nobody/"]).unwrap().unwrap();
+    let left: Vec<_> = copy.recipients.iter().map(|one| one.recipient.to_string()).collect();
+    assert_eq!(left.len(), 2, "the other recipient and one member: {left:?}");
+    assert_eq!(copy.recipients[1].recipient, "/C=XX/ADMD= /S=Carl/".parse().unwrap());
+    assert_eq!(exempted(&[bert, "/C=xx/ADMD= /S=carl/"]), Ok(None), "nobody is left");
+    let odd = ExtensionField::standard(standard::DL_EXEMPTED_RECIPIENTS, |encoder| {
+        encoder.integer(Tag::INTEGER, 1);
+    });
+    let refused = mta::expand(&site(), &envelope(vec![odd]), 1, &list(&MEMBERS), later());
+    assert_eq!(refused.unwrap_err().diagnostic, DiagnosticCode::DL_EXPANSION_FAILURE);
+}
+
+/// Who sent the message to this list needs the permission: the originator, or the list before.
+#[test]
+fn who_may_not_send_to_a_list_is_told_so() {
+    let judged = |subject: &MessageTransferEnvelope, only: Option<&[&str]>, never: &[&str]| {
+        let submit = SubmitPermission::new(only, never);
+        let list =
+            DistributionList { submit, address: "in@west.test".to_owned(), ..list(&MEMBERS) };
+        mta::may_expand(subject, &list).map(drop).map_err(|why| why.diagnostic)
+    };
+    let refused = Err(DiagnosticCode::NO_DL_SUBMIT_PERMISSION);
+    let first = envelope(Vec::new());
+    let jo = mixer::to_rfc822(&first.originator).unwrap().to_uppercase();
+    assert_eq!(judged(&first, None, &[]), Ok(()));
+    assert_eq!(judged(&first, Some(&[]), &[]), refused);
+    assert_eq!(judged(&first, Some(&[&jo]), &[]), Ok(()));
+    assert_eq!(judged(&first, Some(&[&jo]), &[&jo]), refused);
+    assert_eq!(judged(&first, None, &[&jo]), refused);
+    // By way of another list it is that one who sends.
+    let behind = expanded();
+    assert_eq!(judged(&behind, None, &[&jo]), Ok(()));
+    assert_eq!(judged(&behind, Some(&["all@west.test"]), &[]), Ok(()));
+    assert_eq!(judged(&behind, Some(&[&jo]), &[]), refused);
+    // And nothing is expanded.
+    let submit = SubmitPermission::new(Some(&[""]), &[]);
+    let closed = DistributionList { submit, ..list(&MEMBERS) };
+    let why = mta::expand(&site(), &first, 1, &closed, later()).unwrap_err();
+    assert_eq!(why.diagnostic, DiagnosticCode::NO_DL_SUBMIT_PERMISSION);
+    assert!(why.text.contains("may not send to the distribution list all@west.test"), "{why}");
 }
 
 #[test]
@@ -169,8 +319,8 @@ fn members_stand_for_their_list_and_have_numbers_of_their_own() {
     let internal = x400::internal_trace(&copy.extensions).unwrap();
     assert!(internal[0].supplied.other_actions.dl_operation);
     // The same list again: it ends here.
-    let members = ["x@far.test".to_owned()];
-    let again = mta::expand(&site(), &copy, 6, ("All@WEST.test", &members), later());
+    let same = DistributionList { address: "All@WEST.test".to_owned(), ..list(&["x@far.test"]) };
+    let again = mta::expand(&site(), &copy, 6, &same, later());
     assert_eq!(again, Ok(None));
     // The queue entry has the members alone, each with its way.
     let table = routes();

@@ -50,6 +50,7 @@ impl QueueConfig {
     fn delay(&self, hop: &NextHop, interval_s: u32, failures: u32, salt: u64) -> SignedDuration {
         let interval = SignedDuration::from_secs(i64::from(interval_s));
         match self.profile {
+            _ if self.link(hop).steady => interval,
             Profile::Growth if self.links.contains_key(hop) => {
                 self.retry.delay(failures, salt).min(interval)
             }
@@ -87,6 +88,8 @@ pub struct Link {
     pub open_interval_s: u32,
     /// Seconds between two attempts to transfer a message, likewise.
     pub transfer_interval_s: u32,
+    /// The delays are these in every profile, no shorter ones at first: each attempt costs something.
+    pub steady: bool,
     /// Most associations at the same time.
     pub associations: u32,
     /// How many of them are kept for urgent mail.
@@ -102,6 +105,7 @@ impl Default for Link {
             open_retries: None,
             open_interval_s: 600,
             transfer_interval_s: 120,
+            steady: false,
             associations: 10,
             reserved: 1,
             threshold: 50,
@@ -110,7 +114,7 @@ impl Default for Link {
 }
 
 impl Link {
-    /// An X.400 or dial-up connector: 144 attempts, 600 seconds apart.
+    /// An X.400 connector: 144 attempts, 600 seconds apart.
     #[must_use]
     pub fn connector() -> Self {
         Self { open_retries: Some(144), ..Self::default() }
@@ -239,6 +243,20 @@ mod tests {
         assert_eq!(retry.delay(3, 7), retry.delay(3, 7));
         assert_ne!(retry.delay(3, 7), retry.delay(3, 8));
         assert!(retry.delay(u32::MAX, 1) <= SignedDuration::from_secs(600));
+    }
+
+    #[test]
+    fn a_link_where_each_attempt_costs_something_waits_for_its_interval_from_the_first_failure() {
+        let (line, lan) = (NextHop::Peer("WEST".to_owned()), NextHop::Peer("NORTH".to_owned()));
+        let steady = Link { steady: true, open_interval_s: 600, ..Link::default() };
+        let config = QueueConfig {
+            links: BTreeMap::from([(line.clone(), steady)]),
+            ..QueueConfig::default()
+        };
+        for failures in 1..5 {
+            assert_eq!(config.open_delay(&line, failures, 1), SignedDuration::from_secs(600));
+        }
+        assert!(config.open_delay(&lan, 1, 1) < SignedDuration::from_secs(20));
     }
 
     #[test]

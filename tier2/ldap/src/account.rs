@@ -26,6 +26,8 @@ pub struct DomainAccount {
     pub groups: Vec<Sid>,
     /// What keeps it from logging on.
     pub state: Option<AccountState>,
+    /// When its password was set, in milliseconds since 1970-01-01 UTC; absent where it never was, or where it must be changed.
+    pub password_set_ms: Option<i64>,
 }
 
 /// The NetBIOS name of the domain; nothing where the server is none of a domain's.
@@ -109,7 +111,14 @@ fn find(
     })?;
     let groups = groups.first().map(|entry| entry.values("tokenGroups")).unwrap_or_default();
     let groups = groups.iter().filter_map(|octets| Sid::from_bytes(octets).ok()).collect();
-    Ok(Some(DomainAccount { name, sid, groups, state: state(entry, now_ms) }))
+    let password_set_ms = password_set_ms(entry);
+    Ok(Some(DomainAccount { name, sid, groups, state: state(entry, now_ms), password_set_ms }))
+}
+
+/// pwdLastSet counts 100 ns since 1601; 0 means that the password must be changed (MS-ADTS 3.1.1.4, pwdLastSet).
+pub(crate) fn password_set_ms(entry: &Entry) -> Option<i64> {
+    let ticks: i64 = entry.text("pwdLastSet")?.parse().ok()?;
+    (ticks > 0).then(|| ticks / 10_000 - EPOCHS * 1000)
 }
 
 /// What an administrator has to undo comes first, as for accounts of our own.

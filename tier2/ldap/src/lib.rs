@@ -10,6 +10,7 @@ mod connection;
 mod entry;
 mod error;
 mod filter;
+mod inspect;
 mod message;
 mod place;
 mod sasl;
@@ -21,6 +22,7 @@ mod tree;
 
 pub use account::DomainAccount;
 pub use error::LdapError;
+pub use inspect::{AccountAttributes, Inspection, InspectionQuestion, inspect};
 pub use message::{LdapResult, Response, decode_response, message_len};
 pub use place::{Credentials, KerberosBind, Place, Protection, SimpleBind};
 pub use service::{Service, Status};

@@ -245,6 +245,12 @@ fn the_state_of_a_domain_account() {
         let entry = Entry { name: "CN=x".to_owned(), attributes };
         assert_eq!(account::state(&entry, now), expected, "{entry:?}");
     }
+    let set = |ticks: &str| {
+        let attributes = vec![("pwdLastSet".to_owned(), vec![ticks.as_bytes().to_vec()])];
+        account::password_set_ms(&Entry { name: "CN=x".to_owned(), attributes })
+    };
+    assert_eq!(set(&ticks(now)), Some(now));
+    assert_eq!([set("0"), set("never")], [None, None]);
 }
 
 #[test]

@@ -28,6 +28,9 @@ const UNKNOWN_AUTHN_SERVICE: u32 = 1747;
 /// Win32 `RPC_S_CALL_FAILED`.
 const CALL_FAILED: u32 = 1726;
 
+/// How long octets may go without an acknowledgement: several of TCP's repetitions (RFC 6298 begins with one second).
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+
 /// Where on the way to a peer something failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureLayer {
@@ -317,13 +320,26 @@ impl Dialer {
             evidence: Evidence::by(RefusedBy::Network),
         };
         match tokio::time::timeout(self.connect_timeout, TcpStream::connect(to)).await {
-            Ok(Ok(stream)) => Ok(stream),
+            Ok(Ok(stream)) => {
+                self.give_up_early(&stream);
+                Ok(stream)
+            }
             Ok(Err(error)) => Err(failure(format!("cannot connect to {to}: {error}"))),
             Err(_) => Err(failure(format!(
                 "no answer from {to} within {} s",
                 self.connect_timeout.as_secs()
             ))),
         }
+    }
+
+    /// Lets the system give up a connection over which nothing is acknowledged (TCP_USER_TIMEOUT, RFC 5482). A machine acknowledges also
+    /// while its program thinks, so it is the path that is gone; without this TCP repeats what was dropped after ever longer waits, and
+    /// goes on waiting long after the path is mended.
+    fn give_up_early(&self, stream: &TcpStream) {
+        let most = self.call_timeout.min(UNACKNOWLEDGED);
+        let most = u32::try_from(most.as_millis()).unwrap_or(u32::MAX);
+        // Where the system has no such thing, its own limit stands.
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, most);
     }
 
     async fn open_at(

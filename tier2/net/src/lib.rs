@@ -8,6 +8,7 @@
 mod chain;
 mod connect;
 mod gate;
+mod keep_alive;
 mod listen;
 mod mx;
 mod pump;
@@ -22,6 +23,7 @@ mod tls;
 pub use chain::chain;
 pub use connect::{Dialer, Evidence, FailureLayer, RefusedBy, RpcFailure, RpcTarget};
 pub use gate::{Gate, Pass, serve_admitted};
+pub use keep_alive::keep_alive;
 pub use listen::{ListenError, listen};
 pub use mx::{Exchanger, MailResolver, MxError};
 pub use pump::{Machine, Progress, Pump, PumpError};

@@ -5,7 +5,7 @@
 //! first, without a proof, which counts no wrong password; what it says is disabled, locked, expired or unknown is not
 //! logged on as.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use diagnosis::{ProbeFact, ProbeResult};
@@ -76,6 +76,12 @@ pub struct Learned {
     pub kdc: Option<krb5::AccountAnswer>,
     /// It says that it is a domain controller, and its port 88 does not answer.
     pub kdc_silent: bool,
+    /// Its own name in the DNS, as its directory or its challenge gives it.
+    pub dns_name: Option<String>,
+    /// The Kerberos realm that it belongs to; none of a host that stands alone.
+    pub realm: Option<String>,
+    /// What every DN of its directory ends in, where it is a domain controller.
+    pub base: Option<String>,
 }
 
 /// Asks a host; with `account`, logs on once as it over SMB.
@@ -133,6 +139,11 @@ pub async fn ask_host(
     }
     let is_controller = root.as_ref().is_some_and(RootDse::is_domain_controller);
     learned.kdc_silent = is_controller && !is_open(kdc::PORT);
+    if let Some(root) = root.as_ref().filter(|_| is_controller) {
+        learned.dns_name = root.first("dnsHostName").map(str::to_owned);
+        learned.base = root.first("defaultNamingContext").map(str::to_owned);
+        learned.realm = root.realm().map(str::to_owned);
+    }
     if is_open(kdc::PORT) {
         let realm = root.as_ref().and_then(RootDse::realm);
         let asked = account_state(question, address, realm, &mut facts).await;
@@ -216,15 +227,25 @@ async fn netbios_names(question: &Question<'_>, address: IpAddr) -> Vec<ProbeFac
         let started = Instant::now();
         let asked = netbios::name_query(address, called, question.patience).await;
         let (result, detail) = match asked {
-            Ok(at) => {
-                let at: Vec<String> = at.iter().map(ToString::to_string).collect();
-                (ProbeResult::Ok, format!("it is {} at {}", called, at.join(", ")))
-            }
+            Ok(at) => netbios_fits(called, address, &at),
             Err(why) => (ProbeResult::NotFound, why),
         };
         facts.push(fact(question, "netbios-name", called, result, detail, started));
     }
     facts
+}
+
+/// Whether the addresses that a host gives for its NetBIOS name hold the one that it was found by.
+fn netbios_fits(called: &str, address: IpAddr, given: &[Ipv4Addr]) -> (ProbeResult, String) {
+    let list: Vec<String> = given.iter().map(ToString::to_string).collect();
+    let list = list.join(", ");
+    // Of IPv6 NetBIOS knows nothing.
+    if !address.is_ipv4() || given.iter().any(|one| IpAddr::V4(*one) == address.to_canonical()) {
+        return (ProbeResult::Ok, format!("it is {called} at {list}"));
+    }
+    let detail =
+        format!("for {called} it gives {list} over NetBIOS, and its name leads to {address}");
+    (ProbeResult::Error, detail)
 }
 
 async fn root_of(
@@ -356,6 +377,9 @@ async fn smb(
     learned.clock_ahead_s = ahead(ticks, question.now.0);
     if let Some(challenge) = &talk.challenge {
         learned.keys_128 = Some(challenge.flags.contains(Flags::KEY_128));
+        let (name, realm) = belongs(challenge);
+        learned.dns_name = learned.dns_name.take().or(name);
+        learned.realm = learned.realm.take().or(realm);
         let detail = told(challenge, learned.clock_ahead_s);
         facts.push(fact(question, "ntlm", &shown, ProbeResult::Ok, detail, started));
     }
@@ -444,6 +468,15 @@ fn no_smb(error: smb::SmbError) -> Broken {
     (ProbeResult::Error, error.to_string())
 }
 
+/// The DNS name of the server and its realm: of one that stands alone the domain is its own name.
+fn belongs(challenge: &Challenge) -> (Option<String>, Option<String>) {
+    let name = |id| challenge.target_info.name(id).filter(|name| name.contains('.'));
+    let (host, domain) = (name(AvId::DNS_COMPUTER_NAME), name(AvId::DNS_DOMAIN_NAME));
+    let alone = host.is_some() && host == domain;
+    let realm = domain.filter(|_| !alone).map(|domain| domain.to_uppercase());
+    (host, realm)
+}
+
 /// NTLM as the server offers it.
 fn told(challenge: &Challenge, ahead: Option<i64>) -> String {
     let flags = challenge.flags;
@@ -510,4 +543,25 @@ fn fact(
     started: Instant,
 ) -> ProbeFact {
     taken(question.from, check, target, (result, detail), started)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Claims: 30.
+    #[test]
+    fn a_netbios_name_that_leads_elsewhere_is_told() {
+        let given = [Ipv4Addr::new(10, 0, 0, 5), Ipv4Addr::new(10, 0, 1, 5)];
+        let fits = |address: &str| netbios_fits("EAST", address.parse().unwrap(), &given);
+        assert_eq!(fits("10.0.1.5").0, ProbeResult::Ok);
+        assert_eq!(fits("::ffff:10.0.1.5").0, ProbeResult::Ok);
+        assert_eq!(fits("fd00::5").0, ProbeResult::Ok);
+        let (result, detail) = fits("10.0.2.5");
+        assert_eq!(result, ProbeResult::Error);
+        assert_eq!(
+            detail,
+            "for EAST it gives 10.0.0.5, 10.0.1.5 over NetBIOS, and its name leads to 10.0.2.5"
+        );
+    }
 }

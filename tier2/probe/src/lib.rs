@@ -1,10 +1,13 @@
 //! Read-only checks that give typed facts for a snapshot.
 //!
 //! Each check asks one question of one place, within the dialer's deadlines, and changes nothing. None sends credentials
-//! but the one logon of [`ask_host`] and those of [`ask_authority`], and that only with an account that was given for it.
+//! but the one logon of [`ask_host`] and those of [`ask_authority`], [`read_files`] and [`ask_tickets`], with an account that was
+//! given for it.
 
 mod authority;
+mod domain;
 mod fact;
+mod files;
 mod host;
 mod kdc;
 mod line;
@@ -17,8 +20,11 @@ mod root_dse;
 mod sam;
 mod share;
 mod srv;
+mod tickets;
 
 pub use authority::{Authority, AuthorityQuestion, ask_authority};
+pub use domain::{DomainQuestion, Hindrance, ask_domain, hindrances};
+pub use files::{FilesQuestion, SharedFile, read_files};
 pub use host::{Learned, PORTS, Question, SMB_PORT, ask_host};
 pub use krb5::AccountAnswer;
 pub use lsa::Trust;
@@ -26,6 +32,7 @@ pub use netbios::{NodeName, name_query, node_status};
 pub use policy::Policy;
 pub use sam::SamAccount;
 pub use smb::{Reason, reason};
+pub use tickets::{Refusal, TicketQuestion, Tickets, ask_tickets};
 
 pub use line::SLOWEST;
 pub use road::{Road, check_road, check_x400};

@@ -304,3 +304,6 @@ impl Pipe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Times are RFC 3339 in UTC. Words for states are given by the server; a reader shows a word that it does not know as it is.
 
 use diagnosis::{ProbeFact, ServerFacts};
-use event::Event;
+use event::{Category, Event, Level};
 use finding::Cause;
 use identity::Password;
 use jiff::Timestamp;
@@ -30,6 +30,9 @@ pub struct QueueRow {
     pub last_error: Option<String>,
     /// The cause that the server itself suspects.
     pub finding: Option<Cause>,
+    /// Where the line stands, in words, for a next hop that is dialled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
 }
 
 /// Every queue.
@@ -108,6 +111,12 @@ pub struct Retried {
     pub messages: u64,
     /// The next hops that are tried now.
     pub next_hops: Vec<String>,
+    /// Next hops whose mail goes on waiting, since an operator holds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<String>,
+    /// Next hops whose mail goes on waiting, since their schedule is closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scheduled: Vec<String>,
 }
 
 /// A message that was taken out of the queue, without a report to its originator.
@@ -166,6 +175,45 @@ pub struct EventQuery {
     /// The newest so many.
     #[serde(default)]
     pub limit: Option<u32>,
+}
+
+/// Asks for the logging levels; sets one first where a category and a level are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelOrder {
+    /// This category only.
+    #[serde(default)]
+    pub category: Option<Category>,
+    #[serde(default)]
+    pub level: Option<Level>,
+}
+
+/// How much a category of events logs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLevel {
+    pub category: Category,
+    /// 0, 1, 3, 5 or 7.
+    pub level: Level,
+}
+
+/// The logging levels, in the order of the registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLevels {
+    pub levels: Vec<EventLevel>,
+}
+
+impl Shape for EventLevels {
+    const NAME: &'static str = "event-levels";
+}
+
+impl LevelOrder {
+    /// What is asked for, out of all.
+    #[must_use]
+    pub fn answer(&self, all: impl IntoIterator<Item = (Category, Level)>) -> EventLevels {
+        let all = all.into_iter().map(|(category, level)| EventLevel { category, level });
+        let asked = |one: &EventLevel| self.category.is_none_or(|only| only == one.category);
+        EventLevels { levels: all.filter(asked).collect() }
+    }
 }
 
 impl EventQuery {

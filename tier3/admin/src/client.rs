@@ -21,9 +21,9 @@ use tokio::time::timeout;
 
 use crate::api::{
     AccountAdd, AccountChanged, AccountNamed, AccountPassword, AccountRemoved, AccountRole,
-    AccountRow, Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, LtabEntry, MessageNamed,
-    MessageQuery, MessageRow, Messages, ProbeOrder, Probes, QueueRow, Queues, Reloaded, Retried,
-    RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder, Sent,
+    AccountRow, Accounts, Deleted, EventLevels, EventQuery, Events, Facts, LevelOrder, LtabEntries,
+    LtabEntry, MessageNamed, MessageQuery, MessageRow, Messages, ProbeOrder, Probes, QueueRow,
+    Queues, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder, Sent,
 };
 use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::envelope::{Shape, WrongSchema, opened};
@@ -124,7 +124,12 @@ impl Client {
 
     pub async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, ClientError> {
         let limit = query.limit.map(|limit| limit.to_string());
-        let parameters = [("id", query.id), ("next_hop", query.next_hop), ("limit", limit)];
+        let parameters = [
+            ("id", query.id),
+            ("next_hop", query.next_hop),
+            ("after", query.after),
+            ("limit", limit),
+        ];
         Ok(self.get::<Messages>(&with_query("/v1/messages", &parameters)).await?.messages)
     }
 
@@ -171,6 +176,10 @@ impl Client {
 
     pub async fn events(&self, query: EventQuery) -> Result<Vec<Event>, ClientError> {
         Ok(self.get::<Events>(&events_path(&query, false)).await?.events)
+    }
+
+    pub async fn event_levels(&self, order: LevelOrder) -> Result<EventLevels, ClientError> {
+        self.post("/v1/events/levels", &order).await
     }
 
     /// Events as they happen; with a time or a limit in the query, those of the past first.

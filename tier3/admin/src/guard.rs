@@ -7,9 +7,9 @@ use event::Event;
 use tokio::sync::broadcast;
 
 use crate::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
-    RouteTable, SendOrder,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    LtabEntry, MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector,
+    RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use crate::caller::{Caller, identity};
 use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
@@ -81,6 +81,14 @@ impl<O: Operations> Operations for Guard<O> {
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
         self.with(ViewOnlyAdmin, "looking at events")?.events(query).await
+    }
+
+    async fn event_levels(&self, order: LevelOrder) -> Result<EventLevels, OperationError> {
+        let (needed, what) = match order.level {
+            Some(_) => (Admin, "setting a logging level"),
+            None => (ViewOnlyAdmin, "looking at the logging levels"),
+        };
+        self.with(needed, what)?.event_levels(order).await
     }
 
     fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError> {

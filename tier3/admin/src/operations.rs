@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
-    RouteTable, SendOrder,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    LtabEntry, MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector,
+    RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use crate::caller::Caller;
 use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
@@ -81,6 +81,12 @@ pub trait Operations: Send + Sync + 'static {
         &self,
         query: EventQuery,
     ) -> impl Future<Output = Result<Vec<Event>, OperationError>> + Send;
+
+    /// The logging levels, after one was set if that was asked for.
+    fn event_levels(
+        &self,
+        order: LevelOrder,
+    ) -> impl Future<Output = Result<EventLevels, OperationError>> + Send;
 
     /// Every event from now on.
     ///

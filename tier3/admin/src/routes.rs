@@ -14,8 +14,8 @@ use tokio::sync::watch;
 
 use crate::api::{
     AccountAdd, AccountChanged, AccountNamed, AccountPassword, AccountRemoved, AccountRole,
-    Accounts, Deleted, EventQuery, Events, Facts, LtabEntries, MessageNamed, MessageQuery,
-    Messages, ProbeOrder, Probes, Queues, RetrySelector, RouteQuery, SendOrder, Sent,
+    Accounts, Deleted, EventQuery, Events, Facts, LevelOrder, LtabEntries, MessageNamed,
+    MessageQuery, Messages, ProbeOrder, Probes, Queues, RetrySelector, RouteQuery, SendOrder, Sent,
 };
 use crate::directory_api::{AccountOrder, DirectoryOrder};
 use crate::follow;
@@ -53,6 +53,7 @@ pub(crate) fn all<O: Operations>(shared: Shared<O>) -> Router {
         .route("/v1/queue/order", post(queue_order::<O>))
         .route("/v1/ltab", get(ltab::<O>))
         .route("/v1/events", get(events_or_follow::<O>))
+        .route("/v1/events/levels", post(event_levels::<O>))
         .route("/v1/accounts", get(accounts::<O>))
         .route("/v1/accounts/add", post(account_add::<O>))
         .route("/v1/accounts/set-password", post(account_set_password::<O>))
@@ -108,6 +109,11 @@ async fn queue_order<O: Operations>(State(shared): State<Shared<O>>, request: Bo
 
 pub(crate) async fn ltab<O: Operations>(State(shared): State<Shared<O>>) -> Response {
     reply(shared.operations.ltab().await.map(|entries| LtabEntries { entries }))
+}
+
+async fn event_levels<O: Operations>(State(shared): State<Shared<O>>, request: Body) -> Answer {
+    let asked: LevelOrder = order(request).await?;
+    Ok(reply(shared.operations.event_levels(asked).await))
 }
 
 #[derive(Deserialize)]

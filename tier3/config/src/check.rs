@@ -15,6 +15,7 @@ const SOCKET_PATH_MAX: usize = 107;
 /// Checks a configuration as a whole.
 pub(crate) fn whole(config: &Config, source: &Source) -> Checked<()> {
     peer_names(config, source)?;
+    dial_ups(config, source)?;
     domains(config, source)?;
     connectors(config, source)?;
     listeners(config, source)?;
@@ -80,6 +81,48 @@ fn peer_names(config: &Config, source: &Source) -> Checked<()> {
             return Err(source.fault(table.at_key("name"), FaultKind::Duplicate, what, way_out));
         }
         seen.push(&connector.name);
+    }
+    Ok(())
+}
+
+/// A dial-up connector leads to a peer, in its very spelling, and no other one leads there; nor does its device get two locks.
+fn dial_ups(config: &Config, source: &Source) -> Checked<()> {
+    let mut seen: Vec<&str> = Vec::new();
+    for (one, table) in config.dial_ups.iter().zip(source.dial_ups()) {
+        let (at, name) = (table.at_key("peer"), shown(&one.peer));
+        let (kind, what, way_out) = match config.peer(&one.peer) {
+            None => (
+                FaultKind::Conflict,
+                format!("dial_up.peer: there is no peer {name}"),
+                "name one of the [[peer]] tables, or add one".to_owned(),
+            ),
+            Some(peer) if peer.name != one.peer => (
+                FaultKind::Conflict,
+                format!(
+                    "dial_up.peer: {name} differs from the peer {} in upper and lower case, which count in the remote server's name",
+                    shown(&peer.name)
+                ),
+                format!("write `peer = {}`", shown(&peer.name)),
+            ),
+            Some(_) if seen.contains(&one.peer.as_str()) => (
+                FaultKind::Duplicate,
+                format!("dial_up.peer: {name} has a dial-up connector already"),
+                "remove one of the two tables".to_owned(),
+            ),
+            Some(peer) if peer.replicated => (
+                FaultKind::Conflict,
+                format!(
+                    "dial_up.peer: the directory of {name} is replicated, which reads it all the time and not by calls"
+                ),
+                "remove `directory = \"replicated\"` from the [[peer]], or the [[dial_up]] table"
+                    .to_owned(),
+            ),
+            Some(_) => {
+                seen.push(&one.peer);
+                continue;
+            }
+        };
+        return Err(source.fault(at, kind, what, way_out));
     }
     Ok(())
 }

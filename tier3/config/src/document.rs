@@ -106,6 +106,11 @@ impl Source {
         self.tables(Section::Peer, self.document.get(Section::Peer.name()))
     }
 
+    /// The `[[dial_up]]` tables.
+    pub(crate) fn dial_ups(&self) -> Vec<TableReader<'_>> {
+        self.tables(Section::DialUp, self.document.get(Section::DialUp.name()))
+    }
+
     /// The `[[connector]]` tables.
     pub(crate) fn connectors(&self) -> Vec<TableReader<'_>> {
         self.tables(Section::Connector, self.document.get(Section::Connector.name()))

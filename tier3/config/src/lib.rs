@@ -23,10 +23,12 @@ mod fault;
 mod init;
 mod keys;
 mod load;
+mod load_dial_up;
 mod load_directory;
 mod load_x400;
 mod locate;
 mod model;
+mod model_dial_up;
 mod model_x400;
 mod names;
 mod nearest;
@@ -45,10 +47,11 @@ pub use keys::{Fallback, KEYS, Key, Kind};
 pub use locate::{lines, locate};
 pub use model::{
     Accounts, Admin, Association, Config, Connector, ConnectorKind, DEFAULT_FILE, DirectoryPlace,
-    Events, GlobalDomain, HostPort, Insecure, Kerberos, LdapDirectory, LdapProtection, Mail,
-    Mailboxes, NeighbourApi, OverrideAccount, Peer, PeerAuth, Queue, Rpc, RpcLevel, SYSTEM_FILE,
-    Server, Smtp, SmtpConnector, StderrLevel,
+    Events, GlobalDomain, HostPort, Insecure, Kerberos, LdapDirectory, LdapProtection,
+    MachineAccount, Mail, Mailboxes, NeighbourApi, OverrideAccount, Peer, PeerAuth, Queue, Rpc,
+    RpcLevel, SYSTEM_FILE, Server, Smtp, SmtpConnector, StderrLevel,
 };
+pub use model_dial_up::DialUp;
 pub use model_x400::{
     ConnectorRetry, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode, TransferTerms, X400,
 };

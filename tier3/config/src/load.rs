@@ -12,11 +12,11 @@ use crate::connector::connector;
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
-    Accounts, Admin, Association, Config, Events, GlobalDomain, Kerberos, Mail, NeighbourApi,
-    OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
+    Accounts, Admin, Association, Config, Events, GlobalDomain, Kerberos, MachineAccount, Mail,
+    NeighbourApi, OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
 };
 use crate::section::Section;
-use crate::{load_directory, load_x400, names};
+use crate::{load_dial_up, load_directory, load_x400, names};
 
 /// Octets of a configuration file: no real one comes near, and a wrong path (a device, a log) is refused before it
 /// fills the memory.
@@ -74,6 +74,11 @@ fn assemble(source: &Source) -> Checked<Config> {
         accounts: accounts(&source.section(Section::Accounts))?,
         directory: load_directory::directory(&source.section(Section::Directory), source, &rpc)?,
         rpc,
+        dial_ups: source
+            .dial_ups()
+            .iter()
+            .map(|table| load_dial_up::dial_up(table, source))
+            .collect::<Checked<_>>()?,
         connectors: source
             .connectors()
             .iter()
@@ -140,23 +145,21 @@ fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
 fn mail(table: &TableReader<'_>) -> Checked<Mail> {
     let domains = table.value("domains")?.domains()?;
     let mailboxes = table.value("mailboxes")?.mailboxes()?;
-    let postmaster = match table.optional("postmaster")? {
-        None => None,
-        Some(found) => {
-            let name = found.text()?.to_lowercase();
-            if let Some(problem) = names::local_part_problem(&name) {
-                return Err(found.bad_value(found.at, &format!("{} {problem}", shown(&name))));
-            }
-            if !mailboxes.contains(&name) {
-                return Err(found.bad_value(
-                    found.at,
-                    &format!("{} is not among mail.mailboxes", shown(&name)),
-                ));
-            }
-            Some(name)
+    let named = |key| -> Checked<Option<String>> {
+        let Some(found) = table.optional(key)? else { return Ok(None) };
+        let name = found.text()?.to_lowercase();
+        if let Some(problem) = names::local_part_problem(&name) {
+            return Err(found.bad_value(found.at, &format!("{} {problem}", shown(&name))));
         }
+        if !mailboxes.contains(&name) {
+            let text = format!("{} is not among mail.mailboxes", shown(&name));
+            return Err(found.bad_value(found.at, &text));
+        }
+        Ok(Some(name))
     };
-    Ok(Mail { domains, mailboxes, maildir: table.value("maildir")?.path()?, postmaster })
+    let (postmaster, alternate_recipient) = (named("postmaster")?, named("alternate_recipient")?);
+    let maildir = table.value("maildir")?.path()?;
+    Ok(Mail { domains, mailboxes, maildir, postmaster, alternate_recipient })
 }
 
 fn rpc(table: &TableReader<'_>, source: &Source, host_name: &str) -> Checked<Rpc> {
@@ -185,7 +188,7 @@ fn rpc(table: &TableReader<'_>, source: &Source, host_name: &str) -> Checked<Rpc
 }
 
 /// The machine's own account; the field marks those by their last character.
-fn machine(table: &TableReader<'_>, source: &Source) -> Checked<Option<OverrideAccount>> {
+fn machine(table: &TableReader<'_>, source: &Source) -> Checked<Option<MachineAccount>> {
     let found = table.optional("machine_account")?;
     let account = found.as_ref().map(|found| found.account()).transpose()?;
     if let (Some(found), Some(account)) = (&found, &account)
@@ -196,7 +199,9 @@ fn machine(table: &TableReader<'_>, source: &Source) -> Checked<Option<OverrideA
     }
     let file = table.optional("machine_password_file")?.map(|found| found.path()).transpose()?;
     let pair = both(table, source, "machine_account", account, "machine_password_file", file)?;
-    Ok(pair.map(|(account, password_file)| OverrideAccount { account, password_file }))
+    let password_age = table.value("machine_password_age_s")?.seconds()?;
+    let made = |(account, password_file)| MachineAccount { account, password_file, password_age };
+    Ok(pair.map(made))
 }
 
 fn accounts(table: &TableReader<'_>) -> Checked<Accounts> {

@@ -88,6 +88,7 @@ pub(crate) fn x400(
             checkpoint_kib: table.value("checkpoint_kib")?.integer()?,
             window: table.value("window")?.integer()?,
             recovery_timeout: table.value("recovery_timeout_s")?.seconds()?,
+            receive_timeout: table.value("receive_timeout_s")?.seconds()?,
             timeout_urgent: table.value("transfer_timeout_urgent_s")?.seconds()?,
             timeout_normal: table.value("transfer_timeout_normal_s")?.seconds()?,
             timeout_non_urgent: table.value("transfer_timeout_non_urgent_s")?.seconds()?,

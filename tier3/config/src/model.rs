@@ -9,6 +9,7 @@ use identity::AccountName;
 use ipnet::IpNet;
 use routing::{AddressSpace, Restrictions};
 
+use crate::model_dial_up::DialUp;
 use crate::model_x400::{Rfc1006, Schedule, X400};
 
 /// The file that a command reads when it is given none.
@@ -30,6 +31,8 @@ pub struct Config {
     pub directory: DirectoryPlace,
     /// In the order of the file; names are unique without regard to case.
     pub peers: Vec<Peer>,
+    /// In the order of the file; each for another peer.
+    pub dial_ups: Vec<DialUp>,
     /// In the order of the file; names are unique without regard to case, also among the peers.
     pub connectors: Vec<Connector>,
     pub rfc1006: Rfc1006,
@@ -47,6 +50,11 @@ impl Config {
     /// The peer of that MTA name, without regard to case.
     pub fn peer(&self, name: &str) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The dial-up connector to the peer of that name, without regard to case.
+    pub fn dial_up(&self, peer: &str) -> Option<&DialUp> {
+        self.dial_ups.iter().find(|one| one.peer.eq_ignore_ascii_case(peer))
     }
 
     /// The connector of that name, without regard to case.
@@ -117,9 +125,17 @@ pub struct Mail {
     pub mailboxes: Mailboxes,
     pub maildir: PathBuf,
     pub postmaster: Option<String>,
+    /// The mailbox for names that nobody has.
+    pub alternate_recipient: Option<String>,
 }
 
 impl Mail {
+    /// The address of the mailbox for names that nobody has.
+    #[must_use]
+    pub fn alternate_address(&self) -> Option<String> {
+        Some(format!("{}@{}", self.alternate_recipient.as_ref()?, self.domains.first()?))
+    }
+
     /// True when the domain is delivered here, without regard to case.
     pub fn is_local_domain(&self, domain: &str) -> bool {
         self.domains.iter().any(|known| known.eq_ignore_ascii_case(domain))
@@ -157,7 +173,7 @@ pub struct Rpc {
     pub account: AccountName,
     pub password_file: PathBuf,
     /// What a new server proves itself with towards new ones.
-    pub machine: Option<OverrideAccount>,
+    pub machine: Option<MachineAccount>,
     pub kerberos: Option<Kerberos>,
     pub allow: Vec<IpNet>,
     pub call_timeout: Duration,
@@ -300,6 +316,15 @@ pub struct HostPort {
 pub struct OverrideAccount {
     pub account: AccountName,
     pub password_file: PathBuf,
+}
+
+/// The machine's own account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineAccount {
+    pub account: AccountName,
+    pub password_file: PathBuf,
+    /// How old its password gets before it is changed; zero for ever.
+    pub password_age: Duration,
 }
 
 /// The administrative HTTP API of a neighbour.

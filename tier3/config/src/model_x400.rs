@@ -91,6 +91,8 @@ pub struct TransferTerms {
     pub checkpoint_kib: u16,
     pub window: u16,
     pub recovery_timeout: Duration,
+    /// Without an octet in the middle of a transfer to this server.
+    pub receive_timeout: Duration,
     /// Per kibibyte.
     pub timeout_urgent: Duration,
     pub timeout_normal: Duration,

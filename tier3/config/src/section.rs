@@ -10,6 +10,7 @@ pub enum Section {
     Accounts,
     Directory,
     Peer,
+    DialUp,
     Connector,
     AddressSpace,
     Rfc1006,
@@ -24,7 +25,7 @@ pub enum Section {
 
 impl Section {
     /// In the order of the reference page and of the commented file.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Server,
         Self::Smtp,
         Self::Mail,
@@ -32,6 +33,7 @@ impl Section {
         Self::Accounts,
         Self::Directory,
         Self::Peer,
+        Self::DialUp,
         Self::Connector,
         Self::AddressSpace,
         Self::Rfc1006,
@@ -54,6 +56,7 @@ impl Section {
             Self::Accounts => "accounts",
             Self::Directory => "directory",
             Self::Peer => "peer",
+            Self::DialUp => "dial_up",
             Self::Connector => "connector",
             Self::AddressSpace => "connector.address_space",
             Self::Rfc1006 => "rfc1006",
@@ -71,7 +74,12 @@ impl Section {
     pub const fn is_list(self) -> bool {
         matches!(
             self,
-            Self::Peer | Self::Connector | Self::AddressSpace | Self::X400 | Self::X400AddressSpace
+            Self::Peer
+                | Self::DialUp
+                | Self::Connector
+                | Self::AddressSpace
+                | Self::X400
+                | Self::X400AddressSpace
         )
     }
 
@@ -111,6 +119,9 @@ impl Section {
             }
             Self::Peer => {
                 "A server that mail is exchanged with. One table for each peer, as many as there are."
+            }
+            Self::DialUp => {
+                "A dial-up connector (the field's Dynamic RAS connector): the way to the [[peer]] of that name is dialled when mail waits, and hung up when all of it is across. docs/dial-up.md tells how. One table for each peer that is reached so."
             }
             Self::Connector => {
                 "A way out of this server for mail that no server of the organisation holds: over SMTP, or through a peer. docs/routing.md tells how the choice falls."

@@ -24,6 +24,17 @@ const PATTERN_MAX: usize = 256;
 /// The port of SMTP (RFC 5321, 4.5.4.2).
 const SMTP_PORT: u16 = 25;
 
+/// Entries of a command, and octets of each: what `pppd` and scripts take, with room.
+const WORDS_MAX: usize = 64;
+const WORD_MAX: usize = 1024;
+
+/// Whether an argument is, or announces, a secret: `password`, `--password=x`, `secret`.
+fn shows_a_secret(word: &str) -> bool {
+    let name = word.trim_start_matches('-').split(['=', ':']).next().unwrap_or_default();
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "password" | "passwd" | "secret" | "passphrase")
+}
+
 impl Found<'_> {
     /// Text, within the length and alphabet of its key.
     pub(crate) fn text(&self) -> Checked<String> {
@@ -99,6 +110,38 @@ impl Found<'_> {
             return Err(self.bad_text(self.at, text, "is no path"));
         }
         Ok(self.folder().join(text))
+    }
+
+    /// A program with its arguments. What would not run, or would show a secret to whoever lists processes, is refused.
+    pub(crate) fn command(&self) -> Checked<Vec<String>> {
+        let words = self.list(|element| {
+            let text = self.string(element)?;
+            let problem = match text {
+                _ if text.contains('\0') => "has a zero octet",
+                _ if text.len() > WORD_MAX => "is longer than 1,024 octets",
+                _ if shows_a_secret(text) => {
+                    "looks like a secret, which every user of this machine could read: keep it in a file of the program (pppd: /etc/ppp/chap-secrets), readable by root alone"
+                }
+                _ => return Ok(text.to_owned()),
+            };
+            Err(self.bad_text(self.at_element(element), text, problem))
+        })?;
+        let problem = match words.first().map(String::as_str) {
+            None => "the list is empty, and its first entry is the program".to_owned(),
+            Some("") => "the program is empty".to_owned(),
+            Some(program) if program.contains(' ') && words.len() == 1 => format!(
+                "{} is one program with blanks in its name; no shell reads this, so give each argument as an entry of its own",
+                shown(program)
+            ),
+            Some(program) if program.contains('/') && !program.starts_with('/') => {
+                format!("{} is neither a name nor an absolute path", shown(program))
+            }
+            Some(_) if words.len() > WORDS_MAX => {
+                format!("the list has {} entries, and the limit is {WORDS_MAX}", words.len())
+            }
+            Some(_) => return Ok(words),
+        };
+        Err(self.bad_value(self.at, &problem))
     }
 
     /// An IP address.

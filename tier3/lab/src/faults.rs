@@ -10,19 +10,27 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod account;
+mod dial_up;
+mod domain;
+mod generations;
 mod host;
 mod joining;
 mod line;
+mod names;
+mod peers;
 mod route;
 mod store;
 mod table;
 mod terms;
 
+pub(crate) use domain::SAMBA_DOMAINS;
+pub use domain::{find_in_domain, slugs_in_domain};
 pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
 
 /// The numbers that tell of a stopped association; a demo collects these.
-pub const TELLING_EVENTS: [u32; 14] = [
+pub const TELLING_EVENTS: [u32; 17] = [
     BIND_FAILED,
     BIND_BACK_FAILED,
     SECURITY_VIOLATION,
@@ -37,6 +45,9 @@ pub const TELLING_EVENTS: [u32; 14] = [
     event::id::NON_DELIVERY,
     event::own::id::STORE_REFUSES,
     event::own::id::TLS_REFUSED,
+    event::id::DIAL_FAILED,
+    event::id::LINK_FAILED,
+    event::own::id::DEFAULT_ROUTE_TAKEN,
 ];
 
 const BIND_FAILED: u32 = event::id::BIND_FAILED;
@@ -78,6 +89,8 @@ pub struct Fault {
     pub takes_none: bool,
     /// Programs and rights that it takes beside those of the servers.
     pub needs: &'static [&'static str],
+    /// So many servers are there; 0 leaves it to chance.
+    pub servers: usize,
     /// Only EAST and WEST are there: it would stop mail with others, too.
     pub two_alone: bool,
     /// Each server lives in a network namespace of its own.
@@ -117,6 +130,10 @@ pub enum Act {
     Hang(Side),
     /// It goes on.
     GoOn(Side),
+    /// A server is stopped and started, now as one that does what an old implementation of NTLM does, or as itself again.
+    Pose(Side, Option<&'static str>),
+    /// A server is stopped and started under a clock that is so far off (as `faketime -f` takes it), or under the right one again.
+    Clock(Side, Option<&'static str>),
 }
 
 /// An event that a fault must cause.
@@ -201,8 +218,19 @@ impl Fault {
             && self.returned.is_none()
             && !self.wired
             && !self.two_alone
+            && self.servers == 0
             && !self.takes_none
             && !self.degrading
+    }
+
+    /// Whether the servers' accounts are in two domains of Samba.
+    pub(crate) fn in_domains(&self) -> bool {
+        self.needs.contains(&SAMBA_DOMAINS)
+    }
+
+    /// Whether servers prove themselves by Kerberos in it.
+    pub(crate) fn by_kerberos(&self) -> bool {
+        self.needs.contains(&"krb5kdc")
     }
 
     /// Whether it can be put in beside another one: it leaves both servers and all accounts there.

@@ -263,7 +263,7 @@ fn noise(count: usize) -> Vec<u8> {
 }
 
 /// base64 in lines (RFC 2045 6.8), each with its CRLF.
-fn base64(octets: &[u8]) -> String {
+pub(crate) fn base64(octets: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(octets.len() / 54 * (BASE64_LINE + 2) + BASE64_LINE + 2);
     for line in octets.chunks(BASE64_LINE / 4 * 3) {

@@ -11,6 +11,7 @@
 mod cast;
 mod chance;
 pub mod demo;
+mod directory_server;
 mod engine;
 pub mod faults;
 mod kdc;
@@ -25,6 +26,7 @@ mod smtp_client;
 mod wires;
 
 pub use cast::Side;
+pub use directory_server::DirectoryKind;
 pub use engine::LabError;
 pub use letters::LetterError;
 pub use observe::TellingEvent;

@@ -9,6 +9,7 @@ use config::{ConfigError, InitAnswers, PeerAnswers, RANDOM_BYTES, Section, X400A
 use finding::Cause;
 
 use crate::cast::{Cast, Mailbox, Side, mailboxes};
+use crate::directory_server::DirectoryPlan;
 use crate::kdc::{KdcPlan, REALM};
 use crate::wires::Wires;
 
@@ -79,8 +80,12 @@ pub struct Setting {
 pub(crate) struct Plan {
     pub(crate) cast: Cast,
     pub(crate) carrier: Carrier,
-    /// With a KDC the servers prove themselves by Kerberos.
+    /// How the servers prove themselves over RPC.
+    pub(crate) auth: Auth,
+    /// The KDC that is started for them, unless a domain has one.
     pub(crate) kdc: Option<KdcPlan>,
+    /// Who keeps the directory, unless the servers do.
+    pub(crate) directory: Option<DirectoryPlan>,
     /// Keys beyond the usual ones, or in their place.
     pub(crate) set: &'static [Setting],
     /// Seconds that an association stays open without mail: few, so that a fault shows soon.
@@ -252,6 +257,11 @@ impl Organisation {
         self.plan.kdc.as_ref()
     }
 
+    /// The directory server that is to run, if there is to be one.
+    pub(crate) fn directory(&self) -> Option<&DirectoryPlan> {
+        self.plan.directory.as_ref()
+    }
+
     pub(crate) fn maildirs(&self, side: Side) -> PathBuf {
         self.folder(side).join("maildir")
     }
@@ -339,6 +349,10 @@ impl Organisation {
             (Section::Association, "idle_s", self.plan.idle_s.to_string()),
         ];
         set.extend(self.kerberos(side));
+        if let Some(directory) = &self.plan.directory {
+            let host = self.cast().host(side);
+            set.extend(directory.settings(side, (host, &self.keytab(side))));
+        }
         if self.plan.carrier == Carrier::Rfc1006 {
             set.push((Section::Rfc1006, "listen", format!("[\"{}\"]", own.address)));
             set.push((Section::Rfc1006, "port", own.rfc1006.to_string()));
@@ -402,7 +416,7 @@ impl Organisation {
             )),
             // Absolute: the doctor prints it for a shell in any folder.
             configuration: Some(self.config(side).to_string_lossy().into_owned()),
-            auth: self.plan.kdc.is_some().then(|| "kerberos".to_owned()),
+            auth: (self.plan.auth == Auth::Kerberos).then(|| "kerberos".to_owned()),
         }
     }
 
@@ -412,7 +426,9 @@ impl Organisation {
             .sides()
             .iter()
             .flat_map(|side| [(cast.host(*side), *side), (cast.bind_back(*side), *side)]);
-        names.map(|(name, side)| (name.to_owned(), vec![self.listeners(side).address])).collect()
+        let names = names.map(|(name, side)| (name.to_owned(), vec![self.listeners(side).address]));
+        let of_directory = self.plan.directory.iter().flat_map(DirectoryPlan::hosts);
+        names.chain(of_directory).collect()
     }
 }
 
@@ -471,7 +487,8 @@ mod tests {
     use super::*;
 
     fn plan(cast: Cast, carrier: Carrier) -> Plan {
-        Plan { cast, carrier, kdc: None, set: &[], idle_s: 2, wired: false }
+        let auth = Auth::Ntlm;
+        Plan { cast, carrier, auth, kdc: None, directory: None, set: &[], idle_s: 2, wired: false }
     }
 
     fn organisation() -> (tempfile::TempDir, Organisation) {

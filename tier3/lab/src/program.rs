@@ -88,6 +88,12 @@ impl Program {
         Self { before, ..self.clone() }
     }
 
+    /// The same program with these words before every command, behind those that stand there already.
+    pub(crate) fn behind_all(mut self, words: &[&str]) -> Self {
+        self.before.extend(words.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
     /// The program without its arguments.
     pub(crate) fn command(&self) -> Command {
         self.behind(self.exe.as_os_str())
@@ -103,6 +109,8 @@ impl Program {
 
 async fn finish(mut command: Command, shown: String, fine: &[i32]) -> Result<Output, CommandError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // Ctrl-C is for this program alone, which ends what it began.
+    command.process_group(0);
     let output = match tokio::time::timeout(COMMAND_TIME, command.output()).await {
         Ok(Ok(output)) => output,
         Ok(Err(source)) => return Err(CommandError::Start { command: shown, source }),

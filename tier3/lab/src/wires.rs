@@ -16,6 +16,9 @@ const NETWORK: [u8; 3] = [10, 77, 0];
 /// Programs that it takes.
 const PROGRAMS: [&str; 3] = ["ip", "nft", "tc"];
 
+/// Where programs of administrators are, which are not always on the path.
+const ADMINISTRATORS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
+
 /// Takes the namespaces away when its input ends.
 const GUARD: &str = "read -r _; for one; do ip netns del \"$one\"; done";
 
@@ -140,12 +143,15 @@ pub(crate) fn is_root() -> bool {
 /// Whether a program is found on the path.
 pub(crate) fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|one| one.join(program).is_file())
+    let administrators = ADMINISTRATORS.map(std::path::PathBuf::from);
+    std::env::split_paths(&path).chain(administrators).any(|one| one.join(program).is_file())
 }
 
 async fn ip(words: &str) -> Result<(), WireError> {
     let command = format!("ip {words}");
-    let output = Command::new("ip").args(words.split(' ')).stdin(Stdio::null()).output().await;
+    let mut ip = Command::new("ip");
+    ip.args(words.split(' ')).stdin(Stdio::null()).process_group(0);
+    let output = ip.output().await;
     let output = output.map_err(|source| WireError::Run { command: command.clone(), source })?;
     if output.status.success() {
         return Ok(());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use config::{Config, DirectoryPlace, LdapDirectory, Mailboxes};
 use directory::{
     Agent, Authorisation, Change, Copies, Directory, DirectoryError, LegacyAccount, Name, Object,
-    Role, Seed, Step, authorise, diff, seed,
+    Role, Seed, SeedPeer, Step, authorise, diff, seed,
 };
 use identity::descriptor::access::Token;
 use identity::{AccountName, Sid};
@@ -740,7 +740,12 @@ fn of_config(config: &Config, now_ms: i64) -> Seed {
         }
     };
     // An override account of the file stays there: one that stands in the directory goes before it.
-    let peers = config.peers.iter().map(|peer| (peer.name.clone(), peer.host.clone(), None));
+    let peers = config.peers.iter().map(|peer| SeedPeer {
+        name: peer.name.clone(),
+        host: peer.host.clone(),
+        override_account: None,
+        dialled: config.dial_up(&peer.name).is_some(),
+    });
     Seed {
         organisation: config.server.organisation.clone(),
         site: config.server.site.clone(),

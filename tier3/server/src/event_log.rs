@@ -6,10 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Mutex, PoisonError};
 
 use config::StderrLevel;
-use event::{Draft, Event, EventType};
+use event::{Category, Draft, Event, EventType, Level};
 use jiff::Timestamp;
-use store::Store;
+use store::{Store, StoreError};
 use tokio::sync::broadcast;
+
+use crate::event_levels::EventLevels;
 
 /// Events that a slow follower may lag behind before it misses some.
 const FOLLOWERS: usize = 1024;
@@ -22,6 +24,7 @@ pub struct EventLog {
     journal: bool,
     json: Option<Mutex<File>>,
     store: Store,
+    levels: EventLevels,
     followers: broadcast::Sender<Event>,
 }
 
@@ -29,7 +32,7 @@ impl EventLog {
     /// Opens the log.
     ///
     /// # Errors
-    /// The JSON file cannot be opened.
+    /// The JSON file cannot be opened, or the levels cannot be read.
     pub fn open(
         server: &str,
         settings: &config::Events,
@@ -42,18 +45,41 @@ impl EventLog {
             }
             None => None,
         };
+        let levels = EventLevels::open(&store).map_err(std::io::Error::other)?;
         Ok(Self {
             server: server.to_owned(),
             stderr: settings.stderr_level,
             journal: std::env::var_os("JOURNAL_STREAM").is_some(),
             json,
             store,
+            levels,
             followers: broadcast::channel(FOLLOWERS).0,
         })
     }
 
-    /// Logs an event, now.
+    /// How much each category logs.
+    pub const fn levels(&self) -> &EventLevels {
+        &self.levels
+    }
+
+    /// Whether an event of this number is logged: for one that takes work to build.
+    pub fn admits(&self, number: u32) -> bool {
+        event::definition(number).is_none_or(|definition| self.levels.admit(definition))
+    }
+
+    /// Sets the level of a category, from now on and over a restart.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_level(&self, category: Category, level: Level) -> Result<(), StoreError> {
+        self.levels.set(&self.store, category, level)
+    }
+
+    /// Logs an event, now, if the level of its category admits it.
     pub fn log(&self, draft: Draft) {
+        if !self.admits(draft.id()) {
+            return;
+        }
         let event = draft.stamp(Timestamp::now(), &self.server);
         metrics::counter!("bindback_events_total", "id" => event.id.to_string()).increment(1);
         if self.is_wanted(event.event_type) {

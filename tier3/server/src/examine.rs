@@ -13,6 +13,8 @@ use probe::{Authority, AuthorityQuestion, Question, ask_authority, ask_host};
 use security::Initiator;
 use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed};
 
+mod domain;
+
 use crate::node::{filetime_now, random};
 use crate::rpc_tools::{Caller, Mechanisms, PingSettings, Step, StepResult, ping};
 
@@ -89,7 +91,7 @@ pub async fn examine(examination: &Examination) -> Examined {
     let refused = learned.logon.filter(|status| *status != 0).and_then(probe::reason);
     facts.logon = refused.and_then(|one| Some((one.cause.parse().ok()?, one.text.to_owned())));
     facts.either_name_or_password = learned.logon == Some(LOGON_FAILURE);
-    let mut sent = learned.sent;
+    let mut sent = learned.sent.clone();
     if learned.resolved && is_open(&checks, examination.mapper_port) {
         rpc(examination, &mut checks).await;
         // A second wrong password is one too many: the ladder is climbed only by an account that was let in.
@@ -115,6 +117,7 @@ pub async fn examine(examination: &Examination) -> Examined {
             }
         }
     }
+    domain::ask(examination, &dialer, &learned, &mut facts, &mut checks, &mut sent).await;
     Examined { facts, checks, sent, let_in: learned.logon == Some(0) }
 }
 
@@ -265,7 +268,7 @@ fn of_steps(check: &str, examination: &Examination, steps: &[Step], started: Ins
     }
 }
 
-fn initiator(account: &AccountName, password: &Password) -> Box<dyn Initiator> {
+pub(crate) fn initiator(account: &AccountName, password: &Password) -> Box<dyn Initiator> {
     let credentials = NtlmCredentials {
         account: account.clone(),
         secret: NtlmSecret::Password(password.clone()),

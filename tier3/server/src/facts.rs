@@ -7,15 +7,17 @@ use admin::OperationError;
 use admin::api::{AccountRow, EventQuery, Reloaded};
 use config::{Config, Schedule, TransferMode};
 use diagnosis::{
-    AccountFacts, ConnectorFacts, DirectoryFacts, FailureFacts, LtabFacts, PeerFacts, QueueFacts,
-    Role, Selectors, ServerFacts, StoreTrouble,
+    AccountFacts, CallFailureFacts, ConnectorFacts, DialUpFacts, DirectoryFacts, FailureFacts,
+    LtabFacts, PeerFacts, QueueFacts, Role, Selectors, ServerFacts, StoreTrouble,
 };
 use event::Event;
 use jiff::Timestamp;
 use mta::Row;
 use store::Store;
 
+use crate::dial_up::DialUps;
 use crate::directory_table::DirectoryTable;
+use crate::event_levels::EventLevels;
 use crate::mail_queue::MailQueue;
 use crate::node::presented;
 use crate::operations::{Ledger, missing_steps};
@@ -27,6 +29,13 @@ use crate::rpc_security;
 const MAX_EVENTS: usize = 500;
 /// Lines of what a copy does not have that are told.
 const MAX_BEHIND: usize = 50;
+
+/// How much each category logs.
+#[must_use]
+pub fn of_levels(levels: &EventLevels) -> BTreeMap<String, u8> {
+    let all = levels.all().into_iter();
+    all.map(|(category, level)| (category.word().to_owned(), level.number())).collect()
+}
 
 /// What stands in the configuration; the peers are for [`of_peers`].
 #[must_use]
@@ -191,6 +200,31 @@ fn of_failure(failure: &Failure) -> FailureFacts {
         text: failure.error.text.clone(),
         protocol_string: Some(failure.protocol_string.clone()),
     }
+}
+
+/// The dial-up connectors and their lines.
+#[must_use]
+pub fn of_dial_ups(config: &Config, dial_ups: &DialUps) -> Vec<DialUpFacts> {
+    let facts = config.dial_ups.iter().map(|one| {
+        let view = dial_ups.view(&one.peer);
+        DialUpFacts {
+            peer: one.peer.clone(),
+            state: view.state.to_owned(),
+            schedule: schedule_word(&one.schedule).to_owned(),
+            dial: one.dial.join(" "),
+            device: one.device.clone(),
+            lock_file: one.lock_file.as_ref().map(|file| file.display().to_string()),
+            failure: view.failure.map(|(time, failure)| CallFailureFacts {
+                time: Some(time),
+                kind: failure.kind.as_str().to_owned(),
+                code: failure.kind.code(),
+                exit: failure.exit,
+                text: failure.to_string(),
+            }),
+            default_route: view.default_route,
+        }
+    });
+    facts.collect()
 }
 
 /// The accounts, without their verifiers.

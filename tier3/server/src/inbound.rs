@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use event::own;
 use jiff::Timestamp;
 use mta::{Entry, TransferError};
 use store::StoreError;
@@ -9,7 +10,7 @@ use store::StoreError;
 use crate::blocking::blocking;
 use crate::mail_queue::AcceptError;
 use crate::node::Node;
-use crate::settings;
+use crate::{outbound, settings};
 
 /// An APDU was not taken; the peer keeps it.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +49,23 @@ pub async fn take(node: &Arc<Node>, from: &str, apdu: Vec<u8>) -> Result<(), Inb
         blocking(move || read(&node, &from, &apdu)).await?
     };
     let Some(entry) = entry else { return Ok(()) };
+    let head = &entry.message;
+    let (mts_id, length) = (head.mts_id.clone(), head.size);
+    let (priority, kind) = (outbound::priority(head.priority), outbound::kind(head.kind));
     match node.queue.accept(entry).await {
-        Ok(_) | Err(AcceptError::Repeated) => Ok(()),
+        Ok(id) => {
+            node.log(own::object_received(&own::Object {
+                object: &id.to_string(),
+                entity: from,
+                entity_kind: "MTA",
+                priority,
+                kind,
+                mts_id: &mts_id,
+                length,
+            }));
+            Ok(())
+        }
+        Err(AcceptError::Repeated) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use mta::Disposition;
 use queue::{Kind, MessageRecord, NextHop, Outcome, RecipientRecord, Work};
 use routing::Request;
-use x400::{MessageTransferEnvelope, MtsUserType};
+use x400::{DiagnosticCode, MessageTransferEnvelope, MtsUserType};
 
 use crate::blocking::blocking;
 use crate::node::Node;
@@ -184,19 +184,23 @@ async fn reassigned(
                 return Some(reassignment::forward_report(node, record, list).await);
             };
             let is_list = matches!(target, Target::List(_));
-            // A probe does not look behind a list (X.411 14.3.10).
-            let outcome = if is_list && parcel.is_probe() {
-                Outcome::Done
-            } else {
-                reassignment::follow(node, opened, recipient, target).await
-            };
+            let outcome = reassignment::follow(node, opened, recipient.number, target).await;
             if is_list && outcome == Outcome::Done {
                 let told = Some(&opened.subject);
                 reporting::report_delivery(node, told, (recipient.number, MtsUserType::DL)).await;
             }
             Some(outcome)
         }
-        Disposition::Fail { .. } => reassignment::try_alternate(node, opened?, recipient).await,
+        Disposition::Fail { diagnostic, .. } => {
+            let (opened, number) = (opened?, recipient.number);
+            let mut tried = reassignment::try_alternate(node, opened, number).await;
+            // Nobody here is called so: the domain may have somebody for that.
+            if tried.is_none() && *diagnostic == DiagnosticCode::UNRECOGNISED_OR_NAME {
+                let nobody = (number, &*recipient.address);
+                tried = reassignment::try_domain_alternate(node, opened, nobody).await;
+            }
+            Some(tried?.outcome)
+        }
         Disposition::Move { .. } => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use config::{Config, Peer, PeerAuth};
@@ -15,13 +15,14 @@ use mta::{Ltab, rpc_interface::AssociationToken};
 use net::{Dialer, MailResolver, Resolver};
 use queue::NextHop;
 use security::FileTime;
-use security::ntlm::ReflectionGuard;
+use security::ntlm::{OldNtlm, ReflectionGuard};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use winbind::Winbind;
 
 use crate::account_table::AccountTable;
 use crate::addresses::CutOff;
 use crate::blocking::blocking;
+use crate::dial_up::DialUps;
 use crate::directory_table::DirectoryTable;
 use crate::event_log::EventLog;
 use crate::failed_logons::FailedLogons;
@@ -76,9 +77,13 @@ pub struct Node {
     pub reroutes: Rounds,
     pub histories: PeerHistories,
     pub reflection: ReflectionGuard,
+    /// The old implementation that this server stands in for, in the laboratory alone.
+    pub old_ntlm: OnceLock<OldNtlm>,
     pub winbind: Winbind,
     /// Callers that `rpc.allow` does not let in.
     pub cut_off: CutOff,
+    /// The lines of dial-up connectors.
+    pub dial_ups: DialUps,
     failed_logons: Mutex<FailedLogons>,
     watch: Mutex<Watch>,
     bind_back_pace: Mutex<Pace>,
@@ -147,8 +152,10 @@ impl Node {
             reroutes: Rounds::default(),
             histories,
             reflection: ReflectionGuard::new(),
+            old_ntlm: OnceLock::new(),
             winbind,
             cut_off: CutOff::default(),
+            dial_ups: DialUps::default(),
             failed_logons: Mutex::default(),
             watch: Mutex::new(watch),
             bind_back_pace: Mutex::new(Pace::new(BIND_BACK_BURST, BIND_BACK_PACE)),
@@ -440,6 +447,12 @@ pub fn override_secret(account: &AccountName) -> String {
     format!("override {}", identity::upcase(&account.to_string()))
 }
 
+/// Where the machine account's new password is kept that a peer has taken and not all have.
+#[must_use]
+pub fn machine_secret(peer: &str) -> String {
+    format!("machine {}", identity::upcase(peer))
+}
+
 /// The account for one peer: the one of the connector that leads to its MTA name, else the one of its `[[peer]]` entry. Else
 /// between two new servers with machine identities the machine's own; towards any other the one that the administrative group
 /// names for older servers; and where there is none, or this server is an old one, the service account.
@@ -456,7 +469,9 @@ pub fn presented(config: &Config, directory: &DirectoryTable, peer: &Peer) -> Pr
     if let (Some(machine), false) = (&config.rpc.machine, is_old)
         && directory.machine_account_of(&peer.name).is_some()
     {
-        return Presented { account: machine.account.clone(), source: "machine", secret: None };
+        // Where a new password was given to this peer already, it is that one.
+        let secret = Some(machine_secret(&peer.name));
+        return Presented { account: machine.account.clone(), source: "machine", secret };
     }
     let legacy = directory.legacy_account();
     match legacy.name() {

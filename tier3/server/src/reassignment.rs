@@ -6,25 +6,20 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mta::{NotReassigned, Site};
-use queue::{MessageRecord, Outcome, RecipientRecord};
+use mta::{DistributionList, NotReassigned, Site};
+use queue::{MessageRecord, Outcome};
 use x400::{DiagnosticCode, MessageTransferEnvelope, MtsApdu, ReasonCode, Redirection};
 
 use crate::mail_queue::AcceptError;
 use crate::node::Node;
 use crate::opened::Opened;
-use crate::recipients::{List, Target};
+use crate::recipients::Target;
 use crate::settings;
 
 /// Sends the message on to whom the directory names in place of a recipient.
-pub async fn follow(
-    node: &Arc<Node>,
-    opened: &Opened,
-    recipient: &RecipientRecord,
-    target: &Target,
-) -> Outcome {
+pub async fn follow(node: &Arc<Node>, opened: &Opened, number: u32, target: &Target) -> Outcome {
     let site = settings::site(&node.config());
-    let (number, now) = (recipient.number, Timestamp::now());
+    let now = Timestamp::now();
     let redirect = |to: &str, reason| {
         mta::redirect(&site, &opened.subject.envelope, number, to, reason, now).map(Some)
     };
@@ -32,10 +27,11 @@ pub async fn follow(
         Target::Mailbox => return Outcome::Done,
         Target::Alternate(to) => redirect(to, Redirection::RECIPIENT_ASSIGNED),
         Target::Elsewhere(to) => redirect(to, Redirection::DIRECTORY_LOOK_UP),
-        Target::List(list) => {
-            let members = (list.address.as_str(), list.members.as_slice());
-            mta::expand(&site, &opened.subject.envelope, number, members, now)
+        // A probe does not look behind a list (X.411 14.3.10): that it would be expanded is the answer.
+        Target::List(list) if opened.subject.probe => {
+            mta::may_expand(&opened.subject.envelope, list).map(|_| None)
         }
+        Target::List(list) => mta::expand(&site, &opened.subject.envelope, number, list, now),
     };
     match copy {
         Ok(Some(copy)) => {
@@ -46,36 +42,74 @@ pub async fn follow(
             }
             outcome
         }
-        // The list had the message before.
+        // The list had the message before, or only members whom the originator excludes.
         Ok(None) => Outcome::Done,
         Err(why) => failed(why),
     }
 }
 
-/// Sends the message on to the alternate that its originator named for a recipient that failed; `None` where there is none.
-pub async fn try_alternate(
-    node: &Arc<Node>,
-    opened: &Opened,
-    recipient: &RecipientRecord,
-) -> Option<Outcome> {
-    let number = recipient.number;
+/// What became of a recipient for whom an alternate was tried.
+pub struct Alternate {
+    /// The alternate's address.
+    pub address: String,
+    pub outcome: Outcome,
+}
+
+/// Sends the message on to the alternate that its originator named for a recipient that failed, in this server or on the way
+/// out; `None` where there is none.
+pub async fn try_alternate(node: &Arc<Node>, opened: &Opened, number: u32) -> Option<Alternate> {
     let fields =
         opened.subject.envelope.recipients.iter().find(|fields| fields.number == number)?;
     let alternate = x400::originator_requested_alternate(&fields.extensions).ok()??;
-    let site: Site = settings::site(&node.config());
     let to = mixer::to_rfc822(&alternate).unwrap_or_else(|_| mixer::write_out(&alternate.address));
-    let (reason, now) = (Redirection::ORIGINATOR_REQUESTED, Timestamp::now());
-    // One that was tried already leaves the failure as it is.
-    let copy = mta::redirect(&site, &opened.subject.envelope, number, &to, reason, now).ok()?;
+    send_to(node, opened, number, to, Redirection::ORIGINATOR_REQUESTED).await
+}
+
+/// Sends the message on to whom this domain has for names of its own that nobody has, where the originator allows an
+/// alternate recipient (X.411 8.2.1.1.1.3); `None` where not. The originator's own alternate goes before it.
+pub async fn try_domain_alternate(
+    node: &Arc<Node>,
+    opened: &Opened,
+    (number, address): (u32, &str),
+) -> Option<Alternate> {
+    let (envelope, config) = (&opened.subject.envelope, node.config());
+    let to = config.mail.alternate_address()?;
+    let allowed = MessageTransferEnvelope::ALTERNATE_RECIPIENT_ALLOWED;
+    let fields = envelope.recipients.iter().find(|fields| fields.number == number)?;
+    let mail_domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let ours = config.mail.is_local_domain(mail_domain)
+        || settings::site(&config).is_home_of(&fields.recipient.address);
+    if !ours || !envelope.per_message_indicators.bit(allowed) {
+        return None;
+    }
+    send_to(node, opened, number, to, Redirection::RECIPIENT_MD_ASSIGNED).await
+}
+
+async fn send_to(
+    node: &Arc<Node>,
+    opened: &Opened,
+    number: u32,
+    address: String,
+    reason: i64,
+) -> Option<Alternate> {
+    let site: Site = settings::site(&node.config());
+    let now = Timestamp::now();
+    let envelope = &opened.subject.envelope;
+    // One that was tried already, or that the originator forbids, leaves the failure as it is.
+    let copy = mta::redirect(&site, envelope, number, &address, reason, now).ok()?;
     let outcome = accept(node, opened, copy, now).await;
     if outcome == Outcome::Done {
         metrics::counter!("bindback_reassigned_total", "how" => "alternate").increment(1);
     }
-    Some(outcome)
+    Some(Alternate { address, outcome })
 }
 
 /// Lets those know who are to hear of a report that came to a list.
-pub async fn forward_report(node: &Arc<Node>, record: &MessageRecord, list: &List) -> Outcome {
+pub async fn forward_report(
+    node: &Arc<Node>,
+    record: &MessageRecord,
+    list: &DistributionList,
+) -> Outcome {
     let stored = match node.queue.store().envelope(record.head.id) {
         Ok(stored) => stored.unwrap_or_default(),
         Err(error) => return Outcome::Retry { error: net::chain(&error) },
@@ -85,7 +119,7 @@ pub async fn forward_report(node: &Arc<Node>, record: &MessageRecord, list: &Lis
         Ok(_) | Err(_) => return Outcome::Done,
     };
     let site = settings::site(&node.config());
-    let name = (list.address.as_str(), &list.policy);
+    let name = (list.address.as_str(), &list.reports);
     let identifier = || {
         let id = node.queue.next_id();
         (id, site.mts_identifier(id))

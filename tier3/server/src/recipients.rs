@@ -4,11 +4,11 @@
 //! Made of the site's copy of the directory, whenever it has changed. A mailbox whose one address is its name in a domain
 //! of the configuration needs nothing of this.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use config::{Config, Mailboxes};
 use directory::{Class, Directory, Name, Object};
-use mta::ReportPolicy;
+use mta::{DistributionList, ReportPolicy, SubmitPermission};
 use routing::Address;
 
 /// What the directory says of recipients of this server.
@@ -28,16 +28,11 @@ pub enum Target {
     /// Elsewhere: the recipient has no mailbox here.
     Elsewhere(String),
     /// To the members of a list.
-    List(List),
+    List(DistributionList),
 }
 
-/// A distribution list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
-    pub address: String,
-    pub members: Vec<String>,
-    pub policy: ReportPolicy,
-}
+/// Lists within lists that are looked through for who may send; X.411 has no bound for it.
+const MAX_NESTED: usize = 1000;
 
 impl Recipients {
     /// What the directory has for this server.
@@ -47,7 +42,7 @@ impl Recipients {
         let objects = directory.objects().filter(|object| is_ours(object, &config.server.name));
         for object in objects.filter(|object| is_recipient(object.class)) {
             let name = object.name.leaf().to_lowercase();
-            let target = target(directory, object);
+            let target = target(directory, object, config);
             // Who has a mailbox here says the configuration.
             if target == Target::Mailbox && !has_mailbox(config, &name) {
                 continue;
@@ -103,21 +98,19 @@ fn is_plain(address: &Address, name: &str, config: &Config) -> bool {
         if local_part.eq_ignore_ascii_case(name) && config.mail.domains.contains(domain))
 }
 
-fn target(directory: &Directory, object: &Object) -> Target {
-    let address_of = |name: &str| {
-        let found = directory.get(&name.parse::<Name>().ok()?).ok()?;
-        primary(found)
-    };
+fn target(directory: &Directory, object: &Object, config: &Config) -> Target {
+    let address_of = |name: &str| primary(named(directory, name)?);
     let flag = |name: &str, default: bool| {
         object.value(name).map_or(default, |value| value.eq_ignore_ascii_case("TRUE"))
     };
     match object.class {
         Class::DistributionList => {
             let owner = object.value("owner").and_then(address_of);
-            Target::List(List {
+            Target::List(DistributionList {
                 address: primary(object).unwrap_or_default(),
                 members: texts(object, "member").filter_map(address_of).collect(),
-                policy: ReportPolicy {
+                submit: submit_permission(directory, object, config),
+                reports: ReportPolicy {
                     owner: owner.filter(|_| flag("reportToOwner", false)),
                     originator: flag("reportToOriginator", true),
                 },
@@ -132,6 +125,56 @@ fn target(directory: &Directory, object: &Object) -> Target {
             None => Target::Mailbox,
         },
     }
+}
+
+fn named<'a>(directory: &'a Directory, name: &str) -> Option<&'a Object> {
+    directory.get(&name.parse::<Name>().ok()?).ok()
+}
+
+/// Who may send to a list.
+fn submit_permission(directory: &Directory, list: &Object, config: &Config) -> SubmitPermission {
+    let of = |people: &str, lists: &str| {
+        let people = texts(list, people).filter_map(|name| named(directory, name));
+        let lists = texts(list, lists).filter_map(|name| named(directory, name));
+        people
+            .chain(people_of(directory, lists))
+            .flat_map(|object| all_addresses(object, config))
+            .collect::<Vec<String>>()
+    };
+    let says = |attribute| texts(list, attribute).next().is_some();
+    let only =
+        (says("authOrig") || says("dLMemSubmitPerms")).then(|| of("authOrig", "dLMemSubmitPerms"));
+    SubmitPermission::new(only, of("unauthOrig", "dLMemRejectPerms"))
+}
+
+/// The members of these lists and of the lists in them.
+fn people_of<'a>(
+    directory: &'a Directory,
+    lists: impl Iterator<Item = &'a Object>,
+) -> Vec<&'a Object> {
+    let (mut people, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut left: Vec<&Object> = lists.collect();
+    while let Some(list) = left.pop().filter(|_| seen.len() < MAX_NESTED) {
+        if !seen.insert(&list.name) {
+            continue;
+        }
+        for member in texts(list, "member").filter_map(|name| named(directory, name)) {
+            match member.class {
+                Class::DistributionList => left.push(member),
+                _ => people.push(member),
+            }
+        }
+    }
+    people
+}
+
+/// Every address that a recipient may send with: those of the directory, and those that its name has in the
+/// configuration.
+fn all_addresses(object: &Object, config: &Config) -> Vec<String> {
+    let plain = config.mail.domains.iter().filter(|_| object.class == Class::Mailbox);
+    let plain = plain.map(|domain| format!("{}@{domain}", object.name.leaf()));
+    let target = object.value("targetAddress").map(mail_address);
+    addresses(object).chain(target).chain(plain).collect()
 }
 
 /// The address that others are told: that of SMTP in capitals, else the first one, else where its mail goes.

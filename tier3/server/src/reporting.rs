@@ -1,18 +1,19 @@
 //! One report for what failed for good: made here, queued with the removal of what it is about.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::build::{self, NonDelivery};
 use jiff::Timestamp;
 use mta::Subject;
-use queue::{Clock, Failure, MessageRecord, NewMessage};
+use queue::{Clock, Failure, Kind, MessageRecord, NewMessage, Outcome};
 use tokio::sync::mpsc;
 use x400::{DiagnosticCode, MtsUserType, ReasonCode};
 
 use crate::mail_queue::{AcceptError, ReportOrder};
 use crate::node::Node;
 use crate::processing::process;
-use crate::settings;
+use crate::{reassignment, settings};
 
 /// Makes reports until the server stops.
 pub async fn run(node: Arc<Node>, mut orders: mpsc::UnboundedReceiver<ReportOrder>) {
@@ -26,12 +27,22 @@ pub async fn run(node: Arc<Node>, mut orders: mpsc::UnboundedReceiver<ReportOrde
     }
 }
 
-async fn report(node: &Arc<Node>, order: ReportOrder) {
+async fn report(node: &Arc<Node>, mut order: ReportOrder) {
     let id = order.id;
     let numbers: Vec<u32> = order.failures.iter().map(|(number, _)| *number).collect();
     let record = node.queue.record(order.id);
+    let redirected = match &record {
+        Some(record) if record.head.kind == Kind::Message => to_alternates(node, &order).await,
+        _ => BTreeMap::new(),
+    };
     if let Some(record) = &record {
-        log(node, record, &order.failures);
+        log(node, record, &order.failures, &redirected);
+    }
+    // What becomes of those is told of their copies.
+    order.failures.retain(|(number, _)| !redirected.contains_key(number));
+    if order.failures.is_empty() {
+        node.queue.report_created(id, &numbers, None);
+        return;
     }
     let made = {
         let node = Arc::clone(node);
@@ -51,6 +62,31 @@ async fn report(node: &Arc<Node>, order: ReportOrder) {
         metrics::counter!("bindback_reports_total").increment(1);
     }
     node.queue.report_created(id, &numbers, report);
+}
+
+/// Sends the message on to the alternates that its originator named for recipients that failed; their addresses. A message
+/// whose time is over goes nowhere: the copy would have no time left either.
+async fn to_alternates(node: &Arc<Node>, order: &ReportOrder) -> BTreeMap<u32, String> {
+    let mut redirected = BTreeMap::new();
+    let in_time = |failure: &Failure| failure.ended.is_none_or(|clock| clock == Clock::OpenRetries);
+    let failed = order.failures.iter().filter(|(_, failure)| in_time(failure));
+    let failed: Vec<u32> = failed.map(|(number, _)| *number).collect();
+    if failed.is_empty() {
+        return redirected;
+    }
+    let opened = {
+        let (node, id) = (Arc::clone(node), order.id);
+        process(&Arc::clone(&node), id, "reading", move || node.queue.open_message(id)).await
+    };
+    // What cannot be read is reported as well as it can be.
+    let Ok(Ok(opened)) = opened else { return redirected };
+    for number in failed {
+        let tried = reassignment::try_alternate(node, &opened, number).await;
+        if let Some(tried) = tried.filter(|tried| tried.outcome == Outcome::Done) {
+            redirected.insert(number, tried.address);
+        }
+    }
+    redirected
 }
 
 fn make(node: &Node, order: &ReportOrder) -> Result<Option<NewMessage>, String> {
@@ -107,7 +143,12 @@ pub async fn report_delivery(
 }
 
 /// Events 208 and 290, one for each recipient.
-fn log(node: &Node, record: &MessageRecord, failures: &[(u32, Failure)]) {
+fn log(
+    node: &Node,
+    record: &MessageRecord,
+    failures: &[(u32, Failure)],
+    redirected: &BTreeMap<u32, String>,
+) {
     let lived = record.head.expires.duration_since(record.head.submitted).as_mins();
     let life = |failure: &Failure| failure.ended.is_some_and(|clock| clock != Clock::OpenRetries);
     if let Some((_, failure)) = failures.iter().find(|(_, failure)| life(failure)) {
@@ -126,7 +167,7 @@ fn log(node: &Node, record: &MessageRecord, failures: &[(u32, Failure)]) {
             mts_id: record.head.mts_id.clone(),
             recipient: recipient.map_or_else(String::new, |recipient| recipient.address.clone()),
             recipient_number: *number,
-            redirected_to: None,
+            redirected_to: redirected.get(number).cloned(),
             last_error: Some(failure.words()),
         }));
     }

@@ -90,7 +90,10 @@ pub fn ntlm_initiator(
         .with_policy(policy(insecure))
         .with_reflection_guard(node.reflection.clone())
         .with_own_name(config.server.name.clone());
-    Box::new(ntlm)
+    Box::new(match node.old_ntlm.get() {
+        Some(old) => ntlm.standing_in_for(*old),
+        None => ntlm,
+    })
 }
 
 /// Who checks a caller: NTLM with the server's own accounts and winbind's domains, Kerberos with the keytab, and either in
@@ -127,7 +130,10 @@ fn ntlm_acceptor(node: &Arc<Node>) -> Box<dyn Acceptor> {
     let ntlm = NtlmAcceptor::new(accounts, identity, seed)
         .with_policy(policy)
         .with_reflection_guard(node.reflection.clone());
-    Box::new(ntlm)
+    Box::new(match node.old_ntlm.get() {
+        Some(old) => ntlm.standing_in_for(*old),
+        None => ntlm,
+    })
 }
 
 /// The server's own accounts, and those of others.

@@ -12,12 +12,14 @@ use config::{Config, ConfigError};
 use event::{build, own};
 use jiff::Timestamp;
 use net::{ListenError, Reactors, listen};
+use security::ntlm::OldNtlm;
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::account_table::{AccountError, AccountTable};
+use crate::blocking::blocking;
 use crate::directory_table::{DirectoryTable, DirectoryTableError, now_ms};
 use crate::event_log::EventLog;
 use crate::link::{ServiceFactory, run_peer, run_replication};
@@ -31,8 +33,8 @@ use crate::schedules::Schedules;
 use crate::service_manager::ServiceManager;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
-    keytab, local_delivery, reporting, rpc_listener, rpc_security, self_watch, settings,
-    smtp_listener, smtp_out, start_check, supervise, x400_link,
+    dial_up, keytab, local_delivery, machine_password, reporting, rpc_listener, rpc_security,
+    self_watch, settings, smtp_listener, smtp_out, start_check, supervise, x400_link,
 };
 
 /// How long tasks may take to end once the server stops.
@@ -101,10 +103,22 @@ struct Listeners {
 /// # Errors
 /// It cannot start; a port in use and the like are named with their key.
 pub async fn run(file: &Path) -> Result<(), ServeError> {
+    run_as(file, None).await
+}
+
+/// The same for a peer of the laboratory that stands in for an old implementation of NTLM.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_as(file: &Path, old: Option<OldNtlm>) -> Result<(), ServeError> {
     let manager = ServiceManager::from_environment();
     let config = Config::load(file)?;
     let (mut terminate, mut interrupt, mut reload) = signals()?;
     let (node, orders) = build_node(&config)?;
+    if let Some(old) = old {
+        // Nobody has set it before.
+        let _ = node.old_ntlm.set(old);
+    }
     let files = node.resources.raise_files();
     let wanted = Resources::files_wanted(config.smtp.max_connections);
     if files < wanted {
@@ -321,6 +335,7 @@ fn start(
     tasks.spawn(admin::serve_unix(listeners.socket, Arc::clone(running), stop_of(node)));
     tasks.spawn(self_watch::run(Arc::clone(node), Arc::clone(running)));
     tasks.spawn(keytab::watch(Arc::clone(node)));
+    tasks.spawn(machine_password::run(Arc::clone(node)));
     tasks.spawn(reporting::run(Arc::clone(node), orders));
     tasks.spawn(local_delivery::run(Arc::clone(node)));
     if let Some(notices) = node.queue.notices() {
@@ -335,8 +350,13 @@ fn start(
         }
     });
     tasks.spawn(run_agent(Arc::clone(node)));
+    let waits = Arc::clone(node);
+    tasks.spawn(blocking(move || supervise::follow_routes_changed_meanwhile(&waits)));
     for peer in node.config().peers.iter().filter(|peer| peer.replicated) {
         tasks.spawn(run_replication(Arc::clone(node), peer.name.clone()));
+    }
+    for connector in node.config().dial_ups.iter().filter(|one| !one.waits_for_calls()) {
+        tasks.spawn(dial_up::run_line(Arc::clone(node), connector.peer.clone()));
     }
     for peer in &node.config().peers {
         tasks.spawn(run_peer(Arc::clone(node), peer.name.clone()));

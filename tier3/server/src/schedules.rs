@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use config::{Config, Schedule};
+use config::{Config, DialUp, Schedule};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::node::Node;
 
 /// A link that is closed, and until when.
-type Closed = Option<Option<Timestamp>>;
+pub type Closed = Option<Option<Timestamp>>;
 
 /// What the queue was told last.
 #[derive(Debug, Default)]
@@ -21,9 +21,11 @@ impl Schedules {
     pub fn follow(&mut self, node: &Node, now: Timestamp) {
         let config = node.config();
         let mut gone: Vec<String> = self.told.keys().cloned().collect();
-        for (name, schedule) in scheduled(&config) {
+        let dial_ups = config.dial_ups.iter();
+        let dial_ups = dial_ups.map(|one| (one.peer.as_str(), closed_for_call(node, one, now)));
+        let others = scheduled(&config).map(|(name, schedule)| (name, closed(schedule, now)));
+        for (name, closed) in others.chain(dial_ups) {
             gone.retain(|known| known != name);
-            let closed = closed(schedule, now);
             if self.told.get(name).copied().flatten() != closed {
                 node.queue.set_schedule(name, closed);
                 self.told.insert(name.to_owned(), closed);
@@ -40,6 +42,12 @@ impl Schedules {
 fn scheduled(config: &Config) -> impl Iterator<Item = (&str, &Schedule)> {
     let connectors = config.connectors.iter().map(|one| (one.name.as_str(), &one.schedule));
     connectors.chain(config.x400.iter().map(|one| (one.name.as_str(), &one.schedule)))
+}
+
+/// The same of a dial-up connector: while a call of the peer stands the way is open, whatever the schedule says.
+pub fn closed_for_call(node: &Node, connector: &DialUp, now: Timestamp) -> Closed {
+    let closed = closed(&connector.schedule, now);
+    closed.filter(|_| !crate::dial_up::stands(node, &connector.peer))
 }
 
 /// Whether a schedule keeps this server from calling, and until when.

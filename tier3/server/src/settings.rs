@@ -29,7 +29,12 @@ pub fn queue_config(config: &Config) -> QueueConfig {
             threshold: config.association.threshold,
             ..Link::default()
         },
-        links: config.x400.iter().map(x400_link).collect(),
+        links: config
+            .x400
+            .iter()
+            .map(x400_link)
+            .chain(config.dial_ups.iter().map(dial_up_link))
+            .collect(),
         warn_after_s: Some(seconds(queue.warn_after)).filter(|seconds| *seconds > 0),
         max_messages: queue.max_messages,
         seen_s: seen_s(queue),
@@ -48,8 +53,23 @@ fn x400_link(connector: &config::X400) -> (NextHop, Link) {
         // The last of several is for urgent mail alone.
         reserved: u32::from(retry.max_associations > 1),
         threshold: u32::try_from(retry.threshold).unwrap_or(u32::MAX),
+        ..Link::default()
     };
     (NextHop::Peer(connector.name.clone()), link)
+}
+
+/// The rules of a line: one association, since the line is what is slow, and a rest between two rows of calls that is as
+/// long as it is said to be.
+fn dial_up_link(connector: &config::DialUp) -> (NextHop, Link) {
+    let link = Link {
+        open_retries: Some(connector.open_retries),
+        open_interval_s: seconds(connector.open_interval),
+        steady: true,
+        associations: 1,
+        reserved: 0,
+        ..Link::default()
+    };
+    (NextHop::Peer(connector.peer.clone()), link)
 }
 
 /// A message that lives so long may be sent again for so long, and a little longer by a peer whose clock differs.

@@ -155,13 +155,36 @@ fn another_way(node: &Node, hop: &NextHop, work: Vec<Work>) {
     }
 }
 
+/// The routes that all mail in the queue was looked at with last, in the data folder.
+const ROUTES: &str = "routes.json";
+
+/// [`follow_routes`] at the start, where the routes are not those that the last process ended with: a peer that was renamed
+/// while the server stood still would otherwise keep its mail for ever.
+pub fn follow_routes_changed_meanwhile(node: &Node) {
+    let last = std::fs::read(node.config().server.data_dir.join(ROUTES));
+    if !last.is_ok_and(|last| last == routes_as_text(node)) {
+        follow_routes(node);
+    }
+}
+
+/// The routes in a form that is the same for the same routes.
+fn routes_as_text(node: &Node) -> Vec<u8> {
+    // A table that cannot be written is like none: the mail is looked at.
+    serde_json::to_vec(&crate::operations::route_rows(&node.routes())).unwrap_or_default()
+}
+
 /// Sends what waits for a peer the way that the routes have for it now; what they have no other way for stays.
 pub fn follow_routes(node: &Node) {
+    let routes = routes_as_text(node);
     let mut after = None;
     // What cannot be read stays where it is.
     while let Ok(page) = node.queue.store().messages(after, PAGE)
         && let Some(last) = page.last().map(|record| record.head.id)
     {
+        if node.is_stopping() {
+            // The next start begins anew.
+            return;
+        }
         after = Some(last);
         for id in page.into_iter().map(|record| record.head.id) {
             let Some(record) = node.queue.record(id) else { continue };
@@ -174,6 +197,11 @@ pub fn follow_routes(node: &Node) {
                 }
             }
         }
+    }
+    let path = node.config().server.data_dir.join(ROUTES);
+    if let Err(error) = std::fs::write(&path, routes) {
+        // The next start looks once more, which does no harm.
+        eprintln!("cannot write {}: {error}", path.display());
     }
 }
 

@@ -2,11 +2,14 @@
 
 mod access;
 mod bind_back;
+mod dial_up;
 mod directory;
 mod doctor;
 mod fixture;
 mod limits;
 mod link;
+mod next_hops;
+mod own_password;
 mod poison;
 mod queue;
 mod reassignment;

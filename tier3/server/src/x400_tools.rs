@@ -12,6 +12,7 @@ use mta::{
 };
 use net::{Resolver, chain};
 use tokio::net::TcpStream;
+use x400::Credentials;
 
 use crate::node::random;
 use crate::rpc_tools::{Step, StepResult};
@@ -209,7 +210,7 @@ fn machine(
         recover: None,
         local: settings.presented.clone(),
         // Whoever answers is told of, not judged.
-        remote: Expected { name: String::new(), password: None, ignore_case: true },
+        remote: Expected::anything(),
         terms: TERMS,
         calling: Selectors::default(),
         called: Selectors {
@@ -229,9 +230,22 @@ fn machine(
 
 fn opened_with(line: &mut Line) -> String {
     let association = line.association();
-    let who = match association.remote_name() {
-        Some(name) => format!("the MTA {name}"),
+    let who = match association.remote_identity() {
         None => "an MTA that does not tell its name".to_owned(),
+        Some(identity) => {
+            let name = match &*identity.name {
+                "" => "an MTA without a name".to_owned(),
+                name => format!("the MTA {name}"),
+            };
+            let simple = matches!(
+                identity.credentials,
+                None | Some(Credentials::Password(_) | Credentials::PasswordOctets(_))
+            );
+            match (simple, identity.security_context()) {
+                (true, None) => name,
+                _ => format!("{name}, which presents {}", identity.manner()),
+            }
+        }
     };
     match association.agreed() {
         Some(terms) if terms.checkpoint_kib == 0 => format!("{who}; no checkpoints"),

@@ -319,7 +319,7 @@ impl Server {
         );
         std::fs::write(folder.join("bindback.toml"), text)?;
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
-        let program = conformance::binary()?;
+        let program = conformance::release_binary()?;
         Self { program, folder: folder.to_owned(), child: None }.start_again()
     }
 

@@ -196,6 +196,10 @@ pub async fn test_logon(
             StepResult::Denied => {
                 refused.push(format!("{} refuses a logon as {name}: {}", peer.name, last.text))
             }
+            _ if server.dial_up(&peer.name).is_some() => said.push(format!(
+                "{} is behind a line that is dialled for mail alone, and no call stands ({}); --untested stores it without this test",
+                peer.name, last.text
+            )),
             _ => said.push(format!("{} could not be asked: {}", peer.name, last.text)),
         }
     }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diagnosis::judge_host;
-use finding::Answer;
+use finding::{Answer, Diagnosis};
 use identity::{AccountName, Password};
 use server::examine::{Examination, Examined, examine};
 use tokio::task::JoinSet;
 
 use super::paper::Paper;
-use super::{Arguments, Report, html, render};
+use super::{Arguments, Report, html, modules, render};
 use crate::cli::Setting;
 use crate::failure::{Found, Usage};
 
@@ -29,6 +29,7 @@ pub async fn run(
         return Err(Usage(text).into());
     }
     let (account, hosts) = identity_of(arguments, setting)?;
+    arguments.modules.check(account.is_some())?;
     let mut running = JoinSet::new();
     for (at, host) in arguments.hosts.iter().enumerate() {
         let examination = Examination {
@@ -44,9 +45,17 @@ pub async fn run(
     let mut done = running.join_all().await;
     done.sort_by_key(|(at, _)| *at);
     let examined: Vec<Examined> = done.into_iter().map(|(_, one)| one).collect();
-    let notes = notes(&examined, account.as_ref().map(|(account, _)| account));
+    let mut notes = notes(&examined, account.as_ref().map(|(account, _)| account));
+    let mut answer = joined(&examined);
+    if let Some(found) =
+        modules::of_hosts(&arguments.modules, &examined, account.as_ref(), &hosts, &mut notes)
+            .await?
+    {
+        answer.checks.extend(found.checks);
+        merge(&mut answer, found.diagnoses);
+    }
     let report = Report {
-        answer: joined(&examined),
+        answer,
         local: "this machine".to_owned(),
         running: true,
         read: arguments.hosts.clone(),
@@ -66,7 +75,7 @@ pub async fn run(
     Ok(if report.answer.is_healthy() { Found::Nothing } else { Found::Something })
 }
 
-type Names = BTreeMap<String, Vec<std::net::IpAddr>>;
+pub(super) type Names = BTreeMap<String, Vec<std::net::IpAddr>>;
 type Account = Option<(AccountName, Password)>;
 
 /// As whom, and with which names.
@@ -101,18 +110,23 @@ fn joined(examined: &[Examined]) -> Answer {
         all.undecided |= answer.undecided;
         all.next_probe = all.next_probe.or(answer.next_probe);
         all.checks.extend(answer.checks);
-        for diagnosis in answer.diagnoses {
-            match all.diagnoses.iter_mut().find(|known| known.cause == diagnosis.cause) {
-                Some(known) => {
-                    known.confidence = known.confidence.max(diagnosis.confidence);
-                    known.evidence.extend(diagnosis.evidence);
-                }
-                None => all.diagnoses.push(diagnosis),
+        merge(&mut all, answer.diagnoses);
+    }
+    all
+}
+
+/// Causes that are known already get the evidence; best first.
+fn merge(all: &mut Answer, diagnoses: Vec<Diagnosis>) {
+    for diagnosis in diagnoses {
+        match all.diagnoses.iter_mut().find(|known| known.cause == diagnosis.cause) {
+            Some(known) => {
+                known.confidence = known.confidence.max(diagnosis.confidence);
+                known.evidence.extend(diagnosis.evidence);
             }
+            None => all.diagnoses.push(diagnosis),
         }
     }
     all.diagnoses.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    all
 }
 
 /// What was sent, and what was not known before it was.

@@ -15,6 +15,8 @@ const FEW: usize = 5;
 const HALF: f64 = 0.5;
 /// Other causes that are named without `-v`: the answer has at least three.
 const OTHERS: usize = 2;
+/// Observations of each of them, where nothing is decided.
+const ALTERNATIVE_EVIDENCE: usize = 2;
 
 pub fn text(report: &Report, verbose: bool) -> String {
     let mut out = String::new();
@@ -53,8 +55,10 @@ pub fn text(report: &Report, verbose: bool) -> String {
         }
         one(&mut out, diagnosis, verbose);
     }
-    if shown > 0 {
-        others(&mut out, report, shown);
+    match (shown, report.answer.undecided && !verbose) {
+        (0, _) => {}
+        (_, true) => alternatives(&mut out, report, shown),
+        (_, false) => others(&mut out, report, shown),
     }
     if let Some(next) = &report.answer.next_probe {
         next_probe(&mut out, next);
@@ -146,6 +150,17 @@ fn others(out: &mut String, report: &Report, shown: usize) {
         less.iter().map(|one| format!("{} ({})", one.cause, percent(one.confidence))).collect();
     if !less.is_empty() {
         paragraph(out, "Less likely: ", &less.join(", "));
+    }
+}
+
+/// Where nothing is decided the next ones are told with what speaks for them.
+fn alternatives(out: &mut String, report: &Report, shown: usize) {
+    for diagnosis in report.answer.diagnoses.iter().skip(shown).take(OTHERS) {
+        out.push('\n');
+        paragraph(out, "Or: ", &cause_line(diagnosis));
+        for one in diagnosis.evidence.iter().take(ALTERNATIVE_EVIDENCE) {
+            paragraph(out, "  - ", &format!("{}: {}", one.source, one.says));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Requests, fragment by fragment, and their cancellation.
 
+use security::{LogonFailure, SecurityError};
+
 use super::fatal::Fatal;
 use super::identity::{Caller, Stranger};
 use super::{Context, Outstanding, Phase, ServerAssociation, ServerEvent};
@@ -158,12 +160,16 @@ impl ServerAssociation {
         context_id: u16,
         identity: Option<usize>,
     ) -> Result<(), Fatal> {
-        match self.identities.channel(identity) {
-            Some(channel) if channel.protects() => channel
-                .open(frame)
-                .map_err(|error| Fatal::fault(call, context_id, status::SEC_PKG_ERROR, error)),
+        let opened = match self.identities.channel(identity) {
+            Some(channel) if channel.protects() => channel.open(frame),
             _ => Ok(()),
+        };
+        if let Err(RpcError::Signature(_)) = &opened {
+            let account = self.identities.principal(identity);
+            let failure = SecurityError::Refused(LogonFailure::KeysDiffer);
+            self.events.push_back(ServerEvent::AuthenticationFailed { account, failure });
         }
+        opened.map_err(|error| Fatal::fault(call, context_id, status::SEC_PKG_ERROR, error))
     }
 
     /// Adds a fragment to the call that comes in; the last one makes it a request.

@@ -18,7 +18,7 @@ pub struct CredentialsRefused {
     pub presented_name: String,
     /// The one that the connector expects.
     pub expected_name: String,
-    /// `name`, `name-case`, `password`, `password-case`, `unauthenticated` or `strong-authentication`.
+    /// `name`, `name-case`, `password`, `password-case`, `unauthenticated`, `strong-authentication` or `security-context`.
     pub differs: String,
     /// `caller` when the other MTA called, `called` when its answer was refused.
     pub role: String,

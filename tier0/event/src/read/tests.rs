@@ -109,7 +109,23 @@ fn drafts() -> Vec<Draft> {
         build::connect_failed("WEST", 10061, "192.0.2.2:102", "connection refused"),
         build::unknown_address("0xc0000202", "192.0.2.2"),
         build::weak_security("rpc.insecure = \"56-bit\""),
+        build::dial_failed(&call_failed()),
+        build::link_failed(&call_failed()),
     ]
+}
+
+fn call_failed() -> build::CallFailed {
+    build::CallFailed {
+        gateway: "WEST".into(),
+        code: 676,
+        index: 1,
+        kind: "line-busy".into(),
+        detail: "the line is busy".into(),
+        number: 2,
+        next: Some(60),
+        exit: Some(8),
+        output: "BUSY".into(),
+    }
 }
 
 fn refused() -> build::AssociationRefused {
@@ -210,6 +226,8 @@ fn definitions_are_those_of_the_field() {
         (9298, EventType::Information, Category::X400Service, 14),
         (9299, EventType::Information, Category::X400Service, 16),
         (9301, EventType::Information, Category::Configuration, 10),
+        (9309, EventType::Warning, Category::FieldEngineering, 12),
+        (9311, EventType::Warning, Category::FieldEngineering, 12),
         (9316, EventType::Warning, Category::Interface, 12),
         (9318, EventType::Warning, Category::Interface, 14),
         (9321, EventType::Warning, Category::Interface, 14),

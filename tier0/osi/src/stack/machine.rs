@@ -156,6 +156,14 @@ impl Stack {
         self.decide(|deciding, out| deciding.accept(&bind_result, out));
     }
 
+    /// Responder: other terms than those of [`RespondParameters`], after `OpenIndication` and before it is accepted. The
+    /// answer is again no more than what was proposed; in a recovery nothing changes.
+    pub fn set_terms(&mut self, checkpoint_kib: u16, window: u16) {
+        if let State::Deciding(deciding) = &mut self.state {
+            deciding.set_terms(Negotiation { checkpoint_kib, window });
+        }
+    }
+
     /// Responder: goes on with what a broken association left, after `RecoveryIndication`;
     /// refuses where it does not fit.
     pub fn accept_recovery(&mut self, unfinished: Unfinished) {

@@ -36,6 +36,8 @@ pub(super) struct Deciding {
     parameters: RespondParameters,
     pub link: Link,
     results: ContextResult,
+    /// What the initiator proposed.
+    proposed: Negotiation,
     negotiation: Negotiation,
     session: SessionIdentifier,
     mode: OpenedMode,
@@ -105,7 +107,7 @@ impl Listening {
         let mut proposal = Proposal { results: Vec::new(), link: None, called };
         match self.judge(connect, &mut proposal)? {
             Ok(accepted) => {
-                let Accepted { link, mode, negotiation, two_way, data } = accepted;
+                let Accepted { link, mode, proposed, negotiation, two_way, data } = accepted;
                 let recover = match data {
                     Opened::Bind(bind_argument) => {
                         out.tell(StackEvent::OpenIndication {
@@ -128,6 +130,7 @@ impl Listening {
                     parameters: self.parameters,
                     link,
                     results: proposal.results,
+                    proposed,
                     negotiation,
                     session: SessionIdentifier {
                         calling: connect.reference.user.to_vec(),
@@ -262,7 +265,7 @@ impl Listening {
                 (rtorq.negotiation, Opened::Recover(session.clone()))
             }
         };
-        Ok(Accepted { link, mode, negotiation, two_way, data })
+        Ok(Accepted { link, mode, proposed: rtorq.negotiation, negotiation, two_way, data })
     }
 }
 
@@ -309,6 +312,7 @@ fn judge_contexts(
 struct Accepted {
     link: Link,
     mode: OpenedMode,
+    proposed: Negotiation,
     negotiation: Negotiation,
     two_way: bool,
     data: Opened,
@@ -329,6 +333,14 @@ struct Proposal {
 
 impl Deciding {
     pub(super) const NAME: &str = "waiting for the user";
+
+    /// Answers the proposal by other terms than those that were known when it came.
+    pub(super) fn set_terms(&mut self, own: Negotiation) {
+        // What the broken association had is what the recovered one has (KB Q187929).
+        if self.recover.is_none() {
+            self.negotiation = self.proposed.answer(own);
+        }
+    }
 
     /// Queues the ACCEPT for a bind.
     pub(super) fn accept(self, bind_result: &[u8], out: &mut Output) -> Result<State, StackError> {

@@ -108,6 +108,11 @@ impl Cotp {
         Self { parameters, state, input, tsdu, output, events: VecDeque::new() }
     }
 
+    /// Another limit for the TSDUs that come from now on.
+    pub fn limit_tsdu(&mut self, octets: usize) {
+        self.parameters.maximum_tsdu = octets;
+    }
+
     /// Takes octets of the TCP connection, cut anywhere.
     ///
     /// # Errors

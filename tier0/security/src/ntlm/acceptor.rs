@@ -8,7 +8,7 @@ use wire::DecodeError;
 
 use super::{
     AUTH_TYPE, Authenticate, AvId, Challenge, ClientBlob, Flags, Negotiate, NtResponse, NtlmPolicy,
-    NtlmSession, ReflectionGuard, TargetInfo, Version,
+    NtlmSession, OldNtlm, ReflectionGuard, TargetInfo, Version,
     crypto::{self, Key},
     messages::MIC_RANGE,
     reflection::Outstanding,
@@ -49,6 +49,7 @@ pub struct NtlmAcceptor {
     level: Option<AuthLevel>,
     anonymous: bool,
     policy: NtlmPolicy,
+    old: Option<OldNtlm>,
     principal: Option<AccountName>,
     state: State,
 }
@@ -104,6 +105,7 @@ impl NtlmAcceptor {
             level: None,
             anonymous: false,
             policy: NtlmPolicy::Strict,
+            old: None,
             principal: None,
             state: State::Start,
         }
@@ -125,6 +127,14 @@ impl NtlmAcceptor {
         self
     }
 
+    /// Does what an old implementation does.
+    #[must_use]
+    pub fn standing_in_for(mut self, old: OldNtlm) -> Self {
+        self.policy = old.policy();
+        self.old = Some(old);
+        self
+    }
+
     /// Lets the initiators of this process know the challenge, so that they refuse it.
     #[must_use]
     pub fn with_reflection_guard(mut self, guard: ReflectionGuard) -> Self {
@@ -140,9 +150,10 @@ impl NtlmAcceptor {
             None => negotiate.flags.require_strong(self.policy)?,
         }
         let target_info = self.target_info();
+        let offer = self.old.map_or(negotiate.flags, |old| old.offers(negotiate.flags));
         let message = Challenge {
             target_name: self.identity.domain.clone(),
-            flags: agreed(negotiate.flags)?,
+            flags: agreed(offer)?,
             server_challenge: self.seed.server_challenge,
             target_info: target_info.clone(),
             version: Some(Version::OURS),
@@ -411,7 +422,8 @@ impl Acceptor for NtlmAcceptor {
     fn into_context(self: Box<Self>) -> Result<Box<dyn SecurityContext>, SecurityError> {
         match &self.state {
             State::Established { session_key, agreed } => {
-                Ok(Box::new(NtlmSession::acceptor(session_key, *agreed)))
+                let agreed = self.old.map_or(*agreed, |old| old.derives_by(*agreed));
+                Ok(Box::new(NtlmSession::acceptor(session_key, agreed)))
             }
             _ => Err(SecurityError::NotEstablished),
         }

@@ -6,7 +6,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{
     AUTH_TYPE, Authenticate, AvId, Challenge, ClientBlob, Flags, Negotiate, NtResponse, NtlmPolicy,
-    NtlmSession, ReflectionGuard, TargetInfo, Version,
+    NtlmSession, OldNtlm, ReflectionGuard, TargetInfo, Version,
     crypto::{self, Key},
     messages::MIC_RANGE,
     version_1,
@@ -54,6 +54,7 @@ pub struct NtlmInitiator {
     own_name: Option<String>,
     policy: NtlmPolicy,
     offer: Flags,
+    old: Option<OldNtlm>,
     state: State,
 }
 
@@ -77,6 +78,7 @@ impl NtlmInitiator {
             own_name: None,
             policy: NtlmPolicy::Strict,
             offer: Flags::OFFER,
+            old: None,
             state: State::Start,
         }
     }
@@ -93,6 +95,15 @@ impl NtlmInitiator {
     #[must_use]
     pub fn with_offer(mut self, offer: Flags) -> Self {
         self.offer = offer;
+        self
+    }
+
+    /// Does what an old implementation does.
+    #[must_use]
+    pub fn standing_in_for(mut self, old: OldNtlm) -> Self {
+        self.policy = old.policy();
+        self.offer = old.offers(self.offer);
+        self.old = Some(old);
         self
     }
 
@@ -129,7 +140,8 @@ impl NtlmInitiator {
         self.check(&challenge)?;
         let session_key: Key = Zeroizing::new(self.seed.exported_session_key);
         let agreed = challenge.flags.common(self.offer) | Flags::VERSION;
-        let old = self.policy == NtlmPolicy::AllowVersion1 && challenge.target_info.is_empty();
+        let old = self.old == Some(OldNtlm::Version1)
+            || self.policy == NtlmPolicy::AllowVersion1 && challenge.target_info.is_empty();
         let Proof { lm_response, nt_response, exchange_key } = match old {
             true => self.prove_by_version_1(&challenge),
             false => self.prove(challenge)?,
@@ -254,7 +266,8 @@ impl Initiator for NtlmInitiator {
     fn into_context(self: Box<Self>) -> Result<Box<dyn SecurityContext>, SecurityError> {
         match &self.state {
             State::Established { session_key, agreed } => {
-                Ok(Box::new(NtlmSession::initiator(session_key, *agreed)))
+                let agreed = self.old.map_or(*agreed, |old| old.derives_by(*agreed));
+                Ok(Box::new(NtlmSession::initiator(session_key, agreed)))
             }
             _ => Err(SecurityError::NotEstablished),
         }

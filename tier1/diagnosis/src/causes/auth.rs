@@ -6,6 +6,7 @@
 use finding::{Cause, Remedy};
 
 use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
+use crate::causes::stale::denied_by_another;
 use crate::obstacle::Refusal;
 use crate::shell::command;
 use crate::snapshot::AccountFacts;
@@ -52,7 +53,7 @@ pub(crate) const LACKS_RIGHT: Rule = Rule {
 };
 
 /// Steps of the access check at which the role was not the question.
-const NOT_THE_ROLE: [&str; 9] = [
+const NOT_THE_ROLE: [&str; 10] = [
     "peer",
     "called-name",
     "bind-back-name",
@@ -61,6 +62,7 @@ const NOT_THE_ROLE: [&str; 9] = [
     "authentication",
     "ntlm-version",
     "session-security",
+    "session-keys",
     "level",
 ];
 
@@ -93,6 +95,9 @@ pub(crate) fn denied(case: Case<'_>) -> Vec<Clue> {
         if witness.code == NO_KDC && witness.first_hand {
             let says =
                 format!("{}: no KDC was found, so that no account was looked at", witness.says);
+            clues.push(Clue::against(Kind::Symptom, 0.9, &witness.source, says));
+        } else if witness.denied() && denied_by_another(case) {
+            let says = format!("{}, and it was not {} that denied it", witness.says, case.target());
             clues.push(Clue::against(Kind::Symptom, 0.9, &witness.source, says));
         } else if witness.denied() {
             clues.push(Clue::speaks_for(Kind::Symptom, 0.3, &witness.source, &*witness.says));
@@ -259,8 +264,12 @@ fn password_list(case: Case<'_>) -> Vec<Clue> {
                 return vec![Clue::speaks_for(Kind::Setting, 0.4, &source, says)];
             }
             let weight = if found.roles.iter().any(|role| role == ROLE) { 0.2 } else { 0.05 };
-            let says =
-                format!("{user} is in the list; its password was set at {}", found.password_set);
+            // A domain may not say when.
+            let says = if found.password_set == jiff::Timestamp::UNIX_EPOCH {
+                format!("{user} is in the list")
+            } else {
+                format!("{user} is in the list; its password was set at {}", found.password_set)
+            };
             vec![Clue::speaks_for(Kind::Setting, weight, &source, says)]
         }
     }

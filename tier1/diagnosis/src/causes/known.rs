@@ -2,7 +2,7 @@
 
 use crate::causes::rule::Rule;
 use crate::causes::{
-    account, auth, joining, line, name, network, protection, source, stale, terms, x400,
+    account, auth, clock, joining, line, name, network, protection, source, stale, terms, x400,
 };
 
 /// Every cause that this engine knows.
@@ -23,6 +23,7 @@ pub(crate) const RULES: &[Rule] = &[
     account::NEEDS_RESTART,
     account::SPELLING,
     account::NO_LOGON_SERVER,
+    clock::CLOCK_SKEW,
     protection::SESSION_SECURITY,
     protection::NTLM_VERSION,
     name::REMOTE_NAME,

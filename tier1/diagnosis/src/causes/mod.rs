@@ -2,6 +2,8 @@
 
 mod account;
 mod auth;
+mod clock;
+pub(crate) mod dial_up;
 pub(crate) mod held;
 pub(crate) mod joining;
 mod known;
@@ -22,3 +24,4 @@ pub(crate) use account::{behind, hidden_legacy};
 pub(crate) use auth::{account as presented_account, account_command, list_source};
 pub(crate) use known::RULES;
 pub(crate) use rule::{Case, Clue, Kind, Rule};
+pub use schedule::SCHEDULE_CHECK;

@@ -14,8 +14,8 @@ const LEVELS: [&str; 2] = ["integrity", "privacy"];
 pub(crate) const SESSION_SECURITY: Rule = Rule {
     cause: Cause::NtlmSessionSecurityMismatch,
     prior: 0.1,
-    clues: &[denied, |case| steps(case, &["session-security", "level"]), levels],
-    subject: |case| format!("{} protects its calls to {} too little", case.actor(), case.target()),
+    clues: &[denied, |case| steps(case, &["session-security", "level", KEYS]), levels],
+    subject,
     remedy: strengthen,
     page: "docs/findings/ntlm-session-security-mismatch.md",
     text: include_str!("../../../../docs/findings/ntlm-session-security-mismatch.md"),
@@ -30,6 +30,27 @@ pub(crate) const NTLM_VERSION: Rule = Rule {
     page: "docs/findings/lm-compatibility-mismatch.md",
     text: include_str!("../../../../docs/findings/lm-compatibility-mismatch.md"),
 };
+
+/// The step of a refusal after the logon: what was protected cannot be read.
+const KEYS: &str = "session-keys";
+
+/// Keys that differ are the trouble of both, whoever calls.
+fn subject(case: Case<'_>) -> String {
+    let (actor, target) = (case.actor(), case.target());
+    if keys_differ(case) {
+        return format!(
+            "{} and {} derive other session keys",
+            actor.min(target),
+            actor.max(target)
+        );
+    }
+    format!("{actor} protects its calls to {target} too little")
+}
+
+fn keys_differ(case: Case<'_>) -> bool {
+    let newest = case.obstacle.refusals.first();
+    newest.is_some_and(|refusal| refusal.step.as_deref() == Some(KEYS))
+}
 
 /// The newest refusal was at one of these steps, or at another.
 fn steps(case: Case<'_>, mine: &[&str]) -> Vec<Clue> {
@@ -83,6 +104,14 @@ fn strengthen(case: Case<'_>) -> Vec<Remedy> {
             "On {actor}, set level = \"{wanted}\" in [rpc]{}, and restart {actor}.",
             file(actor)
         ));
+    }
+    if keys_differ(case) {
+        let text = format!(
+            "{actor} and {target} agree on 128-bit keys, and one of them seals with fewer. Compare the modules of both where one is no Bindback \
+             server (bindback doctor --modules FOLDER --modules FOLDER): schannel.dll, ntlmssps.dll and security.dll of one server have to be of one strength."
+        );
+        let cure = "Make all of them 128-bit, or put back the matching 56-bit ones, and restart that server: the pages of this cause say how.";
+        return [text, cure.to_owned()].into_iter().flat_map(in_words).collect();
     }
     in_words(format!(
         "Give {actor} NTLM with 128-bit keys, as {target} asks for. Until that can be done, {target} can take 56-bit keys, which can be \

@@ -110,10 +110,23 @@ fn elsewhere(case: Case<'_>) -> Vec<Clue> {
     clues
 }
 
+/// Access was denied by whoever has the address, and not by the target, which would have written it down.
+pub(crate) fn denied_by_another(case: Case<'_>) -> bool {
+    let by_table = |one: Resolved<'_>| one.in_table;
+    case.obstacle.refusals.is_empty()
+        && case.view.read(case.target()).is_some()
+        && wrong(case).into_iter().any(by_table)
+}
+
 /// A way that failed is what such a name leads to; a denial is not, and a name that is not resolved is another trouble.
 fn not_by_the_way(case: Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
     for witness in &case.obstacle.witnesses {
+        if witness.denied() && denied_by_another(case) {
+            let says = format!("{}, and {} has refused nobody", witness.says, case.target());
+            clues.push(Clue::speaks_for(Kind::Symptom, 0.5, &witness.source, says));
+            continue;
+        }
         let elsewhere = witness.denied()
             || matches!(
                 witness.layer,

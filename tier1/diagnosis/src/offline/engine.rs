@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use finding::{Answer, Diagnosis, Evidence, NextProbe, Remedy};
 
-use super::facts::{Facts, read};
+use super::cleared::ruled_out;
+use super::confidence;
+use super::facts::{Facts, Sentence, read};
 use super::input::FieldCase;
 use super::profile::{Overlap, Profiles};
 use super::sign::{Found, Reader};
@@ -32,21 +34,21 @@ const MORE_VOICES: f64 = 1.6;
 /// Each further one counts this share of what the one before it did.
 const FURTHER: f64 = 0.7;
 /// What a unit of shared vocabulary is worth.
-const VOCABULARY: f64 = 0.1;
+const VOCABULARY: f64 = 0.25;
 /// What a unit of likeness with a story is worth.
-const LIKENESS: f64 = 0.9;
+const LIKENESS: f64 = 1.1;
 /// What it is worth that a cause's signs reach every sentence of a case.
 const REACH: f64 = 0.4;
 /// A sign must weigh this to reach a sentence.
 const REACHES: f64 = 0.6;
-/// How steeply odds follow from scores; below one, because signs of one cause are told by the same person of one event.
-const STEEPNESS: f64 = 0.4;
-/// The score of "none of these": what a cause must beat before it is believed.
-const NONE_OF_THESE: f64 = 2.2;
 /// The best cause must reach this much to be the answer.
-const DECIDED: f64 = 0.15;
+const DECIDED: f64 = 0.35;
+/// The confidence in what nothing but its frequency speaks for.
+const GUESS: f64 = 0.05;
 /// No diagnosis shows more observations than this: nobody reads on.
 const MAX_EVIDENCE: usize = 12;
+/// So many words are shown as evidence.
+const SHOWN_WORDS: usize = 8;
 
 /// What stands behind an event or a remark, best cause first, always at least three.
 ///
@@ -55,18 +57,21 @@ const MAX_EVIDENCE: usize = 12;
 pub fn consult(case: &FieldCase) -> Answer {
     let facts = read(case);
     let mut weighed = weigh(&facts);
-    let most = weighed.iter().map(|one| one.score).fold(NONE_OF_THESE, f64::max);
-    let odds = |score: f64| (STEEPNESS * (score - most)).exp();
-    let all: f64 = weighed.iter().map(|one| odds(one.score)).sum::<f64>() + odds(NONE_OF_THESE);
     weighed.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.rule.cause.cmp(&b.rule.cause)));
+    let scores: Vec<f64> = weighed.iter().map(|one| one.score).collect();
+    let mut stated = confidence::of(&scores);
+    if weighed.first().is_none_or(Weighed::is_guess) {
+        stated = vec![GUESS; scores.len()];
+    }
     weighed.truncate(NAMED);
     let explained = weighed.first().map(Weighed::grounds).unwrap_or_default();
     let diagnoses: Vec<Diagnosis> = weighed
         .iter()
+        .zip(stated)
         .enumerate()
-        .map(|(place, one)| {
+        .map(|(place, (one, confidence))| {
             let unexplained = if place == 0 { BTreeSet::new() } else { explained.clone() };
-            one.diagnosis(&facts, odds(one.score) / all, &unexplained)
+            one.diagnosis(&facts, confidence, &unexplained)
         })
         .collect();
     let undecided = diagnoses
@@ -103,6 +108,8 @@ struct Weighed {
     voices: Vec<Voice>,
     overlap: Overlap,
     likeness: Likeness,
+    /// What is in order and would not be, and the sentence that says so.
+    cleared: Option<(f64, usize)>,
 }
 
 fn weigh(facts: &Facts) -> Vec<Weighed> {
@@ -110,17 +117,19 @@ fn weigh(facts: &Facts) -> Vec<Weighed> {
     let overlaps = library.profiles.overlaps(facts);
     let asked = stories::parts(facts);
     let mut heard = library.speaks.heard(&asked);
+    let cleared = ruled_out(facts);
     let rows = library.rules.iter().zip(overlaps);
     rows.map(|((rule, frequency, readers), overlap)| {
         let found: Vec<Found> = readers.iter().filter_map(|reader| reader.find(facts)).collect();
         let voices = heard.remove(&rule.cause).unwrap_or_default();
         let likeness = library.stories.likeness(rule.cause, &asked);
-        let score = *frequency * FREQUENCY
+        let cleared = cleared.get(&rule.cause).copied();
+        let score = *frequency * FREQUENCY - cleared.map_or(0.0, |(weight, _)| weight)
             + signs(&found, facts.sentences.len())
             + voiced(&voices)
             + overlap.score * VOCABULARY
             + likeness.score * LIKENESS;
-        Weighed { rule, score, found, voices, overlap, likeness }
+        Weighed { rule, score, found, voices, overlap, likeness, cleared }
     })
     .collect()
 }
@@ -162,6 +171,13 @@ fn dwindling<'a>(weights: impl Iterator<Item = &'a f64>) -> f64 {
 }
 
 impl Weighed {
+    /// True where no more than a single word, or nothing at all, speaks for it.
+    fn is_guess(&self) -> bool {
+        let words: BTreeSet<&String> =
+            self.likeness.parts.iter().chain(&self.overlap.words).collect();
+        self.voices.is_empty() && words.len() < 2 && self.found.iter().all(|one| one.weight <= 0.0)
+    }
+
     /// The sentences that speak for it.
     fn grounds(&self) -> BTreeSet<usize> {
         let found = self.found.iter().filter(|one| one.weight > 0.0);
@@ -190,21 +206,15 @@ impl Weighed {
             let weight = hundredths(1.0 - (-voice.weight / 2.0).exp());
             add(&mut diagnosis.evidence, Evidence::new(source, says, weight));
         }
-        if !self.likeness.parts.is_empty() {
-            let weight = 1.0 - (-(self.likeness.score * LIKENESS) / 4.0).exp();
-            let says = format!(
-                "it is told like others of its kind, in {}",
-                spelled(facts, &self.likeness.parts)
-            );
-            add(&mut diagnosis.evidence, Evidence::new("likeness", says, hundredths(weight)));
+        let shared = self.likeness.score * LIKENESS + self.overlap.score * VOCABULARY;
+        let parts: Vec<&String> = self.likeness.parts.iter().chain(&self.overlap.words).collect();
+        if let Some(says) = own_words(facts, &parts) {
+            let weight = hundredths(1.0 - (-shared / 4.0).exp());
+            add(&mut diagnosis.evidence, Evidence::new("words", says, weight));
         }
-        if !self.overlap.words.is_empty() {
-            let weight = 1.0 - (-(self.overlap.score * VOCABULARY) / 4.0).exp();
-            let says = format!(
-                "what is said fits it in the words {}",
-                spelled(facts, &self.overlap.words)
-            );
-            add(&mut diagnosis.evidence, Evidence::new("vocabulary", says, hundredths(weight)));
+        if let Some(sentence) = self.cleared.and_then(|(_, at)| facts.sentences.get(at)) {
+            let says = format!("in order: {}", sentence.shown);
+            add(&mut diagnosis.against, Evidence::new(sentence.source.clone(), says, 0.6));
         }
         let own = self.grounds();
         for at in unexplained.difference(&own) {
@@ -229,31 +239,39 @@ impl Weighed {
     }
 }
 
-/// Where a sign was seen, and what stands there.
+/// Where a sign was seen, and what stands there: of remarks and events together the remarks, since events speak for themselves.
 fn quote(facts: &Facts, sentences: &[usize]) -> (String, String) {
-    let Some(first) = sentences.first().and_then(|at| facts.sentences.get(*at)) else {
+    let all: Vec<&Sentence> = sentences.iter().filter_map(|at| facts.sentences.get(*at)).collect();
+    if all.is_empty() {
         return ("codes".to_owned(), "a code that it gives".to_owned());
-    };
-    let mut says: Vec<&str> = Vec::new();
-    for sentence in sentences.iter().filter_map(|at| facts.sentences.get(*at)) {
-        if !says.contains(&sentence.shown.as_str()) {
-            says.push(&sentence.shown);
+    }
+    let (mut sources, mut says): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    let has_note = all.iter().any(|one| one.is_note);
+    for one in all {
+        if !sources.contains(&one.source.as_str()) {
+            sources.push(&one.source);
+        }
+        if one.is_note == has_note && !says.contains(&one.shown.as_str()) {
+            says.push(&one.shown);
         }
     }
-    (first.source.clone(), says.join("; "))
+    (sources.join(" and "), says.join("; "))
 }
 
-/// Words as they stand in the remarks; those of events in their one form.
-fn spelled(facts: &Facts, words: &[String]) -> String {
-    let shown = words.iter().map(|word| {
-        let number = word.get(1..).filter(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
-        match (word.chars().next(), number) {
-            (Some('e'), Some(number)) if !number.is_empty() => format!("event {number}"),
-            (Some('c'), Some(number)) if !number.is_empty() => format!("code {number}"),
-            _ => facts.spelling.get(word).unwrap_or(word).trim_start_matches('@').to_owned(),
+/// The words that it has in common with the case, as they stand there, those of remarks first.
+fn own_words(facts: &Facts, parts: &[&String]) -> Option<String> {
+    let (mut told, mut logged): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    for part in parts {
+        let Some(word) = facts.spelling.get(*part) else { continue };
+        let list = if facts.is_told(part) { &mut told } else { &mut logged };
+        if !list.contains(&word.as_str()) {
+            list.push(word);
         }
-    });
-    shown.collect::<Vec<_>>().join(", ")
+    }
+    let (whose, words) =
+        if told.is_empty() { ("words of the events", logged) } else { ("your words", told) };
+    let shown: Vec<&str> = words.into_iter().take(SHOWN_WORDS).collect();
+    (!shown.is_empty()).then(|| format!("{whose}: {}", shown.join(", ")))
 }
 
 /// The same observation is told once, with the most that it weighs.

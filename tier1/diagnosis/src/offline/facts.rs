@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cleared;
 use super::input::{Code, FieldCase, FieldEvent};
 use super::numbers::{self, Codes};
 use super::table::events::{self, Form};
@@ -30,6 +31,8 @@ pub(super) struct Sentence {
     pub(super) words: Vec<String>,
     /// True for a remark of a person, false for the text of an event.
     pub(super) is_note: bool,
+    /// True for a remark that says that something is in order, or that a cure changed nothing.
+    pub(super) is_in_order: bool,
 }
 
 /// One event.
@@ -54,8 +57,10 @@ pub(super) struct Facts {
     pub(super) codes: Codes,
     /// Every word that stands anywhere.
     pub(super) vocabulary: BTreeSet<String>,
-    /// How a word is spelled where it stands in a remark.
+    /// How a word is spelled where it stands.
     pub(super) spelling: BTreeMap<String, String>,
+    /// The words of remarks.
+    told: BTreeSet<String>,
 }
 
 /// Reads a case.
@@ -93,6 +98,11 @@ fn choose(events: &[FieldEvent]) -> Vec<(&FieldEvent, &str)> {
 }
 
 impl Facts {
+    /// True for a word that stands in a remark.
+    pub(super) fn is_told(&self, word: &str) -> bool {
+        self.told.contains(word)
+    }
+
     /// Evidence is told in the order of the texts' words, so that a shuffled case gives the same answer.
     fn sentences_in_order(mut self) -> Self {
         let mut order: Vec<usize> = (0..self.sentences.len()).collect();
@@ -139,7 +149,11 @@ fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
         }
     }
     facts.codes.join(&codes);
-    let mut said = words(text);
+    let mut said = Vec::new();
+    for (form, word) in spelled(text) {
+        facts.spelling.entry(form.clone()).or_insert(word);
+        said.push(form);
+    }
     for code in event.codes.values() {
         if let Code::Text(value) = code {
             said.extend(words(cut(value, 200)));
@@ -166,7 +180,13 @@ fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
         },
         None => shown(text),
     };
-    facts.sentences.push(Sentence { source: source_shown, shown, words: said, is_note: false });
+    facts.sentences.push(Sentence {
+        source: source_shown,
+        shown,
+        words: said,
+        is_note: false,
+        is_in_order: false,
+    });
     facts.events.push(Seen { id, source, codes, sentence: facts.sentences.len() - 1 });
 }
 
@@ -185,9 +205,10 @@ fn add_note(facts: &mut Facts, note: &str) {
     facts.codes.join(&codes);
     let mut said = Vec::new();
     for (form, word) in spelled(note) {
+        // The spelling of a remark goes before that of an event; of several the first by alphabet, so that their order is nothing.
+        let is_new = facts.told.insert(form.clone());
         let known = facts.spelling.entry(form.clone()).or_insert_with(|| word.clone());
-        // Of several spellings the first by alphabet, so that the order of remarks is nothing.
-        if word < *known {
+        if is_new || word < *known {
             *known = word;
         }
         said.push(form);
@@ -203,6 +224,7 @@ fn add_note(facts: &mut Facts, note: &str) {
     facts.sentences.push(Sentence {
         source: "note".to_owned(),
         shown: shown(note),
+        is_in_order: cleared::is_in_order(&said),
         words: said,
         is_note: true,
     });

@@ -9,6 +9,8 @@
 //! matter, no name of a host or number of a table row is evidence, and every buffer has a limit. Deliberately left out:
 //! live checks, binary event logs, and reading files.
 
+mod cleared;
+mod confidence;
 mod engine;
 mod facts;
 mod input;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
 use super::sign::forms;
+use super::stories::IN_ORDER;
 use super::table::Rule;
 use super::words::{is_silent, words};
 
@@ -60,7 +61,11 @@ impl Profiles {
     pub(super) fn overlaps(&self, facts: &Facts) -> Vec<Overlap> {
         let mut asked: BTreeMap<&str, f64> = BTreeMap::new();
         for sentence in &facts.sentences {
-            let weight = if sentence.is_note { 1.0 } else { EVENT_TEXT };
+            let weight = match (sentence.is_note, sentence.is_in_order) {
+                (true, true) => IN_ORDER,
+                (true, false) => 1.0,
+                (false, _) => EVENT_TEXT,
+            };
             for word in sentence.words.iter().filter(|word| !is_silent(word)) {
                 let kept = asked.entry(word).or_insert(0.0);
                 *kept = f64::max(*kept, weight);

@@ -162,7 +162,10 @@ fn calm_events(facts: &Facts) -> Option<Vec<usize>> {
     if notes.flat_map(|note| &note.words).any(|word| TROUBLES.contains(word)) {
         return None;
     }
-    let logged: Vec<usize> = facts.events.iter().map(|event| event.sentence).take(3).collect();
+    // Of an event that says nothing nobody knows whether it is harmless.
+    let logged = facts.events.iter().map(|event| event.sentence);
+    let logged: Vec<usize> =
+        logged.filter(|at| !facts.sentences[*at].words.is_empty()).take(3).collect();
     if !logged.is_empty() {
         return Some(logged);
     }
@@ -418,6 +421,7 @@ pub(super) fn phrase_finds_itself(phrase: &str) -> bool {
                 shown: String::new(),
                 words: super::words::words(&text),
                 is_note: true,
+                is_in_order: false,
             };
             read.within(&[&said]).is_some()
         })

@@ -90,7 +90,9 @@ fn is_mark(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::offline::input::{Code, FieldCase, FieldEvent};
     use crate::offline::table::events;
+    use crate::offline::{facts, stories};
 
     #[test]
     fn every_line_can_be_read() {
@@ -114,5 +116,69 @@ mod tests {
             .filter(|id| !spoken.contains(&format!("e{id}")))
             .collect();
         assert!(silent.is_empty(), "events that speak for nothing: {silent:?}");
+    }
+    /// A line is dead when a case that says all its parts, as events, codes and remarks, does not make it heard.
+    #[test]
+    fn every_line_can_be_heard() {
+        let all = Speaks::new();
+        let (mut dead, mut twice) = (Vec::new(), Vec::new());
+        let mut seen = BTreeMap::new();
+        for text in TEXT.lines().filter(|line| read(line).is_some()) {
+            let line = read(text).unwrap();
+            let mut parts = line.parts.clone();
+            parts.sort();
+            parts.dedup();
+            if parts.len() < line.parts.len() {
+                twice.push(("a part", text));
+            }
+            twice.extend(seen.insert(parts, text).map(|other| (other, text)));
+            let asked = stories::parts(&facts::read(&told(text)));
+            let heard = all.heard(&asked);
+            let is_heard = line.causes.iter().all(|(cause, weight)| {
+                let voices = heard.get(cause).map(Vec::as_slice).unwrap_or_default();
+                voices.iter().any(|voice| voice.weight >= weight * 0.3)
+            });
+            if !is_heard {
+                dead.push(text);
+            }
+        }
+        assert!(
+            twice.is_empty() && dead.is_empty(),
+            "twice: {twice:#?}, nothing reaches: {dead:#?}"
+        );
+    }
+
+    /// A case that says what stands before the equals sign of a line.
+    fn told(text: &str) -> FieldCase {
+        let (parts, _) = text.split_once('=').unwrap();
+        let mut case = FieldCase::default();
+        let mut note = Vec::new();
+        for part in parts.split_whitespace() {
+            let digits = part.trim_start_matches(|c: char| !c.is_ascii_digit());
+            match (is_mark(part), part.chars().next()) {
+                (true, Some('@')) => {
+                    let source = part[1..part.len() - digits.len()].to_owned();
+                    case.events.push(FieldEvent {
+                        id: digits.parse().ok(),
+                        source: Some(source),
+                        text: Some("something".to_owned()),
+                        ..FieldEvent::default()
+                    });
+                }
+                (true, Some('e')) => case.events.push(FieldEvent {
+                    id: digits.parse().ok(),
+                    text: Some("something happened there".to_owned()),
+                    ..FieldEvent::default()
+                }),
+                (true, _) => {
+                    let code = part[1..].parse().unwrap();
+                    let codes = [("nt_error".to_owned(), Code::Number(code))].into();
+                    case.events.push(FieldEvent { codes, ..FieldEvent::default() });
+                }
+                (false, _) => note.push(part),
+            }
+        }
+        case.notes.push(note.join(" "));
+        case
     }
 }

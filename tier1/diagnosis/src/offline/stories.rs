@@ -15,21 +15,24 @@ use super::table::events;
 use super::words::is_silent;
 
 /// The stories, as they stand in the table.
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 6] = [
     include_str!("table/stories_servers.txt"),
     include_str!("table/stories_mail.txt"),
     include_str!("table/stories_inside.txt"),
     include_str!("table/stories_field.txt"),
     include_str!("table/stories_today.txt"),
+    include_str!("table/stories_plain.txt"),
 ];
 /// The wording of an event is the same whatever caused it.
 const EVENT_TEXT: f64 = 0.4;
+/// What is said to be in order is no symptom.
+pub(super) const IN_ORDER: f64 = 0.3;
 /// A number in a remark is less sure to be an event than one in a log.
 const MENTIONED: f64 = 0.8;
 /// Smaller numbers in a remark count things.
 const LEAST_MENTIONED: i64 = 20;
 /// What the second best story of a cause adds.
-const SECOND: f64 = 0.3;
+const SECOND: f64 = 0.5;
 /// A long story has more chances to be met by accident; its length takes this power off.
 const LENGTH: f64 = 0.3;
 /// So many shared parts are shown as evidence.
@@ -103,7 +106,7 @@ impl Stories {
 /// The parts of a case, each with how much it counts and the sentence that it stands in.
 pub(super) type Asked = BTreeMap<String, (f64, usize)>;
 
-/// The parts of a case.
+/// The parts of a case, words that say nothing alone included: a line of the table may need them beside others.
 pub(super) fn parts(facts: &Facts) -> Asked {
     let mut asked = Asked::new();
     let mut add = |part: String, weight: f64, at: usize| {
@@ -113,12 +116,14 @@ pub(super) fn parts(facts: &Facts) -> Asked {
         }
     };
     for (at, sentence) in facts.sentences.iter().enumerate() {
-        let weight = if sentence.is_note { 1.0 } else { EVENT_TEXT };
-        // Bare numbers of an event's text are rows, sizes and times; its codes are read by their labels.
-        let says = |word: &&String| {
-            !is_silent(word)
-                && (sentence.is_note || !word.bytes().all(|octet| octet.is_ascii_digit()))
+        let weight = match (sentence.is_note, sentence.is_in_order) {
+            (true, true) => IN_ORDER,
+            (true, false) => 1.0,
+            (false, _) => EVENT_TEXT,
         };
+        // Bare numbers of an event's text are rows, sizes and times; its codes are read by their labels.
+        let says =
+            |word: &&String| sentence.is_note || !word.bytes().all(|octet| octet.is_ascii_digit());
         for word in sentence.words.iter().filter(says) {
             add(word.clone(), weight, at);
         }

@@ -41,6 +41,7 @@ fn the_step_of_a_refusal_tells_weak_sessions_from_accounts() {
     for (step, cause) in [
         ("level", Cause::NtlmSessionSecurityMismatch),
         ("session-security", Cause::NtlmSessionSecurityMismatch),
+        ("session-keys", Cause::NtlmSessionSecurityMismatch),
         ("ntlm-version", Cause::LmCompatibilityMismatch),
     ] {
         let (named, confidence) = best(&refused_at(step));
@@ -50,6 +51,33 @@ fn the_step_of_a_refusal_tells_weak_sessions_from_accounts() {
     let mut role = refused_at("role");
     role.servers[0].accounts[0].roles.clear();
     assert_eq!(best(&role).0, Cause::ServiceAccountLacksDirectoryRight);
+}
+
+/// Claims: 15.
+#[test]
+fn keys_that_differ_are_cured_at_the_modules() {
+    let answer = diagnose(&refused_at("session-keys"));
+    let steps: Vec<&str> = answer.diagnoses[0].remedy.iter().map(|one| one.text.as_str()).collect();
+    assert!(steps[0].contains("bindback doctor --modules"), "{steps:?}");
+    assert!(steps[1].contains("128-bit") && steps[1].contains("matching 56-bit"), "{steps:?}");
+}
+
+/// A name that leads to another server is answered with code 5 as well: the called one has refused nobody.
+#[test]
+fn a_denial_of_somebody_else_is_a_name_that_leads_elsewhere() {
+    let mut snapshot = refused_at("called-name");
+    let leads = |snapshot: &mut Snapshot, address: &str| {
+        let hosts = &mut snapshot.servers[1].hosts;
+        hosts.insert("east.demo.test".to_owned(), vec![address.to_owned()]);
+    };
+    leads(&mut snapshot, "127.0.0.3");
+    let events = std::mem::take(&mut snapshot.servers[0].events);
+    let (named, confidence) = best(&snapshot);
+    assert_eq!(named, Cause::LmhostsStaleEntry);
+    assert!(confidence > 0.8, "{confidence}");
+    // Who is refused by EAST itself has reached it, whatever its table says.
+    snapshot.servers[0].events = events;
+    assert_ne!(diagnose(&snapshot).diagnoses[0].cause, Cause::LmhostsStaleEntry);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
-    MessageQuery, MessageRow, ProbeOrder, QueueRow, RecipientRow, Reloaded, Retried, RetrySelector,
-    RouteAnswer, RouteQuery, RouteTable, SendOrder,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    LtabEntry, LtabError, MessageQuery, MessageRow, ProbeOrder, QueueRow, RecipientRow, Reloaded,
+    Retried, RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use crate::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use crate::operations::{OperationError, Operations};
@@ -107,6 +107,7 @@ impl Operations for Fake {
             next_attempt: None,
             last_error: Some("access denied".to_owned()),
             finding: Some(finding::Cause::ServiceAccountPasswordMismatch),
+            line: None,
         }])
     }
 
@@ -132,9 +133,15 @@ impl Operations for Fake {
         }])
     }
 
+    async fn event_levels(&self, order: LevelOrder) -> Result<EventLevels, OperationError> {
+        self.note(format!("levels {order:?}"));
+        Ok(order.answer([(Category::Security, order.level.unwrap_or_default())]))
+    }
+
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
         self.note(format!("retry {selector:?}"));
-        Ok(Retried { messages: 2, next_hops: vec!["WEST".to_owned()] })
+        let next_hops = vec!["WEST".to_owned()];
+        Ok(Retried { messages: 2, next_hops, ..Retried::default() })
     }
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {

@@ -443,6 +443,14 @@ pub(super) const KEYS: &[Key] = &[
     ),
     counted(
         X400,
+        "receive_timeout_s",
+        Integer { min: 1, max: TIMER_MAX },
+        "600",
+        "seconds",
+        "How long the MTA may say nothing in the middle of a transfer to this server; then the association is given up, and may be gone on with.",
+    ),
+    counted(
+        X400,
         "open_retries",
         Integer { min: 1, max: 100_000 },
         "144",

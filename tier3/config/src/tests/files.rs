@@ -92,6 +92,22 @@ override_password_file = "north.pw"
 admin = "http://10.1.1.1:9100/"
 admin_token_file = "/etc/north.token"
 configuration = "/etc/north.toml"
+[[dial_up]]
+peer = "NORTH"
+dial = ["dial", "north"]
+hang_up = ["hang-up", "north"]
+interface = "ppp0"
+device = "ttyS0"
+lock_file = "/run/lock/LCK..ttyS0"
+dial_timeout_s = 1
+tries = 2
+redial_s = 3
+open_interval_s = 4
+open_retries = 5
+idle_s = 6
+longest_call_s = 70
+schedule = "selected"
+hours = "20:00-24:00"
 [[connector]]
 name = "internet"
 kind = "smtp"

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use finding::{Cause, Remedy};
 use serde::Serialize;
 
+use crate::directory_server::DirectoryKind;
 use crate::ledger::Ledger;
 use crate::observe::TellingEvent;
 use crate::organisation::{Auth, Carrier};
@@ -20,6 +21,8 @@ pub struct DemoOptions {
     pub dir: Option<PathBuf>,
     /// How the servers prove themselves.
     pub auth: Auth,
+    /// Who keeps the directory and, with it, the accounts.
+    pub directory: DirectoryKind,
     /// What is put in.
     pub fault: Cause,
     /// What mail crosses by.
@@ -35,6 +38,7 @@ impl Default for DemoOptions {
             once: false,
             dir: None,
             auth: Auth::Ntlm,
+            directory: DirectoryKind::Embedded,
             fault: Carrier::Rpc.default_fault(),
             carrier: Carrier::Rpc,
             json: false,

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::report::{DemoOptions, DemoReport, FaultReport};
-use crate::cast::{Cast, MAILBOXES, Side};
+use crate::cast::{MAILBOXES, Side};
+use crate::directory_server::{DirectoryKind, DirectoryPlan, OVERRIDES};
 use crate::engine::{LabError, Narrator, RECOVERY_LIMIT, Setup, Stage, Workplace, count};
 use crate::faults::{self, Fault};
 use crate::kdc::KdcPlan;
@@ -22,17 +23,11 @@ const IDLE_S: u32 = 2;
 /// # Errors
 /// It could not be carried out, or was interrupted; no server is left running then. What it found to be wrong stands in the report.
 pub async fn run(options: DemoOptions) -> Result<DemoReport, LabError> {
-    let fault = match options.auth {
-        Auth::Ntlm => faults::find(options.carrier, options.fault),
-        Auth::Kerberos => {
-            KdcPlan::look()?;
-            faults::find_with_kerberos(options.fault)
-        }
-    };
-    let fault = fault.ok_or(match faults::find(options.carrier, options.fault) {
-        Some(_) => LabError::WithNtlmAlone(options.fault),
-        None => LabError::UnknownFault(options.carrier, options.fault),
-    })?;
+    let fault = chosen(&options)?;
+    if options.auth == Auth::Kerberos && !options.directory.has_accounts() {
+        KdcPlan::look()?;
+    }
+    DirectoryPlan::look(options.directory, options.auth)?;
     let letters = Letters::read(&options.files)?;
     let mut signals = Signals::listen()?;
     let narrator = Narrator::new(options.json);
@@ -52,6 +47,24 @@ pub async fn run(options: DemoOptions) -> Result<DemoReport, LabError> {
     result
 }
 
+/// The fault that is asked for, where it can be put in.
+fn chosen(options: &DemoOptions) -> Result<&'static Fault, LabError> {
+    let DemoOptions { carrier, auth, directory, fault: cause, .. } = *options;
+    if directory.has_accounts() {
+        return faults::find_in_domain(directory, auth, cause).ok_or_else(|| {
+            LabError::WithThisDirectory { cause, known: faults::slugs_in_domain(directory, auth) }
+        });
+    }
+    let found = match auth {
+        Auth::Ntlm => faults::find(carrier, cause),
+        Auth::Kerberos => faults::find_with_kerberos(cause),
+    };
+    found.ok_or(match faults::find(carrier, cause) {
+        Some(_) => LabError::WithNtlmAlone(cause),
+        None => LabError::UnknownFault(carrier, cause),
+    })
+}
+
 /// All steps up to the last mail.
 async fn play(
     options: &DemoOptions,
@@ -61,11 +74,24 @@ async fn play(
 ) -> Result<(Stage, FaultReport), LabError> {
     let (narrator, workplace) = place;
     narrator.step("Two servers, EAST and WEST, each a process of its own");
-    let (carrier, auth) = (options.carrier, options.auth);
-    let setup =
-        Setup { cast: Cast::demo(), carrier, auth, set: fault.set, idle_s: IDLE_S, wired: false };
+    let DemoOptions { carrier, auth, directory, .. } = *options;
+    let setup = Setup {
+        cast: directory.cast(),
+        carrier,
+        auth,
+        set: fault.set,
+        idle_s: IDLE_S,
+        wired: false,
+        directory,
+    };
     let mut stage = Stage::set(narrator, workplace, letters, setup).await?;
     introduce(&stage)?;
+    if directory == DirectoryKind::TwoDomains {
+        narrator.step(
+            "Neither domain trusts the other: each connector gets an account of the other side",
+        );
+        stage.act_all(&OVERRIDES).await?;
+    }
     let mut report = FaultReport::new(options.fault);
 
     narrator.step("1. Real mail, both ways");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use finding::Cause;
 
+use crate::directory_server::DirectoryServerError;
 use crate::faults;
 use crate::kdc::KdcError;
 use crate::letters::LetterError;
@@ -40,6 +41,13 @@ pub enum LabError {
     NoKdc(String),
     #[error("cannot set up the KDC")]
     Kdc(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No program for it on this machine.
+    #[error("{0}")]
+    NoDirectoryServer(String),
+    #[error("{cause} cannot be put in with this directory; take one of {known}", cause = .cause.slug())]
+    WithThisDirectory { cause: Cause, known: String },
+    #[error("cannot set up the directory's server")]
+    DirectoryServer(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot lay the wires between the servers")]
     Wires(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot make the organisation")]
@@ -100,6 +108,8 @@ impl LabError {
                 | Self::Letter(_)
                 | Self::Occupied { .. }
                 | Self::NoKdc(_)
+                | Self::NoDirectoryServer(_)
+                | Self::WithThisDirectory { .. }
         )
     }
 }
@@ -109,6 +119,17 @@ impl From<KdcError> for LabError {
         match error {
             missing @ KdcError::Missing(_) => Self::NoKdc(missing.to_string()),
             other => Self::Kdc(Box::new(other)),
+        }
+    }
+}
+
+impl From<DirectoryServerError> for LabError {
+    fn from(error: DirectoryServerError) -> Self {
+        match error {
+            missing @ DirectoryServerError::Missing { .. } => {
+                Self::NoDirectoryServer(missing.to_string())
+            }
+            other => Self::DirectoryServer(Box::new(other)),
         }
     }
 }

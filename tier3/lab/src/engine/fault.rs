@@ -51,15 +51,7 @@ impl Stage {
                 self.narrator.timed(&format!("{name} has stopped"));
                 Ok(())
             }
-            Act::Restart(side) => {
-                // In a quiet moment, as one would choose it.
-                self.await_no_association().await?;
-                self.stop(side).await;
-                self.start_again(side).await?;
-                let name = self.name(side);
-                self.narrator.timed(&format!("{name} was started again"));
-                Ok(())
-            }
+            Act::Restart(side) => self.restart(side).await,
             Act::Write(side, name, text) => {
                 let path = self.organisation.folder(side).join(name);
                 let text = self.cast().told(text);
@@ -89,6 +81,8 @@ impl Stage {
             Act::ChangeKey(side) => {
                 if let Some(kdc) = &self.kdc {
                     kdc.change_key(self.cast().host(side)).await?;
+                } else if let Some(directory) = &self.directory {
+                    directory.change_key(side).await?;
                 }
                 Ok(())
             }
@@ -107,7 +101,25 @@ impl Stage {
                 self.hang(side, false);
                 Ok(())
             }
+            Act::Pose(side, as_what) => {
+                self.disguises[side.index()].old_ntlm = as_what;
+                self.restart(side).await
+            }
+            Act::Clock(side, off) => {
+                self.disguises[side.index()].clock = off;
+                self.restart(side).await
+            }
         }
+    }
+
+    async fn restart(&mut self, side: Side) -> Result<(), LabError> {
+        // In a quiet moment, as one would choose it.
+        self.await_no_association().await?;
+        self.stop(side).await;
+        self.start_again(side).await?;
+        let (name, how) = (self.name(side), self.disguises[side.index()].told());
+        self.narrator.timed(&format!("{name} was started again{how}"));
+        Ok(())
     }
 
     fn hang(&mut self, side: Side, hang: bool) {
@@ -179,7 +191,7 @@ impl Stage {
         // A server that is started lives where it always does; what asks it finds its socket anywhere.
         let program = match words.first() {
             Some(&"serve") => self.program_at(side),
-            _ => self.program.clone(),
+            _ => self.program_of(side),
         };
         let run = program.run(&arguments, fine).await;
         let doing = "an order of the laboratory".to_owned();
@@ -493,7 +505,7 @@ impl Stage {
     async fn carry_out(&mut self, line: &str) -> Result<Result<(), String>, LabError> {
         if !line.starts_with("bindback serve ") {
             return Ok(self
-                .program
+                .program_of(Side::East)
                 .run_line(line)
                 .await
                 .map(drop)

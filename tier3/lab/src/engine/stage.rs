@@ -15,6 +15,7 @@ use super::narration::{Narrator, count};
 use super::workplace::Workplace;
 use crate::cast::{Cast, Side};
 use crate::demo::ServerReport;
+use crate::directory_server::{DirectoryKind, DirectoryPlan, DirectoryServers};
 use crate::kdc::{Kdc, KdcPlan, REALM};
 use crate::ledger::Ledger;
 use crate::letters::{self, Letters, Stamp};
@@ -26,6 +27,9 @@ use crate::wires::Wires;
 
 /// Between two looks.
 pub(crate) const LOOK: Duration = Duration::from_millis(25);
+
+/// Becomes the program that follows, under a clock that is `$0` off: faketime itself would stay before it and keep its signals.
+const UNDER_A_CLOCK: &str = "LD_PRELOAD=$(faketime -f +0s printenv LD_PRELOAD) FAKETIME=$0 FAKETIME_DONT_FAKE_MONOTONIC=1 exec \"$@\"";
 
 /// How long a server may take until it is ready.
 const READY_TIME: Duration = Duration::from_secs(20);
@@ -56,8 +60,29 @@ pub(crate) struct Stage {
     pub(super) helpers: BTreeMap<&'static str, Process>,
     /// Servers that were stopped where they stand.
     pub(super) hung: Vec<Side>,
+    /// By [`Side::index`].
+    pub(super) disguises: [Disguise; 4],
+    /// Who keeps the directory, if others than the servers do; dropped after the servers that live in its network.
+    pub(super) directory: Option<DirectoryServers>,
     /// Dropped after the servers that live there.
     wires: Option<Wires>,
+}
+
+/// What a server is started as, where not as itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Disguise {
+    /// The old implementation of NTLM that it stands in for.
+    pub(super) old_ntlm: Option<&'static str>,
+    /// How far its clock is off.
+    pub(super) clock: Option<&'static str>,
+}
+
+impl Disguise {
+    pub(super) fn told(self) -> String {
+        let old = self.old_ntlm.map(|kind| format!(", as a server of old NTLM ({kind})"));
+        let clock = self.clock.map(|off| format!(", under a clock that is {off} off"));
+        [old, clock].into_iter().flatten().collect()
+    }
 }
 
 /// What the servers of a stage are.
@@ -71,6 +96,7 @@ pub(crate) struct Setup {
     pub(crate) idle_s: u32,
     /// Each server in a network namespace of its own.
     pub(crate) wired: bool,
+    pub(crate) directory: DirectoryKind,
 }
 
 /// What was sent in one round from one server to another.
@@ -102,14 +128,17 @@ impl Stage {
         setup: Setup,
     ) -> Result<Self, LabError> {
         let organisation = || -> Result<Organisation, LabError> {
-            let kdc = match setup.auth {
-                Auth::Ntlm => None,
-                Auth::Kerberos => Some(KdcPlan::make(workplace.root())?),
+            let Setup { cast, carrier, auth, set, idle_s, wired, directory } = setup.clone();
+            let kdc = match auth {
+                Auth::Kerberos if !directory.has_accounts() => {
+                    Some(KdcPlan::make(workplace.root())?)
+                }
+                _ => None,
             };
-            let Setup { cast, carrier, set, idle_s, wired, .. } = setup.clone();
+            let directory = DirectoryPlan::make(directory, auth, workplace.root())?;
             Ok(Organisation::make(
                 workplace.root(),
-                Plan { cast, carrier, kdc, set, idle_s, wired },
+                Plan { cast, carrier, auth, kdc, directory, set, idle_s, wired },
             )?)
         };
         let wires = match setup.wired {
@@ -136,6 +165,8 @@ impl Stage {
             changed: 0,
             helpers: BTreeMap::new(),
             hung: Vec::new(),
+            disguises: [Disguise::default(); 4],
+            directory: None,
             wires,
         };
         for attempt in 1.. {
@@ -147,7 +178,7 @@ impl Stage {
             }
             narrator.tell("Somebody else took one of the ports; once more with others.");
             workplace.clear()?;
-            stage.kdc = None;
+            (stage.kdc, stage.directory) = (None, None);
             stage.organisation = organisation()?;
         }
         Ok(stage)
@@ -169,10 +200,23 @@ impl Stage {
 
     /// The program as it is called where this server lives.
     pub(crate) fn program_at(&self, side: Side) -> Program {
-        match &self.wires {
-            Some(wires) => self.program.inside(wires.inside(side)),
+        let of_directory = || self.directory.as_ref().and_then(DirectoryServers::inside);
+        match self.wires.as_ref().map(|wires| wires.inside(side)).or_else(of_directory) {
+            Some(inside) => self.program.inside(inside),
             None => self.program.clone(),
         }
+    }
+
+    /// The program as an administrator calls it, whose commands ask servers by their sockets; where servers and directory
+    /// share a network that leads nowhere, it is called there.
+    pub(crate) fn program_of(&self, side: Side) -> Program {
+        if self.directory.is_some() { self.program_at(side) } else { self.program.clone() }
+    }
+
+    /// Whether the servers are where no connection leads from here.
+    fn is_apart(&self) -> bool {
+        let of_directory = self.directory.as_ref().and_then(DirectoryServers::inside);
+        self.wires.is_some() || of_directory.is_some()
     }
 
     async fn start_all(&mut self) -> Result<(), LabError> {
@@ -180,6 +224,12 @@ impl Stage {
             let port = plan.port;
             self.kdc = Some(plan.start(&self.organisation).await?);
             self.narrator.timed(&format!("MIT's KDC of {REALM} runs on 127.0.0.1:{port}"));
+        }
+        if let Some(plan) = self.organisation.directory().cloned() {
+            self.narrator.tell("The directory's server is set up; a domain takes its time.");
+            let servers = plan.start(&self.organisation).await?;
+            servers.told().iter().for_each(|line| self.narrator.timed(line));
+            self.directory = Some(servers);
         }
         for side in self.sides() {
             for other in self.cast().others(side) {
@@ -201,10 +251,15 @@ impl Stage {
         let config = self.organisation.config(side);
         let (password, config) = (password.to_string_lossy(), config.to_string_lossy());
         let account = self.cast().account(other);
-        let arguments = ["account", "add", account, "--role", ROLE];
-        let files = ["--password-file", &*password, "-c", &*config];
-        let run = self.program.run(arguments.into_iter().chain(files), &[0]).await;
-        let doing = format!("adding the account {account} on {}", self.cast().name(side));
+        // In a domain the account is there, and has to get its role.
+        let of_domain = self.organisation.directory().is_some_and(DirectoryPlan::has_accounts);
+        let (verb, doing) = if of_domain { ("grant", "granting") } else { ("add", "adding") };
+        let mut arguments = vec!["account", verb, account, "--role", ROLE, "-c", &config];
+        if !of_domain {
+            arguments.extend(["--password-file", &password]);
+        }
+        let run = self.program_of(side).run(arguments, &[0]).await;
+        let doing = format!("{doing} the account {account} on {}", self.cast().name(side));
         run.map(drop).map_err(|source| LabError::Command { doing, source })
     }
 
@@ -215,8 +270,18 @@ impl Stage {
     }
 
     fn start(&mut self, side: Side) -> Result<(), LabError> {
-        let mut command = self.program_at(side).command();
-        command.arg("serve").arg("-c").arg(self.organisation.config(side));
+        let Disguise { old_ntlm, clock } = self.disguises[side.index()];
+        let program = match clock {
+            // The clock that time-outs are counted by goes on as it is.
+            Some(off) => self.program_at(side).behind_all(&["sh", "-c", UNDER_A_CLOCK, off]),
+            None => self.program_at(side),
+        };
+        let mut command = program.command();
+        match old_ntlm {
+            Some(kind) => command.args(["lab", "old-peer", kind]),
+            None => command.arg("serve"),
+        };
+        command.arg("-c").arg(self.organisation.config(side));
         self.start_with(side, command)
     }
 
@@ -236,8 +301,7 @@ impl Stage {
         loop {
             self.check_alive()?;
             // Into another network no connection leads from here; a server that answers listens.
-            let takes_mail =
-                async { self.wires.is_some() || TcpStream::connect(smtp).await.is_ok() };
+            let takes_mail = async { self.is_apart() || TcpStream::connect(smtp).await.is_ok() };
             if self.observer(side).answers().await && takes_mail.await {
                 return Ok(());
             }
@@ -349,7 +413,7 @@ impl Stage {
         title: &str,
         request: SendRequest,
     ) -> Result<Option<String>, LabError> {
-        if self.wires.is_none() {
+        if !self.is_apart() {
             let smtp = self.organisation.listeners(side).smtp();
             let handed = crate::smtp_client::hand_in(smtp, request).await;
             return handed.map_err(|source| LabError::HandIn {

@@ -4,8 +4,8 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, host, joining,
-    line, route, store, terms,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, account, dial_up,
+    domain, generations, host, joining, line, names, peers, route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -65,6 +65,8 @@ macro_rules! account_refused {
     };
 }
 
+pub(super) const UNKNOWN_REFUSED: &[ExpectedEvent] = account_refused!(NO_SUCH_USER);
+
 pub(super) const ROLE_REFUSED: &[ExpectedEvent] = account_refused!(ACCESS_DENIED);
 
 pub(super) const fn setting(
@@ -92,6 +94,7 @@ pub(super) const PLAIN: Fault = Fault {
     prepare: &[],
     accounts: &[],
     degrading: false,
+    servers: 0,
     two_alone: false,
     returned: None,
     takes_none: false,
@@ -510,16 +513,40 @@ pub const FAULTS: &[Fault] = &[
         claims: &[28, 30, 35],
         ..FILTERED
     },
+    account::OF_ANOTHER_NAME,
+    generations::UPGRADE,
     host::PORT_TAKEN,
     host::MAPPER_ALONE,
     host::HANGS,
     host::LEVEL,
     joining::PEER_ACCOUNT,
+    peers::VERSION_1,
+    peers::KEYS_56,
+    peers::SEALING_56,
+    peers::CLOCK,
+    names::HOST,
+    names::BIND_BACK,
+    domain::OF_SAMBA,
     line::LOSS,
     line::SMALL_MTU,
     line::SLOW,
     line::TRANSLATED,
     line::OTHER_ADDRESS,
+    dial_up::DEVICE_BUSY,
+    dial_up::LINE_BUSY,
+    dial_up::ENTRY_WRONG,
+    dial_up::NO_ANSWER,
+    dial_up::PEER_SILENT,
+    dial_up::NOT_INSTALLED,
+    dial_up::DEFAULT_ROUTE,
+    dial_up::SCHEDULE_NEVER,
+    dial_up::NO_ACCOUNT,
+    dial_up::NO_ACCOUNT_HERE,
+    dial_up::PASSWORD,
+    dial_up::ROLE_ON_ORGANISATION,
+    dial_up::ROLE_ON_SITE,
+    dial_up::ROLE_ON_CONFIGURATION,
+    dial_up::NETWORK_LOGON,
     store::DISK_FULL,
     store::MEMORY_SHORT,
     store::DAMAGED,

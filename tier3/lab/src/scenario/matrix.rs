@@ -7,6 +7,7 @@ use super::report::{Healthy, LabReport, LabResult, Pairs};
 use super::table;
 use crate::cast::{Cast, Side};
 use crate::chance::Chance;
+use crate::directory_server::DirectoryKind;
 use crate::engine::{LabError, Narrator, Setup, Stage, Workplace};
 use crate::faults::{FAULTS, Fault};
 use crate::organisation::{Auth, Carrier};
@@ -69,14 +70,15 @@ pub async fn matrix(
     };
     tokio::select! {
         report = played => report,
-        _ = tokio::signal::ctrl_c() => Err(LabError::Interrupted),
+        () = super::interrupted() => Err(LabError::Interrupted),
     }
 }
 
 fn plain_setup(chance: &mut Chance) -> Setup {
     let servers = 2 + chance.below(3);
     let cast = Cast::random(chance, servers);
-    Setup { cast, carrier: Carrier::Rpc, auth: Auth::Ntlm, set: &[], idle_s: IDLE_S, wired: false }
+    let (carrier, auth, directory) = (Carrier::Rpc, Auth::Ntlm, DirectoryKind::Embedded);
+    Setup { cast, carrier, auth, set: &[], idle_s: IDLE_S, wired: false, directory }
 }
 
 async fn healthy(runs: u32, chance: &mut Chance) -> Result<Healthy, LabError> {

@@ -12,3 +12,14 @@ pub use matrix::{MatrixOptions, matrix};
 pub use play::{RunOptions, run};
 pub use report::{Healthy, LabReport, LabResult, Listed, Pairs, Totals};
 pub use table::list;
+
+/// Ends with Ctrl-C, or when this program is asked to end: what it began goes with it either way.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -10,6 +10,7 @@ use super::report::{DIAGNOSIS_LIMIT_S, Healthy, LabReport, LabResult, Pairs};
 use super::table::{self, Scenario};
 use crate::cast::{Cast, Side};
 use crate::chance::Chance;
+use crate::directory_server::DirectoryKind;
 use crate::engine::{LOOK, LabError, Narrator, PATIENCE, RECOVERY_LIMIT, Setup, Stage, Workplace};
 use crate::faults::{Act, Fault};
 use crate::letters::Letters;
@@ -50,7 +51,7 @@ pub async fn run(options: RunOptions) -> Result<LabReport, LabError> {
     let workplace = Workplace::make(options.dir.as_deref())?;
     let played = tokio::select! {
         played = play(scenario, options.seed, &narrator, &workplace) => played,
-        _ = tokio::signal::ctrl_c() => Err(LabError::Interrupted),
+        () = super::interrupted() => Err(LabError::Interrupted),
     };
     let well = played.as_ref().is_ok_and(LabResult::success);
     if !(well && workplace.remove()) {
@@ -71,8 +72,18 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
     let accounts = fault.map_or(&[][..], |fault| fault.accounts);
     let more = chance.below(3);
     let two_alone = !accounts.is_empty() || fault.is_some_and(|fault| fault.two_alone);
-    let servers = if two_alone { 2 } else { 2 + more };
+    let servers = match fault.map_or(0, |fault| fault.servers) {
+        0 if two_alone => 2,
+        0 => 2 + more,
+        fixed => fixed,
+    };
     let mut cast = Cast::random(chance, servers);
+    let in_domains = fault.is_some_and(Fault::in_domains);
+    let directory = if in_domains { DirectoryKind::TwoDomains } else { DirectoryKind::Embedded };
+    if in_domains {
+        // The domains have names of their own, and their servers these.
+        cast = directory.cast();
+    }
     for (side, account) in accounts {
         let account = cast.told(account);
         cast = cast.with_account(*side, &account);
@@ -80,10 +91,11 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
     Setup {
         cast,
         carrier,
-        auth: Auth::Ntlm,
+        auth: if fault.is_some_and(Fault::by_kerberos) { Auth::Kerberos } else { Auth::Ntlm },
         set: fault.map_or(&[], |fault| fault.set),
         idle_s: IDLE_S,
         wired: fault.is_some_and(|fault| fault.wired),
+        directory,
     }
 }
 
@@ -206,7 +218,9 @@ async fn ask_early(
     let failed = loop {
         let events = stage.telling_events(since).await?;
         if let Some(first) = events.iter().map(|event| event.time).min() {
-            let ago = Timestamp::now().duration_since(first).unsigned_abs();
+            // The clock of a server may be ahead of this one.
+            let ago = Timestamp::now().duration_since(first);
+            let ago = Duration::try_from(ago).unwrap_or_default();
             break Instant::now().checked_sub(ago).unwrap_or_else(Instant::now);
         }
         if Instant::now() > deadline {
@@ -304,6 +318,7 @@ async fn play_degrading(
     result: &mut LabResult,
 ) -> Result<(), LabError> {
     let narrator = stage.narrator.clone();
+    stage.act_all(fault.prepare).await?;
     narrator.step("1. Mail, between all of them");
     let sides = stage.sides();
     stage.send_round(&sides).await?;

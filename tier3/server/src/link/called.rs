@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 use super::channel::{Channel, ChannelEnd};
 use super::proof::Proof;
 use super::records::{self, BackFailure, Refusal};
+use crate::dial_up;
 use crate::inbound;
 use crate::node::Node;
 use crate::rpc_security;
@@ -126,7 +127,9 @@ pub async fn answer_bind(node: Arc<Node>, request: BindRequest) -> BindAnswer {
     }
     let handle = request.channel;
     let channel =
-        Channel::new(&peer, client, answer.channel, request.incoming, config.rpc.call_timeout);
+        Channel::new(&peer, client, answer.channel, request.incoming, config.rpc.call_timeout)
+            .heeded(dial_up::heed(&node, &peer));
+    dial_up::follow_call(&node, &peer);
     // It is the caller's to let an association go that nobody uses.
     let piece = usize::try_from(agreed_piece).unwrap_or(PIECE_LIMIT).min(PIECE_LIMIT);
     // The P1 bind has to present the very name that the RPC bind had.
@@ -369,7 +372,8 @@ async fn bind_back(
         Err(failures) => {
             // One event for each name or address that was tried; the last has the last word.
             let mut status = 1722;
-            for failure in failures {
+            for mut failure in failures {
+                failure.code = records::said_code(failure.code);
                 status = fail(Some(&account), failure);
             }
             return Err(status);
@@ -386,12 +390,14 @@ async fn bind_back(
         let (code, layer) = match &error {
             net::CallError::Fault { status } => {
                 // Where an identity was refused the first call is denied; a right is missing only in an answer.
-                (Status(*status).win32(), FailureLayer::Authentication)
+                (records::said_code(Status(*status).win32()), FailureLayer::Authentication)
             }
             _ => (1722, FailureLayer::Call),
         };
-        let text = match code {
-            ACCESS_DENIED => format!("{caller} denied access to the bind-back"),
+        let text = match &error {
+            net::CallError::Fault { status } if Status(*status).win32() == ACCESS_DENIED => {
+                format!("{caller} denied access to the bind-back")
+            }
             _ => format!("MtaBindBack at {caller}: {}", chain(&error)),
         };
         let evidence = Evidence::of_call(&error);
@@ -448,6 +454,10 @@ async fn serve(
             association.abort();
             Ok(None)
         }
+        () = dial_up::link_down(&node, &peer) => {
+            association.abort();
+            Ok(Some("the line is gone".to_owned()))
+        }
     };
     channel.flush(&mut association, LEAVE).await;
     let why = match end {
@@ -465,6 +475,7 @@ async fn serve(
         }));
     }
     records::ended(&node, &peer, index, why.as_deref());
+    dial_up::follow_call(&node, &peer);
 }
 
 /// A stopping server lets callers finish what they are sending for a moment.

@@ -19,6 +19,7 @@ use super::channel::{Channel, ChannelEnd};
 use super::further::Further;
 use super::proof::Proof;
 use super::records::{self, OutFailure, Silence};
+use crate::dial_up::{self, Call, Raised};
 use crate::node::{ExpectedBindBack, Node, random};
 use crate::{outbound, reroute, rpc_security};
 use net::chain;
@@ -53,46 +54,83 @@ pub async fn run_peer(node: Arc<Node>, peer: String) {
         again = false;
         // A bind that begins now answers every greeting asked for until now.
         let _ = tokio::time::timeout(Duration::ZERO, greeting.notified()).await;
-        match open(&node, &peer).await {
-            Ok(open) => {
-                node.queue.hop_up(&hop);
-                let opened = Instant::now();
-                let index = open.ltab_index;
-                let further = Further::watch(&node, &peer);
-                let served = serve(&node, &peer, &hop, open).await;
-                further.end().await;
-                let end = match served {
-                    Ok(Leave::Idle) => None,
-                    Ok(Leave::Greet) => {
-                        again = true;
-                        None
-                    }
-                    Err(end) => Some(end),
-                };
-                if let Some(end) = &end {
-                    records::channel_broken(&node, &peer, index, end);
-                }
-                let why = end.map(|end| chain(&end));
-                records::ended(&node, &peer, index, why.as_deref());
-                match why {
-                    Some(why) => {
-                        node.queue.hop_failed(&hop, &why);
-                        if opened.elapsed() >= STOOD {
-                            // The peer was well until now: try at once, and if it is gone say so
-                            // at once, with an event that tells why.
-                            node.wake_peer(&peer);
-                        }
-                    }
-                    None => node.queue.hop_closed(&hop),
-                }
+        let call = match dial_up::raise(&node, &peer).await {
+            Raised::Straight => None,
+            Raised::Up(call) => Some(call),
+            Raised::Nothing => continue,
+            Raised::Failed(why) => {
+                failed(&node, &peer, &hop, &why).await;
+                continue;
             }
+        };
+        match open(&node, &peer).await {
+            Ok(open) => again = converse(&node, &peer, &hop, open, call).await,
             Err(why) => {
-                node.queue.hop_failed(&hop, &why);
-                reroute::after_failure(&node, &hop).await;
-                log_retry(&node, &peer, &hop);
+                if let Some(call) = call {
+                    call.give_back(&node).await;
+                }
+                failed(&node, &peer, &hop, &why).await;
             }
         }
     }
+}
+
+/// An association to its end; true when another one is wanted at once.
+async fn converse(
+    node: &Arc<Node>,
+    peer: &str,
+    hop: &NextHop,
+    open: Open,
+    call: Option<Call>,
+) -> bool {
+    node.queue.hop_up(hop);
+    let opened = Instant::now();
+    let index = open.ltab_index;
+    // A line that is dialled is slow itself: more associations would only share it.
+    let further = call.is_none().then(|| Further::watch(node, peer));
+    let served = match &call {
+        None => serve(node, peer, hop, open, None).await,
+        Some(call) => tokio::select! {
+            served = serve(node, peer, hop, open, Some(call)) => served,
+            why = call.cut() => Err(ChannelEnd::Ended { peer: peer.to_owned(), why }),
+        },
+    };
+    if let Some(further) = further {
+        further.end().await;
+    }
+    let (again, end) = match served {
+        Ok(Leave::Idle) => (false, None),
+        Ok(Leave::Greet) => (true, None),
+        Err(end) => (false, Some(end)),
+    };
+    if let Some(end) = &end {
+        records::channel_broken(node, peer, index, end);
+    }
+    let why = end.map(|end| chain(&end));
+    records::ended(node, peer, index, why.as_deref());
+    let dialled = call.is_some();
+    if let Some(call) = call {
+        call.give_back(node).await;
+    }
+    match why {
+        Some(why) => {
+            node.queue.hop_failed(hop, &why);
+            if !dialled && opened.elapsed() >= STOOD {
+                // The peer was well until now: try at once, and if it is gone say so
+                // at once, with an event that tells why. A call that was cut costs another one: it has to wait.
+                node.wake_peer(peer);
+            }
+        }
+        None => node.queue.hop_closed(hop),
+    }
+    again
+}
+
+/// The way to the peer could not be opened: what waits waits for its time, or goes another way.
+async fn failed(node: &Arc<Node>, peer: &str, hop: &NextHop, why: &str) {
+    node.queue.hop_failed(hop, why);
+    reroute::after_failure(node, hop).await;
+    log_retry(node, peer, hop);
 }
 
 /// Event 301: when the next attempt will be.
@@ -161,7 +199,8 @@ pub(super) async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, Stri
                 target.protocol_string(),
             );
         };
-        fail(Codes::own(last.code), records::layer_of(last.layer), last.text, last.protocol_string)
+        let codes = Codes::own(records::said_code(last.code));
+        fail(codes, records::layer_of(last.layer), last.text, last.protocol_string)
     })?;
     let protocol_string =
         format!("ncacn_ip_tcp:{}[{}]", client.remote().ip(), client.remote().port());
@@ -174,7 +213,8 @@ pub(super) async fn open(node: &Arc<Node>, peer_name: &str) -> Result<Open, Stri
                 bound.back.incoming,
                 config.rpc.call_timeout,
             )
-            .ends_when_idle(config.rpc.idle_timeout);
+            .ends_when_idle(config.rpc.idle_timeout)
+            .heeded(dial_up::heed(node, &peer.name));
             let open = handshake(node, &peer.name, channel, &bound.answer, ltab_index).await?;
             records::opened(node, &peer.name, Direction::Out, ltab_index, &protocol_string);
             Ok(open)
@@ -246,13 +286,15 @@ async fn bind(node: &Node, client: &RpcClient, peer: &str) -> Result<Bound, Bind
 
 fn call_refused(peer: &str, error: &CallError) -> BindRefused {
     let (code, layer) = match error {
-        CallError::Fault { status } => (Status(*status).win32(), Layer::Bind),
+        CallError::Fault { status } => (records::said_code(Status(*status).win32()), Layer::Bind),
         CallError::TimedOut { .. } => (1722, Layer::Call),
         CallError::Lost => (1726, Layer::Call),
         CallError::Refused(_) => (1726, Layer::Call),
     };
-    let detail = match code {
-        5 => format!("{peer} denied access"),
+    let detail = match error {
+        CallError::Fault { status } if Status(*status).win32() == 5 => {
+            format!("{peer} denied access")
+        }
         _ => format!("MtaBind at {peer}: {}", chain(error)),
     };
     let silent_for = match error {
@@ -304,10 +346,18 @@ async fn serve(
     peer: &str,
     hop: &NextHop,
     open: Open,
+    call: Option<&Call>,
 ) -> Result<Leave, ChannelEnd> {
     let Open { mut channel, mut association, ltab_index } = open;
     let (ready, greeting) = (node.queue.ready(hop), node.greeting(peer));
     let idle = node.config().association.idle;
+    let over = async {
+        match call {
+            Some(call) => call.ends(node).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(over);
     let leave = loop {
         while !node.is_stopping()
             && let Some(work) = node.queue.take(hop)
@@ -319,8 +369,10 @@ async fn serve(
         }
         tokio::select! {
             () = ready.notified() => {}
-            () = greeting.notified() => break Leave::Greet,
-            () = tokio::time::sleep(idle) => break Leave::Idle,
+            // A call is made for mail alone; its association stands, so that nothing need be put right.
+            () = greeting.notified(), if call.is_none() => break Leave::Greet,
+            () = tokio::time::sleep(idle), if call.is_none() => break Leave::Idle,
+            () = &mut over => break Leave::Idle,
             () = node.stopped() => break Leave::Idle,
             output = channel.next_output(&mut association) => match output? {
                 Output::Ended(None) => return Ok(Leave::Idle),
@@ -380,6 +432,9 @@ pub(super) async fn transfer(
         _ => Outcome::Retry { error: "the peer is out of step".to_owned() },
     };
     let sent = outcome == Outcome::Done;
+    if sent {
+        outbound::note_sent(node, &work);
+    }
     node.queue.complete(work.id, all(&outcome));
     Ok(sent)
 }

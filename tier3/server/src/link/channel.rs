@@ -42,6 +42,9 @@ pub enum ChannelEnd {
     Inactive { peer: String, waited: Duration },
 }
 
+/// Whoever wants to know that something crosses.
+type Heed = Box<dyn Fn() + Send + Sync>;
+
 type Sending = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
 
 /// Both channels of one association.
@@ -55,6 +58,8 @@ pub struct Channel {
     /// How long the channel may stay without a call, and since when it is.
     idle: Option<Duration>,
     last_call: Instant,
+    /// Hears of every piece that crosses.
+    heed: Option<Heed>,
 }
 
 impl Channel {
@@ -77,7 +82,14 @@ impl Channel {
             call_timeout,
             idle: None,
             last_call: Instant::now(),
+            heed: None,
         }
+    }
+
+    /// Tells of every piece that crosses, in either direction.
+    #[must_use]
+    pub fn heeded(self, heed: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { heed: Some(Box::new(heed)), ..self }
     }
 
     /// Ends when nothing was called for so long.
@@ -106,6 +118,7 @@ impl Channel {
                     let Some(piece) = piece else {
                         return Err(ChannelEnd::PeerLost { peer: self.peer.clone() });
                     };
+                    self.heard();
                     association.handle_piece(&piece).map_err(|source| {
                         ChannelEnd::Protocol { peer: self.peer.clone(), source }
                     })?;
@@ -164,6 +177,12 @@ impl Channel {
         self.client.call(opnum, stub, patience).await.map(|_| ())
     }
 
+    fn heard(&self) {
+        if let Some(heed) = &self.heed {
+            heed();
+        }
+    }
+
     fn start_sending(&mut self, association: &mut Association) {
         if self.sending.is_none()
             && let Some(piece) = association.poll_piece()
@@ -178,6 +197,7 @@ impl Channel {
     fn take_answer(&mut self, answer: Result<Reply, CallError>) -> Result<(), ChannelEnd> {
         self.sending = None;
         self.last_call = Instant::now();
+        self.heard();
         let peer = || self.peer.clone();
         let reply = answer.map_err(|source| ChannelEnd::Call { peer: peer(), source })?;
         match decode_status(&reply.stub, reply.order) {

@@ -16,6 +16,9 @@ use super::channel::ChannelEnd;
 use crate::node::Node;
 use crate::peer_state::Failure;
 
+/// Win32 `ERROR_ACCESS_DENIED`, and `RPC_S_SEC_PKG_ERROR`.
+const ACCESS_DENIED: u32 = 5;
+const SECURITY_PACKAGE: u32 = 1825;
 /// Win32 `RPC_S_SERVER_UNAVAILABLE`.
 const SERVER_UNAVAILABLE: u32 = 1722;
 
@@ -270,6 +273,13 @@ pub fn ended(node: &Node, peer: &str, index: u32, why: Option<&str>) {
             detail: why.to_owned(),
         }));
     }
+}
+
+/// The code that an event has for what a peer's RPC said: whatever of a proof or of a protection the peer does not take is "access
+/// denied" here, as in the original's events; which it was stands in the peer's own log.
+#[must_use]
+pub const fn said_code(code: u32) -> u32 {
+    if code == SECURITY_PACKAGE { ACCESS_DENIED } else { code }
 }
 
 /// The event's word for a layer of the network.

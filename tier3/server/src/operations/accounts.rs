@@ -77,7 +77,10 @@ impl Ledger {
             name: account.name.to_string(),
             enabled: account.state != Some(AccountState::Disabled),
             roles: if may { vec![Role::ServiceAccountAdmin.to_string()] } else { Vec::new() },
-            password_set: Timestamp::UNIX_EPOCH,
+            password_set: account
+                .password_set_ms
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                .unwrap_or_default(),
             sid: account.sid.to_string(),
             state: state_word(account.state).to_owned(),
             created: None,
@@ -245,7 +248,7 @@ impl Ledger {
 }
 
 /// How long the password before a rotated one stays good, in milliseconds.
-pub(super) fn overlap_ms(config: &config::Config) -> i64 {
+pub(crate) fn overlap_ms(config: &config::Config) -> i64 {
     i64::try_from(config.accounts.password_overlap.as_millis()).unwrap_or(i64::MAX)
 }
 

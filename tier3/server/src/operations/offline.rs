@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use admin::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, MessageQuery,
-    MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer, RouteQuery,
-    RouteTable, SendOrder,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    LtabEntry, MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector,
+    RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use admin::directory_api::{AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder};
 use admin::queue_api::{QueueAnswer, QueueOrder};
@@ -24,7 +24,7 @@ use crate::directory_table::{DirectoryTable, DirectoryTableError};
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
 use crate::recipients::Recipients;
-use crate::{facts, settings};
+use crate::{event_levels, facts, settings};
 
 /// Why the store of a resting server cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +97,7 @@ impl Operations for Offline {
     }
 
     async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
-        shared::messages(&self.queue, &query)
+        shared::messages(&self.queue, &self.config, &query)
     }
 
     async fn retry(&self, _: RetrySelector) -> Result<Retried, OperationError> {
@@ -121,7 +121,7 @@ impl Operations for Offline {
     }
 
     async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
-        orders::follow(&self.queue, order)
+        orders::follow(&self.queue, &self.config, order)
     }
 
     async fn ltab(&self) -> Result<Vec<LtabEntry>, OperationError> {
@@ -130,6 +130,15 @@ impl Operations for Offline {
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
         facts::stored_events(&self.store, &query)
+    }
+
+    async fn event_levels(&self, order: LevelOrder) -> Result<EventLevels, OperationError> {
+        let failed = |error: StoreError| OperationError::Internal(net::chain(&error));
+        let levels = event_levels::EventLevels::open(&self.store).map_err(failed)?;
+        if let LevelOrder { category: Some(category), level: Some(level) } = order {
+            levels.set(&self.store, category, level).map_err(failed)?;
+        }
+        Ok(order.answer(levels.all()))
     }
 
     fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError> {
@@ -179,6 +188,9 @@ impl Operations for Offline {
         facts.queues = facts::of_queues(&self.queue);
         facts::add_holders(&mut facts.queues, &self.ledger.directory);
         facts.events = facts::stored_events(&self.store, &EventQuery::default())?;
+        let levels = event_levels::EventLevels::open(&self.store);
+        let levels = levels.map_err(|error| OperationError::Internal(net::chain(&error)))?;
+        facts.event_levels = facts::of_levels(&levels);
         Ok(facts)
     }
 

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use admin::OperationError;
 use admin::queue_api::{QueueAnswer, QueueOrder, TrackRecipient, TrackStep};
+use config::Config;
 use jiff::Timestamp;
 use queue::Step;
 use store::{Copied, Store};
 
-use super::shared;
+use super::{hops, shared};
 use crate::mail_queue::MailQueue;
 
 /// Steps that one answer shows unless it is asked for fewer.
@@ -23,16 +24,22 @@ pub fn held_words(next_hop: &str) -> String {
 }
 
 /// Does what is ordered; waits for the disk.
-pub fn follow(queue: &MailQueue, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
+pub fn follow(
+    queue: &MailQueue,
+    config: &Config,
+    order: QueueOrder,
+) -> Result<QueueAnswer, OperationError> {
     let store = queue.store();
     match order {
         QueueOrder::Hold { next_hop } => {
-            queue.hold(&shared::next_hop(queue, &next_hop));
-            settled(store, held_words(&next_hop))
+            let hop = hops::next_hop(queue, config, &next_hop)?;
+            queue.hold(&hop);
+            settled(store, held_words(&hops::hop_name(&hop)))
         }
         QueueOrder::Release { next_hop } => {
-            queue.release(&shared::next_hop(queue, &next_hop));
-            settled(store, format!("{next_hop} is released"))
+            let hop = hops::next_hop(queue, config, &next_hop)?;
+            queue.release(&hop);
+            settled(store, format!("{} is released", hops::hop_name(&hop)))
         }
         QueueOrder::ReleaseMessage { id } => {
             let released = queue.release_message(shared::message_id(&id)?);
@@ -97,7 +104,7 @@ fn step(step: Step) -> TrackStep {
     let recipients = step.recipients.iter().map(|recipient| TrackRecipient {
         number: recipient.number,
         address: recipient.address.clone(),
-        next_hop: shared::hop_name(&recipient.next_hop),
+        next_hop: hops::hop_name(&recipient.next_hop),
     });
     TrackStep {
         time: step.time,

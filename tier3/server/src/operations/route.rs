@@ -6,7 +6,7 @@ use queue::NextHop;
 use routing::{Address, Choice, Request, Route, Router};
 use x400::OrName;
 
-use super::shared::hop_name;
+use super::hops::hop_name;
 
 /// `route ADDRESS`.
 ///

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::api::{
-    AccountAdd, AccountPassword, AccountRole, AccountRow, EventQuery, LtabEntry, LtabError,
-    MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried, RetrySelector, RouteAnswer,
-    RouteQuery, RouteTable, SendOrder,
+    AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
+    LtabEntry, LtabError, MessageQuery, MessageRow, ProbeOrder, QueueRow, Reloaded, Retried,
+    RetrySelector, RouteAnswer, RouteQuery, RouteTable, SendOrder,
 };
 use admin::directory_api::{
     AccountAction, AccountOrder, AccountView, DirectoryAnswer, DirectoryOrder,
@@ -120,14 +120,17 @@ impl Operations for Running {
     async fn queues(&self) -> Result<Vec<QueueRow>, OperationError> {
         let mut rows = shared::queues(&self.node.queue);
         let watch = self.node.watch();
+        let config = self.node.config();
         for row in &mut rows {
+            let connector = config.dial_up(&row.next_hop);
+            row.line = connector.map(|one| self.node.dial_ups.words(one, Timestamp::now()));
             row.finding = watch.finding(&row.next_hop).map(|finding| finding.cause);
         }
         Ok(rows)
     }
 
     async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageRow>, OperationError> {
-        shared::messages(&self.node.queue, &query)
+        shared::messages(&self.node.queue, &self.node.config(), &query)
     }
 
     async fn route(&self, query: RouteQuery) -> Result<RouteAnswer, OperationError> {
@@ -139,7 +142,7 @@ impl Operations for Running {
     }
 
     async fn retry(&self, selector: RetrySelector) -> Result<Retried, OperationError> {
-        let retried = shared::retry(&self.node.queue, &selector)?;
+        let retried = shared::retry(&self.node.queue, &self.node.config(), &selector)?;
         let lines = vec![format!("+ tried again: {} messages", retried.messages)];
         self.audit(format!("queue {}", retried.next_hops.join(", ")), lines).await;
         Ok(retried)
@@ -147,7 +150,7 @@ impl Operations for Running {
 
     async fn delete(&self, id: String) -> Result<(), OperationError> {
         let query = MessageQuery { id: Some(id.clone()), ..MessageQuery::default() };
-        let before = shared::messages(&self.node.queue, &query)?;
+        let before = shared::messages(&self.node.queue, &self.node.config(), &query)?;
         shared::delete(&self.node.queue, &id)?;
         let lines = before.iter().map(|row| {
             let to: Vec<&str> = row.recipients.iter().map(|one| one.address.as_str()).collect();
@@ -158,9 +161,9 @@ impl Operations for Running {
     }
 
     async fn queue_order(&self, order: QueueOrder) -> Result<QueueAnswer, OperationError> {
-        let queue = self.node.queue.clone();
+        let (queue, config) = (self.node.queue.clone(), self.node.config());
         let changes = order.needs() > AdminRole::ViewOnlyAdmin;
-        let done = blocking(move || orders::follow(&queue, order)).await?;
+        let done = blocking(move || orders::follow(&queue, &config, order)).await?;
         if let Some(words) = done.done.as_ref().filter(|_| changes) {
             self.audit("the queue".to_owned(), vec![format!("+ {words}")]).await;
         }
@@ -174,6 +177,15 @@ impl Operations for Running {
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, OperationError> {
         self.stored_events(query).await
+    }
+
+    async fn event_levels(&self, order: LevelOrder) -> Result<EventLevels, OperationError> {
+        if let LevelOrder { category: Some(category), level: Some(level) } = order {
+            let node = Arc::clone(&self.node);
+            blocking(move || node.events.set_level(category, level)).await.map_err(internal)?;
+            self.audit("events".to_owned(), vec![format!("+ level of {category}: {level}")]).await;
+        }
+        Ok(order.answer(self.node.events.levels().all()))
     }
 
     fn follow(&self) -> Result<broadcast::Receiver<Event>, OperationError> {
@@ -239,11 +251,13 @@ impl Operations for Running {
         let config = self.node.config();
         let mut facts = facts::of_config(&config);
         facts.reachable = true;
+        facts.clock = Some(Timestamp::now());
         facts.rpc_port = self.node.rpc_port();
         facts.peers = facts::of_peers(&config, &self.node.directory, &self.node.histories);
         facts.accounts = facts::of_accounts(&self.ledger());
         facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);
+        facts.dial_ups = facts::of_dial_ups(&config, &self.node.dial_ups);
         facts::add_holders(&mut facts.queues, &self.node.directory);
         facts::add_pending(&mut facts, &config);
         facts.store_trouble = facts::of_store(self.node.queue.store());
@@ -254,6 +268,7 @@ impl Operations for Running {
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
         facts.ltab.extend(self.node.x400_table().rows().map(facts::of_row));
         facts.events = self.stored_events(EventQuery::default()).await?;
+        facts.event_levels = facts::of_levels(self.node.events.levels());
         Ok(facts)
     }
 
@@ -268,6 +283,24 @@ impl Operations for Running {
             let text = format!("{} is no peer of {}", order.peer, config.server.name);
             return Err(OperationError::NotFound(text));
         };
+        if let Some(connector) = config.dial_up(&peer.name)
+            && !crate::dial_up::is_up(&self.node, &peer.name)
+        {
+            let detail = match connector.waits_for_calls() {
+                true => {
+                    "no call of the peer stands, and none is made for a check: it was not looked at"
+                }
+                false => "no call stands, and none is made for a check: it was not looked at",
+            };
+            return Ok(vec![ProbeFact {
+                check: "line".to_owned(),
+                from: config.server.name.clone(),
+                target: peer.name.clone(),
+                result: diagnosis::ProbeResult::Ok,
+                detail: detail.to_owned(),
+                ms: 0,
+            }]);
+        }
         let dialer = self.node.dialer().hurried(PROBE_PATIENCE);
         let road = |host| Road {
             from: &config.server.name,
@@ -362,6 +395,10 @@ impl Operations for Running {
     }
 }
 
+fn internal(error: store::StoreError) -> OperationError {
+    OperationError::Internal(net::chain(&error))
+}
+
 /// What a reload puts in force, and what only a restart can.
 pub(crate) fn compare(old: &Config, fresh: &Config) -> Reloaded {
     let mut reloaded = Reloaded::default();
@@ -373,6 +410,9 @@ pub(crate) fn compare(old: &Config, fresh: &Config) -> Reloaded {
     };
     note(old.hosts != fresh.hosts, "hosts", true);
     note(old.peers != fresh.peers && same_names(old, fresh), "peer", true);
+    note(old.dial_ups != fresh.dial_ups && dialling(old) == dialling(fresh), "dial_up", true);
+    let dials = dialling(old) != dialling(fresh);
+    note(dials, "dial_up (one that dials was added or removed)", false);
     note(old.x400 != fresh.x400 && same_names(old, fresh), "x400", true);
     note(old.queue != fresh.queue, "queue", true);
     note(old.mail != fresh.mail, "mail", true);
@@ -400,6 +440,12 @@ pub(crate) fn compare(old: &Config, fresh: &Config) -> Reloaded {
     note(old.events != fresh.events, "events", false);
     note(!same_names(old, fresh), "peer (one was added or removed)", false);
     reloaded
+}
+
+/// The peers that this server dials.
+fn dialling(config: &Config) -> Vec<String> {
+    let dials = config.dial_ups.iter().filter(|one| !one.waits_for_calls());
+    dials.map(|one| one.peer.clone()).collect()
 }
 
 fn same_names(old: &Config, fresh: &Config) -> bool {

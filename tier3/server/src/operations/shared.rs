@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use admin::OperationError;
 use admin::api::{MessageQuery, MessageRow, QueueRow, RecipientRow, Retried, RetrySelector};
-use queue::{MessageFilter, MessageId, NextHop};
+use config::Config;
+use queue::{HopState, HopView, MessageFilter, MessageId};
 
+use super::hops::{hop_name, next_hop};
 use crate::mail_queue::MailQueue;
 
 /// Messages that one answer shows unless it is asked for fewer.
 const MAX_MESSAGES: usize = 10_000;
-
-/// The next hop of recipients on this server.
-const LOCAL: &str = "local";
 
 /// `queue list`.
 pub fn queues(queue: &MailQueue) -> Vec<QueueRow> {
@@ -26,6 +25,7 @@ pub fn queues(queue: &MailQueue) -> Vec<QueueRow> {
         next_attempt: hop.next_attempt,
         last_error: hop.last_error,
         finding: None,
+        line: None,
     });
     shown.collect()
 }
@@ -33,12 +33,17 @@ pub fn queues(queue: &MailQueue) -> Vec<QueueRow> {
 /// `queue show`.
 pub fn messages(
     queue: &MailQueue,
+    config: &Config,
     query: &MessageQuery,
 ) -> Result<Vec<MessageRow>, OperationError> {
     let asked = query.limit.and_then(|limit| usize::try_from(limit).ok());
     let filter = MessageFilter {
         id: query.id.as_deref().map(message_id).transpose()?,
-        next_hop: query.next_hop.as_deref().map(|text| next_hop(queue, text)),
+        next_hop: query
+            .next_hop
+            .as_deref()
+            .map(|text| next_hop(queue, config, text))
+            .transpose()?,
         address: None,
         after: query.after.as_deref().map(message_id).transpose()?,
         limit: Some(asked.unwrap_or(MAX_MESSAGES).min(MAX_MESSAGES)),
@@ -77,38 +82,46 @@ pub fn messages(
     Ok(rows.collect())
 }
 
-/// `queue retry`.
-pub fn retry(queue: &MailQueue, selector: &RetrySelector) -> Result<Retried, OperationError> {
+/// `queue retry`: of what is asked for, all that is not held.
+pub fn retry(
+    queue: &MailQueue,
+    config: &Config,
+    selector: &RetrySelector,
+) -> Result<Retried, OperationError> {
+    let hops = queue.view(|queue, now| queue.hops(now)).into_iter();
+    let mut retried = Retried::default();
     if let RetrySelector::Message(text) = selector {
         let id = message_id(text)?;
-        let hops: BTreeSet<String> = queue
-            .record(id)
-            .ok_or_else(|| not_queued(text))?
-            .recipients
-            .iter()
-            .map(|recipient| hop_name(&recipient.next_hop))
-            .collect();
+        let record = queue.record(id).ok_or_else(|| not_queued(text))?;
+        let its: BTreeSet<_> = record.recipients.iter().map(|one| &one.next_hop).collect();
         queue.retry(id).map_err(|error| OperationError::NotFound(error.to_string()))?;
-        return Ok(Retried { messages: 1, next_hops: hops.into_iter().collect() });
+        for hop in hops.filter(|hop| its.contains(&hop.next_hop)) {
+            note(&mut retried, &hop);
+        }
+        retried.messages = u64::from(!retried.next_hops.is_empty());
+        return Ok(retried);
     }
     let only = match selector {
-        RetrySelector::NextHop(text) => Some(next_hop(queue, text)),
+        RetrySelector::NextHop(text) => Some(next_hop(queue, config, text)?),
         _ => None,
     };
-    let mut retried = Retried::default();
-    for hop in queue.view(|queue, now| queue.hops(now)) {
-        if only.as_ref().is_none_or(|only| *only == hop.next_hop) {
-            retried.messages += hop.messages;
-            retried.next_hops.push(hop_name(&hop.next_hop));
-            queue.wake(&hop.next_hop);
-        }
+    for hop in hops.filter(|hop| only.as_ref().is_none_or(|only| *only == hop.next_hop)) {
+        note(&mut retried, &hop);
+        queue.wake(&hop.next_hop);
     }
-    match only {
-        Some(only) if retried.next_hops.is_empty() => {
-            let text = format!("nothing is queued for {}", hop_name(&only));
-            Err(OperationError::NotFound(text))
+    Ok(retried)
+}
+
+fn note(retried: &mut Retried, hop: &HopView) {
+    let name = hop_name(&hop.next_hop);
+    match hop.state {
+        HopState::Held if hop.messages > 0 => retried.held.push(name),
+        HopState::Held => {}
+        HopState::Scheduled if hop.messages > 0 => retried.scheduled.push(name),
+        _ => {
+            retried.messages += hop.messages;
+            retried.next_hops.push(name);
         }
-        _ => Ok(retried),
     }
 }
 
@@ -122,24 +135,6 @@ pub(super) fn message_id(text: &str) -> Result<MessageId, OperationError> {
         let text = format!("{text:?} is no message number; `bindback queue show` lists them");
         OperationError::Invalid(text)
     })
-}
-
-/// A next hop as operators call it: `local`, the MTA name of a peer, the name of a connector, or a
-/// mail domain and its connector as `domain/connector`.
-pub fn hop_name(hop: &NextHop) -> String {
-    match hop {
-        NextHop::Local => LOCAL.to_owned(),
-        NextHop::Peer(name) | NextHop::Connector(name) => name.clone(),
-        NextHop::Domain { connector, domain } => format!("{domain}/{connector}"),
-    }
-}
-
-/// The next hop that an operator means: one that the queue knows, else a peer of that name.
-pub(super) fn next_hop(queue: &MailQueue, text: &str) -> NextHop {
-    let mut known = queue.view(|queue, now| queue.hops(now)).into_iter().map(|hop| hop.next_hop);
-    known
-        .find(|hop| hop_name(hop).eq_ignore_ascii_case(text))
-        .unwrap_or_else(|| NextHop::Peer(text.to_owned()))
 }
 
 fn not_queued(id: &str) -> OperationError {

@@ -11,6 +11,7 @@ use super::pool::Destination;
 use super::{outcome, parcel};
 use crate::blocking::blocking;
 use crate::node::Node;
+use crate::outbound;
 use crate::reroute;
 
 /// Connections that a next hop may have at once.
@@ -158,6 +159,9 @@ async fn carry(node: &Arc<Node>, connection: &mut Connection, work: Work) {
         }
     };
     count(&results);
+    if results.iter().any(|(_, outcome)| *outcome == Outcome::Done) {
+        outbound::note_sent(node, &work);
+    }
     node.queue.complete(id, results);
 }
 

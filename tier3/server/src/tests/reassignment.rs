@@ -7,7 +7,7 @@ use x400::{
     PerRecipientIndicators, Priority, SuppliedInformation, TraceElement, standard,
 };
 
-use super::fixture::until;
+use super::fixture::{listener, until};
 use super::x400::{Mta, pair};
 use crate::inbound;
 
@@ -149,4 +149,93 @@ async fn the_alternate_of_the_originator_gets_what_nobody_else_does() {
     let mails = east.inbox(1).await;
     assert!(mails[0].ends_with(b"for her\r\n"));
     settled(&east).await;
+}
+
+/// The way out fails for good: the alternate gets the message in place of the report. Where the message's time is over the
+/// report is made (`mail_comes_back...`).
+#[tokio::test]
+async fn the_alternate_of_the_originator_gets_what_cannot_be_sent_on() {
+    let gone = listener().await.1.to_string();
+    let more = [("port", gone.as_str()), ("open_retries", "1"), ("open_interval_s", "1")];
+    let (mut east, _west) = pair(&more, &[]).await;
+    let anna: OrName = "/C=XX/ADMD= /DD.RFC-822=anna(a)east.demo.test/".parse().unwrap();
+    let number = standard::ORIGINATOR_REQUESTED_ALTERNATE_RECIPIENT;
+    let alternate = ExtensionField::standard(number, |encoder| encoder.raw(&anna.encode()));
+    let apdu = foreign("/C=XX/ADMD= /DD.RFC-822=far(a)west.demo.test/", vec![alternate]);
+    inbound::take(&east.node, "NORTH", apdu).await.unwrap();
+    east.call("WEST");
+    let mails = east.inbox(1).await;
+    assert!(mails[0].ends_with(b"for her\r\n"), "{}", String::from_utf8_lossy(&mails[0]));
+    settled(&east).await;
+    assert_eq!(east.inbox(1).await.len(), 1, "nothing was reported beside it");
+    let told = east.events_until(290).await.pop().unwrap();
+    assert_eq!(told.word("redirected_to"), Some("anna@east.demo.test"), "{told:?}");
+}
+
+/// Names of this domain that nobody has go to the domain's alternate where the originator allows it, and come back where not.
+#[tokio::test]
+async fn the_alternate_of_the_domain_gets_what_is_for_nobody() {
+    let (east, west) = pair(&[("alternate_recipient", "\"anna\"")], &[]).await;
+    east.call("WEST");
+    let nobody = "/C=XX/ADMD= /DD.RFC-822=gone(a)east.demo.test/";
+    let apdu = foreign(nobody, Vec::new());
+    inbound::take(&east.node, "WEST", changed(&apdu, 1, true)).await.unwrap();
+    assert!(east.inbox(1).await[0].ends_with(b"for her\r\n"));
+    settled(&east).await;
+    assert_eq!(east.inbox(1).await.len(), 1);
+    // Not allowed; and a name of another domain that there is no way to.
+    inbound::take(&east.node, "WEST", changed(&apdu, 2, false)).await.unwrap();
+    let elsewhere = "/C=XX/ADMD= /DD.RFC-822=gone(a)nowhere.test/";
+    let apdu = foreign(elsewhere, Vec::new());
+    inbound::take(&east.node, "WEST", changed(&apdu, 3, true)).await.unwrap();
+    settled(&east).await;
+    assert_eq!(east.inbox(1).await.len(), 1, "nothing more came here");
+    drop(west);
+}
+
+/// The same message under another identifier, an alternate recipient allowed or not.
+fn changed(apdu: &[u8], number: u32, allowed: bool) -> Vec<u8> {
+    let x400::MtsApdu::Message(mut message) = x400::MtsApdu::decode(apdu).unwrap() else {
+        panic!("a message")
+    };
+    message.envelope.mts_identifier = format!("c=XX;a= ;p=OTHER;l={number}").parse().unwrap();
+    message.envelope.per_message_indicators.bytes = vec![if allowed { 0x20 } else { 0 }];
+    let bit = MessageTransferEnvelope::ALTERNATE_RECIPIENT_ALLOWED;
+    assert_eq!(message.envelope.per_message_indicators.bit(bit), allowed);
+    x400::MtsApdu::Message(message).encode()
+}
+
+/// Who may send to a list says the list: by name, or as a member of another list.
+#[tokio::test]
+async fn who_may_not_send_to_a_list_hears_so() {
+    let (east, _west) = pair(&[], &[]).await;
+    edit(&east, |tree| {
+        let names = ["anna", "staff"].map(|leaf| name(leaf).to_string());
+        let [anna, staff] = names.each_ref().map(String::as_str);
+        if tree.get(&name("anna")).is_err() {
+            add(tree, "anna", Class::Mailbox, &[])?;
+        }
+        add(tree, "staff", Class::DistributionList, &[("member", &[anna])])?;
+        let proxies: &[&str] = &["SMTP:all@east.demo.test"];
+        let of: &[(&str, &[&str])] =
+            &[("member", &[anna]), ("proxyAddresses", proxies), ("dLMemSubmitPerms", &[staff])];
+        add(tree, "all", Class::DistributionList, of)
+    });
+    // anna@east.demo.test is the sender.
+    east.submit("all@east.demo.test", b"of the staff\r\n").await;
+    let mails = east.inbox(1).await;
+    assert!(mails[0].ends_with(b"of the staff\r\n"), "{}", String::from_utf8_lossy(&mails[0]));
+    settled(&east).await;
+    let never = name("anna").to_string();
+    edit(&east, |tree| tree.change(&name("all"), 4, |all| all.set("unauthOrig", &[&never])));
+    east.submit("all@east.demo.test", b"not any more\r\n").await;
+    let mails = east.inbox(2).await;
+    assert_eq!(count(&mails, "Status: 5.7.1"), 1, "a report with 1/29 as RFC 2156 maps it");
+    // The words may be folded anywhere.
+    let words = |mail: &Vec<u8>| {
+        String::from_utf8_lossy(mail).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let why = "may not send to the distribution list";
+    let report = mails.iter().map(words).find(|mail| mail.contains("Status: 5.7.1")).unwrap();
+    assert!(report.contains(why), "{report}");
 }

@@ -16,7 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::fixture::*;
 use crate::node::Node;
 use crate::reroute::{MAX_MESSAGES, reroute};
+use crate::runtime::build_node;
 use crate::schedules::Schedules;
+use crate::supervise::follow_routes_changed_meanwhile;
 use crate::{local_delivery, operations, settings, smtp_out};
 
 /// What a server took, and how many connections it had.
@@ -346,4 +348,30 @@ async fn a_connector_whose_schedule_is_closed_opens_nothing_until_it_opens() {
     schedules.follow(node, Timestamp::now());
     one.until(1).await;
     until_empty(node).await;
+}
+
+/// A connector that is renamed while the server stands still leaves no mail behind under its old name.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_follows_routes_that_changed_while_the_server_stood_still() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let dead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
+    let mut config = configuration_with(folder.path(), "EAST", 1135, &[], &[]);
+    let waiting = |node: &Arc<Node>, hop: &str| {
+        let rows = operations::queue_rows(&node.queue);
+        rows.iter().find(|row| row.next_hop == hop).map_or(0, |row| row.messages)
+    };
+    config.connectors = vec![connector("old", "*", 1, dead)];
+    {
+        let (node, _orders) = build_node(&config).unwrap();
+        follow_routes_changed_meanwhile(&node);
+        send(&node, &["x@far.test"], "waits").await;
+        assert_eq!(waiting(&node, "old"), 1);
+        node.stop();
+        node.queue.store().clone().close();
+    }
+    config.connectors = vec![connector("new", "*", 1, dead)];
+    let (node, _orders) = build_node(&config).unwrap();
+    assert_eq!(waiting(&node, "old"), 1);
+    follow_routes_changed_meanwhile(&node);
+    until(|| ((waiting(&node, "old"), waiting(&node, "new")) == (0, 1)).then_some(())).await;
 }

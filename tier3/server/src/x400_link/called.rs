@@ -9,6 +9,7 @@ use event::build;
 use mta::{
     Association, BindRequest, Called, Direction, DisconnectReason, Mismatch, Output,
     RefusalProvider, Rfc1006, Selectors, SessionIdentifier, TransferProtocol, TransportParameters,
+    Unfinished,
 };
 use net::chain;
 use tokio::net::TcpStream;
@@ -19,6 +20,7 @@ use super::exchange::{Ended, Exchange, Flight, Role};
 use super::line::{Line, LineEnd};
 use super::memory::Kept;
 use super::records::{self, Refused, TlsEnd};
+use super::resume;
 use super::secrets::{BindTerms, bind_terms};
 use super::security::{begins_with_tls, credentials, of_the_same_security};
 use super::spool;
@@ -261,7 +263,8 @@ fn of_selector(
 /// How long a call that goes on with another one waits until this side has noticed the end of that.
 const NOTICE: Duration = Duration::from_secs(2);
 
-/// What answers a caller that may be one of these connectors; the selectors of the layers above are theirs.
+/// What answers a caller that may be one of these connectors; the selectors of the layers above are theirs. The terms of
+/// RTSE are those of the first until the bind tells which one it is.
 fn association(candidates: &[X400]) -> Association {
     let own: Vec<Selectors> = candidates.iter().map(|one| selectors(&one.own)).collect();
     let protocols: Vec<TransferProtocol> = TransferProtocol::ALL
@@ -366,7 +369,7 @@ async fn judge(
                 return None;
             }
             line.set_peer(&connector.name);
-            line.association().accept_bind(&terms.local);
+            line.association().accept_bind(&terms.local, connector_terms(Some(&connector)));
             // What follows is that it is open.
             let _ = line.machine().poll_output();
             let index = records::open_row(node, Direction::In, &connector.name, presented);
@@ -380,9 +383,11 @@ async fn judge(
             Some(Open { connector, index, two_way: request.two_way, old, flight: None })
         }
         Verdict::Refused { peer, expected, mismatch } => {
-            let reason = MtaBindError::AUTHENTICATION_ERROR;
+            let reason = mismatch.bind_error();
             line.association().refuse_bind(reason);
-            let detail = format!("{mismatch} (presented {presented:?})");
+            let manner = request.identity.as_ref().map(|identity| identity.manner().to_string());
+            let manner = manner.unwrap_or_else(|| "no credentials".to_owned());
+            let detail = format!("{mismatch} (presented {presented:?} with {manner})");
             let said =
                 refused(peer.as_deref(), expected.as_deref(), Some(mismatch), reason, detail);
             records::in_refused(node, &said);
@@ -457,12 +462,19 @@ async fn recover(
     address: SocketAddr,
     candidates: &[X400],
 ) -> Option<Open> {
-    let Some(kept) = what_broke(node, session, candidates).await else {
-        line.association().refuse_recovery();
-        return None;
+    let (connector, unfinished, flight) = match what_broke(node, session, candidates).await {
+        Some(Kept { connector, unfinished, flight, .. }) => {
+            (candidates.iter().find(|one| one.name == connector)?.clone(), unfinished, flight)
+        }
+        None => match before_restart(node, session, candidates).await {
+            Some((connector, flight, unfinished)) => (connector, unfinished, Some(flight)),
+            None => {
+                line.association().refuse_recovery();
+                return None;
+            }
+        },
     };
-    let Kept { connector: name, unfinished, flight, .. } = kept;
-    let connector = Box::new(candidates.iter().find(|one| one.name == name)?.clone());
+    let (connector, name) = (Box::new(connector.clone()), connector.name);
     let two_way = unfinished.two_way;
     let old = connector.mode == TransferMode::X1984;
     line.set_peer(&name);
@@ -470,6 +482,17 @@ async fn recover(
     let index = records::open_row(node, Direction::In, &name, &name);
     records::opened(node, &name, Direction::In, index, &records::protocol_string(address));
     Some(Open { connector, index, two_way, old, flight })
+}
+
+/// What a process before this one was sending on the association that is to be gone on with.
+async fn before_restart(
+    node: &Arc<Node>,
+    session: &SessionIdentifier,
+    candidates: &[X400],
+) -> Option<(X400, Flight, Unfinished)> {
+    let (found, connector) = node.x400.take_sent_on(session, candidates)?;
+    let (flight, unfinished) = resume::take_up(node, &connector, found).await?;
+    Some((connector, flight, unfinished))
 }
 
 /// What is kept of an association. A caller may be back before this side has heard that the other connection ended, so

@@ -20,12 +20,14 @@ use tokio::task::JoinSet;
 use super::exchange::{Exchange, Flight, Role};
 use super::line::{Line, LineEnd};
 use super::records::{self, OutFailure, TlsEnd};
+use super::resume;
 use super::secrets::{BindTerms, bind_terms};
 use super::security::credentials;
+use super::spool;
 use crate::node::{Node, random};
+use crate::reroute;
 use crate::schedules::closed;
 use crate::settings::connector_terms;
-use crate::{outbound, reroute};
 
 /// How long the other MTA may take to answer the bind.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -35,9 +37,6 @@ const RECOVERY_STEP: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(200);
 /// For how many looks urgent mail waits for the first association before it gets one of its own.
 const URGENT_WAITS: u32 = 2;
-
-/// Messages that are looked at to find the one that was under way before a restart.
-const MAX_LOOKED_AT: usize = 1000;
 
 /// One connector's own memory.
 struct Connector {
@@ -69,19 +68,9 @@ pub async fn run_connector(node: Arc<Node>, name: String) {
         if closed(&settings.schedule, Timestamp::now()).is_some() {
             continue;
         }
-        let (flight, unfinished) = connector.before_restart(&settings).await.unzip();
-        let opened = match (connector.open_with(&settings, unfinished).await, flight) {
-            // The other MTA keeps nothing of it: the transfer starts over, on an association of its own.
-            (Err(OpenError::Refused(why)), Some(flight)) => {
-                flight.put_back(node, &why, false);
-                connector.open(&settings).await.map(|open| (open, None))
-            }
-            (Err(error), Some(flight)) => {
-                let why = error.text();
-                flight.put_back(node, &why, true);
-                Err(why)
-            }
-            (opened, flight) => opened.map(|open| (open, flight)).map_err(OpenError::text),
+        let opened = match connector.before_restart(&settings).await {
+            None => connector.open(&settings).await.map(|open| (open, None)),
+            Some((flight, unfinished)) => connector.go_on(&settings, flight, unfinished).await,
         };
         match opened {
             Ok((open, flight)) => {
@@ -99,42 +88,47 @@ pub async fn run_connector(node: Arc<Node>, name: String) {
 }
 
 impl Connector {
-    /// A message that a process before this one was in the middle of, to be gone on with: its work, and from where.
-    async fn before_restart(&self, settings: &X400) -> Option<(Flight, Unfinished)> {
-        let found = self.node.x400.take_sent(settings)?;
-        let mut others = Vec::new();
-        let work = loop {
-            match self.node.queue.take(&self.hop) {
-                Some(work) if found.is_of(&work) => break Some(work),
-                Some(work) if others.len() < MAX_LOOKED_AT => others.push(work),
-                other => {
-                    others.extend(other);
-                    break None;
-                }
-            }
-        };
-        for work in others {
-            self.node.queue.work_lost(&work, "a message from before the restart goes first");
+    /// What a process before this one was in the middle of, to be gone on with: the message that it was sending, and from
+    /// where; or what it was receiving.
+    async fn before_restart(&self, settings: &X400) -> Option<(Option<Flight>, Unfinished)> {
+        let node = &self.node;
+        if let Some(found) = node.x400.take_sent(settings)
+            && let Some((flight, unfinished)) = resume::take_up(node, settings, found).await
+        {
+            return Some((Some(flight), unfinished));
         }
-        let Some(work) = work else {
-            found.forget();
-            return None;
-        };
-        let apdu = match outbound::apdu(&self.node, &work).await {
-            Ok(apdu) if settings.mode == TransferMode::X1984 => mta::downgrade(&apdu).ok(),
-            other => other.ok(),
-        };
-        let Some(apdu) = apdu else {
-            found.forget();
-            self.node.queue.work_lost(&work, "it cannot be read for now");
-            return None;
-        };
-        let Some((unfinished, record)) = found.resume(&work, &apdu) else {
-            self.node.queue.work_lost(&work, "the server was started again in the middle of it");
-            return None;
-        };
-        let flight = Flight::resumed(&self.node, settings, work, apdu.len(), record);
-        Some((flight, unfinished))
+        let received = settings.two_way.then(|| node.x400.take_received(settings)).flatten();
+        received.map(|unfinished| (None, unfinished))
+    }
+
+    /// Opens an association to go on with what a process before this one was in the middle of; where the other MTA keeps
+    /// nothing of it, that starts over, on an association of its own.
+    async fn go_on(
+        &self,
+        settings: &X400,
+        flight: Option<Flight>,
+        unfinished: Unfinished,
+    ) -> Result<(Open, Option<Flight>), String> {
+        let node = &self.node;
+        let received = unfinished.is_receiving().then(|| unfinished.clone());
+        match self.open_with(settings, Some(unfinished)).await {
+            Ok(open) => Ok((open, flight)),
+            Err(OpenError::Refused(why)) => {
+                if let Some(flight) = flight {
+                    flight.put_back(node, &why, false);
+                }
+                self.open(settings).await.map(|open| (open, None))
+            }
+            Err(OpenError::Unreached(why)) => {
+                if let Some(flight) = flight {
+                    flight.put_back(node, &why, true);
+                }
+                if let Some(received) = received {
+                    node.x400.put_received(settings, received);
+                }
+                Err(why)
+            }
+        }
     }
 
     /// Event 301: when the next attempt will be.
@@ -332,15 +326,22 @@ impl Connector {
             line.close().await;
             records::ended(&self.node, &self.name, index, ended.why.as_deref());
             let Some(why) = ended.why else { break None };
+            // What is in the file is in memory, too, and the next association writes a file of its own.
+            let file = ended.file;
             // Of what the other MTA was sending nothing is in the queue here: who called opens again,
             // whoever of both goes on.
             let resumable = |one: &Unfinished| match &ended.flight {
                 Some(_) => one.is_sending(),
                 None => one.is_receiving(),
             };
-            if let Some(unfinished) = unfinished.filter(resumable)
-                && let Some(again) = self.recover(settings, unfinished).await
-            {
+            let again = match unfinished.filter(resumable) {
+                Some(unfinished) => self.recover(settings, unfinished).await,
+                None => None,
+            };
+            if let Some(file) = file {
+                spool::remove(&file);
+            }
+            if let Some(again) = again {
                 (open, flight) = (again, ended.flight);
                 continue;
             }

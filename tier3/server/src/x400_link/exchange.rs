@@ -114,6 +114,10 @@ impl Exchange<'_> {
         NextHop::Peer(self.settings.name.clone())
     }
 
+    fn spool(&self) -> Spool {
+        self.node.x400.spool(&self.settings.name, self.role == Role::Called)
+    }
+
     fn may_send(&self) -> bool {
         self.role != Role::Called || self.two_way
     }
@@ -121,14 +125,12 @@ impl Exchange<'_> {
     /// Runs the association to its end. With `flight`, that message is under way already.
     pub async fn run(&self, line: &mut Line, flight: Option<Flight>) -> Ended {
         let mut flight = flight;
-        let mut spool = self.node.x400.spool(&self.settings.name);
+        let mut spool = self.spool();
         let why = match self.exchange(line, &mut flight, &mut spool).await {
             Ok(why) => why,
             Err(end) => Some(end.to_string()),
         };
-        // Who called opens again itself, and has what it received in memory; a caller that is gone
-        // for good needs no file.
-        let file = if why.is_some() && self.role == Role::Called {
+        let file = if why.is_some() {
             spool.leave()
         } else {
             spool.clear();
@@ -170,26 +172,40 @@ impl Exchange<'_> {
                 leaving = Some(Instant::now() + self.settings.retry.disconnect);
             }
             self.record(line, flight).await;
-            let until = flight.as_ref().map(|flight| flight.until).or(leaving);
+            let deadline = flight.as_ref().map(|flight| flight.until).or(leaving);
+            // The other one is in the middle of a transfer: it may take its time, but not fall silent.
+            let receiving = flight.is_none() && !line.association().is_idle();
+            let over = |line: &Line| {
+                let silent = line.heard() + self.settings.transfer.receive_timeout;
+                deadline.or(receiving.then_some(silent))
+            };
+            let until = over(line);
             let due = flight.as_ref().and_then(|flight| flight.record.as_ref()).map(Record::due);
             let patience = match until {
                 Some(until) => due
                     .map_or(until, |due| due.min(until))
                     .saturating_duration_since(Instant::now())
                     .max(Duration::from_millis(1)),
+                // Whoever was called does not end what the caller keeps.
+                None if self.role == Role::Called => LOOK,
                 None => rest.clamp(Duration::from_millis(10), LOOK),
             };
             let output = tokio::select! {
                 output = line.next_output() => output?,
                 () = ready.notified(), if self.may_send() && flight.is_none() => continue,
                 () = node.stopped(), if !node.is_stopping() => continue,
-                () = tokio::time::sleep(patience) => match until {
-                    Some(until) if until <= Instant::now() => {
-                        let peer = self.settings.name.clone();
-                        return Err(LineEnd::Silent { peer, waited: patience });
+                () = tokio::time::sleep(patience) => {
+                    // Octets may have come meanwhile that said nothing yet.
+                    if over(line).is_none_or(|until| until > Instant::now()) {
+                        continue;
                     }
-                    _ => continue,
-                },
+                    if receiving {
+                        // What came is kept, should the other one go on.
+                        line.association().handle_lost();
+                    }
+                    let (peer, waited) = (self.settings.name.clone(), line.heard().elapsed());
+                    return Err(LineEnd::Silent { peer, waited });
+                }
             };
             match output {
                 Output::Checkpoint => {
@@ -205,6 +221,7 @@ impl Exchange<'_> {
                     if let Some(work) = flight.take().map(Flight::over) {
                         node.x400.settled(work.id);
                         node.x400_table().update(self.index, |row| row.messages += 1);
+                        outbound::note_sent(node, &work);
                         self.complete(&work, &Outcome::Done);
                     }
                 }
@@ -244,15 +261,13 @@ impl Exchange<'_> {
     }
 
     /// Keeps what came until a checkpoint before that is confirmed, so that a restart of this server
-    /// costs the caller no more than what came since.
+    /// costs the other one no more than what came since.
     async fn write_down(&self, line: &mut Line, spool: &mut Spool) {
-        if self.role != Role::Called {
-            return;
-        }
         let Some(increment) = line.association().partial().map(|one| spool.increment(&one)) else {
             return;
         };
-        let mut own = std::mem::replace(spool, self.node.x400.spool(&self.settings.name));
+        let fresh = self.spool();
+        let mut own = std::mem::replace(spool, fresh);
         let (own, written) = blocking(move || {
             let written = own.write(&increment);
             (own, written)
@@ -325,9 +340,7 @@ impl Exchange<'_> {
             };
             match begun {
                 Ok(until) => {
-                    // Who was called does not open the next association: only a caller can go on by itself.
-                    let caller = self.role != Role::Called;
-                    let record = caller.then(Record::new);
+                    let record = Some(Record::new(self.role == Role::Called));
                     return Some(Flight { work, until, record });
                 }
                 Err(error) => self.complete(&work, &Outcome::Retry { error }),

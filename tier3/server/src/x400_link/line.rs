@@ -1,6 +1,6 @@
 //! One association with its TCP connection: outputs out, octets moved.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mta::{Association, Called, Output, Rfc1006, TransportError};
 use net::{
@@ -49,6 +49,7 @@ pub struct Line {
     peer: String,
     pump: Pump<Secured<Wire>>,
     lost: bool,
+    heard: Instant,
 }
 
 impl Line {
@@ -83,7 +84,10 @@ impl Line {
     }
 
     fn over(peer: &str, machine: Secured<Wire>, stream: TcpStream) -> Self {
-        Self { peer: peer.to_owned(), pump: Pump::new(machine, stream), lost: false }
+        // Without it a host that vanished is noticed when something is sent to it.
+        let _ = net::keep_alive(&stream);
+        let pump = Pump::new(machine, stream);
+        Self { peer: peer.to_owned(), pump, lost: false, heard: Instant::now() }
     }
 
     /// Waits until TLS is agreed on, where there is any.
@@ -104,6 +108,11 @@ impl Line {
             Ok(agreed) => agreed,
             Err(_) => Err(LineEnd::Silent { peer: self.peer.clone(), waited: patience }),
         }
+    }
+
+    /// When octets came last.
+    pub fn heard(&self) -> Instant {
+        self.heard
     }
 
     /// The connection is gone.
@@ -201,7 +210,10 @@ impl Line {
 
     async fn drive(&mut self) -> Result<(), LineEnd> {
         match self.pump.drive().await {
-            Ok(Progress::Received) => Ok(()),
+            Ok(Progress::Received) => {
+                self.heard = Instant::now();
+                Ok(())
+            }
             Ok(Progress::Closed) | Err(PumpError::Io(_)) => {
                 self.lost = true;
                 self.machine().handle_lost();

@@ -47,38 +47,43 @@ impl Kept {
     }
 }
 
-/// The memory. What is received until a checkpoint outlives the process, and how far a transfer of this server's own call
-/// was confirmed; the rest does not: after a restart callers are told to start over.
+/// The memory. What is received until a checkpoint outlives the process, and how far a transfer was confirmed.
 pub struct Memory {
     folder: PathBuf,
     kept: Mutex<Vec<Kept>>,
+    /// What a process before this one was receiving on associations that it had opened.
+    received: Mutex<Vec<Kept>>,
     refused: Mutex<HashMap<MessageId, u32>>,
     /// What a process before this one was sending.
     sent: Mutex<Vec<sent::Found>>,
 }
 
 impl Memory {
-    /// Reads what a process before this one was receiving, in a folder of the server's own.
+    /// Reads what a process before this one was receiving and sending, in a folder of the server's own.
     pub fn open(data_dir: &Path, connectors: &[X400]) -> Self {
         let folder = data_dir.join("x400");
-        let mut kept = Vec::new();
+        let (mut kept, mut received) = (Vec::new(), Vec::new());
         for found in spool::read_all(&folder) {
             let connector = connectors.iter().find(|one| one.name == found.connector);
             let left =
                 connector.and_then(|one| spool::left(found.at, one.transfer.recovery_timeout));
             match left {
-                Some(left) => kept.push(Kept {
-                    connector: found.connector,
-                    unfinished: found.unfinished,
-                    flight: None,
-                    until: Instant::now() + left,
-                    file: Some(found.path),
-                }),
+                Some(left) => {
+                    let own = Kept {
+                        connector: found.connector,
+                        unfinished: found.unfinished,
+                        flight: None,
+                        until: Instant::now() + left,
+                        file: Some(found.path),
+                    };
+                    if found.called { &mut kept } else { &mut received }.push(own);
+                }
                 None => spool::remove(&found.path),
             }
         }
         let sent = Mutex::new(sent::read_all(&folder));
-        Self { folder, kept: Mutex::new(kept), refused: Mutex::default(), sent }
+        let (kept, received) = (Mutex::new(kept), Mutex::new(received));
+        Self { folder, kept, received, refused: Mutex::default(), sent }
     }
 
     /// Where transfers are written down.
@@ -94,7 +99,8 @@ impl Memory {
     /// A transfer to this connector that a process before this one was in the middle of.
     pub fn take_sent(&self, connector: &X400) -> Option<sent::Found> {
         let mut found = lock(&self.sent);
-        while let Some(at) = found.iter().position(|one| one.connector() == connector.name) {
+        let own = |one: &sent::Found| one.is_own() && one.connector() == connector.name;
+        while let Some(at) = found.iter().position(own) {
             let one = found.remove(at);
             if one.is_fresh(connector.transfer.recovery_timeout) {
                 return Some(one);
@@ -104,9 +110,48 @@ impl Memory {
         None
     }
 
-    /// Where an association with this connector writes what it receives.
-    pub fn spool(&self, connector: &str) -> Spool {
-        Spool::new(&self.folder, connector)
+    /// A transfer that a process before this one was in the middle of, as the MTA of one of these connectors asks for it.
+    pub fn take_sent_on(
+        &self,
+        session: &SessionIdentifier,
+        connectors: &[X400],
+    ) -> Option<(sent::Found, X400)> {
+        let mut found = lock(&self.sent);
+        let at = found.iter().position(|one| one.is_asked_for(session))?;
+        let of = |one: &X400| one.name == found[at].connector();
+        let connector = connectors.iter().find(|one| of(one))?.clone();
+        let one = found.remove(at);
+        if one.is_fresh(connector.transfer.recovery_timeout) {
+            return Some((one, connector));
+        }
+        one.forget();
+        None
+    }
+
+    /// What a process before this one was receiving from this connector on an association that it had opened.
+    pub fn take_received(&self, connector: &X400) -> Option<Unfinished> {
+        let mut received = lock(&self.received);
+        let now = Instant::now();
+        while let Some(at) = received.iter().position(|one| one.connector == connector.name) {
+            let mut one = received.remove(at);
+            if let Some(file) = one.file.take() {
+                spool::remove(&file);
+            }
+            if one.until > now {
+                return Some(one.unfinished);
+            }
+        }
+        None
+    }
+
+    /// The other MTA was not reached: it may be yet.
+    pub fn put_received(&self, connector: &X400, unfinished: Unfinished) {
+        lock(&self.received).push(Kept::new(connector, unfinished, None, None));
+    }
+
+    /// Where an association with this connector writes what it receives; `called` when the other MTA opened it.
+    pub fn spool(&self, connector: &str, called: bool) -> Spool {
+        Spool::new(&self.folder, connector, called)
     }
 
     /// Keeps what a caller's association left, for the connector's recovery time-out; what is

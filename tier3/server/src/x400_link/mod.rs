@@ -10,6 +10,7 @@ mod line;
 mod listener;
 mod memory;
 mod records;
+mod resume;
 mod secrets;
 mod security;
 mod sent;

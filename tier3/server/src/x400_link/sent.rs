@@ -25,6 +25,8 @@ const SUFFIX: &str = "sent";
 const UNFINISHED: &str = "tmp";
 /// Version of the format.
 const VERSION: u32 = 1;
+/// mts-transfer-protocol-1984 (X.419 8).
+const PROTOCOL_1984: i64 = 1;
 /// Octets of a file; it has some hundred.
 const MAX_FILE: u64 = 1024 * 1024;
 
@@ -45,6 +47,9 @@ struct Row {
     window: u16,
     activity: u32,
     serial: u32,
+    /// The other MTA called, and opens the association on which it goes on.
+    #[serde(default)]
+    called: bool,
 }
 
 /// Where one transfer is written down.
@@ -53,12 +58,13 @@ pub struct Record {
     /// The file and what is in it, once there is one.
     written: Option<(PathBuf, Row)>,
     next: Instant,
+    called: bool,
 }
 
 impl Record {
-    /// For a transfer that begins now.
-    pub fn new() -> Self {
-        Self { written: None, next: Instant::now() + INTERVAL }
+    /// For a transfer that begins now; `called` when the other MTA opened the association.
+    pub fn new(called: bool) -> Self {
+        Self { written: None, next: Instant::now() + INTERVAL, called }
     }
 
     /// When it is time to look how far it has come.
@@ -103,6 +109,7 @@ impl Record {
             window: sending.negotiation.window,
             activity: sending.activity,
             serial: sending.serial,
+            called: self.called,
         };
         if known == Some(&row) {
             return None;
@@ -161,6 +168,25 @@ impl Found {
         &self.row.connector
     }
 
+    /// What the other MTA names to go on with it, where it is the one who opens the association.
+    pub fn is_asked_for(&self, session: &SessionIdentifier) -> bool {
+        let [calling, common, additional] = &self.row.session;
+        let same = *calling == session.calling
+            && *common == session.common
+            && *additional == session.additional;
+        same && self.row.called
+    }
+
+    /// Whether this server opens the association on which it goes on.
+    pub fn is_own(&self) -> bool {
+        !self.row.called
+    }
+
+    /// Whether it went in the terms of 1984.
+    pub fn is_old(&self) -> bool {
+        self.row.x410 == Some(PROTOCOL_1984)
+    }
+
     /// Whether the other side may still have its part.
     pub fn is_fresh(&self, timeout: Duration) -> bool {
         left(self.at, timeout).is_some()
@@ -191,8 +217,8 @@ impl Found {
             serial: row.serial,
             apdu,
         });
-        let record =
-            Record { written: Some((self.path, self.row)), next: Instant::now() + INTERVAL };
+        let (called, next) = (row.called, Instant::now() + INTERVAL);
+        let record = Record { written: Some((self.path, self.row)), next, called };
         Some((unfinished, record))
     }
 
@@ -260,7 +286,7 @@ mod tests {
             serial,
             apdu,
         };
-        let mut record = Record::new();
+        let mut record = Record::new(true);
         let (path, octets) = record.increment(folder, "WEST", &work, &sending).unwrap();
         write(&path, &octets).unwrap();
         let again = record.increment(folder, "WEST", &work, &sending);
@@ -276,6 +302,9 @@ mod tests {
         let found = read_all(folder.path()).pop().unwrap();
         assert_eq!(found.connector(), "WEST");
         assert!(found.is_of(&work) && found.is_fresh(Duration::from_secs(60)));
+        let session = SessionIdentifier { calling: vec![4, 1, 65], ..SessionIdentifier::default() };
+        assert!(found.is_asked_for(&session) && !found.is_own() && !found.is_old());
+        assert!(!found.is_asked_for(&SessionIdentifier::default()));
         assert!(!found.is_fresh(Duration::ZERO));
         let (_, record) = found.resume(&work, &apdu).unwrap();
         let (unfinished, record) = record.put_back().unwrap().resume(&work, &apdu).unwrap();

@@ -30,6 +30,7 @@ const SUFFIX: &str = "part";
 pub struct Spool {
     folder: PathBuf,
     connector: String,
+    called: bool,
     current: Option<Current>,
 }
 
@@ -53,6 +54,14 @@ struct Head {
     checkpoint_kib: u16,
     window: u16,
     activity: u32,
+    /// The other MTA opens the association on which it goes on.
+    #[serde(default = "by_the_other")]
+    called: bool,
+}
+
+/// Files of before this was written down are all of callers.
+fn by_the_other() -> bool {
+    true
 }
 
 /// What is not written yet of a transfer.
@@ -70,15 +79,18 @@ pub struct Increment {
 pub struct Found {
     pub connector: String,
     pub unfinished: Unfinished,
+    /// The other MTA opens the association on which it goes on.
+    pub called: bool,
     pub path: PathBuf,
     /// When its last checkpoint was written.
     pub at: SystemTime,
 }
 
 impl Spool {
-    /// For an association with this connector.
-    pub fn new(folder: &Path, connector: &str) -> Self {
-        Self { folder: folder.to_owned(), connector: connector.to_owned(), current: None }
+    /// For an association with this connector; `called` when the other MTA opened it.
+    pub fn new(folder: &Path, connector: &str, called: bool) -> Self {
+        let (folder, connector) = (folder.to_owned(), connector.to_owned());
+        Self { folder, connector, called, current: None }
     }
 
     /// What a checkpoint has brought.
@@ -109,6 +121,7 @@ impl Spool {
                 checkpoint_kib: partial.negotiation.checkpoint_kib,
                 window: partial.negotiation.window,
                 activity: partial.activity,
+                called: self.called,
             },
             activity: partial.activity,
             pieces,
@@ -186,8 +199,9 @@ pub fn read_all(folder: &Path) -> Vec<Found> {
     let mut found = Vec::new();
     for (index, (at, path)) in files.into_iter().enumerate() {
         match read(&path) {
-            Ok((connector, unfinished)) if index >= too_many => {
-                found.push(Found { connector, unfinished, path, at });
+            Ok((head, unfinished)) if index >= too_many => {
+                let Head { connector, called, .. } = head;
+                found.push(Found { connector, unfinished, called, path, at });
             }
             Ok(_) | Err(_) => remove(&path),
         }
@@ -195,7 +209,7 @@ pub fn read_all(folder: &Path) -> Vec<Found> {
     found
 }
 
-fn read(path: &Path) -> io::Result<(String, Unfinished)> {
+fn read(path: &Path) -> io::Result<(Head, Unfinished)> {
     let malformed = || io::Error::from(io::ErrorKind::InvalidData);
     let mut file = BufReader::new(File::open(path)?);
     let mut magic = [0; MAGIC.len()];
@@ -213,7 +227,7 @@ fn read(path: &Path) -> io::Result<(String, Unfinished)> {
     if marks.is_empty() {
         return Err(malformed());
     }
-    let [calling, common, additional] = head.session;
+    let [calling, common, additional] = head.session.clone();
     let unfinished = Unfinished::received(&Partial {
         session: &SessionIdentifier { calling, common, additional },
         mode: head.x410.map_or(OpenedMode::Normal, OpenedMode::X410),
@@ -223,7 +237,7 @@ fn read(path: &Path) -> io::Result<(String, Unfinished)> {
         octets: &octets,
         marks: &marks,
     });
-    Ok((head.connector, unfinished))
+    Ok((head, unfinished))
 }
 
 /// One record: length, octets, checksum.
@@ -310,7 +324,7 @@ mod tests {
     fn what_was_kept_is_read_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let (session, octets) = (session(), vec![7; 3000]);
-        let mut spool = Spool::new(folder.path(), "WEST");
+        let mut spool = Spool::new(folder.path(), "WEST", true);
         // A transfer before it leaves nothing behind.
         save(&mut spool, &partial(&session, &[1; 10], &[10], 1));
         save(&mut spool, &partial(&session, &octets[..1024], &[1024], 2));
@@ -332,7 +346,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let session = session();
         let octets: Vec<u8> = (0..300_u16).map(|at| u8::try_from(at % 251).unwrap()).collect();
-        let mut spool = Spool::new(folder.path(), "WEST");
+        let mut spool = Spool::new(folder.path(), "WEST", true);
         save(&mut spool, &partial(&session, &octets, &[100, 200, 300], 1));
         let path = spool.leave().unwrap();
         let whole = std::fs::read(&path).unwrap();
@@ -367,7 +381,7 @@ mod tests {
     fn the_end_of_a_transfer_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let session = session();
-        let mut spool = Spool::new(folder.path(), "WEST");
+        let mut spool = Spool::new(folder.path(), "WEST", true);
         save(&mut spool, &partial(&session, &[1; 10], &[10], 1));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         spool.clear();

@@ -85,7 +85,7 @@ pub(crate) struct Servers {
 impl Servers {
     pub(crate) fn start() -> Result<Self> {
         let block = Block::take()?;
-        let binary = conformance::binary()?;
+        let binary = conformance::release_binary()?;
         let folder = tempfile::tempdir()?;
         let mut skipped = Vec::new();
         let mut echo = Program::find()?.command(["rpc", "echo-server", "--address"]);

@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
                 2.2,
             ),
             says(
-                "harmless|ignore|ignored|cosmetic|spurious|no+effect|no+impact|no+problem|apparent",
+                "harmless|ignore|ignored|cosmetic|spurious|unaffected|no+impact|no+problem|apparent",
                 3.0,
             ),
             says(

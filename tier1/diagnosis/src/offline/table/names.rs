@@ -33,6 +33,11 @@ pub(super) const RULES: &[Rule] = &[
             says("ip|address changed|new|moved name|dns|wins|hosts|server", 1.2),
             with(&[9215], &[10060, 10061, 11004], 0.5),
             says("nslookup|ping+a|net+view", 0.9),
+            // A name that leads to an old address is resolved, if wrongly.
+            says(
+                "answers|answer|resolves|goes|leads|points from|to|old|former address|ip old|former",
+                -2.4,
+            ),
             with(&[9321], &[11004], 1.6),
         ],
         "on the server that calls, resolve the name of the other server and connect to every address that comes back",
@@ -224,6 +229,10 @@ pub(super) const RULES: &[Rule] = &[
             says("lmhosts old|changed|preload*|pre|wrong|entry", 1.6),
             says("preload*", 1.4),
             says("pre entry|entries|tag", 1.6),
+            says(
+                "ping|name|dns|wins|resolve* answers|answer|resolves|resolve|goes|leads|gives|points|shows old|former|wrong address|ip|subnet",
+                3.0,
+            ),
         ],
         "list the name cache and compare the preloaded entries with the servers' addresses",
         &["Correct the entries of LMHOSTS and load the cache again (nbtstat -R)."],

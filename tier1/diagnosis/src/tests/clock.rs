@@ -1,0 +1,61 @@
+//! Clocks that differ: all is code 5 to the caller, as of any account.
+
+use super::*;
+
+/// EAST refuses WEST's ticket, with this code.
+fn refused(code: u32) -> Snapshot {
+    let mut snapshot = healthy();
+    let violation = build::security_violation(&SecurityViolation {
+        user: r"ORG\svc-west".into(),
+        ltab_index: 1,
+        code,
+        reason: "refused".into(),
+        peer: Some("WEST".into()),
+        address: None,
+        step: Some("authentication".into()),
+        layer: Some(Layer::Authentication),
+        count: 1,
+    });
+    snapshot.servers[0].events.push(violation.stamp(at(FAILED), "EAST"));
+    snapshot.servers[1].peers[0].last_failure_out = Some(FailureFacts {
+        time: at(FAILED),
+        code: 5,
+        comms: 5,
+        bind: 0,
+        layer: Some(Layer::Bind),
+        text: String::new(),
+        protocol_string: None,
+    });
+    snapshot
+}
+
+#[test]
+fn a_proof_of_another_time_is_told_by_its_code() {
+    let answer = diagnose(&refused(1398));
+    assert_eq!(answer.diagnoses[0].cause, Cause::ClockSkew);
+    assert!(!answer.undecided && answer.diagnoses[0].confidence > 0.8, "{answer:#?}");
+    assert_ne!(diagnose(&refused(1326)).diagnoses[0].cause, Cause::ClockSkew);
+}
+
+#[test]
+fn both_clocks_say_whose_is_ahead() {
+    let mut snapshot = refused(1398);
+    snapshot.servers[0].clock = Some(at(690));
+    snapshot.servers[1].clock = Some(at(90));
+    let answer = diagnose(&snapshot);
+    let first = &answer.diagnoses[0];
+    assert_eq!(first.cause, Cause::ClockSkew);
+    assert!(
+        first.remedy[0].text.contains("the clock of EAST is 600 s ahead of that of WEST"),
+        "{first:#?}"
+    );
+    // Clocks that differ are no cause by themselves: NTLM does not look at them.
+    let mut well = healthy();
+    well.servers[0].clock = Some(at(690));
+    well.servers[1].clock = Some(at(90));
+    assert!(diagnose(&well).is_healthy());
+    let mut other = refused(1326);
+    other.servers[0].clock = Some(at(690));
+    other.servers[1].clock = Some(at(90));
+    assert_eq!(diagnose(&other).diagnoses[0].cause, Cause::ServiceAccountPasswordMismatch);
+}

@@ -1,0 +1,93 @@
+//! How much each category of events logs, kept in the store.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use event::{Category, Definition, Level};
+use store::{Row, Store, StoreError, Table};
+
+/// The row of the table of states.
+const ROW: &str = "event-levels";
+
+/// The levels in force; a category that nobody set is at level 0.
+#[derive(Debug, Default)]
+pub struct EventLevels {
+    set: RwLock<BTreeMap<u8, Level>>,
+}
+
+impl EventLevels {
+    /// Reads what was set.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn open(store: &Store) -> Result<Self, StoreError> {
+        let row = store.rows(Table::State)?.into_iter().find(|(key, _)| key == ROW);
+        // A row that cannot be read counts as none: less is logged, and it can be set anew.
+        let set = row.and_then(|(_, json)| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        Ok(Self { set: RwLock::new(set) })
+    }
+
+    /// The level of a category.
+    pub fn of(&self, category: Category) -> Level {
+        let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
+        set.get(&category.number()).copied().unwrap_or_default()
+    }
+
+    /// Whether an event is logged.
+    pub fn admit(&self, definition: &Definition) -> bool {
+        definition.level == Level::None || definition.level <= self.of(definition.category)
+    }
+
+    /// Every category with its level, in the order of the registry.
+    pub fn all(&self) -> Vec<(Category, Level)> {
+        Category::ALL.iter().map(|category| (*category, self.of(*category))).collect()
+    }
+
+    /// Sets a level; it is in force once it is on disk.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set(&self, store: &Store, category: Category, level: Level) -> Result<(), StoreError> {
+        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        let mut fresh = set.clone();
+        fresh.insert(category.number(), level);
+        // Numbers as keys and values: nothing that JSON cannot express.
+        let json = serde_json::to_vec(&fresh).unwrap_or_default();
+        store.write_rows(vec![Row {
+            table: Table::State,
+            key: ROW.to_owned(),
+            json: Some(json),
+        }])?;
+        *set = fresh;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_outlives_a_restart_and_lets_events_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let sent = event::definition(event::own::id::OBJECT_SENT).unwrap();
+        {
+            let store = Store::open(folder.path()).unwrap();
+            let levels = EventLevels::open(&store).unwrap();
+            assert!(levels.all().iter().all(|(_, level)| *level == Level::None));
+            assert!(!levels.admit(sent));
+            assert!(levels.admit(event::definition(event::id::BIND_FAILED).unwrap()));
+            levels.set(&store, Category::Interface, Level::Calls).unwrap();
+            levels.set(&store, Category::X400Service, Level::Minimum).unwrap();
+            assert!(!levels.admit(sent));
+            levels.set(&store, Category::X400Service, Level::Medium).unwrap();
+            assert!(levels.admit(sent));
+            store.close();
+        }
+        let store = Store::open(folder.path()).unwrap();
+        let levels = EventLevels::open(&store).unwrap();
+        assert_eq!(levels.of(Category::X400Service), Level::Medium);
+        assert_eq!(levels.of(Category::Interface), Level::Calls);
+        assert_eq!(levels.of(Category::Security), Level::None);
+    }
+}
