@@ -17,7 +17,7 @@ use crate::view::View;
 /// A cause is listed on its own merit from this confidence on; weaker ones only to make up the three best.
 const LISTED: f64 = 0.35;
 /// A cause below this score is no rival of the best: it does not share.
-const RIVAL: f64 = 0.1;
+const RIVAL: f64 = 0.025;
 /// The best cause must reach this much to be the answer.
 const DECIDED: f64 = 0.5;
 /// The best cause must lead the next one of its obstacle by this much to be the answer.

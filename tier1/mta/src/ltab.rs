@@ -165,6 +165,16 @@ impl Ltab {
         }
     }
 
+    /// An association stands: what failed before in its direction is over, and its rows go.
+    pub fn settle(&mut self, index: u32) {
+        let Some(row) = self.rows.get(&index) else { return };
+        let (direction, peer) = (row.direction, row.peer.clone());
+        self.rows.retain(|other, row| {
+            let same = row.direction == direction && row.peer.eq_ignore_ascii_case(&peer);
+            *other == index || !same || row.state != State::Failed
+        });
+    }
+
     /// All rows by index.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.values()
@@ -215,6 +225,28 @@ mod tests {
         assert_eq!(open(&mut ltab, Direction::In, "west", 1), Ok(2));
         assert_eq!(ltab.row(2).unwrap().state, State::Opening);
         assert_eq!(ltab.rows().count(), 3);
+    }
+
+    #[test]
+    fn what_failed_goes_once_an_association_of_its_direction_stands() {
+        let mut ltab = Ltab::new(240);
+        for (direction, peer) in [
+            (Direction::In, "WEST"),
+            (Direction::In, "WEST"),
+            (Direction::In, "WEST"),
+            (Direction::Out, "WEST"),
+            (Direction::In, "NORTH"),
+        ] {
+            let index = open(&mut ltab, direction, peer, 0).unwrap();
+            ltab.update(index, |row| row.state = State::Open);
+        }
+        for index in [1, 4, 5] {
+            ltab.update(index, |row| row.state = State::Failed);
+        }
+        ltab.update(2, |row| row.state = State::Closed);
+        ltab.settle(3);
+        let left: Vec<u32> = ltab.rows().map(|row| row.index).collect();
+        assert_eq!(left, [2, 3, 4, 5]);
     }
 
     #[test]

@@ -81,6 +81,9 @@ async fn repeated(to: SocketAddr) -> Option<usize> {
     Some(times.iter().filter(|time| **time > *fastest + SECOND_SYN).count())
 }
 
+/// What takes less than this beyond a small call is no measure of the line.
+const MEASURABLE: Duration = Duration::from_micros(100);
+
 async fn large(dialer: &Dialer, road: &Road<'_>, to: SocketAddr, target: &str) -> Vec<ProbeFact> {
     let started = Instant::now();
     let mut best: Option<Duration> = None;
@@ -108,8 +111,17 @@ async fn large(dialer: &Dialer, road: &Road<'_>, to: SocketAddr, target: &str) -
     let whole = fact(road, "large-packets", target, ProbeResult::Ok, detail, started);
     let rate = rate(took);
     let result = if rate >= SLOWEST { ProbeResult::Ok } else { ProbeResult::Error };
-    let detail = format!("{LARGE} octets in {} ms: {rate} bit/s", took.as_millis());
+    let detail = format!("{LARGE} octets in {} ms: {}", took.as_millis(), shown(took, rate));
     vec![whole, fact(road, "throughput", target, result, detail, started)]
+}
+
+/// The rate in a unit that people use; none where the call was as quick as a call of nothing.
+fn shown(took: Duration, rate: u64) -> String {
+    match rate {
+        _ if took < MEASURABLE => "too fast to measure".to_owned(),
+        0..1_000_000 => format!("{} kbit/s", rate / 1_000),
+        _ => format!("{} Mbit/s", rate / 1_000_000),
+    }
 }
 
 fn rate(took: Duration) -> u64 {
@@ -148,6 +160,17 @@ async fn large_call(dialer: &Dialer, to: SocketAddr) -> Large {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_are_shown_as_people_say_them() {
+        let of = |micros| {
+            let took = Duration::from_micros(micros);
+            shown(took, rate(took))
+        };
+        assert_eq!(of(1), "too fast to measure");
+        assert_eq!(of(1_170_000), "56 kbit/s");
+        assert_eq!(of(6_554), "9 Mbit/s");
+    }
 
     #[test]
     fn a_modem_is_slow_and_a_basic_rate_line_of_two_channels_is_not() {

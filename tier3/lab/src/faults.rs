@@ -14,6 +14,7 @@ mod dial_up;
 mod domain;
 mod generations;
 mod host;
+mod joining;
 mod line;
 mod names;
 mod peers;

@@ -5,7 +5,7 @@ use finding::Cause;
 
 use super::{
     Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, dial_up, domain,
-    generations, host, line, names, peers, route, store, terms,
+    generations, host, joining, line, names, peers, route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -520,6 +520,7 @@ pub const FAULTS: &[Fault] = &[
     host::MAPPER_ALONE,
     host::HANGS,
     host::LEVEL,
+    joining::PEER_ACCOUNT,
     peers::VERSION_1,
     peers::KEYS_56,
     peers::SEALING_56,

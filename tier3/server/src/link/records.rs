@@ -171,6 +171,7 @@ pub fn opened(node: &Node, peer: &str, direction: Direction, index: u32, protoco
         row.last_error = None;
         protocol_string.clone_into(&mut row.protocol_string);
     });
+    node.ltab().settle(index);
     node.histories.update(peer, |history| match direction {
         Direction::Out => history.last_success_out = Some(now),
         Direction::In => history.last_success_in = Some(now),
@@ -260,8 +261,9 @@ pub fn ended(node: &Node, peer: &str, index: u32, why: Option<&str>) {
         }
     });
     if why.is_none() && direction == Some(Direction::In) {
-        // It stood until now.
-        still_well(node, peer);
+        // It stood until now, whatever somebody else tried under the peer's name meanwhile.
+        let now = Timestamp::now();
+        node.histories.update(peer, |history| history.last_success_in = Some(now));
     }
     if let Some(why) = why {
         node.log(build::association_ended(&Connection {

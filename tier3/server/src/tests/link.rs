@@ -32,10 +32,9 @@ fn open_rows(node: &Node) -> Vec<Direction> {
     open.map(|row| row.direction).collect()
 }
 
-#[tokio::test]
-async fn mail_crosses_and_both_sides_remember() {
-    let (east, west) = pair().await;
-    let (node, now) = (&east.node, Timestamp::now());
+/// Anna of EAST writes to Anna of WEST.
+async fn submit(node: &Node) {
+    let now = Timestamp::now();
     let table = node.routes();
     let submission = mta::Submission {
         originator: SmtpOriginator {
@@ -56,6 +55,13 @@ async fn mail_crosses_and_both_sides_remember() {
     let site = settings::site(&node.config());
     let entry = mta::from_submission(&site, id, submission, life).unwrap();
     node.queue.accept(entry).await.unwrap();
+}
+
+#[tokio::test]
+async fn mail_crosses_and_both_sides_remember() {
+    let (east, west) = pair().await;
+    let now = Timestamp::now();
+    submit(&east.node).await;
 
     tokio::spawn(local_delivery::run(Arc::clone(&west.node)));
     call(&east.node, "WEST");
@@ -133,4 +139,30 @@ async fn a_password_file_that_cannot_be_read_is_told() {
     let binding = format!("ncacn_ip_tcp:west-rpc.demo.test[{}]", west.mapper_port);
     let answer = call_bind(&client, &bind("WEST", &binding)).await.unwrap();
     assert_eq!((answer.status, answer.bind_status), (1825, 1825));
+}
+
+/// The account of a caller is checked at each transfer: one that was revoked delivers nothing more, and nothing is lost.
+#[tokio::test]
+async fn a_revoked_account_ends_the_association_that_stands() {
+    let (east, mut west) = pair().await;
+    tokio::spawn(local_delivery::run(Arc::clone(&west.node)));
+    submit(&east.node).await;
+    call(&east.node, "WEST");
+    let inbox = west.node.config().mail.maildir.join("anna").join("new");
+    let arrived = || std::fs::read_dir(&inbox).map_or(0, Iterator::count);
+    until(|| (arrived() == 1).then_some(())).await;
+    until(|| east.node.queue.view(|queue, _| queue.is_empty()).then_some(())).await;
+    west.refusals();
+
+    let account = west.node.accounts.find(&account_of("EAST")).unwrap();
+    west.node.directory.set_service_role("a test", &account.sid, false).unwrap();
+    submit(&east.node).await;
+    until(|| (!west.refusals().is_empty()).then_some(())).await;
+    until(|| open_rows(&west.node).is_empty().then_some(())).await;
+    assert_eq!(arrived(), 1, "it is not taken");
+    assert!(!east.node.queue.view(|queue, _| queue.is_empty()), "it is kept");
+
+    west.node.directory.set_service_role("a test", &account.sid, true).unwrap();
+    east.node.wake_peer("WEST");
+    until(|| (arrived() == 2).then_some(())).await;
 }

@@ -43,6 +43,7 @@ pub fn opened(node: &Node, peer: &str, direction: Direction, index: u32, place: 
         row.last_error = None;
         place.clone_into(&mut row.protocol_string);
     });
+    node.x400_table().settle(index);
     node.histories.update(peer, |history| match direction {
         Direction::Out => history.last_success_out = Some(now),
         Direction::In => history.last_success_in = Some(now),
