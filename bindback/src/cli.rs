@@ -1,6 +1,8 @@
 //! The command line: which commands there are.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -118,6 +120,11 @@ impl Setting<'_> {
         })
     }
 
+    /// The table of names of the configuration, where one was named.
+    pub fn hosts(&self) -> anyhow::Result<BTreeMap<String, Vec<IpAddr>>> {
+        Ok(if self.given.is_some() { self.config()?.hosts } else { BTreeMap::new() })
+    }
+
     /// The configuration.
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config::load(&self.file()?)?)
@@ -154,7 +161,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<Found> {
             Command::Hosts(arguments) => commands::hosts::run(arguments, &setting).await,
             Command::Network(arguments) => commands::network::run(arguments, &setting).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &setting).await,
-            Command::Rpc(command) => commands::rpc::run(command, output).await,
+            Command::Rpc(command) => commands::rpc::run(command, &setting).await,
             Command::X400(arguments) => commands::x400::run(arguments, &setting).await,
         }
     })

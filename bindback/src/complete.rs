@@ -29,7 +29,8 @@ pub fn answer() {
 pub fn objects() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let found = ask(|client| async move {
-            let order = DirectoryOrder::List { under: None };
+            let under = above(&current.to_string_lossy());
+            let order = DirectoryOrder::List { under, after: None, limit: None, children: true };
             let objects = client.directory(order).await.ok()?.objects;
             Some(objects.into_iter().map(|one| (one.name, one.class)).collect())
         });
@@ -88,6 +89,12 @@ fn matching(current: &str, names: Names) -> Names {
     names.into_iter().filter(|(name, _)| identity::upcase(name).starts_with(&begun)).collect()
 }
 
+/// The object below which the last part is typed; none for the outermost.
+fn above(current: &str) -> Option<String> {
+    let (above, _) = current.rsplit_once('/')?;
+    (!above.is_empty()).then(|| above.to_owned())
+}
+
 /// Of the objects that begin as what was typed those that lie no deeper than the next part.
 fn next_level(current: &str, names: Names) -> Vec<CompletionCandidate> {
     let typed = current.chars().count();
@@ -128,6 +135,9 @@ mod tests {
         assert_eq!(complete("/O=Demo/"), ["/O=Demo/OU=HQ"]);
         assert_eq!(complete("/O=Demo/OU=HQ/CN=R"), ["/O=Demo/OU=HQ/CN=Recipients"]);
         assert!(complete("/O=Other").is_empty());
+        assert_eq!(above("/O=De"), None);
+        assert_eq!(above("/O=Demo/"), Some("/O=Demo".to_owned()));
+        assert_eq!(above("/O=Demo/OU=HQ/CN=R"), Some("/O=Demo/OU=HQ".to_owned()));
         let many = names(&["/O=x"; 2 * MOST]);
         assert_eq!(next_level("", many).len(), MOST);
     }

@@ -1,18 +1,13 @@
 //! `bindback doctor --modules`: folders of this machine, and the administrative share of a Samba server (MS-SMB2 2.2.13, 2.2.19).
 
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use conformance::{Block, Process, Program, add_samba_account, one_object, skip, until};
+use anyhow::{Context, Result, ensure};
+use conformance::{Block, Program, SambaFiles, one_object, skip};
 use serde_json::Value;
 
 const NAME: &str = "modules_of_a_share";
-const PORT: u16 = 445;
-const START: Duration = Duration::from_secs(20);
 const PASSWORD: &str = "Passw0rd!";
 /// A user of the system that is there on every one; its password is Samba's alone.
 const USER: &str = "nobody";
@@ -75,29 +70,17 @@ fn modules_of_folders_are_compared_as_sets() -> Result<()> {
 /// Claims: 16, 27.
 #[test]
 fn modules_of_a_share_are_read_as_the_account() -> Result<()> {
-    if Command::new("smbd").arg("-V").stdout(Stdio::null()).status().is_err() {
-        skip(NAME, "smbd is not there (Debian: apt-get install samba)");
+    let address = Block::take()?.address(0);
+    if let Some(reason) = SambaFiles::missing(address) {
+        skip(NAME, &reason);
         return Ok(());
     }
-    let address = Block::take()?.address(0);
-    match TcpListener::bind((address, PORT)) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            skip(NAME, "port 445 needs root or CAP_NET_BIND_SERVICE");
-            return Ok(());
-        }
-        other => drop(other.context("port 445 of an address of our own")?),
-    }
-    let folder = tempfile::tempdir()?;
-    let samba = start(folder.path(), address)?;
-    let outcome = look(address);
-    samba.terminate(START)?;
-    outcome
+    let _samba = SambaFiles::start(address, &[USER], PASSWORD, shares)?;
+    look(address)
 }
 
 /// A Windows folder and a drive as a server shares them with its administrators.
-fn start(folder: &Path, address: Ipv4Addr) -> Result<Process> {
-    let configuration = folder.join("smb.conf");
-    let place = folder.display();
+fn shares(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let copy = |from: &str, to: &str| -> Result<()> {
         let to = folder.join(to);
         std::fs::create_dir_all(&to)?;
@@ -109,34 +92,8 @@ fn start(folder: &Path, address: Ipv4Addr) -> Result<Process> {
     };
     copy("mixed", "winnt/System32")?;
     copy("half", "drive/exchsrvr/bin")?;
-    let shares = [("ADMIN$", "winnt"), ("D$", "drive")]
-        .map(|(name, path)| format!("[{name}]\npath = {place}/{path}\nread only = yes\n"));
-    std::fs::write(
-        &configuration,
-        format!(
-            "[global]\nworkgroup = EAST\nnetbios name = SAMBA\nserver role = standalone server\n\
-             interfaces = {address}/8\nbind interfaces only = yes\ndisable netbios = yes\nsmb ports = {PORT}\n\
-             private dir = {place}\nlock dir = {place}\nstate directory = {place}\ncache directory = {place}\n\
-             pid directory = {place}\nncalrpc dir = {place}/ncalrpc\nlog file = {place}/log.%m\n\
-             passdb backend = tdbsam:{place}/passdb.tdb\nmap to guest = never\nrpc start on demand helpers = no\n{}",
-            shares.concat()
-        ),
-    )?;
-    // Whoever logs on reads the files by their own rights.
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?;
-    add_samba_account(&configuration, USER, PASSWORD)?;
-    let mut command = Command::new("smbd");
-    command.arg("-s").arg(&configuration).arg("-F");
-    let log = folder.join("out");
-    let mut process = Process::start(command, &log)?;
-    until(START, "Samba's SMB server", || {
-        if let Some(status) = process.try_wait()? {
-            bail!("Samba ended with {status}: {}", std::fs::read_to_string(&log)?);
-        }
-        Ok(TcpStream::connect((address, PORT)).ok().map(drop))
-    })?;
-    Ok(process)
+    let share = |name: &str, path: &str| (name.to_owned(), folder.join(path));
+    Ok(vec![share("ADMIN$", "winnt"), share("D$", "drive")])
 }
 
 fn look(address: Ipv4Addr) -> Result<()> {

@@ -44,7 +44,7 @@ fn a_samba_domain_controller_takes_our_calls_and_refuses_a_wrong_password() -> R
 
 /// One account in each state.
 fn accounts(controller: &SambaDc) -> Result<()> {
-    for name in ["mta", "off", "late", "shut", "other"] {
+    for name in ["mta", "off", "late", "shut", "other", "rc4", "must", "twin1", "twin2"] {
         controller.add_user(name, PASSWORD)?;
     }
     let directory = format!("tdb://{}", controller.folder().join("private/sam.ldb").display());
@@ -53,13 +53,43 @@ fn accounts(controller: &SambaDc) -> Result<()> {
     // Wrong passwords would lock it too, and take the test's time.
     let since_1601 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let ticks = (since_1601.as_secs() + 11_644_473_600) * 10_000_000;
-    let change = controller.folder().join("shut.ldif");
+    modify(controller, "shut", "lockoutTime", &ticks.to_string())?;
+    modify(controller, "rc4", "msDS-SupportedEncryptionTypes", "4")?;
+    modify(controller, "must", "pwdLastSet", "0")?;
+    // Samba refuses the second one, as Windows does since 2021; what replication brings is past that check, as is the file below it.
+    let below = "private/sam.ldb.d/DC=EAST,DC=TEST.ldb";
+    for (name, file) in [("twin1", "private/sam.ldb"), ("twin2", below)] {
+        modify_in(controller, file, name, "servicePrincipalName", &format!("host/{TWICE}"))?;
+    }
+    let hosts = controller.folder().join("hosts");
+    let known = std::fs::read_to_string(&hosts)?;
+    Ok(std::fs::write(&hosts, format!("{known}{} {TWICE} {ALIAS}\n", SambaDc::ADDRESS))?)
+}
+
+/// A name of the controller that two accounts have as their own.
+const TWICE: &str = "twice.east.test";
+/// One that nobody has.
+const ALIAS: &str = "alias.east.test";
+
+fn modify(controller: &SambaDc, name: &str, attribute: &str, value: &str) -> Result<()> {
+    modify_in(controller, "private/sam.ldb", name, attribute, value)
+}
+
+fn modify_in(
+    controller: &SambaDc,
+    file: &str,
+    name: &str,
+    attribute: &str,
+    value: &str,
+) -> Result<()> {
+    let change = controller.folder().join("change.ldif");
     std::fs::write(
         &change,
         format!(
-            "dn: CN=shut,CN=Users,DC=east,DC=test\nchangetype: modify\nreplace: lockoutTime\nlockoutTime: {ticks}\n"
+            "dn: CN={name},CN=Users,DC=east,DC=test\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n"
         ),
     )?;
+    let directory = format!("tdb://{}", controller.folder().join(file).display());
     let mut command = controller.command("/usr/bin/ldbmodify");
     let output = command.args(["-H", &directory]).arg(&change).output()?;
     ensure!(output.status.success(), "ldbmodify: {}", String::from_utf8_lossy(&output.stderr));
@@ -92,6 +122,7 @@ fn doctor(controller: &SambaDc) -> Result<()> {
         ensure!(check(&said, "logon").is_ok() == is_known, "{user}: {said}");
         ensure!(said.to_string().contains("without a proof"), "what was sent is not told: {said}");
     }
+    tickets(controller)?;
     read_about(controller)?;
     // Nobody was locked by being asked about.
     let shown = controller.tool(&[
@@ -103,6 +134,41 @@ fn doctor(controller: &SambaDc) -> Result<()> {
     ])?;
     ensure!(shown.contains("badPwdCount: 0"), "{shown}");
     Ok(())
+}
+
+/// Tickets for the host's names, and the codes of the KDC where there is none (RFC 4120 7.5.9); the owners of a name by LDAP.
+fn tickets(controller: &SambaDc) -> Result<()> {
+    let (_, said) = look(controller, "EAST\\mta", PASSWORD)?;
+    let logon = check(&said, "kerberos-logon")?;
+    ensure!(logon["result"] == "ok", "{said}");
+    let services = of(&said, "kerberos-ticket")?;
+    for service in ["host", "cifs", "ldap"] {
+        let target = format!("{service}/{}@EAST.TEST", SambaDc::HOST);
+        let one = services.iter().find(|one| one["target"] == target.as_str());
+        let one = one.with_context(|| format!("no {target}: {said}"))?;
+        ensure!(one["result"] == "ok", "{said}");
+        let keys = one["detail"].as_str().unwrap_or_default();
+        ensure!(keys.contains("aes256-cts-hmac-sha1-96"), "{keys}");
+    }
+    ensure!(check(&said, "ldap-principal")?["result"] == "ok", "{said}");
+    ensure!(check(&said, "ldap-schema-grant")?["result"] == "ok", "{said}");
+    let sent = said["notes"].to_string();
+    ensure!(sent.contains("one logon as EAST\\\\mta to the KDC"), "{sent}");
+    for (host, cause, code) in [
+        (ALIAS, "service-principal-name-missing", "(7)"),
+        (TWICE, "service-principal-name-duplicate", ""),
+    ] {
+        let (status, said) = look_at(controller, host, "EAST\\mta", PASSWORD)?;
+        ensure!(status == Some(1) && said["diagnoses"][0]["cause"] == cause, "{host}: {said}");
+        ensure!(said["diagnoses"][0].to_string().contains(code), "{host}: {said}");
+    }
+    Ok(())
+}
+
+/// All checks of one kind.
+fn of<'a>(said: &'a Value, name: &str) -> Result<Vec<&'a Value>> {
+    let checks = said["checks"].as_array().context("no checks")?;
+    Ok(checks.iter().filter(|check| check["check"] == name).collect())
 }
 
 /// `--about`: SAMR and LSA read as somebody who is let in (MS-SAMR, MS-LSAD), and no logon as who is asked about.
@@ -130,11 +196,18 @@ fn read_about(controller: &SambaDc) -> Result<()> {
         ("off", "account-disabled"),
         ("late", "account-expired"),
         ("shut", "account-locked-out"),
+        ("must", "password-expired"),
+        ("rc4", "kerberos-rc4-refused"),
         ("nobody-there", "service-account-missing"),
     ] {
         let (code, said) = about(&format!("EAST\\{user}"))?;
         ensure!(code == Some(1) && said["diagnoses"][0]["cause"] == cause, "{user}: {said}");
         ensure!(!said.to_string().contains(&format!("logon as EAST\\\\{user}")), "{said}");
+        let attributes = check(&said, "ldap-account")?;
+        let is_there = user != "nobody-there";
+        let result = if is_there { "denied" } else { "not-found" };
+        ensure!(attributes["result"] == result, "{user}: {said}");
+        ensure!(attributes.to_string().contains("userAccountControl 0x") == is_there, "{said}");
     }
     group_policy(controller, &about)?;
     let (_, said) = about("WEST\\mta")?;
@@ -178,9 +251,18 @@ fn check<'a>(said: &'a Value, name: &str) -> Result<&'a Value> {
 }
 
 fn look(controller: &SambaDc, account: &str, password: &str) -> Result<(Option<i32>, Value)> {
+    look_at(controller, SambaDc::HOST, account, password)
+}
+
+fn look_at(
+    controller: &SambaDc,
+    host: &str,
+    account: &str,
+    password: &str,
+) -> Result<(Option<i32>, Value)> {
     let mut command = controller.command(binary()?);
     command
-        .args(["doctor", SambaDc::HOST, "--json", "--timeout", "10", "--user", account])
+        .args(["doctor", host, "--json", "--timeout", "10", "--user", account])
         .args(["--password-env", "BINDBACK_TEST_PASSWORD"])
         .env("BINDBACK_TEST_PASSWORD", password);
     let output = command.output()?;

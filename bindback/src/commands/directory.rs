@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use admin::OperationError;
 use admin::directory_api::{
-    AgentOrder, DirectoryAnswer, DirectoryOrder, GrantOrder, LegacyChange, Mode, SetOrder,
+    AgentOrder, DirectoryAnswer, DirectoryOrder, GrantOrder, LIST_MOST, LegacyChange, Mode,
+    SetOrder,
 };
 use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
@@ -33,11 +34,22 @@ const ROLES: [&str; 5] =
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the objects
-    #[command(after_help = "Example:\n  bindback directory list /O=Demo/OU=HQ/CN=Configuration")]
+    #[command(
+        after_help = "Examples:\n  bindback directory list /O=Demo/OU=HQ/CN=Configuration\n  bindback directory list /O=Demo/OU=HQ/CN=Recipients --children --limit 100"
+    )]
     List {
         /// Only this object and what lies below it
         #[arg(value_name = "OBJECT", add = complete::objects())]
         under: Option<String>,
+        /// Only what lies directly below it
+        #[arg(long)]
+        children: bool,
+        /// So many objects at most
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=i64::from(LIST_MOST)))]
+        limit: u32,
+        /// Go on behind this object, with which the page before ended
+        #[arg(long, value_name = "OBJECT")]
+        after: Option<String>,
     },
     /// Show an object: its attributes, and who may what
     #[command(after_help = "Example:\n  bindback directory show /O=Demo/OU=HQ")]
@@ -281,7 +293,9 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     let mut check_after = false;
     let order = match arguments.action {
         Action::Descriptor(_) => return Ok(Found::Nothing),
-        Action::List { under } => DirectoryOrder::List { under },
+        Action::List { under, children, limit, after } => {
+            DirectoryOrder::List { under, after, limit: Some(limit), children }
+        }
         Action::Show { object } => DirectoryOrder::Show { object },
         Action::Set { change, dry_run } => DirectoryOrder::Set(change.order(dry_run)),
         Action::Add { object, class } => DirectoryOrder::Add { object, class },

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use admin::Shape;
 use clap::Args;
-use diagnosis::{FieldCase, SCHEDULE_CHECK, consult, diagnose};
+use diagnosis::{FieldCase, SCHEDULE_CHECK, consult, diagnose, remarks};
 use finding::{Answer, Cause, NextProbe};
 use identity::AccountName;
 use serde::Serialize;
@@ -146,6 +146,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if let Some(only) = &arguments.only {
         gathered.snapshot.checks.retain(|check| check.check == *only);
     }
+    gathered.notes.extend(remarks(&gathered.snapshot));
     let mut answer = diagnose(&gathered.snapshot);
     if let Some(only) = &arguments.only {
         answer.checks.retain(|check| check.check == *only);
@@ -153,7 +154,10 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if !gathered.runs {
         answer.undecided |= answer.is_healthy();
         fill_up(&mut answer, &config);
-        answer.next_probe = Some(start(&config));
+        // What cannot be started is put right first, and the remedy has that.
+        let own = gathered.snapshot.server(&config.server.name);
+        let startable = own.is_none_or(|own| own.start_faults.is_empty());
+        answer.next_probe = startable.then(|| start(&config));
     }
     let servers = &gathered.snapshot.servers;
     let names =

@@ -285,6 +285,7 @@ mod tests {
             next_attempt: None,
             last_error: Some("access denied".to_owned()),
             finding: None,
+            line: None,
         };
         assert_eq!(
             list(std::slice::from_ref(&row)),

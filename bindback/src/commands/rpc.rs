@@ -9,8 +9,8 @@ mod ping;
 use clap::Subcommand;
 use server::rpc_tools::{Step, StepResult, SyntaxId, Uuid};
 
+use crate::cli::Setting;
 use crate::failure::Found;
-use crate::output::Output;
 use crate::table::Table;
 
 #[derive(Debug, Subcommand)]
@@ -25,11 +25,12 @@ pub enum Command {
     EchoServer(echo_server::Arguments),
 }
 
-pub async fn run(command: Command, output: &Output) -> anyhow::Result<Found> {
+pub async fn run(command: Command, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    let output = setting.output;
     match command {
-        Command::Ping(arguments) => ping::run(arguments, output).await,
+        Command::Ping(arguments) => ping::run(arguments, setting).await,
         Command::Endpoints(arguments) => endpoints::run(arguments, output).await,
-        Command::Bench(arguments) => bench::run(arguments, output).await,
+        Command::Bench(arguments) => bench::run(arguments, setting).await,
         Command::EchoServer(arguments) => echo_server::run(arguments, output).await,
     }
 }

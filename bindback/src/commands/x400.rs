@@ -42,7 +42,7 @@ enum Action {
     },
     /// Connect to an X.400 MTA, offer it each mode and tell what it says
     #[command(
-        after_help = "Examples:\n  bindback x400 probe mta.west.test\n  bindback x400 probe 192.0.2.7:1102 --name EAST --password-file east.password --tsel MTA\n  bindback x400 probe mta.west.test --tls --certificate east.pem --key east.key --trust ca.pem\n\nNothing is sent: every association that is opened is released at once. Without --name the bind presents the name PROBE and no password, which most MTAs refuse; that they do says which layers answer. Exit status: 0 a mode was accepted, 1 none was."
+        after_help = "Examples:\n  bindback x400 probe mta.west.test\n  bindback x400 probe 192.0.2.7:1102 --name EAST --password-file east.password --tsel MTA\n  bindback x400 probe mta.west.test --tls --certificate east.pem --key east.key --trust ca.pem\n\nWith -c the table of names of that configuration is asked first. Nothing is sent: every association that is opened is released at once. Without --name the bind presents the name PROBE and no password, which most MTAs refuse; that they do says which layers answer. Exit status: 0 a mode was accepted, 1 none was."
     )]
     Probe(Box<probe::Arguments>),
     /// Put another password into the file that a connector names
@@ -76,7 +76,7 @@ struct Connection {
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
     match arguments.action {
         Action::Decode { file, passwords } => run_decode(&file, passwords, setting.output),
-        Action::Probe(arguments) => probe::run(*arguments, setting.output).await,
+        Action::Probe(arguments) => probe::run(*arguments, setting).await,
         Action::SetPassword(arguments) => password::run(arguments, setting).await,
     }
 }

@@ -9,7 +9,7 @@ use crate::{LIMIT, RECOVERY, ROLE, Scenario, Stage, WEST, stage};
 /// Scenario 2: WEST proves itself with an account that is known, has the role, and is not the one that EAST expects of it. Its
 /// configuration is put right, and the running server takes it over.
 ///
-/// Claims: 9.
+/// Claims: 36.
 #[test]
 fn an_account_that_does_not_match_on_one_side_stops_mail() -> Result<()> {
     const OTHER: &str = r"PROOF\svc-other";

@@ -25,12 +25,12 @@ const OLD: &str = r"PROOF\svc-old";
 const HQ: &str = r"PROOF\svc-hq";
 
 /// A time that no event so far has.
-fn now() -> Result<String> {
+pub(crate) fn now() -> Result<String> {
     Ok(format!("{}Z", super::Stage::now()?))
 }
 
-struct Organisation {
-    program: Program,
+pub(crate) struct Organisation {
+    pub(crate) program: Program,
     folder: TempDir,
     block: Block,
     /// What the new servers' files say of the directory that they share; each has its own without.
@@ -46,7 +46,7 @@ fn account(server: &str) -> &'static str {
     if server == "OLD" { OLD } else { HQ }
 }
 
-fn object(server: &str) -> String {
+pub(crate) fn object(server: &str) -> String {
     format!("/O=Proof/OU={}/CN=Configuration/CN=Servers/CN={server}", site(server))
 }
 
@@ -57,7 +57,7 @@ fn low(server: &str) -> String {
 impl Organisation {
     /// Three servers of the old generation, each with an account for every other one; each copy is kept in step with NEWA's, and
     /// NEWA's with both others.
-    fn make() -> Result<Self> {
+    pub(crate) fn make() -> Result<Self> {
         Self::make_with(None)
     }
 
@@ -84,7 +84,7 @@ impl Organisation {
         Ok(organisation)
     }
 
-    fn add_account(&self, server: &str, account: &str) -> Result<()> {
+    pub(crate) fn add_account(&self, server: &str, account: &str) -> Result<()> {
         let password = self.path(server, "secrets/service.password");
         let password = password.to_string_lossy().into_owned();
         let words = ["account", "add", account, "--role", ROLE, "--password-file", &password];
@@ -92,9 +92,14 @@ impl Organisation {
     }
 
     /// What an upgrade to the new generation does on a server: it gets a machine identity, and its account for older servers.
-    fn upgrade(&self, server: &str) -> Result<()> {
+    pub(crate) fn upgrade(&self, server: &str) -> Result<()> {
+        self.upgrade_with(server, "")
+    }
+
+    /// The same with further keys of `[rpc]`.
+    pub(crate) fn upgrade_with(&self, server: &str, keys: &str) -> Result<()> {
         let machine = format!(
-            "machine_account = 'PROOF\\{server}$'\nmachine_password_file = 'secrets/machine.password'\n"
+            "machine_account = 'PROOF\\{server}$'\nmachine_password_file = 'secrets/machine.password'\n{keys}"
         );
         self.configure(server, &machine)?;
         self.command(server, &["directory", "set", &object(server), "generation", "new"])?;
@@ -104,7 +109,7 @@ impl Organisation {
         self.command(server, &[&words[..], &more[..]].concat()).map(drop)
     }
 
-    fn configure(&self, server: &str, rpc: &str) -> Result<()> {
+    pub(crate) fn configure(&self, server: &str, rpc: &str) -> Result<()> {
         let (address, low) = (self.address(server), low(server));
         let directory = match &self.shared {
             Some(shared) if server != "OLD" => shared.as_str(),
@@ -150,11 +155,11 @@ impl Organisation {
         self.block.address(u32::try_from(number).unwrap_or_default())
     }
 
-    fn path(&self, server: &str, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, server: &str, name: &str) -> PathBuf {
         self.folder.path().join(server).join(name)
     }
 
-    fn start(&self, server: &str) -> Result<Process> {
+    pub(crate) fn start(&self, server: &str) -> Result<Process> {
         let config = self.path(server, "bindback.toml");
         let command = self.program.command(["serve".as_ref(), "-c".as_ref(), config.as_os_str()]);
         let log = self.path(server, "server.log");
@@ -172,12 +177,12 @@ impl Organisation {
         SERVERS.into_iter().map(|server| self.start(server)).collect()
     }
 
-    fn command(&self, server: &str, words: &[&str]) -> Result<Value> {
+    pub(crate) fn command(&self, server: &str, words: &[&str]) -> Result<Value> {
         let config = self.path(server, "bindback.toml").to_string_lossy().into_owned();
         self.program.json(words.iter().copied().chain(["-c", config.as_str()]))
     }
 
-    fn send(&self, from: &str, to: &str, subject: &str) -> Result<()> {
+    pub(crate) fn send(&self, from: &str, to: &str, subject: &str) -> Result<()> {
         let address = |server: &str| format!("anna@{}.proof.test", low(server));
         let letter = Letter::plain(&address(from), &address(to), subject, "Across.");
         let smtp = SocketAddr::from((self.address(from), SMTP));
@@ -187,7 +192,7 @@ impl Organisation {
     }
 
     /// A letter on each of the six ways.
-    fn send_all(&self, subject: &str) -> Result<()> {
+    pub(crate) fn send_all(&self, subject: &str) -> Result<()> {
         for from in SERVERS {
             for to in SERVERS.into_iter().filter(|to| *to != from) {
                 self.send(from, to, subject)?;
@@ -196,25 +201,25 @@ impl Organisation {
         Ok(())
     }
 
-    fn mailbox(&self, server: &str) -> usize {
+    pub(crate) fn mailbox(&self, server: &str) -> usize {
         Maildir::new(&self.path(server, "maildir/anna")).count()
     }
 
     /// Waits until the mailboxes have so many letters, and no more come.
-    fn arrived(&self, counts: [usize; 3], limit: Duration) -> Result<()> {
+    pub(crate) fn arrived(&self, counts: [usize; 3], limit: Duration) -> Result<()> {
         let found = || SERVERS.map(|server| self.mailbox(server));
         until(limit, "the letters", || Ok((found() == counts).then_some(())))
             .with_context(|| format!("{:?} of {counts:?}", found()))
     }
 
-    fn event(&self, server: &str, id: u64, since: &str) -> Result<Option<Value>> {
+    pub(crate) fn event(&self, server: &str, id: u64, since: &str) -> Result<Option<Value>> {
         let answer =
             self.command(server, &["events", "--id", &id.to_string(), "--since", since])?;
         Ok(answer["events"].as_array().and_then(|all| all.last()).cloned())
     }
 
     /// The account that a server showed another one last.
-    fn shown(&self, server: &str, to: &str) -> Result<String> {
+    pub(crate) fn shown(&self, server: &str, to: &str) -> Result<String> {
         let answer = self.command(server, &["ltab"])?;
         let rows = answer["entries"].as_array().context("entries")?.clone();
         let row = rows.iter().rev().find(|row| row["peer"] == to && row["direction"] == "out");
@@ -227,7 +232,7 @@ impl Organisation {
     }
 
     /// Waits until each copy is read by those who are to.
-    fn joined(&self) -> Result<()> {
+    pub(crate) fn joined(&self) -> Result<()> {
         until(LIMIT, "copies that are in step", || {
             for server in SERVERS {
                 let agent = self.command(server, &["directory", "agent"])?;
@@ -251,7 +256,13 @@ impl Organisation {
     }
 
     /// Waits until each copy has this value.
-    fn in_step(&self, servers: &[&str], object: &str, attribute: &str, value: &str) -> Result<()> {
+    pub(crate) fn in_step(
+        &self,
+        servers: &[&str],
+        object: &str,
+        attribute: &str,
+        value: &str,
+    ) -> Result<()> {
         until(LIMIT, &format!("{value:?} in the copies of {servers:?}"), || {
             for server in servers {
                 if self.value(server, object, attribute).ok() != Some(value.into()) {

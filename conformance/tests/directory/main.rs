@@ -4,6 +4,7 @@
 mod accounts;
 mod expert;
 mod generations;
+mod machine;
 mod openldap;
 mod samba;
 
@@ -325,7 +326,7 @@ fn a_rotation_under_load_fails_no_transfer() -> Result<()> {
 /// Claims: 25, 26.
 #[test]
 fn names_beyond_ascii_work_and_a_mangled_one_is_recognised() -> Result<()> {
-    const NAME: &str = r"PROOF\svc-wést-ßØ日本";
+    const NAME: &str = r"PRÜF日本\svc-wést-ßØ日本";
     let mut stage = stage(&Plan::default())?;
     let replace = |side: Side, from: &str, to: &str| -> Result<()> {
         let file = stage.organisation.config(side);
@@ -349,7 +350,7 @@ fn names_beyond_ascii_work_and_a_mangled_one_is_recognised() -> Result<()> {
     }
     // WEST now spells it as one that takes UTF-8 for Latin-1.
     let mangled: String = NAME.bytes().map(char::from).filter(|c| !c.is_control()).collect();
-    let spoilt = NAME.replace("wést", "wÃ©st").replace("ßØ日本", "ÃŸÃ˜æ—¥æœ¬");
+    let spoilt = r"PRÃœFæ—¥æœ¬\svc-wÃ©st-ÃŸÃ˜æ—¥æœ¬".to_owned();
     ensure!(mangled != NAME, "nothing is mangled");
     let file = stage.organisation.config(Side::West);
     let text = std::fs::read_to_string(&file)?.replace(NAME, &spoilt);

@@ -172,7 +172,6 @@ fn described(organisation: &Organisation, side: Side, text: &str) -> Result<()> 
     })
 }
 
-/// Claims: 13.
 #[test]
 fn the_directory_and_the_accounts_are_a_domain_s() -> Result<()> {
     inside("samba::the_directory_and_the_accounts_are_a_domain_s", |folder| {
@@ -322,7 +321,7 @@ fn two_domain_stage(east: &Path, west: &Path, west_id: &str) -> Result<Stage> {
     Ok(stage)
 }
 
-/// Claims: 20, 21.
+/// Claims: 20, 21, 22.
 #[test]
 #[ignore = "long; run with --full"]
 fn two_untrusted_domains_with_accounts_of_the_same_name() -> Result<()> {

@@ -132,6 +132,11 @@ impl Domain {
         within(self.inside, program)
     }
 
+    /// An account of the domain.
+    pub fn add_user(&self, name: &str, password: &str) -> Result<()> {
+        self.tool(&["user", "create", name, password])
+    }
+
     fn populate(&self) -> Result<()> {
         self.tool(&["user", "create", USER, PASSWORD])?;
         self.tool(&["computer", "create", "ECHO"])?;

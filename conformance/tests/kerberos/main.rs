@@ -4,6 +4,7 @@
 //! Samba's own services, which our client calls.
 
 mod domain;
+mod names;
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
@@ -39,6 +40,7 @@ fn kerberos_with_a_samba_domain_controller() -> Result<()> {
     our_client(&domain)?;
     files_of_others(&domain, folder.path())?;
     refusals(&domain)?;
+    names::with_samba(&domain)?;
     dissected(&domain, folder.path())?;
     drop(server);
     Ok(())

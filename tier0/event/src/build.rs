@@ -234,6 +234,10 @@ pub struct SecurityViolation {
     pub layer: Option<Layer>,
     /// How many refusals of the same kind this event stands for; 0 and 1 for one.
     pub count: u32,
+    /// What the caller showed at that step: a name, an account, or a place to be bound back at.
+    pub presented: Option<String>,
+    /// What this server is configured with in its place.
+    pub expected: Option<String>,
 }
 
 /// 9297: an account was refused here.
@@ -245,6 +249,8 @@ pub fn security_violation(said: &SecurityViolation) -> Draft {
         .text("reason", &said.reason)
         .maybe("address", said.address.as_deref())
         .maybe("step", said.step.as_deref())
+        .maybe("presented", said.presented.as_deref())
+        .maybe("expected", said.expected.as_deref())
         .peer(said.peer.as_deref());
     let draft = if said.count > 1 { draft.number("count", said.count) } else { draft };
     Draft { layer: said.layer, ..draft }

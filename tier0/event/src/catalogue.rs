@@ -394,6 +394,8 @@ pub const CATALOGUE: &[Definition] = &[
             text("reason"),
             text("address"),
             text("step"),
+            text("presented"),
+            text("expected"),
             number("count"),
         ],
     ),

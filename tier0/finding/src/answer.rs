@@ -50,6 +50,9 @@ pub struct Stop {
 pub struct Diagnosis {
     /// The cause.
     pub cause: Cause,
+    /// What the cause is here, in one line, where that says more than what the cause means everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<String>,
     /// The group of the cause.
     pub group: Group,
     /// How much is stopped.
@@ -77,6 +80,7 @@ impl Diagnosis {
     pub fn new(cause: Cause, confidence: f64) -> Self {
         Self {
             cause,
+            headline: None,
             group: cause.group(),
             severity: cause.group().severity(),
             owner: cause.group().owner(),
@@ -87,6 +91,12 @@ impl Diagnosis {
             reads: Vec::new(),
             stops: Vec::new(),
         }
+    }
+
+    /// The cause in one line, without a full stop.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.headline.as_deref().unwrap_or_else(|| self.cause.meaning()).trim_end_matches('.')
     }
 }
 

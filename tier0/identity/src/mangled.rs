@@ -2,6 +2,7 @@
 //!
 //! Nothing is ever accepted because of it; it is for events and the doctor.
 
+use encoding_rs::SHIFT_JIS;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -104,20 +105,24 @@ pub enum CodePage {
     Oem437,
     /// Windows-1252.
     Windows1252,
+    /// Windows-31J, which is code page 932, of Japan: Shift_JIS with the letters of the makers.
+    Oem932,
     /// UTF-8.
     Utf8,
 }
 
 impl CodePage {
     /// Every one, the most usual first.
-    pub const ALL: [Self; 4] = [Self::Oem850, Self::Oem437, Self::Windows1252, Self::Utf8];
+    pub const ALL: [Self; 5] =
+        [Self::Oem850, Self::Oem437, Self::Windows1252, Self::Oem932, Self::Utf8];
 
     fn page(self) -> &'static Page {
-        let [utf8, _, windows_1252, oem_850, oem_437] = &PAGES;
+        let [utf8, _, windows_1252, oem_850, oem_437, oem_932] = &PAGES;
         match self {
             Self::Oem850 => oem_850,
             Self::Oem437 => oem_437,
             Self::Windows1252 => windows_1252,
+            Self::Oem932 => oem_932,
             Self::Utf8 => utf8,
         }
     }
@@ -141,7 +146,7 @@ struct Page {
     decode: fn(&[u8]) -> Option<String>,
 }
 
-const PAGES: [Page; 5] = [
+const PAGES: [Page; 6] = [
     Page {
         name: "UTF-8",
         encode: |text| Some(text.as_bytes().to_vec()),
@@ -166,6 +171,17 @@ const PAGES: [Page; 5] = [
         name: "OEM 437",
         encode: |text| encode(text, 0x80, OEM_437),
         decode: |octets| Some(decode(octets, 0x80, OEM_437)),
+    },
+    Page {
+        name: "OEM 932 (Shift_JIS)",
+        encode: |text| {
+            let (octets, _, replaced) = SHIFT_JIS.encode(text);
+            (!replaced).then(|| octets.into_owned())
+        },
+        decode: |octets| {
+            let text = SHIFT_JIS.decode_without_bom_handling_and_without_replacement(octets)?;
+            Some(text.into_owned())
+        },
     },
 ];
 
@@ -212,6 +228,10 @@ mod tests {
         assert_eq!(encode("ü", 0x80, OEM_850), Some(vec![0x81]));
         assert_eq!(encode("€ü", 0x80, WINDOWS_1252), Some(vec![0x80, 0xFC]));
         assert_eq!(decode(&[0xE1], 0x80, OEM_850), "ß");
+        assert_eq!(CodePage::Oem932.encode("日本"), Some(vec![0x93, 0xFA, 0x96, 0x7B]));
+        assert_eq!(CodePage::Oem932.decode(&[0x93, 0xFA, 0x96, 0x7B]).as_deref(), Some("日本"));
+        assert_eq!(CodePage::Oem932.encode("ü"), None, "it is not in there");
+        assert_eq!(CodePage::Oem932.decode(&[0x93]), None, "half a character");
     }
 
     #[test]
@@ -224,6 +244,10 @@ mod tests {
             ("strauß", "strau▀", "Latin-1 read as OEM 850"),
             ("svc-ü", "svc-_", "OEM 850 read as Latin-1"),
             ("日本", "æ—¥æœ¬", "UTF-8 read as Windows-1252"),
+            ("日本", "譌･譛ｬ", "UTF-8 read as OEM 932 (Shift_JIS)"),
+            ("日本", "“ú–{", "OEM 932 (Shift_JIS) read as Windows-1252"),
+            ("日本", "ô·û{", "OEM 932 (Shift_JIS) read as OEM 850"),
+            ("メール", "âüü[âï", "OEM 932 (Shift_JIS) read as OEM 850"),
             ("日本", "??", "characters replaced that its character set does not have"),
             ("jürgen", "jurgen", "accents lost"),
             ("Ørsted", "ORSTED", "accents lost"),

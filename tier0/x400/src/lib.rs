@@ -55,7 +55,7 @@ pub use report::{
 pub use report_codes::{DiagnosticCode, MtsUserType, ReasonCode};
 pub use trace::{
     Attempted, InternalTraceElement, OtherActions, RoutingAction, SuppliedInformation,
-    TraceElement, Traced, append_trace, detects_domain_loop, detects_loop, internal_trace,
-    note_actions,
+    TraceElement, Traced, append_trace, detects_domain_loop, detects_loop, has_domain_looped,
+    internal_trace, note_actions, note_reroute, returns,
 };
 pub use utc_time::{REFERENCE_YEAR, format_utc_time, parse_utc_time};

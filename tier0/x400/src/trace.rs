@@ -345,6 +345,37 @@ pub fn note_actions(envelope: &mut impl Traced, actions: OtherActions) -> Result
     Ok(())
 }
 
+/// Marks the element of this MTA, the last one of the internal trace: the message goes another way after it was tried at that
+/// MTA in vain (X.411 12.3.1, routing-action rerouted). Without an internal trace nothing is marked.
+///
+/// # Errors
+/// The internal trace cannot be read.
+pub fn note_reroute(envelope: &mut impl Traced, attempted: &str) -> Result<(), DecodeError> {
+    let mut internal = internal_trace(envelope.extensions())?;
+    let Some(last) = internal.last_mut() else { return Ok(()) };
+    last.supplied.routing_action = RoutingAction::Rerouted;
+    last.supplied.attempted = Some(Attempted::Mta(attempted.to_owned()));
+    let value = Raw::encoded(|encoder| write_internal_trace(encoder, &internal));
+    if let Some(field) = envelope.extensions_mut().iter_mut().find(|one| is_internal_trace(one)) {
+        field.value = value;
+    }
+    Ok(())
+}
+
+/// How often the message was at this MTA, or left its domain, and has come back: 0 when it comes for the first time, whatever
+/// way it takes.
+#[must_use]
+pub fn returns(envelope: &impl Traced, domain: &GlobalDomainIdentifier, mta_name: &str) -> usize {
+    let internal = internal_trace(envelope.extensions()).unwrap_or_default();
+    let here = internal.iter().filter(|element| {
+        same_domain(&element.domain, domain) && element.mta_name.eq_ignore_ascii_case(mta_name)
+    });
+    let left = envelope.trace().windows(2).filter(|pair| {
+        same_domain(&pair[0].domain, domain) && !same_domain(&pair[1].domain, domain)
+    });
+    here.count() + left.count()
+}
+
 /// True when the message was at this MTA before and nothing excuses its return: no rerouting,
 /// redirection or list expansion since (X.411 14.3.1). A full trace counts as a loop.
 #[must_use]
@@ -368,7 +399,18 @@ pub fn detects_loop(
 /// 14.3.1, external trace).
 #[must_use]
 pub fn detects_domain_loop(envelope: &impl Traced, domain: &GlobalDomainIdentifier) -> bool {
-    let trace = envelope.trace();
+    has_left_and_come_back(envelope.trace(), domain)
+}
+
+/// The same once this domain has added its element to the trace.
+#[must_use]
+pub fn has_domain_looped(envelope: &impl Traced, domain: &GlobalDomainIdentifier) -> bool {
+    envelope.trace().split_last().is_some_and(|(last, earlier)| {
+        same_domain(&last.domain, domain) && has_left_and_come_back(earlier, domain)
+    })
+}
+
+fn has_left_and_come_back(trace: &[TraceElement], domain: &GlobalDomainIdentifier) -> bool {
     let visit = trace.iter().rposition(|element| same_domain(&element.domain, domain));
     visit.is_some_and(|at| {
         at + 1 < trace.len() && !trace[at..].iter().any(|element| element.supplied.excuses_return())

@@ -63,6 +63,12 @@ pub(crate) fn host_port(target: &str) -> (&str, Option<u16>) {
     }
 }
 
+/// `host[port]`, as a place to be bound back at is spelt.
+pub(crate) fn binding(text: &str) -> Option<(&str, u16)> {
+    let (host, rest) = text.trim().rsplit_once('[')?;
+    Some((host, rest.strip_suffix(']')?.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +104,8 @@ mod tests {
     fn targets_come_apart() {
         assert_eq!(host_port("127.0.0.1:135"), ("127.0.0.1", Some(135)));
         assert_eq!(host_port("[::1]:135"), ("::1", Some(135)));
+        assert_eq!(binding("east.demo.test[1135]"), Some(("east.demo.test", 1135)));
+        assert_eq!(binding("east.demo.test"), None);
         assert_eq!(host_port("::1"), ("::1", None));
         assert_eq!(host_port("east.demo.test"), ("east.demo.test", None));
         assert_eq!(usable("0.0.0.0"), None);

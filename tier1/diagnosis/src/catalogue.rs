@@ -47,11 +47,15 @@ const SAID: [Reading; 14] = [
 /// Every cause that the live doctor can find, with its page.
 #[must_use]
 pub fn catalogue() -> Vec<Reading> {
-    RULES
-        .iter()
-        .map(|rule| Reading { cause: rule.cause, path: rule.page, page: rule.text })
-        .chain(SAID)
-        .collect()
+    let mut all: Vec<Reading> = Vec::new();
+    for rule in RULES {
+        // A cause that shows in two ways has a rule for each.
+        if all.iter().all(|known| known.cause != rule.cause) {
+            all.push(Reading { cause: rule.cause, path: rule.page, page: rule.text });
+        }
+    }
+    all.extend(SAID);
+    all
 }
 
 /// The page that explains a cause: written by hand for one that can be probed, else made from its row.

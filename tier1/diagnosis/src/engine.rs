@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use finding::{Answer, Cause, Diagnosis, Evidence, NextProbe, Stop};
 
-use crate::causes::{Case, Clue, Kind, RULES, Rule, dial_up, returned, schedule, store};
+use crate::alias;
+use crate::causes::{
+    Case, Clue, Kind, RULES, Rule, dial_up, held, joining, returned, schedule, store,
+};
 use crate::latent;
 use crate::obstacle::{Obstacle, Step, collect};
 use crate::shell::command;
@@ -13,6 +16,8 @@ use crate::view::View;
 
 /// A cause is listed on its own merit from this confidence on; weaker ones only to make up the three best.
 const LISTED: f64 = 0.35;
+/// A cause below this score is no rival of the best: it does not share.
+const RIVAL: f64 = 0.1;
 /// The best cause must reach this much to be the answer.
 const DECIDED: f64 = 0.5;
 /// The best cause must lead the next one of its obstacle by this much to be the answer.
@@ -25,12 +30,24 @@ const MAX_EVIDENCE: usize = 16;
 /// What is wrong between the servers of a snapshot, best cause first; nothing when nothing is.
 #[must_use]
 pub fn diagnose(snapshot: &Snapshot) -> Answer {
+    let aliases = alias::of(snapshot);
+    if aliases.is_empty() {
+        return judged(snapshot);
+    }
+    let mut answer = judged(&alias::unified(snapshot, &aliases));
+    alias::restore(&mut answer, snapshot, &aliases);
+    answer
+}
+
+/// The answer to a snapshot in which every server has one name.
+fn judged(snapshot: &Snapshot) -> Answer {
     let view = View { snapshot };
     let obstacles = collect(view);
     let mut judged: Vec<Judged<'_>> =
         obstacles.iter().map(|obstacle| judge(Case { view, obstacle })).collect();
     // The clearest case leads; the names decide between equals.
     judged.sort_by(|a, b| b.best().total_cmp(&a.best()));
+    let leaders = judged.iter().filter(|one| one.best() > 0.0).count().min(1);
     let own = store::diagnoses(snapshot);
     let undecided = own.is_empty() && judged.first().is_some_and(Judged::is_undecided);
     let next_probe = judged.iter().find(|one| one.is_undecided()).and_then(Judged::next_probe);
@@ -40,9 +57,12 @@ pub fn diagnose(snapshot: &Snapshot) -> Answer {
     // What the modem says of a call is no guess: nothing that was weighed leaves it open.
     let undecided = undecided && calls.iter().all(|one| one.stops.is_empty());
     calls.into_iter().for_each(|call| take_held(&mut diagnoses, call));
-    schedule::diagnoses(snapshot).into_iter().for_each(|held| take_held(&mut diagnoses, held));
+    let closed = schedule::diagnoses(snapshot).into_iter().chain(held::diagnoses(snapshot));
+    closed.for_each(|closed| take_held(&mut diagnoses, closed));
     // Mail that came back is over; what stops mail now goes before it, and what is no more than a guess after it.
     let place = diagnoses.iter().position(|one| one.confidence < LISTED).unwrap_or(diagnoses.len());
+    // A way that is stopped has its best guess first, however weak it is.
+    let place = place.max(leaders.min(diagnoses.len()));
     diagnoses.splice(place..place, returned::diagnoses(snapshot));
     let mut checks = snapshot.checks.clone();
     checks.extend(schedule::checks(snapshot));
@@ -71,8 +91,9 @@ fn take_held(diagnoses: &mut Vec<Diagnosis>, held: Diagnosis) {
 /// One cause, weighed against one obstacle.
 struct Weighed {
     rule: &'static Rule,
-    /// What the weighing gave, unrounded: it orders the causes.
+    /// What the weighing gave, unrounded: it orders the causes and decides.
     score: f64,
+    /// What is shown: the causes of one obstacle have 100 % together.
     confidence: f64,
     evidence: Vec<Evidence>,
     against: Vec<Evidence>,
@@ -87,7 +108,9 @@ struct Judged<'a> {
 fn judge(case: Case<'_>) -> Judged<'_> {
     let mut causes: Vec<Weighed> = RULES.iter().map(|rule| weigh(rule, case)).collect();
     causes.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.rule.cause.cmp(&b.rule.cause)));
-    Judged { case, causes }
+    let mut judged = Judged { case, causes };
+    judged.share();
+    judged
 }
 
 /// The confidence in one cause: what speaks for it joins like independent signs, what speaks against it takes its share.
@@ -112,7 +135,7 @@ fn weigh(rule: &'static Rule, case: Case<'_>) -> Weighed {
     heaviest_first(&mut evidence);
     heaviest_first(&mut against);
     let score = support * rest;
-    Weighed { rule, score, confidence: hundredths(score), evidence, against }
+    Weighed { rule, score: hundredths(score), confidence: hundredths(score), evidence, against }
 }
 
 /// The heaviest clue of each kind.
@@ -140,7 +163,7 @@ fn hundredths(confidence: f64) -> f64 {
 fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
     let mut listed: Vec<(String, Diagnosis)> = Vec::new();
     for one in judged {
-        let leader = one.causes.first().filter(|weighed| weighed.confidence >= LISTED);
+        let leader = one.causes.first().filter(|weighed| weighed.score >= LISTED);
         leader.into_iter().for_each(|weighed| add(&mut listed, one.case, weighed));
     }
     let by_confidence = |list: &mut [(String, Diagnosis)]| {
@@ -163,7 +186,7 @@ fn rank(judged: &[Judged<'_>]) -> Vec<Diagnosis> {
     listed.extend(again);
     let first = listed.len();
     for one in judged {
-        for weighed in one.causes.iter().filter(|weighed| weighed.confidence >= LISTED) {
+        for weighed in one.causes.iter().filter(|weighed| weighed.score >= LISTED) {
             add(&mut listed, one.case, weighed);
         }
     }
@@ -202,6 +225,7 @@ fn add(listed: &mut Vec<(String, Diagnosis)>, case: Case<'_>, weighed: &Weighed)
     diagnosis.remedy = (weighed.rule.remedy)(case);
     diagnosis.reads = vec![weighed.rule.page.to_owned()];
     diagnosis.stops = vec![stop];
+    diagnosis.headline = joining::headline(weighed.rule, case);
     listed.push((subject, diagnosis));
 }
 
@@ -217,8 +241,31 @@ impl Judged<'_> {
     }
 
     fn is_undecided(&self) -> bool {
-        let second = self.causes.get(1).map_or(0.0, |weighed| weighed.confidence);
-        self.best() < DECIDED || self.best() - second < LEAD - f64::EPSILON
+        let score = |at: usize| self.causes.get(at).map_or(0.0, |weighed| weighed.score);
+        // The next cause, and not another way in which the same one shows.
+        let first = self.causes.first().map(|weighed| weighed.rule.cause);
+        let rival = self.causes.iter().find(|weighed| Some(weighed.rule.cause) != first);
+        let second = rival.map_or(0.0, |weighed| weighed.score);
+        score(0) < DECIDED || score(0) - second < LEAD - f64::EPSILON
+    }
+
+    /// Makes of the scores what is shown. A cause that is decided keeps its own, which is half or more, and the others share what it
+    /// leaves; where nothing is decided all of them share, and none is shown with half.
+    fn share(&mut self) {
+        let undecided = self.is_undecided();
+        let rivals = self.causes.iter().skip(1);
+        let rivals: f64 = rivals.map(|weighed| weighed.score).filter(|score| *score >= RIVAL).sum();
+        let best = self.causes.first().map_or(0.0, |weighed| weighed.score);
+        let (of_best, of_rest) = if undecided {
+            let factor = 1.0 / (best + rivals).max(1.0);
+            ((best * factor).min(DECIDED - 0.01), factor)
+        } else {
+            (best, ((1.0 - best) / rivals.max(f64::EPSILON)).min(1.0))
+        };
+        for (at, weighed) in self.causes.iter_mut().enumerate() {
+            let shown = if at == 0 { of_best } else { (weighed.score * of_rest).min(of_best) };
+            weighed.confidence = hundredths(shown);
+        }
     }
 
     /// The check that would tell the leading causes of this obstacle apart.
@@ -256,12 +303,17 @@ impl Judged<'_> {
         let check = format!(
             "on {actor}: whether {name} is resolved, and whether its ports answer; on {target}: whether it runs"
         );
-        Some(self.probe(check, command(&["bindback", "rpc", "ping", name]), &WAY))
+        Some(self.probe(check, ping_command(view, actor, target, name), &WAY))
     }
 
     fn probe(&self, check: String, command: String, tells: &[Cause]) -> NextProbe {
-        let ranked = self.causes.iter().map(|weighed| weighed.rule.cause);
-        let would_tell = ranked.filter(|cause| tells.contains(cause)).collect();
+        let mut would_tell: Vec<Cause> = Vec::new();
+        for cause in self.causes.iter().map(|weighed| weighed.rule.cause) {
+            // A cause that shows in two ways has a rule for each.
+            if tells.contains(&cause) && !would_tell.contains(&cause) {
+                would_tell.push(cause);
+            }
+        }
         NextProbe { check, would_tell, command: Some(command) }
     }
 }
@@ -290,6 +342,23 @@ const WAY: [Cause; 4] = [
     Cause::PortFilteredByFirewall,
     Cause::RemoteServerUnreachable,
 ];
+
+/// A call from `actor` to `target` as mail makes it: with the actor's table of names, to the port that its configuration has.
+fn ping_command(view: View<'_>, actor: &str, target: &str, name: &str) -> String {
+    let peer = view.peer(actor, target);
+    let connector = peer.and_then(|peer| peer.x400.as_ref());
+    let place = connector.map(|connector| format!("{name}:{}", connector.port));
+    let port = peer.map(|peer| peer.mapper_port.to_string()).filter(|port| port != "0");
+    let mut words = match &place {
+        Some(place) => vec!["bindback", "x400", "probe", place],
+        None => vec!["bindback", "rpc", "ping", name],
+    };
+    if let (None, Some(port)) = (&place, &port) {
+        words.extend(["--mapper-port", port]);
+    }
+    words.extend(view.config(actor).into_iter().flat_map(|config| ["-c", config]));
+    command(&words)
+}
 
 fn events_command(view: View<'_>, server: &str, number: &str) -> String {
     let mut words = vec!["bindback", "events", "--id", number];

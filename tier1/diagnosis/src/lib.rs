@@ -8,6 +8,7 @@
 //! current counts (its latest failure is newer than the latest success). Deliberately left out: gathering, and printing.
 
 mod address;
+mod alias;
 mod catalogue;
 mod causes;
 mod engine;
@@ -16,6 +17,7 @@ mod joined;
 mod latent;
 mod obstacle;
 mod offline;
+mod remarks;
 mod shell;
 mod snapshot;
 mod view;
@@ -30,6 +32,7 @@ pub use engine::diagnose;
 pub use host::{HostFacts, Told, judge_host};
 pub use joined::{Joined, Moment, Pair, join};
 pub use offline::{Code, FieldCase, FieldEvent, consult};
+pub use remarks::remarks;
 pub use shell::{quote, words};
 pub use snapshot::{
     AccountFacts, CallFailureFacts, ConnectorFacts, DialUpFacts, DirectoryFacts, FailureFacts,

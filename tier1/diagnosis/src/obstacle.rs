@@ -67,6 +67,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// What was checked when it was refused (`authentication`, `role`, `peer` ...), where the event says so.
     pub(crate) step: Option<String>,
+    /// What the caller showed at that step, and what the server is configured with in its place.
+    pub(crate) differs: Option<(String, String)>,
 }
 
 /// Credentials of an MTA that another one refused, in the words of that one (events 48 and 51).
@@ -289,7 +291,9 @@ impl<'a> Collector<'a> {
             let witness = record.witness(Step::BindBack, true, says);
             self.obstacle(&server.name, &peer.name).witnesses.push(witness);
         }
+        let of_logon = refused.is_some_and(|failure| failure.layer == Some(Layer::Authentication));
         if let Some(failure) = refused
+            && !(of_logon && self.is_somebody_else(&peer.name, server))
             && self.is_current(&Attempt {
                 caller: &peer.name,
                 called: &server.name,
@@ -305,6 +309,7 @@ impl<'a> Collector<'a> {
                 code: failure.code,
                 reason: failure.text.clone(),
                 step: None,
+                differs: None,
             };
             self.obstacle(&peer.name, &server.name).refusals.push(refusal);
         }
@@ -314,7 +319,15 @@ impl<'a> Collector<'a> {
     fn take_refusals(&mut self, server: &'a ServerFacts) {
         let mut latest: BTreeMap<String, &Event> = BTreeMap::new();
         for event in server.events.iter().filter(|event| event.id == id::SECURITY_VIOLATION) {
+            if event.word("step") == Some(ADMIN_STEP) {
+                // An administrator who may not do something is no fault of mail.
+                continue;
+            }
             let Some(actor) = self.who(server, event) else { continue };
+            let of_logon = event.word("step") == Some("authentication");
+            if of_logon && self.is_somebody_else(actor, server) {
+                continue;
+            }
             let kept = latest.entry(actor.to_owned()).or_insert(event);
             if event.time >= kept.time {
                 *kept = event;
@@ -339,6 +352,10 @@ impl<'a> Collector<'a> {
                 code: event.code().unwrap_or(5),
                 reason: event.word("reason").unwrap_or_default().to_owned(),
                 step: event.word("step").map(str::to_owned),
+                differs: event.word("presented").map(|presented| {
+                    let expected = event.word("expected").unwrap_or_default();
+                    (presented.to_owned(), expected.to_owned())
+                }),
             });
             // The event has the account's name: at the same moment it is the better record of the two.
             obstacle
@@ -346,6 +363,33 @@ impl<'a> Collector<'a> {
                 .sort_by(|a, b| b.time.cmp(&a.time).then(b.user.is_some().cmp(&a.user.is_some())));
             prefer_events(&mut obstacle.refusals);
         }
+    }
+
+    /// True when a failed logon with the account of `actor` was not made by that server: it has an association here, or says itself
+    /// that none of its own attempts failed.
+    fn is_somebody_else(&self, actor: &str, server: &ServerFacts) -> bool {
+        let waits = self.view.backlog(actor, &server.name).is_some_and(|messages| messages > 0);
+        if waits {
+            return false;
+        }
+        let stands = server.ltab.iter().any(|row| {
+            row.direction == "in" && row.state == "open" && row.peer.eq_ignore_ascii_case(actor)
+        });
+        stands || self.says_all_is_well(actor, &server.name)
+    }
+
+    /// True when the tables of `actor` were read, mail has flowed between it and `peer`, and no attempt has failed since.
+    fn says_all_is_well(&self, actor: &str, peer: &str) -> bool {
+        let Some(facts) = self.view.read(actor).and_then(|server| server.peer(peer)) else {
+            return false;
+        };
+        let good = |success: Option<Timestamp>, failure: &Option<FailureFacts>| match failure {
+            Some(failure) => success.is_some_and(|at| at > failure.time),
+            None => true,
+        };
+        facts.last_success_out.max(facts.last_success_in).is_some()
+            && good(facts.last_success_out, &facts.last_failure_out)
+            && good(facts.last_success_in, &facts.last_failure_in)
     }
 
     /// The MTA credentials that `server` refused: of callers, and in answers to its own calls.
@@ -461,7 +505,12 @@ impl<'a> Collector<'a> {
             _ => None,
         };
         let known = named.or_else(|| by_account().map(|peer| peer.name.as_str()));
-        known.or_else(|| by_server().map(|one| one.name.as_str())).or_else(only)
+        let known = known.or_else(|| by_server().map(|one| one.name.as_str()));
+        if event.word("step") == Some(PEER_STEP) {
+            // It said who it is: nobody else is meant.
+            return known.or_else(|| event.word("presented"));
+        }
+        known.or_else(only)
     }
 
     /// The live checks; one that failed is an obstacle of its own.
@@ -509,6 +558,12 @@ impl<'a> Collector<'a> {
         }
     }
 }
+
+/// The step of a refused command of an administrator.
+const ADMIN_STEP: &str = "admin-role";
+
+/// The step of the access check at which the caller's name is looked up.
+pub(crate) const PEER_STEP: &str = "peer";
 
 /// The schedule of a connector that neither calls nor is called.
 pub(crate) const NEVER: &str = "never";

@@ -52,6 +52,10 @@ pub struct ServerFacts {
     pub role: Role,
     /// Path of its configuration file, as a command on its machine would name it.
     pub config_path: Option<String>,
+    /// On which line of that file a key has its value: `section.key`, or `peer.NAME.key`; a table without the key, `peer.NAME`.
+    pub lines: BTreeMap<String, usize>,
+    /// The name that whoever read it has for it, where that is another one than it gives itself.
+    pub known_as: Option<String>,
     /// Its host name.
     pub host_name: String,
     /// The name that it hands over for the bind-back.
@@ -70,8 +74,18 @@ pub struct ServerFacts {
     pub rpc_port: u16,
     /// How its calls are protected, and the least that it takes: `integrity` or `privacy`; empty where it is not known.
     pub rpc_level: String,
+    /// Parts of its configuration file that differ from what it runs with, and that it would take over without a restart.
+    pub unread: Vec<String>,
+    /// Those that only a restart would put in force.
+    pub needs_restart: Vec<String>,
+    /// Why its file cannot be used any more, if it was changed so.
+    pub file_fault: Option<String>,
     /// Networks that may reach its RPC ports; empty when there is no such list.
     pub rpc_allow: Vec<String>,
+    /// Port on which it takes X.400 over TCP; 0 where it takes none.
+    pub x400_port: u16,
+    /// Networks that may reach that port; empty when there is no such list.
+    pub x400_allow: Vec<String>,
     /// The mail domains whose mailboxes it has; empty where they are not known.
     pub mail_domains: Vec<String>,
     /// What its clock said when these facts were read.
@@ -104,6 +118,8 @@ pub struct ServerFacts {
     pub store_trouble: Option<StoreTrouble>,
     /// Its own addresses that somebody else has, looked at where it does not run: the key of the configuration, and the address.
     pub taken_ports: Vec<(String, String)>,
+    /// What keeps it from starting, looked at where it does not run: `secret`, `admin-token`, `accounts-key`, `folder`, `port`.
+    pub start_faults: Vec<StoreTrouble>,
     /// What else it lacks, or lacked a moment ago: `memory`, `file-descriptors`.
     pub shortages: Vec<StoreTrouble>,
 }
@@ -141,6 +157,17 @@ pub struct PeerFacts {
     pub last_failure_in: Option<FailureFacts>,
     /// Present where mail crosses by X.400 over TCP, and not by RPC.
     pub x400: Option<ConnectorFacts>,
+    /// The name as the configuration spells it, where `name` was set to the one that the peer gives itself.
+    #[serde(skip)]
+    pub spelt: Option<String>,
+}
+
+impl PeerFacts {
+    /// The name as the configuration has it.
+    #[must_use]
+    pub fn spelling(&self) -> &str {
+        self.spelt.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// What a server's X.400 connector says of both ends; of passwords only where they are kept.
@@ -155,6 +182,8 @@ pub struct ConnectorFacts {
     pub local_password_file: Option<String>,
     /// The file with the password that the other MTA must present.
     pub remote_password_file: Option<String>,
+    /// Why one of these files cannot be read, if that is so: what it names, and what to do.
+    pub unreadable: Option<String>,
     /// When this server calls: `always`, `selected`, `never` or `remote-initiated`; empty where it is not known.
     pub schedule: String,
     /// `monologue` or `two-way-alternate`; empty where it is not known.
@@ -286,6 +315,8 @@ pub struct QueueFacts {
     pub last_error: Option<String>,
     /// When it is tried again, or its schedule opens.
     pub next_attempt: Option<Timestamp>,
+    /// Where an administrator holds it: when that began and who it was, as far as the audit trail has it.
+    pub held: Option<(Timestamp, String)>,
 }
 
 /// A dial-up connector and its line.

@@ -6,6 +6,7 @@
 mod accounts;
 mod clock;
 mod current;
+mod joining;
 mod line;
 mod protection;
 mod source;
@@ -120,8 +121,7 @@ fn call_failed(caller: &mut ServerFacts, codes: Codes, layer: Layer) {
         next_hop,
         state: "retry".to_owned(),
         messages: 3,
-        last_error: None,
-        next_attempt: None,
+        ..QueueFacts::default()
     });
 }
 
@@ -586,7 +586,7 @@ fn the_order_of_the_facts_does_not_matter() {
 #[test]
 fn every_known_cause_has_its_page() {
     let known = catalogue();
-    assert_eq!(known.len(), 49);
+    assert_eq!(known.len(), 52);
     for reading in known {
         assert_eq!(reading.path, format!("docs/findings/{}.md", reading.cause));
         assert!(reading.page.contains(reading.cause.slug()));

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use event::{Event, id};
 use jiff::Timestamp;
 
 use crate::address;
@@ -127,7 +128,14 @@ impl<'a> View<'a> {
     /// True when `target` has a list of networks and `actor`'s address is in none of them.
     pub(crate) fn shut_out(self, actor: &str, target: &str) -> Option<bool> {
         let from = address::usable(&self.server(actor)?.rpc)?;
-        address::shut_out(&self.server(target)?.rpc_allow, from)
+        address::shut_out(self.allow(actor, target)?.1, from)
+    }
+
+    /// The list of `target` that `actor` has to be in, by the name that commands have for it.
+    pub(crate) fn allow(self, actor: &str, target: &str) -> Option<(&'static str, &'a [String])> {
+        let facts = self.server(target)?;
+        let is_x400 = self.peer(actor, target).is_some_and(|peer| peer.x400.is_some());
+        Some(if is_x400 { ("rfc1006", &facts.x400_allow) } else { ("rpc", &facts.rpc_allow) })
     }
 
     /// True when live checks went all the way from `actor` to the mail port of `target`, and none failed.
@@ -165,6 +173,57 @@ impl<'a> View<'a> {
     /// The `-c FILE` of a command for `server`, where its configuration is known.
     pub(crate) fn config(self, server: &str) -> Option<&'a str> {
         self.server(server)?.config_path.as_deref()
+    }
+}
+
+impl<'a> View<'a> {
+    /// Where a key of a server's configuration stands: file and line as far as they are known.
+    pub(crate) fn place(self, server: &str, key: &str) -> String {
+        let known =
+            self.server(server).and_then(|one| Some((one.config_path.as_ref()?, &one.lines)));
+        let Some((file, lines)) = known else { return format!("the configuration of {server}") };
+        // A key that stands on its default is written where its table begins.
+        let table = key.rsplit_once('.').map_or(key, |(table, _)| table);
+        match lines.get(key).or_else(|| lines.get(table)) {
+            Some(line) => format!("{file}, line {line}"),
+            None => file.clone(),
+        }
+    }
+
+    /// Whether a key of a server's configuration stands in its file, where the file was looked at.
+    pub(crate) fn has_line(self, server: &str, key: &str) -> Option<bool> {
+        let lines = &self.server(server)?.lines;
+        (!lines.is_empty()).then(|| lines.contains_key(key))
+    }
+
+    /// The port that `holder` calls `owner` on, and the one that `owner` listens on, with who says so; where both are known.
+    pub(crate) fn ports(self, holder: &str, owner: &str) -> Option<(u16, u16, String)> {
+        let peer = self.peer(holder, owner)?;
+        let facts = self.read(owner);
+        let (called, own) = match &peer.x400 {
+            Some(connector) => (connector.port, facts.map(|one| one.x400_port)),
+            None => (peer.mapper_port, facts.map(|one| one.mapper_port)),
+        };
+        if let Some(own) = own.filter(|port| *port != 0) {
+            return Some((called, own, format!("{owner} facts")));
+        }
+        let (own, event) = self.handed_over(holder, owner)?;
+        Some((called, own, format!("{holder} event {}", event.id)))
+    }
+
+    /// The port that `owner` asked `holder` to be bound back at, and was refused for, if that is not over.
+    fn handed_over(self, holder: &str, owner: &str) -> Option<(u16, &'a Event)> {
+        let events = &self.read(holder)?.events;
+        let success = self.last_success(owner, holder).max(self.last_success(holder, owner));
+        let mine = events.iter().filter(|event| {
+            event.id == id::SECURITY_VIOLATION
+                && event.word("step") == Some("bind-back-name")
+                && event.peer.as_deref().is_some_and(|peer| peer.eq_ignore_ascii_case(owner))
+                && success.is_none_or(|at| at < event.time)
+        });
+        let event = mine.max_by_key(|event| event.time)?;
+        let port = address::binding(event.word("presented")?)?.1;
+        Some((port, event))
     }
 }
 

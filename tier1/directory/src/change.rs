@@ -149,8 +149,8 @@ fn entries(descriptor: &SecurityDescriptor) -> Vec<String> {
 #[must_use]
 pub fn diff(old: &Directory, new: &Directory) -> Vec<Change> {
     let mut changes = Vec::new();
-    for object in new.objects() {
-        let Ok(before) = old.get(&object.name) else {
+    for (object, before) in new.besides(old) {
+        let Some(before) = before else {
             changes.push(Change::Add { object: Box::new(object.clone()) });
             continue;
         };
@@ -175,9 +175,9 @@ pub fn diff(old: &Directory, new: &Directory) -> Vec<Change> {
             });
         }
     }
-    let gone = old.objects().filter(|object| new.get(&object.name).is_err());
+    let gone = old.besides(new).filter(|(_, after)| after.is_none());
     let mut gone: Vec<Change> =
-        gone.map(|object| Change::Remove { object: Box::new(object.clone()) }).collect();
+        gone.map(|(object, _)| Change::Remove { object: Box::new(object.clone()) }).collect();
     gone.reverse();
     changes.extend(gone);
     changes

@@ -312,3 +312,91 @@ proptest! {
         let _ = import(&Directory::new(), &text, BASE, 1);
     }
 }
+
+fn many(children: usize) -> Directory {
+    let folder = name("/O=Demo/OU=HQ/CN=Recipients");
+    let mut objects: Vec<Object> = small().objects().cloned().collect();
+    objects.extend((0..children).map(|number| {
+        let name = folder.child(Kind::Cn, &format!("r{number:07}")).unwrap();
+        Object::new(name, Class::Mailbox, 1)
+    }));
+    Directory::from_objects(objects).unwrap()
+}
+
+/// What is asked of a container with very many children costs as much as what is looked at, and a copy costs nothing.
+fn questions(children: usize) {
+    use std::time::Instant;
+
+    let began = Instant::now();
+    let directory = many(children);
+    println!("{children} children made in {:?}", began.elapsed());
+    let folder = name("/O=Demo/OU=HQ/CN=Recipients");
+
+    let began = Instant::now();
+    let mut behind = folder.child(Kind::Cn, &format!("r{:07}", children / 2)).unwrap().key();
+    for page in 0..10 {
+        let found: Vec<&Object> = directory.children(Some(&folder), &behind).take(100).collect();
+        assert_eq!(found.len(), 100, "page {page}");
+        behind = found[99].name.key();
+    }
+    let last = format!("r{:07}", children / 2 + 1000);
+    assert!(behind.contains(&identity::upcase(&last)), "{behind:?}");
+    // A level up they are passed over at once.
+    let above: Vec<&str> =
+        directory.children(Some(&name("/O=Demo/OU=HQ")), "").map(|one| one.name.leaf()).collect();
+    assert_eq!(above, ["Configuration", "Recipients"]);
+    let asked = began.elapsed();
+
+    let began = Instant::now();
+    let mut copy = directory.clone();
+    assert!(diff(&directory, &copy).is_empty());
+    let copied = began.elapsed();
+    println!("ten pages in {asked:?}, a copy and its difference in {copied:?}");
+    assert!(asked.as_millis() < 500 && copied.as_millis() < 100, "{asked:?} {copied:?}");
+
+    let began = Instant::now();
+    let one = folder.child(Kind::Cn, "r0000007").unwrap();
+    copy.change(&one, 2, |object| object.set("displayName", &["Seven"])).unwrap();
+    let changes = diff(&directory, &copy);
+    println!("one change and its difference in {:?}", began.elapsed());
+    assert_eq!(changes.len(), 1);
+    assert!(directory.get(&one).unwrap().value("displayName").is_none(), "the other one changed");
+}
+
+#[test]
+fn a_container_with_very_many_children_is_asked_page_by_page() {
+    questions(50_000);
+}
+
+#[test]
+#[ignore = "takes a gigabyte; run with --full"]
+fn a_million_children_but_for_those_above_them_are_the_most() {
+    questions(super::MAX_OBJECTS - small().len());
+    let mut full = many(super::MAX_OBJECTS - small().len());
+    let one_more = name("/O=Demo/OU=HQ/CN=Recipients/CN=one more");
+    let refused = full.add(Object::new(one_more, Class::Mailbox, 1));
+    assert!(matches!(refused, Err(DirectoryError::Full)), "{refused:?}");
+    assert!(DirectoryError::Full.to_string().contains("1000000"), "{}", DirectoryError::Full);
+}
+
+/// A level is listed without what lies below it, also where an object in between is missing.
+#[test]
+fn children_are_those_directly_below() {
+    let directory = small();
+    let leaves = |parent: Option<&str>| -> Vec<String> {
+        let parent = parent.map(name);
+        directory.children(parent.as_ref(), "").map(|one| one.name.to_string()).collect()
+    };
+    assert_eq!(leaves(None), ["/CN=Schema", "/O=Demo"]);
+    assert_eq!(leaves(Some("/O=Demo")), ["/O=Demo/OU=HQ"]);
+    let below = leaves(Some("/O=Demo/OU=HQ/CN=Configuration"));
+    assert!(below.iter().all(|one| one.matches('/').count() == 4), "{below:?}");
+    assert!(!below.is_empty());
+    let orphan = Object::new(name("/O=Other/OU=X"), Class::Site, 1);
+    let objects = directory.objects().cloned().chain([orphan]);
+    let directory = Directory::from_objects(objects).unwrap();
+    let outermost: Vec<&Object> = directory.children(None, "").collect();
+    assert_eq!(outermost.len(), 2, "{outermost:?}");
+    let below: Vec<&Object> = directory.children(Some(&name("/O=Other")), "").collect();
+    assert_eq!(below.len(), 1);
+}

@@ -1,6 +1,8 @@
 //! The tree: objects by name, what each inherits, what is granted.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
 
 use identity::descriptor::Slot;
 use identity::descriptor::inherit::{Child, descriptor_of};
@@ -15,10 +17,14 @@ use crate::role::Role;
 /// Most objects: the largest directories of the field had some hundred thousand recipients.
 pub const MAX_OBJECTS: usize = 1_000_000;
 
-/// A directory.
+/// Objects by their keys.
+type Objects = BTreeMap<Arc<str>, Arc<Object>>;
+
+/// A directory. Clones share what none of them has changed: a copy of a million objects costs nothing, and the first change in
+/// one a list of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
-    objects: BTreeMap<String, Object>,
+    objects: Arc<Objects>,
 }
 
 impl Directory {
@@ -33,35 +39,75 @@ impl Directory {
     /// # Errors
     /// A name stands twice, or there are too many.
     pub fn from_objects(objects: impl IntoIterator<Item = Object>) -> Result<Self, DirectoryError> {
-        let mut directory = Self::new();
+        let mut all = Objects::new();
         for object in objects {
-            if directory.objects.len() >= MAX_OBJECTS {
+            if all.len() >= MAX_OBJECTS {
                 return Err(DirectoryError::Full);
             }
             let name = object.name.clone();
-            if directory.objects.insert(name.key(), object).is_some() {
+            if all.insert(name.key().into(), Arc::new(object)).is_some() {
                 return Err(DirectoryError::Exists(name));
             }
         }
-        Ok(directory)
+        Ok(Self { objects: Arc::new(all) })
     }
 
     /// Every object, outer ones before those below them.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
-        self.objects.values()
+        self.objects.values().map(AsRef::as_ref)
     }
 
     /// The objects whose keys stand behind this one, in the order of their keys.
     pub fn behind<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a Object> + use<'a> {
-        let from = (std::ops::Bound::Excluded(key.to_owned()), std::ops::Bound::Unbounded);
-        self.objects.range(from).map(|(_, object)| object)
+        self.range(Bound::Excluded(key)).map(|(_, object)| object)
+    }
+
+    fn range<'a>(
+        &'a self,
+        from: Bound<&str>,
+    ) -> impl Iterator<Item = (&'a str, &'a Object)> + use<'a> {
+        let found = self.objects.range::<str, _>((from, Bound::Unbounded));
+        found.map(|(key, object)| (&**key, &**object))
+    }
+
+    /// The objects directly below one, or the outermost ones, whose keys stand behind this one. What lies below each is passed
+    /// over at once.
+    pub fn children<'a>(
+        &'a self,
+        parent: Option<&Name>,
+        behind: &str,
+    ) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let parent = parent.map(Name::key).unwrap_or_default();
+        let mut from = behind.max(&parent).to_owned();
+        std::iter::from_fn(move || {
+            let (key, object) = self.range(Bound::Excluded(&from)).next()?;
+            // A child that is missing, below which something lies, is passed over with it.
+            let rest = key.strip_prefix(&parent)?;
+            let end = parent.len() + rest.find('\u{1}').map_or(rest.len(), |at| at + 1);
+            from = format!("{}{}", &key[..end], char::MAX);
+            Some((end == key.len()).then_some(object))
+        })
+        .flatten()
+    }
+
+    /// The objects that are not the very same in another directory, each with what that one has of its name.
+    pub(crate) fn besides<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (&'a Object, Option<&'a Object>)> {
+        let all =
+            if Arc::ptr_eq(&self.objects, &other.objects) { None } else { Some(&*self.objects) };
+        all.into_iter().flatten().filter_map(|(key, object)| match other.objects.get(key) {
+            Some(same) if Arc::ptr_eq(same, object) => None,
+            found => Some((&**object, found.map(AsRef::as_ref))),
+        })
     }
 
     /// Takes over when parts of objects were changed from a copy that knows it.
     pub fn remember(&mut self, from: &Self) {
-        for (key, object) in &mut self.objects {
-            if let Some(known) = from.objects.get(key) {
-                object.stamps = known.stamps.clone();
+        for (key, object) in Arc::make_mut(&mut self.objects) {
+            if let Some(known) = from.objects.get(key).filter(|one| one.stamps != object.stamps) {
+                Arc::make_mut(object).stamps = known.stamps.clone();
             }
         }
     }
@@ -81,9 +127,11 @@ impl Directory {
     /// The object and all below it.
     pub fn within<'a>(&'a self, name: &Name) -> impl Iterator<Item = &'a Object> + use<'a> {
         let key = name.key();
-        self.objects
-            .range(key.clone()..)
-            .take_while(move |(found, _)| found.starts_with(&key))
+        self.range(Bound::Included(&key))
+            .take_while({
+                let key = key.clone();
+                move |(found, _)| found.starts_with(&key)
+            })
             .map(|(_, object)| object)
     }
 
@@ -92,7 +140,8 @@ impl Directory {
     /// # Errors
     /// There is none of that name.
     pub fn get(&self, name: &Name) -> Result<&Object, DirectoryError> {
-        self.objects.get(&name.key()).ok_or_else(|| DirectoryError::Missing(name.clone()))
+        let found = self.objects.get(&*name.key()).map(AsRef::as_ref);
+        found.ok_or_else(|| DirectoryError::Missing(name.clone()))
     }
 
     /// Adds an object.
@@ -103,7 +152,7 @@ impl Directory {
         if self.objects.len() >= MAX_OBJECTS {
             return Err(DirectoryError::Full);
         }
-        if self.objects.contains_key(&object.name.key()) {
+        if self.objects.contains_key(&*object.name.key()) {
             return Err(DirectoryError::Exists(object.name));
         }
         if let Some(parent) = object.name.parent() {
@@ -112,7 +161,7 @@ impl Directory {
                 return Err(DirectoryError::NoParent(object.name));
             }
         }
-        self.objects.insert(object.name.key(), object);
+        self.put(object);
         Ok(())
     }
 
@@ -131,18 +180,18 @@ impl Directory {
         // Neither name nor class is for a change to give away.
         let kept = self.get(name)?;
         (object.name, object.class, object.changed_ms) = (kept.name.clone(), kept.class, now_ms);
-        self.objects.insert(name.key(), object);
+        self.put(object);
         Ok(())
     }
 
     /// Puts an object in place of what has its name, or beside the others.
     pub(crate) fn put(&mut self, object: Object) {
-        self.objects.insert(object.name.key(), object);
+        Arc::make_mut(&mut self.objects).insert(object.name.key().into(), Arc::new(object));
     }
 
     /// Takes an object away whatever lies below it.
     pub(crate) fn drop_key(&mut self, key: &str) {
-        self.objects.remove(key);
+        Arc::make_mut(&mut self.objects).remove(key);
     }
 
     /// Removes an object.
@@ -153,7 +202,8 @@ impl Directory {
         if self.within(name).nth(1).is_some() {
             return Err(DirectoryError::NotEmpty(name.clone()));
         }
-        self.objects.remove(&name.key()).ok_or_else(|| DirectoryError::Missing(name.clone()))
+        let removed = Arc::make_mut(&mut self.objects).remove(&*name.key());
+        removed.map(Arc::unwrap_or_clone).ok_or_else(|| DirectoryError::Missing(name.clone()))
     }
 
     /// The object's descriptor with what it inherits, from its permission context's root on.

@@ -121,6 +121,7 @@ impl Association {
         let mut parameters = OpenParameters {
             two_way: call.two_way,
             version_1: true,
+            tell_checkpoints: true,
             recover: call.recover,
             checkpoint_kib: call.terms.checkpoint_kib,
             window: call.terms.window,

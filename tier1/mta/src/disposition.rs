@@ -114,8 +114,12 @@ pub fn came_by(envelope: &MessageTransferEnvelope) -> Option<String> {
 }
 
 /// The last element of the internal trace is this server's own, stamped on arrival. An
-/// earlier one is a loop, unless something done since excuses the return (X.411 14.3.1).
+/// earlier one is a loop, unless something done since excuses the return (X.411 14.3.1). So is a way out of the domain and
+/// back, should somebody on it have dropped the internal trace.
 fn has_looped(site: &Site, envelope: &MessageTransferEnvelope) -> bool {
+    if x400::has_domain_looped(envelope, &site.domain) {
+        return true;
+    }
     let Ok(trace) = internal_trace(&envelope.extensions) else { return false };
     let Some((_, earlier)) = trace.split_last() else { return false };
     let visit = earlier.iter().rposition(|element| {

@@ -4,6 +4,7 @@
 //! X.411 (1999) clause 14 for the procedures. Pure: envelopes, pieces and the time go in,
 //! queue entries, APDUs and pieces come out.
 
+pub mod account_interface;
 mod association;
 mod credentials;
 mod criticality;
@@ -44,4 +45,4 @@ pub use transfer_in::{
     Entry, Submission, TransferError, from_apdu, from_submission, once_key, report_entry,
     smtp_originator, smtp_recipient, way,
 };
-pub use transfer_out::{OutboundError, Subject, apdu, downgrade, subject, transfer};
+pub use transfer_out::{OutboundError, Subject, apdu, downgrade, rerouted, subject, transfer};

@@ -206,7 +206,13 @@ fn entry(
     envelope.recipients.iter_mut().for_each(numbers::forget);
     let mut entry = assemble(id, envelope, size, now, routes, life)?;
     numbers::tell_apart(envelope, &mut entry);
-    let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name);
+    // What was here before and comes back is no transfer that is repeated: it must not be confirmed and forgotten.
+    let returns = x400::returns(envelope, &site.domain, &site.mta_name);
+    if returns > 0 {
+        entry.seen.iter_mut().for_each(|key| key.push_str(&format!("#back{returns}")));
+    }
+    let looped = x400::detects_loop(envelope, &site.domain, &site.mta_name)
+        || x400::detects_domain_loop(envelope, &site.domain);
     for recipient in &mut entry.recipients {
         let critical = unsupported(envelope, recipient.number, Criticality::for_transfer);
         if looped || critical.is_some() {

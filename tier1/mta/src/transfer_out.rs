@@ -48,6 +48,16 @@ pub fn transfer(subject: &Subject, content: &[u8], recipients: &[u32]) -> Vec<u8
     }
 }
 
+/// The message or probe as one that goes another way, after it was tried at this MTA in vain: so its trace says, which lets it
+/// come back (X.411 12.3.1).
+#[must_use]
+pub fn rerouted(subject: &Subject, attempted: &str) -> Subject {
+    let mut subject = subject.clone();
+    // One whose trace cannot be read goes as it is; it was refused when it came.
+    let _ = x400::note_reroute(&mut subject.envelope, attempted);
+    subject
+}
+
 /// [`transfer`] of a queue entry as it is stored.
 ///
 /// # Errors

@@ -11,8 +11,9 @@ use routing::{
     AddressSpace, AddressType, AllOpen, Domains, Link, Outlet, Request, Restrictions, Router, Table,
 };
 use x400::{
-    DeliveryOutcome, DiagnosticCode, GlobalDomainIdentifier, MessageTransferEnvelope, MtsApdu,
-    MtsUserType, ReasonCode, internal_trace,
+    Attempted, DeliveryOutcome, DiagnosticCode, ExtensionKind, GlobalDomainIdentifier,
+    MessageTransferEnvelope, MtsApdu, MtsUserType, ReasonCode, RoutingAction, SuppliedInformation,
+    TraceElement, internal_trace, standard,
 };
 
 const MAIL: &[u8] =
@@ -146,6 +147,59 @@ fn a_message_that_comes_back_is_a_loop() {
         (ReasonCode::UNABLE_TO_TRANSFER, DiagnosticCode::LOOP_DETECTED)
     );
     assert!(text.contains("WEST"), "{text}");
+}
+
+/// What comes back is taken and reported, and not confirmed as the repetition of what was taken before.
+#[test]
+fn a_message_that_comes_back_is_not_taken_for_a_repeated_one() {
+    let here = submitted("anna@east.test", vec![recipient("bert@west.test", None)]);
+    let there = arrived(&to_west(&here, &[1])).unwrap();
+    let repeated = arrived(&to_west(&here, &[1])).unwrap();
+    assert_eq!(there.seen, repeated.seen);
+    let again = arrived(&to_west(&there, &[1])).unwrap();
+    assert_ne!(there.seen, again.seen);
+    let twice = arrived(&to_west(&again, &[1])).unwrap();
+    assert!(twice.seen != again.seen && twice.seen != there.seen);
+}
+
+/// Another domain that drops the internal trace does not hide a loop.
+#[test]
+fn a_message_that_left_the_domain_and_comes_back_is_a_loop() {
+    let here = submitted("anna@east.test", vec![recipient("bert@west.test", None)]);
+    let MtsApdu::Message(sent) = MtsApdu::decode(&to_west(&here, &[1])).unwrap() else { panic!() };
+    let domain =
+        |prmd: &str| GlobalDomainIdentifier { prmd: Some(prmd.to_owned()), ..site("WEST").domain };
+    let by_others = |redirected: bool| {
+        let mut message = sent.clone();
+        let mut supplied = SuppliedInformation::relayed(now());
+        supplied.other_actions.redirected = redirected;
+        message.envelope.trace.push(TraceElement { domain: domain("OTHER"), supplied });
+        let trace = ExtensionKind::Standard(standard::INTERNAL_TRACE_INFORMATION);
+        message.envelope.extensions.retain(|field| field.kind != trace);
+        let arrived = arrived(&MtsApdu::Message(message).encode()).unwrap();
+        let (routes, subject) = (routes("west", "east"), envelope(&arrived));
+        let router = Router::new(&routes, &AllOpen);
+        mta::dispose(&site("WEST"), router, Some((&subject, 1)), &to("bert@west.test"), |_| true)
+    };
+    let Disposition::Fail { diagnostic, .. } = by_others(false) else { panic!() };
+    assert_eq!(diagnostic, DiagnosticCode::LOOP_DETECTED);
+    assert_eq!(by_others(true), Disposition::Deliver { mailbox: "bert".to_owned() });
+}
+
+/// A message that goes another way says where it was tried, and may come back.
+#[test]
+fn a_rerouted_message_says_where_it_was_tried() {
+    let here = submitted("anna@east.test", vec![recipient("bert@west.test", None)]);
+    let subject = mta::subject(&here.envelope).unwrap();
+    let marked = mta::rerouted(&subject, "NORTH");
+    let trace = internal_trace(&marked.envelope.extensions).unwrap();
+    assert_eq!(trace.last().unwrap().supplied.routing_action, RoutingAction::Rerouted);
+    assert_eq!(trace.last().unwrap().supplied.attempted, Some(Attempted::Mta("NORTH".to_owned())));
+    let sent = mta::transfer(&marked, &here.content, &[1]);
+    let MtsApdu::Message(sent) = MtsApdu::decode(&sent).unwrap() else { panic!() };
+    let own = &site("EAST");
+    assert!(!x400::detects_loop(&sent.envelope, &own.domain, "EAST"));
+    assert!(x400::detects_loop(&subject.envelope, &own.domain, "EAST"));
 }
 
 #[test]

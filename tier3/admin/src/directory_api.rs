@@ -63,12 +63,26 @@ pub enum AgentOrder {
     Once,
 }
 
+/// Objects of one page of a list: some megabytes.
+pub const LIST_MOST: u32 = 10_000;
+
 /// What is asked of the directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "kebab-case")]
 pub enum DirectoryOrder {
-    /// The objects at or below one; all without.
-    List { under: Option<String> },
+    /// The objects at or below one, all without; so many at most, in a fixed order, behind a name.
+    List {
+        under: Option<String>,
+        /// Those behind this one, which the page before ended with.
+        #[serde(default)]
+        after: Option<String>,
+        /// At most [`LIST_MOST`], which is also what no number means.
+        #[serde(default)]
+        limit: Option<u32>,
+        /// Only those directly below, or the outermost ones.
+        #[serde(default)]
+        children: bool,
+    },
     /// One object with everything.
     Show { object: String },
     /// Change an attribute.
@@ -226,6 +240,9 @@ pub struct OverrideView {
 #[serde(default)]
 pub struct DirectoryAnswer {
     pub objects: Vec<ObjectView>,
+    /// Of a list that goes on, the name to ask for the next page with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more: Option<String>,
     pub changes: Vec<ChangeView>,
     /// Whether the changes were made.
     pub applied: bool,

@@ -68,6 +68,29 @@ impl Source {
         Some(span.start)
     }
 
+    /// Where every key and table begins, by their dotted names; a table of a list has its `name` between.
+    pub(crate) fn offsets(&self) -> Vec<(String, usize)> {
+        let mut found = Vec::new();
+        let mut take =
+            |prefix: &str, table: &dyn TableLike, span: Option<std::ops::Range<usize>>| {
+                found.extend(span.map(|span| (prefix.to_owned(), span.start)));
+                for (key, item) in table.iter() {
+                    found.extend(item.span().map(|span| (format!("{prefix}.{key}"), span.start)));
+                }
+            };
+        for (section, item) in self.document.as_table() {
+            if let Some(tables) = item.as_array_of_tables() {
+                for table in tables {
+                    let name = table.get("name").and_then(Item::as_str).unwrap_or_default();
+                    take(&format!("{section}.{name}"), table, table.span());
+                }
+            } else if let Some(table) = item.as_table_like() {
+                take(section, table, item.span());
+            }
+        }
+        found
+    }
+
     /// The table of a section that stands at most once; it reads as empty when the file leaves it out.
     pub(crate) fn section(&self, section: Section) -> TableReader<'_> {
         let found = self.document.as_table().get_key_value(section.name());

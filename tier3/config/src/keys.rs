@@ -163,6 +163,9 @@ const LOOPBACK: Fallback = Value("[\"127.0.0.0/8\", \"::1/128\"]");
 /// Seconds that a timer may have at most: 30 days, beyond which a mistyped unit is likelier than a wish.
 const TIMER_MAX: i64 = 2_592_000;
 
+/// Seconds that a password may get old: ten years.
+const AGE_MAX: i64 = 315_360_000;
+
 /// Seconds that a message may live at most: one year.
 const LIFE_MAX: i64 = 31_536_000;
 
@@ -192,7 +195,7 @@ const SERVER_KEYS: &[Key] = &[
         Text { min: 1, max: 32 },
         Required,
         "\"EAST\"",
-        "MTA name. Peers know this server by it; upper and lower case count.",
+        "MTA name, of ASCII, as X.411 has it. Peers know this server by it; upper and lower case count.",
     ),
     key(
         Server,
@@ -434,6 +437,14 @@ const SERVER_KEYS: &[Key] = &[
         "\"secrets/machine.password\"",
         "File with the password of machine_account. Refused when others may read it: chmod 600.",
     ),
+    counted(
+        Rpc,
+        "machine_password_age_s",
+        Integer { min: 0, max: AGE_MAX },
+        "2592000",
+        "seconds",
+        "The password of machine_account is changed once it is so old, here and at every peer that is shown it; 0 leaves it as it is.",
+    ),
     key(
         Rpc,
         "kerberos_realm",
@@ -625,7 +636,7 @@ const SERVER_KEYS: &[Key] = &[
         Integer { min: 1, max: 65_535 },
         "135",
         "",
-        "Port of the peer's endpoint mapper.",
+        "Port of the peer's endpoint mapper: rpc.mapper_port of its own file. A file of `bindback init` has 1135 there, and without this key 135 is called.",
     ),
     key(
         Peer,

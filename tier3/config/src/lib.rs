@@ -44,12 +44,12 @@ mod tests;
 pub use fault::{ConfigError, Fault, FaultKind};
 pub use init::{Initialised, RANDOM_BYTES, init};
 pub use keys::{Fallback, KEYS, Key, Kind};
-pub use locate::locate;
+pub use locate::{lines, locate};
 pub use model::{
     Accounts, Admin, Association, Config, Connector, ConnectorKind, DEFAULT_FILE, DirectoryPlace,
-    Events, GlobalDomain, HostPort, Insecure, Kerberos, LdapDirectory, LdapProtection, Mail,
-    Mailboxes, NeighbourApi, OverrideAccount, Peer, PeerAuth, Queue, Rpc, RpcLevel, SYSTEM_FILE,
-    Server, Smtp, SmtpConnector, StderrLevel,
+    Events, GlobalDomain, HostPort, Insecure, Kerberos, LdapDirectory, LdapProtection,
+    MachineAccount, Mail, Mailboxes, NeighbourApi, OverrideAccount, Peer, PeerAuth, Queue, Rpc,
+    RpcLevel, SYSTEM_FILE, Server, Smtp, SmtpConnector, StderrLevel,
 };
 pub use model_dial_up::DialUp;
 pub use model_x400::{

@@ -12,8 +12,8 @@ use crate::connector::connector;
 use crate::document::{Checked, Source, TableReader, shown};
 use crate::fault::{ConfigError, FaultKind};
 use crate::model::{
-    Accounts, Admin, Association, Config, Events, GlobalDomain, Kerberos, Mail, NeighbourApi,
-    OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
+    Accounts, Admin, Association, Config, Events, GlobalDomain, Kerberos, MachineAccount, Mail,
+    NeighbourApi, OverrideAccount, Peer, Queue, Rpc, Server, Smtp,
 };
 use crate::section::Section;
 use crate::{load_dial_up, load_directory, load_x400, names};
@@ -188,7 +188,7 @@ fn rpc(table: &TableReader<'_>, source: &Source, host_name: &str) -> Checked<Rpc
 }
 
 /// The machine's own account; the field marks those by their last character.
-fn machine(table: &TableReader<'_>, source: &Source) -> Checked<Option<OverrideAccount>> {
+fn machine(table: &TableReader<'_>, source: &Source) -> Checked<Option<MachineAccount>> {
     let found = table.optional("machine_account")?;
     let account = found.as_ref().map(|found| found.account()).transpose()?;
     if let (Some(found), Some(account)) = (&found, &account)
@@ -199,7 +199,9 @@ fn machine(table: &TableReader<'_>, source: &Source) -> Checked<Option<OverrideA
     }
     let file = table.optional("machine_password_file")?.map(|found| found.path()).transpose()?;
     let pair = both(table, source, "machine_account", account, "machine_password_file", file)?;
-    Ok(pair.map(|(account, password_file)| OverrideAccount { account, password_file }))
+    let password_age = table.value("machine_password_age_s")?.seconds()?;
+    let made = |(account, password_file)| MachineAccount { account, password_file, password_age };
+    Ok(pair.map(made))
 }
 
 fn accounts(table: &TableReader<'_>) -> Checked<Accounts> {

@@ -173,7 +173,7 @@ pub struct Rpc {
     pub account: AccountName,
     pub password_file: PathBuf,
     /// What a new server proves itself with towards new ones.
-    pub machine: Option<OverrideAccount>,
+    pub machine: Option<MachineAccount>,
     pub kerberos: Option<Kerberos>,
     pub allow: Vec<IpNet>,
     pub call_timeout: Duration,
@@ -316,6 +316,15 @@ pub struct HostPort {
 pub struct OverrideAccount {
     pub account: AccountName,
     pub password_file: PathBuf,
+}
+
+/// The machine's own account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineAccount {
+    pub account: AccountName,
+    pub password_file: PathBuf,
+    /// How old its password gets before it is changed; zero for ever.
+    pub password_age: Duration,
 }
 
 /// The administrative HTTP API of a neighbour.

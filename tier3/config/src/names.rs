@@ -35,6 +35,9 @@ pub(crate) fn domain_problem(text: &str) -> Option<&'static str> {
         if label.starts_with('-') || label.ends_with('-') {
             return Some("has a part that begins or ends with a hyphen");
         }
+        if !label.is_ascii() {
+            return Some("has a letter beyond ASCII; write it in the ASCII form of DNS (xn--...)");
+        }
         if !label
             .bytes()
             .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_')

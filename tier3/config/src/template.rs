@@ -16,6 +16,9 @@ const WIDTH: usize = 100;
 pub(crate) const PASSWORD_FILE: &str = "secrets/service.password";
 pub(crate) const TOKEN_FILE: &str = "secrets/admin.token";
 
+/// Port of the endpoint mapper of a new server: one that needs no rights.
+const MAPPER_PORT: u16 = 1135;
+
 /// What a new configuration says; everything else keeps its default and stands in the file as a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitAnswers {
@@ -86,7 +89,7 @@ impl Default for InitAnswers {
             postmaster: Some("anna".to_owned()),
             rpc_listen: IpAddr::from(Ipv4Addr::LOCALHOST),
             rpc_port: 0,
-            mapper_port: 1135,
+            mapper_port: MAPPER_PORT,
             bind_back_name: None,
             account: "DEMO\\svc-east".parse().expect("an account name"),
             peers: Vec::new(),
@@ -242,8 +245,16 @@ fn keys(out: &mut String, section: Section, all: bool, value: impl Fn(&Key) -> O
         match value {
             Some(value) => out.push_str(&format!("{} = {value}\n", key.name)),
             None if all => {
-                let shown =
-                    if let Fallback::Value(default) = key.fallback { default } else { key.example };
+                let shown = match (key.section, key.name) {
+                    // What another new server has: whoever takes the comment away is right with it.
+                    (Section::Peer, "mapper_port") => MAPPER_PORT.to_string(),
+                    _ => if let Fallback::Value(default) = key.fallback {
+                        default
+                    } else {
+                        key.example
+                    }
+                    .to_owned(),
+                };
                 out.push_str(&format!("# {} = {shown}\n", key.name));
             }
             None => {}

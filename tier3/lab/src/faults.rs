@@ -10,8 +10,10 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod account;
 mod dial_up;
 mod domain;
+mod generations;
 mod host;
 mod line;
 mod names;
@@ -21,6 +23,7 @@ mod store;
 mod table;
 mod terms;
 
+pub(crate) use domain::SAMBA_DOMAINS;
 pub use domain::{find_in_domain, slugs_in_domain};
 pub use table::{FAULTS, X400_FAULTS};
 pub use terms::HARMLESS;
@@ -85,6 +88,8 @@ pub struct Fault {
     pub takes_none: bool,
     /// Programs and rights that it takes beside those of the servers.
     pub needs: &'static [&'static str],
+    /// So many servers are there; 0 leaves it to chance.
+    pub servers: usize,
     /// Only EAST and WEST are there: it would stop mail with others, too.
     pub two_alone: bool,
     /// Each server lives in a network namespace of its own.
@@ -212,8 +217,14 @@ impl Fault {
             && self.returned.is_none()
             && !self.wired
             && !self.two_alone
+            && self.servers == 0
             && !self.takes_none
             && !self.degrading
+    }
+
+    /// Whether the servers' accounts are in two domains of Samba.
+    pub(crate) fn in_domains(&self) -> bool {
+        self.needs.contains(&SAMBA_DOMAINS)
     }
 
     /// Whether servers prove themselves by Kerberos in it.

@@ -309,6 +309,20 @@ impl AccountTable {
         Ok(Some(identity::Password::from(text)))
     }
 
+    /// Forgets passwords that were kept; `beside` is written with it.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn forget_secrets(
+        &self,
+        places: &[String],
+        mut beside: Vec<Row>,
+    ) -> Result<(), AccountError> {
+        let gone = |place: &String| Row { table: Table::Secrets, key: place.clone(), json: None };
+        beside.extend(places.iter().map(gone));
+        Ok(self.shared.store.write_rows(beside)?)
+    }
+
     /// Keeps an account as it is now, its verifier encrypted, until it is put back or forgotten.
     ///
     /// # Errors

@@ -237,6 +237,7 @@ fn settings(
 ) -> PingSettings {
     PingSettings {
         host: examination.host.clone(),
+        hosts: examination.hosts.clone(),
         port: None,
         mapper_port: examination.mapper_port,
         interface,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use admin::OperationError;
-use admin::api::{AccountRow, EventQuery};
+use admin::api::{AccountRow, EventQuery, Reloaded};
 use config::{Config, Schedule, TransferMode};
 use diagnosis::{
     AccountFacts, CallFailureFacts, ConnectorFacts, DialUpFacts, DirectoryFacts, FailureFacts,
@@ -45,6 +45,7 @@ pub fn of_config(config: &Config) -> ServerFacts {
         reachable: false,
         role: Role::Local,
         config_path: Some(config.file.display().to_string()),
+        lines: lines(config),
         host_name: config.server.host_name.clone(),
         bind_back_name: config.rpc.bind_back_name.clone(),
         service_account: config.rpc.account.to_string(),
@@ -54,6 +55,8 @@ pub fn of_config(config: &Config) -> ServerFacts {
         rpc: config.rpc.listen.to_string(),
         mapper_port: config.rpc.mapper_port,
         rpc_port: config.rpc.port,
+        x400_port: if config.rfc1006.listen.is_empty() { 0 } else { config.rfc1006.port },
+        x400_allow: config.rfc1006.allow.iter().map(ToString::to_string).collect(),
         rpc_level: rpc_security::word(rpc_security::level(config)).to_owned(),
         rpc_allow: config.rpc.allow.iter().map(ToString::to_string).collect(),
         tls_files: config.rfc1006.tls.as_ref().map(|files| {
@@ -66,6 +69,16 @@ pub fn of_config(config: &Config) -> ServerFacts {
             .collect(),
         ..ServerFacts::default()
     }
+}
+
+/// Tables of the file whose lines a remedy may name.
+const TABLES: [&str; 5] = ["server", "rpc", "rfc1006", "peer", "x400"];
+
+/// Where the keys of those tables stand in the file.
+fn lines(config: &Config) -> BTreeMap<String, usize> {
+    let mut lines = config::lines(&config.file);
+    lines.retain(|key, _| TABLES.contains(&key.split('.').next().unwrap_or_default()));
+    lines
 }
 
 /// What is known of a server of which only the configuration can be read.
@@ -114,6 +127,7 @@ fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
             local_name: connector.local_name.clone(),
             local_password_file: shown(&connector.local_password_file),
             remote_password_file: shown(&connector.remote_password_file),
+            unreadable: unreadable(connector),
             schedule: schedule_word(&connector.schedule).to_owned(),
             dialogue: if connector.two_way { "two-way-alternate" } else { "monologue" }.to_owned(),
             mode: match connector.mode {
@@ -128,6 +142,13 @@ fn of_connector(connector: &config::X400, history: &PeerHistory) -> PeerFacts {
         }),
         ..of_history(history)
     }
+}
+
+/// Why a password file of a connector cannot be read; tried as a bind does.
+fn unreadable(connector: &config::X400) -> Option<String> {
+    let files = [&connector.local_password_file, &connector.remote_password_file];
+    let mut faults = files.into_iter().flatten().filter_map(|file| config::read_secret(file).err());
+    faults.next().map(|error| net::chain(&error))
 }
 
 const fn schedule_word(schedule: &Schedule) -> &'static str {
@@ -316,8 +337,39 @@ pub fn of_queues(queue: &MailQueue) -> Vec<QueueFacts> {
         messages: row.messages,
         last_error: row.last_error,
         next_attempt: row.next_attempt,
+        held: None,
     });
     facts.collect()
+}
+
+/// Says of the hops that are held when that began, and who did it, as the audit trail has it.
+pub fn add_holders(queues: &mut [QueueFacts], directory: &DirectoryTable) {
+    if queues.iter().all(|queue| queue.state != "held") {
+        return;
+    }
+    let Ok(trail) = directory.audit() else { return };
+    for queue in queues.iter_mut().filter(|queue| queue.state == "held") {
+        let line = format!("+ {}", crate::operations::held_words(&queue.next_hop));
+        let newest = trail
+            .iter()
+            .rev()
+            .find(|entry| entry.lines.iter().any(|known| known.eq_ignore_ascii_case(&line)));
+        queue.held = newest.and_then(|entry| {
+            Some((Timestamp::from_millisecond(entry.time_ms).ok()?, entry.who.clone()))
+        });
+    }
+}
+
+/// Compares the configuration file as it is now with what the server runs with.
+pub fn add_pending(facts: &mut ServerFacts, running: &Config) {
+    match Config::load(&running.file) {
+        Ok(fresh) => {
+            let Reloaded { applied, needs_restart } = crate::operations::compare(running, &fresh);
+            facts.unread = applied;
+            facts.needs_restart = needs_restart;
+        }
+        Err(error) => facts.file_fault = Some(net::chain(&error)),
+    }
 }
 
 /// What keeps the store from taking mail.

@@ -415,6 +415,15 @@ impl MailQueue {
         own.map(|(_, name, count)| (name.clone(), *count)).collect()
     }
 
+    /// The ways that were tried in vain for these recipients of a message.
+    #[must_use]
+    pub fn tried(&self, id: MessageId, numbers: &[u32]) -> Vec<String> {
+        let tries = self.tries();
+        let of_message = tries.get(&id).map_or(&[][..], Vec::as_slice);
+        let own = of_message.iter().filter(|(number, ..)| numbers.contains(number));
+        own.map(|(_, name, _)| name.clone()).collect()
+    }
+
     fn tries(&self) -> MutexGuard<'_, Tries> {
         self.shared.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }

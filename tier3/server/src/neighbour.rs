@@ -104,6 +104,7 @@ impl Neighbour {
             Ok(mut facts) => {
                 facts.role = Role::Neighbour;
                 facts.reachable = true;
+                facts.known_as = (facts.name != name).then(|| name.to_owned());
                 let note = (!facts.name.eq_ignore_ascii_case(name)).then(|| {
                     format!(
                         "at {url} answers {}, where the configuration expects {name}",

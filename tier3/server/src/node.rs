@@ -447,6 +447,12 @@ pub fn override_secret(account: &AccountName) -> String {
     format!("override {}", identity::upcase(&account.to_string()))
 }
 
+/// Where the machine account's new password is kept that a peer has taken and not all have.
+#[must_use]
+pub fn machine_secret(peer: &str) -> String {
+    format!("machine {}", identity::upcase(peer))
+}
+
 /// The account for one peer: the one of the connector that leads to its MTA name, else the one of its `[[peer]]` entry. Else
 /// between two new servers with machine identities the machine's own; towards any other the one that the administrative group
 /// names for older servers; and where there is none, or this server is an old one, the service account.
@@ -463,7 +469,9 @@ pub fn presented(config: &Config, directory: &DirectoryTable, peer: &Peer) -> Pr
     if let (Some(machine), false) = (&config.rpc.machine, is_old)
         && directory.machine_account_of(&peer.name).is_some()
     {
-        return Presented { account: machine.account.clone(), source: "machine", secret: None };
+        // Where a new password was given to this peer already, it is that one.
+        let secret = Some(machine_secret(&peer.name));
+        return Presented { account: machine.account.clone(), source: "machine", secret };
     }
     let legacy = directory.legacy_account();
     match legacy.name() {

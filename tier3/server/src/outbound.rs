@@ -9,6 +9,7 @@ use crate::mail_queue::MailQueue;
 use crate::node::Node;
 use crate::operations::hop_name;
 use crate::processing::process;
+use crate::reroute;
 
 /// Reads and encodes what is to be handed over.
 ///
@@ -17,9 +18,12 @@ use crate::processing::process;
 pub async fn apdu(node: &Arc<Node>, work: &Work) -> Result<Vec<u8>, String> {
     let record = node.queue.record(work.id);
     let Some(record) = record else { return Err(format!("message {} is gone", work.id)) };
+    let own = record.recipients.iter().find(|one| work.recipients.contains(&one.number));
+    let attempted = own.and_then(|one| reroute::attempted(node, work, &one.next_hop));
     let (queue, work) = (node.queue.clone(), work.clone());
     let id = work.id;
-    let read = process(node, id, "encoding", move || read(&queue, &record, &work)).await;
+    let encode = move || read(&queue, &record, &work, attempted.as_deref());
+    let read = process(node, id, "encoding", encode).await;
     read.unwrap_or_else(|crashed| Err(crashed.0))
 }
 
@@ -60,11 +64,18 @@ pub const fn kind(kind: Kind) -> &'static str {
     }
 }
 
-fn read(queue: &MailQueue, record: &MessageRecord, work: &Work) -> Result<Vec<u8>, String> {
+fn read(
+    queue: &MailQueue,
+    record: &MessageRecord,
+    work: &Work,
+    attempted: Option<&str>,
+) -> Result<Vec<u8>, String> {
     match record.head.kind {
         Kind::Message => {
             let opened = queue.open_message(work.id)?;
-            Ok(mta::transfer(&opened.subject, &opened.content, &work.recipients))
+            let rerouted = attempted.map(|attempted| mta::rerouted(&opened.subject, attempted));
+            let subject = rerouted.as_ref().unwrap_or(&opened.subject);
+            Ok(mta::transfer(subject, &opened.content, &work.recipients))
         }
         // A report is stored as the APDU that it is.
         Kind::Report => {

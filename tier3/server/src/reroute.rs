@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use queue::{Kind, MessageFilter, MessageId, MessageView, NextHop};
+use queue::{Kind, MessageFilter, MessageId, MessageView, NextHop, Work};
 use routing::{Choice, Outlet, Request};
 
 use crate::blocking::blocking;
@@ -33,6 +33,22 @@ pub async fn after_failure(node: &Arc<Node>, hop: &NextHop) {
     let Some(link) = link_of(node, hop) else { return };
     let (node, hop) = (Arc::clone(node), hop.clone());
     blocking(move || reroute(&node, &hop, &link)).await;
+}
+
+/// Where a message was tried in vain before it goes this way: the MTA's name, or that of the connector to it.
+pub(crate) fn attempted(node: &Node, work: &Work, hop: &NextHop) -> Option<String> {
+    let tried = node.queue.tried(work.id, &work.recipients);
+    if tried.is_empty() {
+        return None;
+    }
+    let own = link_of(node, hop);
+    let other = tried.into_iter().rev().find(|name| Some(name) != own.as_ref())?;
+    let table = node.routes();
+    let link = table.links().iter().find(|link| link.name == other);
+    Some(match link.map(|link| &link.outlet) {
+        Some(Outlet::Peer(mta) | Outlet::Mta(mta)) => mta.clone(),
+        _ => other,
+    })
 }
 
 /// The name of the way that a next hop belongs to; `None` where there is no other.

@@ -34,8 +34,8 @@ use crate::schedules::Schedules;
 use crate::service_manager::ServiceManager;
 use crate::store_check::{StoreCheck, check_store};
 use crate::{
-    dial_up, keytab, local_delivery, reporting, rpc_listener, rpc_security, self_watch, settings,
-    smtp_listener, smtp_out, supervise, x400_link,
+    dial_up, keytab, local_delivery, machine_password, reporting, rpc_listener, rpc_security,
+    self_watch, settings, smtp_listener, smtp_out, start_check, supervise, x400_link,
 };
 
 /// How long tasks may take to end once the server stops.
@@ -129,10 +129,7 @@ pub async fn run_as(file: &Path, old: Option<OldNtlm>) -> Result<(), ServeError>
         let detail = net::chain(error);
         node.log(build::listen_failed(CANNOT_LISTEN, &config.rpc.listen.to_string(), &detail));
     })?;
-    // A server that cannot read its own password would only find out at the first mail.
-    if node.keys_of(&config.rpc.account).is_empty() {
-        config::read_secret(&config.rpc.password_file)?;
-    }
+    start_check::read_own_secrets(&config, !node.keys_of(&config.rpc.account).is_empty())?;
     let running = Arc::new(Running::new(Arc::clone(&node), Exporter::install()?));
     let reactors = Reactors::start().map_err(ServeError::Threads)?;
     let mut tasks = JoinSet::new();
@@ -355,6 +352,7 @@ fn start(
     tasks.spawn(admin::serve_unix(listeners.socket, Arc::clone(running), stop_of(node)));
     tasks.spawn(self_watch::run(Arc::clone(node), Arc::clone(running)));
     tasks.spawn(keytab::watch(Arc::clone(node)));
+    tasks.spawn(machine_password::run(Arc::clone(node)));
     tasks.spawn(reporting::run(Arc::clone(node), orders));
     tasks.spawn(local_delivery::run(Arc::clone(node)));
     if let Some(notices) = node.queue.notices() {

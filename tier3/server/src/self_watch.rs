@@ -148,7 +148,7 @@ fn open(node: &Node, peer: &str, diagnosis: &Diagnosis) {
     node.log(own::finding(&own::FindingFound {
         next_hop: peer,
         cause: diagnosis.cause.slug(),
-        meaning: diagnosis.cause.meaning().trim_end_matches('.'),
+        meaning: diagnosis.title(),
         percent: &percent,
         remedy,
     }));

@@ -9,16 +9,22 @@ use config::Config;
 /// with this configuration; each address is taken for a moment.
 #[must_use]
 pub fn taken_ports(config: &Config) -> Vec<(String, String)> {
+    let mut all = addresses(config);
+    // The system finds another one for port 0.
+    all.retain(|(_, address)| address.port() != 0 && is_taken(*address));
+    all.into_iter().map(|(key, address)| (key.to_owned(), address.to_string())).collect()
+}
+
+/// The addresses that a server with this configuration listens on, with their keys.
+pub(crate) fn addresses(config: &Config) -> Vec<(&'static str, SocketAddr)> {
     let rpc = |port| SocketAddr::new(config.rpc.listen, port);
     let rfc1006 = config.rfc1006.listen.iter();
-    let mut all: Vec<(&str, SocketAddr)> =
+    let mut all: Vec<(&'static str, SocketAddr)> =
         vec![("rpc.mapper_port", rpc(config.rpc.mapper_port)), ("rpc.port", rpc(config.rpc.port))];
     all.extend(rfc1006.map(|one| ("rfc1006.port", SocketAddr::new(*one, config.rfc1006.port))));
     all.extend(config.smtp.listen.iter().map(|one| ("smtp.listen", *one)));
     all.extend(config.admin.listen.iter().map(|one| ("admin.listen", *one)));
-    // The system finds another one for port 0.
-    all.retain(|(_, address)| address.port() != 0 && is_taken(*address));
-    all.into_iter().map(|(key, address)| (key.to_owned(), address.to_string())).collect()
+    all
 }
 
 fn is_taken(address: SocketAddr) -> bool {

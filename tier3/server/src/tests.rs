@@ -10,6 +10,7 @@ mod limits;
 mod link;
 mod links;
 mod next_hops;
+mod own_password;
 mod poison;
 mod queue;
 mod reassignment;

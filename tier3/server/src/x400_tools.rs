@@ -1,6 +1,7 @@
 //! A look at an X.400 MTA from outside: each application context is offered, nothing is sent.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use config::TlsFiles;
@@ -29,6 +30,8 @@ const TERMS: Terms = Terms { checkpoint_kib: 30, window: 3 };
 #[derive(Debug, Clone)]
 pub struct ProbeSettings {
     pub host: String,
+    /// Names and their addresses, asked before the system's resolver.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
     pub port: u16,
     /// What is presented in the MTA bind.
     pub presented: Presented,
@@ -70,7 +73,7 @@ fn step(
 /// The first address that takes a connection, which is closed again.
 async fn reach(settings: &ProbeSettings, steps: &mut Vec<Step>) -> Option<SocketAddr> {
     let begun = Instant::now();
-    let found = Resolver::default().resolve(&settings.host).await;
+    let found = Resolver::new(&settings.hosts).resolve(&settings.host).await;
     let addresses = match found {
         Ok(found) => found.addresses,
         Err(error) => {

@@ -9,7 +9,7 @@ use super::architecture::Golden;
 use crate::{docs, workspace};
 
 /// Causes that can be probed live; each has a page (STYLE, 13).
-const PROBED_CAUSES: [&str; 45] = [
+const PROBED_CAUSES: [&str; 47] = [
     "service-account-password-mismatch",
     "service-account-missing",
     "service-account-lacks-directory-right",
@@ -55,6 +55,8 @@ const PROBED_CAUSES: [&str; 45] = [
     "message-loop-between-systems",
     "message-size-limit-exceeded",
     "address-space-missing",
+    "connector-missing-on-remote",
+    "x400-stack-address-mismatch",
 ];
 
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.

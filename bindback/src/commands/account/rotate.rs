@@ -170,10 +170,9 @@ pub async fn test_logon(
     let mut asked = 0;
     let meant = |name: &str| only.is_none_or(|only| only.eq_ignore_ascii_case(name));
     for peer in server.peers.iter().filter(|peer| meant(&peer.name)) {
-        let host = peer.host.to_lowercase();
-        let address = server.hosts.get(&host).and_then(|addresses| addresses.first());
         let settings = PingSettings {
-            host: address.map_or(host, ToString::to_string),
+            host: peer.host.clone(),
+            hosts: server.hosts.clone(),
             port: None,
             mapper_port: peer.mapper_port,
             interface: Some(MTA_INTERFACE),

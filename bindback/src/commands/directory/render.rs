@@ -97,6 +97,9 @@ pub fn text(answer: &DirectoryAnswer, running: bool, hint: Option<Hint>) -> Stri
             parts.push(table.render());
         }
     }
+    if let Some(more) = &answer.more {
+        parts.push(format!("there are more; go on with --after '{}'", clean(more)));
+    }
     for access in &answer.access {
         let word = if access.granted { "yes" } else { "no " };
         parts.push(format!("{word}  {}, {}: {}", access.what, access.object, clean(&access.why)));

@@ -93,9 +93,11 @@ async fn own(config: &Config) -> Result<Seen, ClientError> {
         Err(error) => error,
     };
     let mut note = chain(&error);
-    let taken_ports = match error {
-        ClientError::NoServer { .. } => server::taken_ports(config),
-        _ => Vec::new(),
+    let (taken_ports, mut start_faults) = match error {
+        ClientError::NoServer { .. } => {
+            (server::taken_ports(config), server::start_faults(config).await)
+        }
+        _ => (Vec::new(), Vec::new()),
     };
     let mut store_trouble = None;
     if matches!(error, ClientError::NoServer { .. }) {
@@ -104,19 +106,34 @@ async fn own(config: &Config) -> Result<Seen, ClientError> {
                 facts.role = Role::Local;
                 facts.reachable = false;
                 facts.taken_ports = taken_ports;
+                facts.start_faults = start_faults;
                 return Ok(Seen { facts, client: None, check, note: None });
             }
-            Err((why, trouble)) => (note, store_trouble) = (why, trouble),
+            Err(closed) => {
+                (note, store_trouble) = (closed.why, closed.trouble);
+                start_faults.extend(closed.fault);
+            }
         }
     }
-    let facts = ServerFacts { taken_ports, store_trouble, ..server::known_facts(config) };
+    let known = server::known_facts(config);
+    let facts = ServerFacts { taken_ports, start_faults, store_trouble, ..known };
     Ok(Seen { facts, client: None, check, note: Some(note) })
 }
 
+/// Why the store of a resting server was not read.
+struct Closed {
+    why: String,
+    /// What that makes of the store.
+    trouble: Option<StoreTrouble>,
+    /// What keeps the server from starting.
+    fault: Option<StoreTrouble>,
+}
+
 /// What a resting server's store has; else why it cannot be opened, and what that makes of the store.
-async fn stored(config: &Config) -> Result<ServerFacts, (String, Option<StoreTrouble>)> {
+async fn stored(config: &Config) -> Result<ServerFacts, Closed> {
     let store = backend::offline(config.clone()).map_err(|error| {
         let text = chain(error.as_ref());
+        let fault = error.downcast_ref().and_then(server::account_fault);
         let cause = match error.downcast_ref() {
             // Somebody is just starting or stopping.
             Some(OpenError::Store(store)) if store.cause() != "locked" => Some(store.cause()),
@@ -124,9 +141,9 @@ async fn stored(config: &Config) -> Result<ServerFacts, (String, Option<StoreTro
         };
         let trouble =
             cause.map(|cause| StoreTrouble { cause: cause.to_owned(), text: text.clone() });
-        (text, trouble)
+        Closed { why: text, trouble, fault }
     })?;
-    store.facts().await.map_err(|error| (chain(&error), None))
+    store.facts().await.map_err(|error| Closed { why: chain(&error), trouble: None, fault: None })
 }
 
 /// Asks a server, if it answers, to probe each of its peers, all at once.

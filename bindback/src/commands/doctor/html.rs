@@ -66,7 +66,7 @@ fn verdict(out: &mut String, answer: &Answer) {
             let lead = if answer.undecided { "Undecided. Most likely: " } else { "" };
             format!(
                 "{lead}<b>{}</b> ({}, {})",
-                escape(first.cause.meaning().trim_end_matches('.')),
+                escape(first.title()),
                 first.cause,
                 percent(first.confidence)
             )
@@ -91,7 +91,7 @@ fn cause(out: &mut String, diagnosis: &Diagnosis, first: bool) {
             diagnosis.cause,
             diagnosis.group.slug(),
             percent(diagnosis.confidence),
-            escape(diagnosis.cause.meaning())
+            escape(diagnosis.title())
         ),
     );
     for (title, list) in [("Because", &diagnosis.evidence), ("Against it", &diagnosis.against)] {

@@ -11,6 +11,8 @@ use crate::table::Table;
 const WIDTH: usize = 100;
 /// Observations that are shown without `-v`.
 const FEW: usize = 5;
+/// From here on a cause is sure enough to be an answer.
+const HALF: f64 = 0.5;
 /// Other causes that are named without `-v`: the answer has at least three.
 const OTHERS: usize = 2;
 /// Observations of each of them, where nothing is decided.
@@ -23,8 +25,12 @@ pub fn text(report: &Report, verbose: bool) -> String {
         && report.answer.diagnoses.iter().all(|one| one.confidence <= super::GUESS);
     if !report.running {
         let known = !guessed && !report.answer.diagnoses.is_empty();
-        let rest = if known { " What was wrong before:" } else { "" };
-        paragraph(&mut out, "", &format!("{} does not answer.{rest}", report.local));
+        let rest = if known {
+            ": what its configuration, its store and its neighbours tell:"
+        } else {
+            "."
+        };
+        paragraph(&mut out, "", &format!("{} does not run{rest}", report.local));
         out.push('\n');
     }
     if guessed && !verbose {
@@ -89,8 +95,7 @@ fn listed(names: &[String]) -> String {
 }
 
 fn cause_line(diagnosis: &Diagnosis) -> String {
-    let meaning = diagnosis.cause.meaning().trim_end_matches('.');
-    format!("{meaning} ({}, {})", diagnosis.cause, percent(diagnosis.confidence))
+    format!("{} ({}, {})", diagnosis.title(), diagnosis.cause, percent(diagnosis.confidence))
 }
 
 fn percent(confidence: f64) -> String {
@@ -131,17 +136,20 @@ fn observations(out: &mut String, heading: &str, list: &[Evidence], verbose: boo
 }
 
 fn others(out: &mut String, report: &Report, shown: usize) {
-    let rest: Vec<String> = report
-        .answer
-        .diagnoses
-        .iter()
-        .skip(shown)
-        .take(OTHERS)
-        .map(|one| format!("{} ({})", one.cause, percent(one.confidence)))
-        .collect();
-    if !rest.is_empty() {
+    let rest = report.answer.diagnoses.iter().skip(shown).take(OTHERS);
+    let (also, less): (Vec<&Diagnosis>, Vec<&Diagnosis>) =
+        rest.partition(|one| one.confidence >= HALF);
+    if !also.is_empty() || !less.is_empty() {
         out.push('\n');
-        paragraph(out, "Less likely: ", &rest.join(", "));
+    }
+    // What is as good as sure is no rival of the first: something else is wrong, too.
+    for one in also {
+        paragraph(out, "Also: ", &cause_line(one));
+    }
+    let less: Vec<String> =
+        less.iter().map(|one| format!("{} ({})", one.cause, percent(one.confidence))).collect();
+    if !less.is_empty() {
+        paragraph(out, "Less likely: ", &less.join(", "));
     }
 }
 
@@ -175,9 +183,16 @@ fn checks(out: &mut String, checks: &[ProbeFact], verbose: bool) {
     out.push('\n');
     if !verbose {
         let failed = checks.iter().filter(|check| check.result != ProbeResult::Ok).count();
-        let failed =
-            if failed == 0 { "all went well".to_owned() } else { format!("{failed} failed") };
-        out.push_str(&format!("{} checks made, {failed}; -v shows them\n", checks.len()));
+        let failed = match (failed, checks.len()) {
+            (0, 1) => "and it went well by itself".to_owned(),
+            (0, _) => "each went well by itself".to_owned(),
+            (failed, _) => format!("{failed} failed"),
+        };
+        let (count, them) = match checks.len() {
+            1 => ("1 check".to_owned(), "it"),
+            many => (format!("{many} checks"), "them"),
+        };
+        out.push_str(&format!("{count} made, {failed}; -v shows {them}\n"));
         return;
     }
     let mut table = Table::new(&["CHECK", "FROM", "TARGET", "RESULT", "MS", "DETAIL"]);

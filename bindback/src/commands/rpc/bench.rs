@@ -8,8 +8,8 @@ use serde::Serialize;
 use server::rpc_tools::{self, Bench, BenchSettings, Figures, Operation, StepResult};
 
 use super::{ping, show};
+use crate::cli::Setting;
 use crate::failure::Found;
-use crate::output::Output;
 use crate::table::Table;
 
 #[derive(Debug, Args)]
@@ -60,8 +60,8 @@ impl Shape for Report {
     const NAME: &'static str = "rpc-bench";
 }
 
-pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
-    let reach = ping::settings(arguments.reach, 1)?;
+pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    let reach = ping::settings(arguments.reach, 1, setting)?;
     let host = reach.host.clone();
     let level = match &reach.caller {
         Some(caller) => format!("{:?}", caller.level).to_lowercase(),
@@ -82,7 +82,7 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
     let bench = rpc_tools::bench(&settings).await;
     let (size, concurrency) = (arguments.size, arguments.concurrency);
     let report = Report { host, size, concurrency, level, bench };
-    output.answer(&report, text)?;
+    setting.output.answer(&report, text)?;
     let arrived = report.bench.steps.last().is_some_and(|step| step.result == StepResult::Ok);
     Ok(if arrived { Found::Nothing } else { Found::Something })
 }

@@ -10,9 +10,9 @@ use serde::Serialize;
 use server::rpc_tools::{Step, StepResult};
 use server::x400_tools::{self, Presented, ProbeSettings, Secret};
 
+use crate::cli::Setting;
 use crate::commands::rpc::show;
 use crate::failure::{Found, Usage};
-use crate::output::Output;
 use crate::password;
 
 /// The port of RFC 1006.
@@ -82,7 +82,7 @@ impl Shape for Report {
     const NAME: &'static str = "x400-probe";
 }
 
-pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
+pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
     let (host, port) = place(&arguments.host)?;
     let password = arguments.password.given()?;
     if password.is_some() && arguments.name.is_none() {
@@ -98,6 +98,7 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
     let tls = files.map(|files| (files, arguments.tls_name.unwrap_or_else(|| host.clone())));
     let settings = ProbeSettings {
         host,
+        hosts: setting.hosts()?,
         tls,
         port,
         presented: Presented {
@@ -110,7 +111,7 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found>
         patience: Duration::from_secs(arguments.timeout),
     };
     let report = Report { steps: x400_tools::probe(&settings).await };
-    output.answer(&report, |report| show(&report.steps))?;
+    setting.output.answer(&report, |report| show(&report.steps))?;
     let accepted = report
         .steps
         .iter()

@@ -41,6 +41,7 @@ pub(super) struct Opening {
     recover: Option<Unfinished>,
     /// Open data that did not fit into the CONNECT.
     overflow: Vec<u8>,
+    tells: bool,
 }
 
 impl Opening {
@@ -100,6 +101,7 @@ impl Opening {
             offered,
             recover: parameters.recover.clone(),
             overflow: overflow.to_vec(),
+            tells: parameters.tell_checkpoints,
         })
     }
 
@@ -156,13 +158,14 @@ impl Opening {
             return incompatible(Layer::Rtse, "checkpoints without a window");
         }
         let sender = Sender::new(self.link, negotiation, self.maximum_apdu);
-        let mut open = Box::new(Established::initiator(
+        let open = Established::initiator(
             self.link,
             (self.session, self.mode, self.two_way),
             negotiation,
             sender,
             self.maximum_apdu,
-        ));
+        );
+        let mut open = Box::new(open.telling_checkpoints(self.tells));
         match (rtoac.data, self.recover) {
             (ConnectionData::Open(bind_result), None) => {
                 out.tell(StackEvent::OpenConfirmed { bind_result: bind_result.to_vec() });

@@ -80,6 +80,8 @@ pub struct OpenParameters {
     pub bind_argument: Vec<u8>,
     /// Largest APDU that may be transferred, in octets.
     pub maximum_apdu: usize,
+    /// Each checkpoint that is received is told before it is confirmed.
+    pub tell_checkpoints: bool,
 }
 
 /// How a responder answers.
@@ -123,6 +125,7 @@ impl OpenParameters {
             called_ssel: Vec::new(),
             bind_argument,
             maximum_apdu: DEFAULT_MAXIMUM_APDU,
+            tell_checkpoints: false,
         }
     }
 

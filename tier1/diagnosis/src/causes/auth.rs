@@ -17,10 +17,10 @@ const ROLE: &str = "service-account-admin";
 const WRONG_PASSWORD: u32 = 1326;
 /// What a Kerberos ticket is refused with that does not fit the keys of the service's keytab.
 const WRONG_KEY: u32 = 1396;
-const NO_SUCH_USER: u32 = 1317;
+pub(crate) const NO_SUCH_USER: u32 = 1317;
 pub(crate) const ACCESS_DENIED: u32 = 5;
 /// How a security event names a caller whom nothing names.
-const NOBODY: &str = "(nobody)";
+pub(crate) const NOBODY: &str = "(nobody)";
 
 pub(crate) const PASSWORD_MISMATCH: Rule = Rule {
     cause: Cause::ServiceAccountPasswordMismatch,

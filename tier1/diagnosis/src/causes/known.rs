@@ -2,7 +2,7 @@
 
 use crate::causes::rule::Rule;
 use crate::causes::{
-    account, auth, clock, line, name, network, protection, source, stale, terms, x400,
+    account, auth, clock, joining, line, name, network, protection, source, stale, terms, x400,
 };
 
 /// Every cause that this engine knows.
@@ -16,6 +16,7 @@ pub(crate) const RULES: &[Rule] = &[
     account::PASSWORD_EXPIRED,
     account::NETWORK_RIGHT,
     account::WRONG_ACCOUNT,
+    joining::ACCOUNT,
     account::WRONG_OVERRIDE,
     account::UNTRUSTED,
     account::COPY_LAGS,
@@ -35,8 +36,11 @@ pub(crate) const RULES: &[Rule] = &[
     line::LOSS,
     line::LARGE_PACKETS,
     line::THROUGHPUT,
+    joining::ADDRESS,
+    joining::NO_PEER,
     x400::PASSWORD,
     x400::NAME,
+    joining::NAME,
     x400::CERTIFICATE,
     terms::SCHEDULE,
     terms::TRANSPORT_SELECTOR,

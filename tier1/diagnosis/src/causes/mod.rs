@@ -4,6 +4,8 @@ mod account;
 mod auth;
 mod clock;
 pub(crate) mod dial_up;
+pub(crate) mod held;
+pub(crate) mod joining;
 mod known;
 mod line;
 mod name;

@@ -4,6 +4,7 @@ use event::Layer;
 use finding::{Cause, Remedy};
 
 use crate::address;
+use crate::causes::joining::not_the_port;
 use crate::causes::rule::{Case, Clue, Kind, Rule, in_words, with_command};
 use crate::causes::source::cut_off;
 use crate::causes::stale::not_the_target;
@@ -22,6 +23,7 @@ pub(crate) const PORT_FILTERED: Rule = Rule {
         not_the_target,
         not_the_line,
         cut_off,
+        not_the_port,
     ],
     subject: |case| format!("{} is closed to {}", case.target(), case.actor()),
     remedy: open_port,
@@ -32,7 +34,7 @@ pub(crate) const PORT_FILTERED: Rule = Rule {
 pub(crate) const SERVER_UNREACHABLE: Rule = Rule {
     cause: Cause::RemoteServerUnreachable,
     prior: 0.28,
-    clues: &[down_symptom, down_checks, down_or_alive, not_the_target, not_the_line],
+    clues: &[down_symptom, down_checks, down_or_alive, not_the_target, not_the_line, not_the_port],
     subject: |case| format!("{} is down", case.target()),
     remedy: start_server,
     page: "docs/findings/remote-server-unreachable.md",
@@ -118,7 +120,8 @@ fn down_symptom(case: Case<'_>) -> Vec<Clue> {
 /// The target's own list of networks shuts the actor out, or lets it in.
 fn allow_list(case: Case<'_>) -> Vec<Clue> {
     let Some(shut_out) = case.view.shut_out(case.actor(), case.target()) else { return Vec::new() };
-    let source = format!("{} rpc allow list", case.target());
+    let list = case.view.allow(case.actor(), case.target()).map_or("rpc", |(name, _)| name);
+    let source = format!("{} {list} allow list", case.target());
     let from = case.view.server(case.actor()).map_or("", |server| server.rpc.as_str());
     if !shut_out {
         return vec![Clue::against(
@@ -151,7 +154,9 @@ fn check_says(check: &ProbeFact) -> (String, String) {
         ProbeResult::Reset => "closes the connection",
         ProbeResult::Error => "fails",
     };
-    let says = format!("{} {result} {}", check.target, check.detail);
+    let detail =
+        if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
+    let says = format!("{} {result}{detail}", check.target);
     (format!("{} check {}", check.from, check.check), says.trim_end().to_owned())
 }
 
@@ -299,6 +304,13 @@ fn open_port(case: Case<'_>) -> Vec<Remedy> {
         && let Some(from) = from
     {
         let network = address::single(from);
+        let list = case.view.allow(actor, target).map_or("rpc", |(name, _)| name);
+        if list != "rpc" {
+            let place = case.view.place(target, "rfc1006.allow");
+            return in_words(format!(
+                "On {target}, add \"{network}\", the address of {actor}, to allow in [rfc1006] ({place}), and let the server read it (SIGHUP)."
+            ));
+        }
         let mut words = vec!["bindback", "network", "allow", "rpc", network.as_str()];
         if let Some(config) = case.view.config(target) {
             words.extend(["-c", config]);
@@ -311,17 +323,19 @@ fn open_port(case: Case<'_>) -> Vec<Remedy> {
     let facts = case.view.server(target);
     let host = case.view.host_name(actor, target).unwrap_or(target);
     let at = facts.map(|server| server.rpc.as_str()).filter(|rpc| !rpc.is_empty());
+    let connector = case.view.peer(actor, target).and_then(|peer| peer.x400.as_ref());
     let ports: Vec<String> = facts.map_or_else(Vec::new, |server| {
-        [server.mapper_port, server.rpc_port]
-            .iter()
-            .filter(|port| **port != 0)
-            .map(u16::to_string)
-            .collect()
+        let ports = match connector {
+            Some(connector) => [connector.port, 0],
+            None => [server.mapper_port, server.rpc_port],
+        };
+        ports.iter().filter(|port| **port != 0).map(u16::to_string).collect()
     });
     let ports = if ports.is_empty() { "of RPC".to_owned() } else { ports.join(" and ") };
+    let word = if connector.is_some() { "TCP port" } else { "TCP ports" };
     let at = at.map_or_else(String::new, |at| format!(" ({at})"));
     in_words(format!(
-        "Open TCP ports {ports} of {host}{at} for connections from {actor}: in the firewalls between them, and on {target}."
+        "Open {word} {ports} of {host}{at} for connections from {actor}: in the firewalls between them, and on {target}."
     ))
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn diagnoses(snapshot: &Snapshot) -> Vec<Diagnosis> {
     let mut found: Vec<Diagnosis> = Vec::new();
     for server in servers {
         found.extend(port_taken(server));
+        found.extend(server.start_faults.iter().filter_map(|fault| cannot_start(server, fault)));
         for trouble in server.store_trouble.iter().chain(&server.shortages) {
             let known = |one: &Diagnosis, cause| one.cause == cause;
             if let Some(cause) = cause_of(&trouble.cause)
@@ -53,6 +54,42 @@ fn port_taken(server: &ServerFacts) -> Option<Diagnosis> {
         server.config_path.as_deref().map(|config| command(&["bindback", "serve", "-c", config]));
     diagnosis.remedy.push(Remedy { text, command });
     diagnosis.reads.push(format!("docs/findings/{}.md", Cause::RpcPortAlreadyInUse.slug()));
+    Some(diagnosis)
+}
+
+/// It does not run, and its start would stumble over this.
+fn cannot_start(server: &ServerFacts, fault: &StoreTrouble) -> Option<Diagnosis> {
+    let (cause, step) = match fault.cause.as_str() {
+        "secret" => (
+            Cause::ServiceAccountPasswordMismatch,
+            "Put the password of the service account into that file, readable for the server's user and nobody else (chown, chmod 600)",
+        ),
+        "admin-token" => (
+            Cause::ServiceAccountPasswordMismatch,
+            "Put a token into that file, readable for the server's user and nobody else (chown, chmod 600)",
+        ),
+        "accounts-key" => (
+            Cause::MtaDatabaseFilesMissing,
+            "Put the key back where it was, from a backup: without it no account can be read",
+        ),
+        "folder" => (
+            Cause::MtaDatabasePathWrong,
+            "Give the folder to the server's user (chown -R), or start the server as the user that it belongs to",
+        ),
+        "port" => (
+            Cause::RpcPortAlreadyInUse,
+            "Give the key another port or address, or the right to open it (AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit)",
+        ),
+        _ => return None,
+    };
+    let mut diagnosis = Diagnosis::new(cause, CERTAIN);
+    diagnosis.headline = Some(format!("{} cannot be started: {}", server.name, fault.text));
+    let source = format!("{} check start", server.name);
+    diagnosis.evidence.push(Evidence::new(source, fault.text.clone(), CERTAIN));
+    let text = format!("{step}; then start {}.", server.name);
+    let command =
+        server.config_path.as_deref().map(|config| command(&["bindback", "serve", "-c", config]));
+    diagnosis.remedy.push(Remedy { text, command });
     Some(diagnosis)
 }
 
@@ -108,7 +145,11 @@ fn of_trouble(server: &ServerFacts, trouble: &StoreTrouble, cause: Cause) -> Dia
         diagnosis.remedy.push(Remedy { text, command });
     }
     match cause {
-        Cause::DiskSpaceLow => diagnosis.reads.push(DISK_PAGE.to_owned()),
+        Cause::DiskSpaceLow => {
+            // The field's words name a limit of another server.
+            diagnosis.headline = Some(format!("{} has too little room on its disk", server.name));
+            diagnosis.reads.push(DISK_PAGE.to_owned());
+        }
         _ => diagnosis.reads.push(format!("docs/findings/{}.md", cause.slug())),
     }
     diagnosis
@@ -158,6 +199,33 @@ mod tests {
         assert!(best.remedy[0].text.contains("sport = :4747"), "{:?}", best.remedy);
         assert_eq!(best.remedy[0].command.as_deref(), Some("bindback serve -c /srv/east.toml"));
         assert!(port_taken(&ServerFacts::default()).is_none());
+    }
+
+    #[test]
+    fn what_keeps_a_server_from_starting_is_named() {
+        for (word, cause) in [
+            ("secret", Cause::ServiceAccountPasswordMismatch),
+            ("accounts-key", Cause::MtaDatabaseFilesMissing),
+            ("folder", Cause::MtaDatabasePathWrong),
+            ("port", Cause::RpcPortAlreadyInUse),
+        ] {
+            let server = ServerFacts {
+                name: "EAST".to_owned(),
+                config_path: Some("/srv/east.toml".to_owned()),
+                start_faults: vec![StoreTrouble { cause: word.to_owned(), text: "why".to_owned() }],
+                ..ServerFacts::default()
+            };
+            let answer = crate::diagnose(&Snapshot {
+                now: Timestamp::UNIX_EPOCH,
+                local: "EAST".to_owned(),
+                servers: vec![server],
+                checks: Vec::new(),
+            });
+            let best = &answer.diagnoses[0];
+            assert_eq!((best.cause, best.title()), (cause, "EAST cannot be started: why"));
+            assert_eq!(best.remedy[0].command.as_deref(), Some("bindback serve -c /srv/east.toml"));
+            assert!(!answer.undecided);
+        }
     }
 
     #[test]

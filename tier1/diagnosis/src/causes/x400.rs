@@ -17,9 +17,9 @@ const AUTHENTICATION_ERROR: u32 = 2;
 pub(crate) const PASSWORD: Rule = Rule {
     cause: Cause::MtaPasswordMismatch,
     prior: 0.3,
-    clues: &[password_refused, bind_refused],
+    clues: &[password_refused, password_symptom, cannot_read],
     subject: |case| format!("{} refuses the password of the MTA {}", case.target(), case.actor()),
-    remedy: set_password,
+    remedy: |case| read_or_set(case),
     page: "docs/findings/mta-password-mismatch.md",
     text: include_str!("../../../../docs/findings/mta-password-mismatch.md"),
 };
@@ -219,6 +219,41 @@ fn bind_refused(case: Case<'_>) -> Vec<Clue> {
         clues.push(Clue::against(Kind::Symptom, 0.95, case.target(), says));
     }
     clues
+}
+
+/// The server of the two that cannot read a password file of its connector to the other one, and why.
+pub(crate) fn unreadable<'a>(case: Case<'a>) -> Option<(&'a str, &'a str)> {
+    let (actor, target) = (case.actor(), case.target());
+    [(actor, target), (target, actor)].into_iter().find_map(|(on, to)| {
+        let why = connector(case, on, to)?.unreadable.as_deref()?;
+        Some((on, why))
+    })
+}
+
+fn cannot_read(case: Case<'_>) -> Vec<Clue> {
+    let Some((on, why)) = unreadable(case) else { return Vec::new() };
+    vec![
+        Clue::speaks_for(Kind::Setting, 0.9, &format!("{on} connector"), why),
+        Clue::speaks_for(Kind::Reason, 0.85, &format!("{on} connector"), why),
+    ]
+}
+
+/// Who cannot read its password binds with nobody, whatever the witness says of it.
+fn password_symptom(case: Case<'_>) -> Vec<Clue> {
+    if unreadable(case).is_none() {
+        return bind_refused(case);
+    }
+    let witnesses = case.obstacle.witnesses.iter();
+    let clues = witnesses.map(|one| Clue::speaks_for(Kind::Symptom, 0.3, &one.source, &*one.says));
+    clues.collect()
+}
+
+fn read_or_set(case: Case<'_>) -> Vec<Remedy> {
+    let Some((on, why)) = unreadable(case) else { return set_password(case) };
+    in_words(format!(
+        "On {on}, put the file right: {why}. It has to be there and readable for the server's user and nobody else (chmod 600, chown); \
+         it is read at every bind, so that no restart is needed."
+    ))
 }
 
 fn connector<'a>(case: Case<'a>, on: &str, to: &str) -> Option<&'a ConnectorFacts> {

@@ -51,8 +51,9 @@ const RULED_OUT: &[(&[&str], &[Cause], f64)] = &[
 ];
 
 type Group = Vec<String>;
+type Row = (Vec<Group>, &'static [Cause], f64);
 
-static READ: LazyLock<Vec<(Vec<Group>, &'static [Cause], f64)>> = LazyLock::new(|| {
+static READ: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let rows = RULED_OUT.iter().map(|(groups, causes, weight)| {
         let groups = groups.iter().map(|group| group.split('|').map(one_form).collect());
         (groups.collect(), *causes, *weight)

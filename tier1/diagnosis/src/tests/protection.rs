@@ -14,7 +14,7 @@ fn refused_at(step: &str) -> Snapshot {
         address: Some("127.0.0.3:1024".into()),
         step: Some(step.into()),
         layer: Some(Layer::Authentication),
-        count: 1,
+        ..SecurityViolation::default()
     });
     snapshot.servers[0].events.push(violation.stamp(at(FAILED), "EAST"));
     snapshot.servers[1].peers[0].last_failure_out = Some(FailureFacts {

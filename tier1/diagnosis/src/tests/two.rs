@@ -14,7 +14,7 @@ fn refused(user: &str, code: u32, step: &str) -> Snapshot {
         address: Some("127.0.0.3:1024".into()),
         step: Some(step.into()),
         layer: Some(Layer::Authentication),
-        count: 1,
+        ..SecurityViolation::default()
     });
     snapshot.servers[0].events.push(violation.stamp(at(FAILED), "EAST"));
     let denied = |bind| FailureFacts {

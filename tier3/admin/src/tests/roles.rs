@@ -82,7 +82,10 @@ async fn try_all(client: &Client) -> Vec<(AdminRole, &'static str, bool)> {
     let import = |dry_run| DirectoryOrder::Import { ldif: String::new(), dry_run };
     let legacy = |change| DirectoryOrder::LegacyAccount { group: None, change };
     for (needed, order) in [
-        (ViewOnlyAdmin, DirectoryOrder::List { under: None }),
+        (
+            ViewOnlyAdmin,
+            DirectoryOrder::List { under: None, after: None, limit: None, children: false },
+        ),
         (ViewOnlyAdmin, DirectoryOrder::Export),
         (ViewOnlyAdmin, DirectoryOrder::Audit { limit: None }),
         (ViewOnlyAdmin, DirectoryOrder::Agent { change: None }),

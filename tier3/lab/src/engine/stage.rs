@@ -60,10 +60,10 @@ pub(crate) struct Stage {
     pub(super) helpers: BTreeMap<&'static str, Process>,
     /// Servers that were stopped where they stand.
     pub(super) hung: Vec<Side>,
-    /// Who keeps the directory, if others than the servers do; dropped after the servers that live in its network.
-    pub(super) directory: Option<DirectoryServers>,
     /// By [`Side::index`].
     pub(super) disguises: [Disguise; 4],
+    /// Who keeps the directory, if others than the servers do; dropped after the servers that live in its network.
+    pub(super) directory: Option<DirectoryServers>,
     /// Dropped after the servers that live there.
     wires: Option<Wires>,
 }
@@ -165,8 +165,8 @@ impl Stage {
             changed: 0,
             helpers: BTreeMap::new(),
             hung: Vec::new(),
-            directory: None,
             disguises: [Disguise::default(); 4],
+            directory: None,
             wires,
         };
         for attempt in 1.. {

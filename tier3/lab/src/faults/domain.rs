@@ -4,7 +4,7 @@ use finding::Cause;
 
 use super::table::{KEY_DIFFERS, PLAIN, UNKNOWN_REFUSED, WEST};
 use super::{Act, Fault, find};
-use crate::directory_server::{DirectoryKind, WEST_OVERRIDE};
+use crate::directory_server::{DirectoryKind, OVERRIDES, WEST_OVERRIDE};
 use crate::organisation::{Auth, Carrier};
 
 /// Those that have nothing to do with an account of a server's own.
@@ -28,6 +28,20 @@ const NO_OVERRIDE: Fault = Fault {
     cure: &[WEST_OVERRIDE],
     ..PLAIN
 };
+
+/// The same between two real domain controllers of Samba: servers and domains have the names of these.
+pub(super) const OF_SAMBA: Fault = Fault {
+    name: "untrusted-domains-of-samba",
+    title: "two domains of Samba that do not trust each other",
+    prepare: &OVERRIDES,
+    needs: &[SAMBA_DOMAINS],
+    two_alone: true,
+    claims: &[19, 20, 21, 36],
+    ..NO_OVERRIDE
+};
+
+/// What a scenario needs whose accounts are in two domains of Samba.
+pub(crate) const SAMBA_DOMAINS: &str = "samba-domains";
 
 impl DirectoryKind {
     /// The fault that a demo puts in unless it is told another one.

@@ -4,8 +4,8 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, dial_up,
-    generations, host, line, names, peers, route, store, terms,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, account, dial_up,
+    domain, generations, host, line, names, peers, route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -67,7 +67,7 @@ macro_rules! account_refused {
 
 pub(super) const UNKNOWN_REFUSED: &[ExpectedEvent] = account_refused!(NO_SUCH_USER);
 
-const ROLE_REFUSED: &[ExpectedEvent] = account_refused!(ACCESS_DENIED);
+pub(super) const ROLE_REFUSED: &[ExpectedEvent] = account_refused!(ACCESS_DENIED);
 
 pub(super) const fn setting(
     on: Option<Side>,
@@ -94,6 +94,7 @@ pub(super) const PLAIN: Fault = Fault {
     prepare: &[],
     accounts: &[],
     degrading: false,
+    servers: 0,
     two_alone: false,
     returned: None,
     takes_none: false,
@@ -512,6 +513,8 @@ pub const FAULTS: &[Fault] = &[
         claims: &[28, 30, 35],
         ..FILTERED
     },
+    account::OF_ANOTHER_NAME,
+    generations::UPGRADE,
     host::PORT_TAKEN,
     host::MAPPER_ALONE,
     host::HANGS,
@@ -522,6 +525,7 @@ pub const FAULTS: &[Fault] = &[
     peers::CLOCK,
     names::HOST,
     names::BIND_BACK,
+    domain::OF_SAMBA,
     line::LOSS,
     line::SMALL_MTU,
     line::SLOW,

@@ -72,8 +72,18 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
     let accounts = fault.map_or(&[][..], |fault| fault.accounts);
     let more = chance.below(3);
     let two_alone = !accounts.is_empty() || fault.is_some_and(|fault| fault.two_alone);
-    let servers = if two_alone { 2 } else { 2 + more };
+    let servers = match fault.map_or(0, |fault| fault.servers) {
+        0 if two_alone => 2,
+        0 => 2 + more,
+        fixed => fixed,
+    };
     let mut cast = Cast::random(chance, servers);
+    let in_domains = fault.is_some_and(Fault::in_domains);
+    let directory = if in_domains { DirectoryKind::TwoDomains } else { DirectoryKind::Embedded };
+    if in_domains {
+        // The domains have names of their own, and their servers these.
+        cast = directory.cast();
+    }
     for (side, account) in accounts {
         let account = cast.told(account);
         cast = cast.with_account(*side, &account);
@@ -85,7 +95,7 @@ fn setup(scenario: Scenario, chance: &mut Chance) -> Setup {
         set: fault.map_or(&[], |fault| fault.set),
         idle_s: IDLE_S,
         wired: fault.is_some_and(|fault| fault.wired),
-        directory: DirectoryKind::Embedded,
+        directory,
     }
 }
 

@@ -1,9 +1,10 @@
 //! The scenarios by their names.
 
 use super::report::Listed;
+use crate::directory_server::{DirectoryKind, DirectoryPlan};
 use crate::engine::LabError;
-use crate::faults::{FAULTS, Fault, HARMLESS, X400_FAULTS};
-use crate::organisation::Carrier;
+use crate::faults::{FAULTS, Fault, HARMLESS, SAMBA_DOMAINS, X400_FAULTS};
+use crate::organisation::{Auth, Carrier};
 use crate::wires::Wires;
 
 /// What is played.
@@ -73,15 +74,23 @@ impl Scenario {
     }
 }
 
+/// Why no domain controllers can run here, if so.
+fn no_domains() -> Option<String> {
+    let looked = DirectoryPlan::look(DirectoryKind::TwoDomains, Auth::Ntlm);
+    looked.err().map(|error| error.to_string())
+}
+
 /// Why what a scenario takes is not here: a program, or the rights of root.
 fn missing(needs: &[&str]) -> Option<String> {
     let lacks = |need: &&&str| match **need {
         "root" => !crate::wires::is_root(),
+        SAMBA_DOMAINS => no_domains().is_some(),
         program => !crate::wires::is_there(program),
     };
     let need = needs.iter().find(lacks)?;
     Some(match *need {
         "root" => "it takes root".to_owned(),
+        SAMBA_DOMAINS => no_domains().unwrap_or_default(),
         program => format!("there is no {program} on this machine"),
     })
 }

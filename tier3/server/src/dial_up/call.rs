@@ -77,6 +77,10 @@ pub async fn raise(node: &Arc<Node>, peer: &str) -> Raised {
             if view.ended != ended {
                 return match &view.given_up {
                     Some(failure) => Raised::Failed(failure.to_string()),
+                    // One that was cut before anybody saw it stand; what waits is to be called for again.
+                    None if !node.is_stopping() => {
+                        Raised::Failed("the call ended before anything crossed".to_owned())
+                    }
                     None => Raised::Nothing,
                 };
             }

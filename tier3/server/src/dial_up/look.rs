@@ -31,9 +31,8 @@ async fn reaches(node: &Node, peer: &str) -> bool {
     let Ok(found) = node.resolver.resolve(&peer.host).await else { return false };
     for address in found.addresses {
         let connect = TcpStream::connect((address, peer.mapper_port));
-        match tokio::time::timeout(ATTEMPT, connect).await {
-            Ok(Ok(_)) => return true,
-            Ok(Err(_)) | Err(_) => {}
+        if let Ok(Ok(_)) = tokio::time::timeout(ATTEMPT, connect).await {
+            return true;
         }
     }
     false

@@ -51,11 +51,18 @@ pub(crate) struct Denied {
     pub(crate) step: &'static str,
     /// What the security event says; the wire says access denied in any case.
     pub(crate) code: u32,
+    /// What the caller showed, and what is configured in its place.
+    pub(crate) differs: Option<(String, String)>,
 }
 
 impl Denied {
     pub(super) fn new(reason: String, step: &'static str) -> Self {
-        Self { reason, step, code: ACCESS_DENIED }
+        Self { reason, step, code: ACCESS_DENIED, differs: None }
+    }
+
+    /// The same, with both sides of a comparison for whoever compares servers.
+    fn differing(self, presented: &str, expected: &str) -> Self {
+        Self { differs: Some((presented.to_owned(), expected.to_owned())), ..self }
     }
 }
 
@@ -131,7 +138,8 @@ pub async fn answer_bind(node: Arc<Node>, request: BindRequest) -> BindAnswer {
         remote_mta: request.bind.caller_name.clone(),
     };
     let association = Association::respond(names, crate::settings::terms(&config), piece);
-    tokio::spawn(serve(Arc::clone(&node), peer, channel, association, ltab_index));
+    let proved = Proved { account: request.principal, address: request.address };
+    tokio::spawn(serve(Arc::clone(&node), peer, proved, (channel, association), ltab_index));
     BindAnswer { agreed_piece, bind_status: 0, channel: handle, status: 0 }
 }
 
@@ -180,7 +188,10 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
     let bind = &request.bind;
     let Some(peer) = config.peer(&bind.caller_name) else {
         let reason = format!("{:?} is no configured peer", bind.caller_name);
-        return Err(Denied::new(reason, "peer"));
+        // Whose account it is tells under which name the caller is known here.
+        let known = node.peer_of_account(&request.principal);
+        let known = known.map_or_else(String::new, |peer| peer.name);
+        return Err(Denied::new(reason, "peer").differing(&bind.caller_name, &known));
     };
     check_account(node, peer, &request.principal)?;
     if bind.called_name != config.server.name {
@@ -188,7 +199,8 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
             "called as {:?}, but this MTA's name is {:?}",
             bind.called_name, config.server.name
         );
-        return Err(Denied::new(reason, "called-name"));
+        let denied = Denied::new(reason, "called-name");
+        return Err(denied.differing(&bind.called_name, &config.server.name));
     }
     let (name, port) = split_binding(&bind.bind_back_binding).ok_or_else(|| {
         let reason = format!("{:?} is no string binding for a bind-back", bind.bind_back_binding);
@@ -201,7 +213,9 @@ fn check_caller(node: &Node, request: &BindRequest) -> Result<Caller, Denied> {
             "asks to be bound back at {name}[{port}], configured is {}[{}]",
             peer.bind_back, peer.mapper_port
         );
-        return Err(Denied::new(reason, "bind-back-name"));
+        let expected = format!("{}[{}]", peer.bind_back, peer.mapper_port);
+        let denied = Denied::new(reason, "bind-back-name");
+        return Err(denied.differing(&format!("{name}[{port}]"), &expected));
     }
     let target = RpcTarget {
         host: name,
@@ -246,7 +260,8 @@ pub(super) fn check_state(
         let names: Vec<String> = expected.iter().map(ToString::to_string).collect();
         let names = names.join(" or ");
         let reason = format!("{principal} does not speak for {}, {names} does", peer.name);
-        return Err(Denied::new(reason, "account"));
+        let denied = Denied::new(reason, "account");
+        return Err(denied.differing(&principal.to_string(), &names));
     }
     // A domain's account needs none here: that it is configured for the peer says that it may. One that it has counts.
     let stranger = node.accounts.find(principal).is_none();
@@ -256,14 +271,14 @@ pub(super) fn check_state(
     }
     if let Some(failure) = of_domain.and_then(|account| account.state).and_then(bars) {
         let (reason, code) = (format!("{failure} in the domain"), failure.win32());
-        return Err(Denied { reason, step: "account-state", code });
+        return Err(Denied { reason, step: "account-state", code, differs: None });
     }
     // Kerberos and winbind prove who somebody is; whether the account may be used here, its own row says. Passwords are
     // the matter of whoever checked one.
     let refusal = node.accounts.nt_hash(principal).err();
     if let Some(failure @ (Disabled | LockedOut | AccountExpired | LogonTypeNotGranted)) = refusal {
         let (reason, code) = (failure.to_string(), failure.win32());
-        return Err(Denied { reason, step: "account-state", code });
+        return Err(Denied { reason, step: "account-state", code, differs: None });
     }
     Ok(true)
 }
@@ -297,6 +312,7 @@ pub(super) fn refuse(
             step: denied.step,
             layer: Layer::AccessCheck,
             count: 1,
+            differs: denied.differs.clone(),
             of_peer: true,
         },
     );
@@ -404,16 +420,36 @@ async fn bind_back(
     }
 }
 
+/// Who opened an association, and from where.
+struct Proved {
+    account: AccountName,
+    address: String,
+}
+
+impl Proved {
+    /// Whether the account may still do what it did at the bind; a change counts at once.
+    fn still_may(&self, node: &Node, peer: &str) -> Result<(), Denied> {
+        let config = node.config();
+        let checked = match config.peer(peer) {
+            Some(peer) => check_account(node, peer, &self.account),
+            None => Err(Denied::new(format!("{peer:?} is no configured peer any more"), "peer")),
+        };
+        checked.inspect_err(|denied| {
+            refuse(node, &self.account, &self.address, Some(peer), denied);
+        })
+    }
+}
+
 /// Takes what the caller sends until the association is over.
 async fn serve(
     node: Arc<Node>,
     peer: String,
-    mut channel: Channel,
-    mut association: Association,
+    proved: Proved,
+    (mut channel, mut association): (Channel, Association),
     index: u32,
 ) {
     let end = tokio::select! {
-        end = receive(&node, &peer, &mut channel, &mut association, index) => end,
+        end = receive(&node, &peer, &proved, (&mut channel, &mut association), index) => end,
         () = drained(&node) => {
             association.abort();
             Ok(None)
@@ -451,13 +487,18 @@ async fn drained(node: &Node) {
 async fn receive(
     node: &Arc<Node>,
     peer: &str,
-    channel: &mut Channel,
-    association: &mut Association,
+    proved: &Proved,
+    (channel, association): (&mut Channel, &mut Association),
     index: u32,
 ) -> Result<Option<String>, ChannelEnd> {
     loop {
         match channel.next_output(association).await? {
             Output::Received(apdu) => {
+                if let Err(denied) = proved.still_may(node, peer) {
+                    // It was not taken: the caller has it still, and tries again with a new bind.
+                    association.abort();
+                    return Ok(Some(denied.reason));
+                }
                 let kept = inbound::take(node, peer, apdu).await;
                 let answered = match kept {
                     Ok(()) => association.confirm(),

@@ -4,6 +4,7 @@ mod called;
 mod caller;
 mod channel;
 mod further;
+mod own_password;
 mod proof;
 mod records;
 mod replication;
@@ -12,5 +13,6 @@ mod service;
 #[cfg(test)]
 pub(crate) use called::check_account;
 pub use caller::run_peer;
+pub(crate) use proof::Proof;
 pub use replication::run_replication;
 pub use service::{BoundBack, ServiceFactory};

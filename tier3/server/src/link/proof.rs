@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::rpc_security;
 
 /// The proof for the attempts of one bind.
-pub(super) struct Proof<'a> {
+pub(crate) struct Proof<'a> {
     node: &'a Node,
     account: &'a AccountName,
     password: &'a Password,
@@ -27,7 +27,7 @@ impl<'a> Proof<'a> {
     ///
     /// # Errors
     /// There is no ticket, and nothing else is to be shown.
-    pub(super) async fn new(
+    pub(crate) async fn new(
         node: &'a Node,
         peer: &Peer,
         account: &'a AccountName,
@@ -50,7 +50,7 @@ impl<'a> Proof<'a> {
     }
 
     /// The security exchange of one attempt.
-    pub(super) fn initiator(&self) -> Box<dyn Initiator> {
+    pub(crate) fn initiator(&self) -> Box<dyn Initiator> {
         let ntlm =
             || rpc_security::ntlm_initiator(self.node, self.insecure, self.account, self.password);
         let kerberos = self.ticket.clone().map(|ticket| -> Box<dyn Initiator> {

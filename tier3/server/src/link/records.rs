@@ -112,6 +112,8 @@ pub struct Refusal<'a> {
     pub layer: Layer,
     /// How many refusals of the same kind are told together; 1 for this one.
     pub count: u32,
+    /// What the caller showed, and what is configured in its place.
+    pub differs: Option<(String, String)>,
     /// Whether it is the peer's failure, as far as one can tell: not when somebody only used its name.
     pub of_peer: bool,
 }
@@ -119,7 +121,9 @@ pub struct Refusal<'a> {
 /// Writes down that this server refused a caller: event 9297, with the exact reason that the
 /// wire does not carry.
 pub fn refused(node: &Node, said: &Refusal<'_>) {
-    let peer = said.peer.filter(|_| said.of_peer);
+    // Who has an association here has proved itself: a wrong password under its name meanwhile is somebody else's.
+    let elsewhere = |peer: &str| said.layer == Layer::Authentication && stands(node, peer);
+    let peer = said.peer.filter(|peer| said.of_peer && !elsewhere(peer));
     let index = peer.map_or(0, |peer| refusal_row(node, peer, said));
     if let Some(peer) = peer {
         let last = last_error(Codes::own(said.code), said.layer, &said.reason);
@@ -136,6 +140,8 @@ pub fn refused(node: &Node, said: &Refusal<'_>) {
         step: Some(said.step.to_owned()),
         layer: Some(said.layer),
         count: said.count,
+        presented: said.differs.as_ref().map(|(presented, _)| presented.clone()),
+        expected: said.differs.as_ref().map(|(_, expected)| expected.clone()),
     }));
 }
 
@@ -169,6 +175,16 @@ pub fn opened(node: &Node, peer: &str, direction: Direction, index: u32, protoco
         Direction::Out => history.last_success_out = Some(now),
         Direction::In => history.last_success_in = Some(now),
     });
+}
+
+/// Whether an association that the peer opened stands.
+fn stands(node: &Node, peer: &str) -> bool {
+    let ltab = node.ltab();
+    ltab.rows().any(|row| {
+        row.direction == Direction::In
+            && row.state == State::Open
+            && row.peer.eq_ignore_ascii_case(peer)
+    })
 }
 
 /// Mail came from a peer over an association that stands: a failure noted since it opened was
@@ -234,13 +250,19 @@ pub fn channel_broken(node: &Node, peer: &str, ltab_index: u32, end: &ChannelEnd
 
 /// Writes down that an association is over; `why` is `None` after an orderly release.
 pub fn ended(node: &Node, peer: &str, index: u32, why: Option<&str>) {
+    let mut direction = None;
     node.ltab().update(index, |row| {
+        direction = Some(row.direction);
         row.state = if why.is_some() { State::Failed } else { State::Closed };
         row.since = Timestamp::now();
         if let Some(text) = why {
             row.last_error = Some(last_error(Codes::default(), Layer::Call, text));
         }
     });
+    if why.is_none() && direction == Some(Direction::In) {
+        // It stood until now.
+        still_well(node, peer);
+    }
     if let Some(why) = why {
         node.log(build::association_ended(&Connection {
             entity: peer.to_owned(),

@@ -11,6 +11,7 @@ use dcerpc::{
 };
 use event::Layer;
 use identity::AccountName;
+use mta::account_interface;
 use mta::directory_interface::{self, DIRECTORY_READ, Read};
 use mta::rpc_interface::{
     self, Bind, BindBack, BindBackAnswer, MTA_BIND, MTA_BIND_BACK, MTA_TRANSFER, MTA_UNBIND,
@@ -24,6 +25,7 @@ use super::called::{
     ACCESS_DENIED, BindRequest, Denied, SERVER_TOO_BUSY, answer_bind, check_account, check_state,
     refuse,
 };
+use super::own_password;
 use super::records::{self, Refusal};
 use crate::blocking::blocking;
 use crate::directory_table::now_ms;
@@ -35,6 +37,8 @@ use crate::rpc_security;
 const MANAGEMENT: usize = 1;
 /// Index of the interface that tells of the directory, on the MTA's port.
 const DIRECTORY: usize = 2;
+/// Index of the interface by which machine accounts change their passwords, there, too.
+const ACCOUNTS: usize = 3;
 /// Win32 `ERROR_NOT_ENOUGH_MEMORY`, for what this server cannot put into words.
 const NOT_ENOUGH_MEMORY: u32 = 8;
 /// Pieces that wait for the association; the answer to a call comes once its piece waits here.
@@ -126,6 +130,8 @@ impl ServiceFactory {
         if self.interface == Interface::Mta {
             let min_level = rpc_security::level(&node.config());
             interfaces.push(InterfaceRules { syntax: directory_interface::INTERFACE, min_level });
+            let min_level = AuthLevel::Privacy;
+            interfaces.push(InterfaceRules { syntax: account_interface::INTERFACE, min_level });
         }
         let config = ServerConfig {
             interfaces,
@@ -148,6 +154,7 @@ impl RpcService for Service {
         match request.interface {
             MANAGEMENT => return self.call_management(&request),
             DIRECTORY => return self.read_directory(request).await,
+            ACCOUNTS => return own_password::call(&self.node, self.peer, request).await,
             _ => {}
         }
         match self.interface {
@@ -243,6 +250,7 @@ async fn refuse_logon(
             },
             layer: Layer::Authentication,
             count,
+            differs: None,
             of_peer,
         },
     );
@@ -333,6 +341,13 @@ impl Service {
             address,
             port: self.node.rpc_port(),
             annotation: format!("Bindback directory {}", config.server.name),
+        });
+        map.register(epm::MapEntry {
+            interface: account_interface::INTERFACE,
+            object: Uuid::NIL,
+            address,
+            port: self.node.rpc_port(),
+            annotation: format!("Bindback accounts {}", config.server.name),
         });
         map.dispatch(request.opnum, &request.stub, request.order)
     }

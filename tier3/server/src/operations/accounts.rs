@@ -252,7 +252,7 @@ impl Ledger {
 }
 
 /// How long the password before a rotated one stays good, in milliseconds.
-pub(super) fn overlap_ms(config: &config::Config) -> i64 {
+pub(crate) fn overlap_ms(config: &config::Config) -> i64 {
     i64::try_from(config.accounts.password_overlap.as_millis()).unwrap_or(i64::MAX)
 }
 

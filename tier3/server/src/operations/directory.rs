@@ -3,7 +3,8 @@
 use admin::OperationError;
 use admin::directory_api::{
     AccessView, AgentOrder, AgentView, AuditView, ChangeView, DirectoryAnswer, DirectoryOrder,
-    GrantOrder, LegacyChange, LegacyView, Mode, ObjectView, OverrideView, SetOrder, SourceView,
+    GrantOrder, LIST_MOST, LegacyChange, LegacyView, Mode, ObjectView, OverrideView, SetOrder,
+    SourceView,
 };
 use config::Config;
 use directory::{
@@ -34,7 +35,10 @@ pub fn follow(
 ) -> Result<DirectoryAnswer, OperationError> {
     let table = &ledger.directory;
     match order {
-        DirectoryOrder::List { under } => list(ledger, under.as_deref()),
+        DirectoryOrder::List { under, after, limit, children } => {
+            let limit = limit.unwrap_or(LIST_MOST).clamp(1, LIST_MOST);
+            list(ledger, (under.as_deref(), after.as_deref()), limit, children)
+        }
         DirectoryOrder::Show { object } => show(ledger, &object),
         DirectoryOrder::Set(order) => {
             let name = name(ledger, &order.object)?;
@@ -97,7 +101,13 @@ fn name(ledger: &Ledger, text: &str) -> Result<Name, OperationError> {
     Name::parse(text, base).map_err(|error| OperationError::Invalid(format!("{text:?}: {error}")))
 }
 
-fn list(ledger: &Ledger, under: Option<&str>) -> Result<DirectoryAnswer, OperationError> {
+/// A page of a list: never more than that, however many objects there are.
+fn list(
+    ledger: &Ledger,
+    (under, after): (Option<&str>, Option<&str>),
+    limit: u32,
+    children: bool,
+) -> Result<DirectoryAnswer, OperationError> {
     let directory = ledger.directory.organisation();
     let base = &ledger.directory.place().base;
     let plain = |object: &Object| ObjectView {
@@ -107,15 +117,29 @@ fn list(ledger: &Ledger, under: Option<&str>) -> Result<DirectoryAnswer, Operati
         changed: time(object.changed_ms),
         ..ObjectView::default()
     };
-    let objects = match under {
-        None => directory.objects().map(plain).collect(),
-        Some(text) => {
-            let name = name(ledger, text)?;
-            directory.get(&name).map_err(|error| directory_error(error.into()))?;
-            directory.within(&name).map(plain).collect()
-        }
+    let under = under.map(|text| name(ledger, text)).transpose()?;
+    if let Some(name) = &under {
+        directory.get(name).map_err(|error| directory_error(error.into()))?;
+    }
+    let behind = after.map(|text| name(ledger, text).map(|name| name.key())).transpose()?;
+    let behind = behind.unwrap_or_default();
+    let below = under.as_ref().map(Name::key).unwrap_or_default();
+    let own = under.as_ref().and_then(|name| directory.get(name).ok());
+    // The object itself stands first.
+    let first = own.filter(|_| !children && behind.is_empty());
+    let all: Box<dyn Iterator<Item = &Object>> = if children {
+        Box::new(directory.children(under.as_ref(), &behind))
+    } else {
+        let within = directory.behind(behind.as_str().max(&below));
+        Box::new(within.take_while(|object| object.name.key().starts_with(&below)))
     };
-    Ok(DirectoryAnswer { objects, ..DirectoryAnswer::default() })
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut objects: Vec<ObjectView> =
+        first.into_iter().chain(all).take(limit.saturating_add(1)).map(plain).collect();
+    let goes_on = objects.len() > limit;
+    objects.truncate(limit);
+    let more = objects.last().filter(|_| goes_on).map(|last| last.name.clone());
+    Ok(DirectoryAnswer { objects, more, ..DirectoryAnswer::default() })
 }
 
 fn show(ledger: &Ledger, text: &str) -> Result<DirectoryAnswer, OperationError> {

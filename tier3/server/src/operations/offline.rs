@@ -186,6 +186,7 @@ impl Operations for Offline {
         facts.accounts = facts::of_accounts(&self.ledger);
         facts.directory = Some(facts::of_directory(&self.config, &self.ledger));
         facts.queues = facts::of_queues(&self.queue);
+        facts::add_holders(&mut facts.queues, &self.ledger.directory);
         facts.events = facts::stored_events(&self.store, &EventQuery::default())?;
         let levels = event_levels::EventLevels::open(&self.store);
         let levels = levels.map_err(|error| OperationError::Internal(net::chain(&error)))?;

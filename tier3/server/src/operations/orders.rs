@@ -18,6 +18,11 @@ use crate::mail_queue::MailQueue;
 /// Steps that one answer shows unless it is asked for fewer.
 const MAX_STEPS: usize = 10_000;
 
+/// How a hold is told, and stands in the audit trail.
+pub fn held_words(next_hop: &str) -> String {
+    format!("{next_hop} is held")
+}
+
 /// Does what is ordered; waits for the disk.
 pub fn follow(
     queue: &MailQueue,
@@ -29,7 +34,7 @@ pub fn follow(
         QueueOrder::Hold { next_hop } => {
             let hop = hops::next_hop(queue, config, &next_hop)?;
             queue.hold(&hop);
-            settled(store, format!("{} is held", hops::hop_name(&hop)))
+            settled(store, held_words(&hops::hop_name(&hop)))
         }
         QueueOrder::Release { next_hop } => {
             let hop = hops::next_hop(queue, config, &next_hop)?;

@@ -111,8 +111,8 @@ impl Operations for Running {
                 peer: None,
                 address: None,
                 step: Some("admin-role".to_owned()),
-                layer: None,
                 count: 1,
+                ..event::build::SecurityViolation::default()
             }));
         }
     }
@@ -258,12 +258,15 @@ impl Operations for Running {
         facts.directory = Some(facts::of_directory(&config, &self.ledger()));
         facts.queues = facts::of_queues(&self.node.queue);
         facts.dial_ups = facts::of_dial_ups(&config, &self.node.dial_ups);
+        facts::add_holders(&mut facts.queues, &self.node.directory);
+        facts::add_pending(&mut facts, &config);
         facts.store_trouble = facts::of_store(self.node.queue.store());
         facts.shortages = facts::of_resources(&self.node.resources);
         facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
         let cut_off = self.node.cut_off.list().into_iter();
         facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
         facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
+        facts.ltab.extend(self.node.x400_table().rows().map(facts::of_row));
         facts.events = self.stored_events(EventQuery::default()).await?;
         facts.event_levels = facts::of_levels(self.node.events.levels());
         Ok(facts)
@@ -443,7 +446,7 @@ fn internal(error: store::StoreError) -> OperationError {
 }
 
 /// What a reload puts in force, and what only a restart can.
-fn compare(old: &Config, fresh: &Config) -> Reloaded {
+pub(crate) fn compare(old: &Config, fresh: &Config) -> Reloaded {
     let mut reloaded = Reloaded::default();
     let mut note = |changed: bool, section: &str, live: bool| {
         if changed {

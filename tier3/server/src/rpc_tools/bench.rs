@@ -90,7 +90,7 @@ pub struct Bench {
 
 /// Measures; the last step says where it stopped.
 pub async fn bench(settings: &BenchSettings) -> Bench {
-    let mut walk = Walk::new(settings.reach.patience);
+    let mut walk = Walk::new(settings.reach.patience).knowing(&settings.reach.hosts);
     let mut bench = Bench::default();
     if let Some(target) = find(settings, &mut walk).await {
         measure(settings, target, &mut walk, &mut bench).await;

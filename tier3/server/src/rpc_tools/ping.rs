@@ -1,6 +1,7 @@
 //! To call an interface without doing anything there.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dcerpc::status::{ACCESS_DENIED, NCA_OP_RNG_ERROR, NCA_PROTO_ERROR};
@@ -17,6 +18,8 @@ const NO_OPERATION: u16 = 0xffff;
 #[derive(Debug, Clone)]
 pub struct PingSettings {
     pub host: String,
+    /// Names and their addresses, asked before the system's resolver.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
     /// The interface's own port; asked of the endpoint mapper when absent.
     pub port: Option<u16>,
     pub mapper_port: u16,
@@ -32,7 +35,7 @@ pub struct PingSettings {
 
 /// Calls an interface `count` times, telling each step on the way; the last step says where it stopped.
 pub async fn ping(settings: &PingSettings) -> Vec<Step> {
-    let mut walk = Walk::new(settings.patience);
+    let mut walk = Walk::new(settings.patience).knowing(&settings.hosts);
     // The last step says how it ended.
     let _ = all(settings, &mut walk).await;
     walk.steps

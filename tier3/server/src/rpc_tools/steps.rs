@@ -1,5 +1,6 @@
 //! The way to an interface, told step by step.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -138,11 +139,17 @@ impl Stop {
 pub(super) struct Walk {
     pub(super) steps: Vec<Step>,
     pub(super) patience: Duration,
+    resolver: Resolver,
 }
 
 impl Walk {
     pub(super) fn new(patience: Duration) -> Self {
-        Self { steps: Vec::new(), patience }
+        Self { steps: Vec::new(), patience, resolver: Resolver::default() }
+    }
+
+    /// With a table of names that is asked first.
+    pub(super) fn knowing(self, hosts: &BTreeMap<String, Vec<IpAddr>>) -> Self {
+        Self { resolver: Resolver::new(hosts), ..self }
     }
 
     /// Takes one step and tells of it; `said` words a success.
@@ -191,7 +198,7 @@ impl Walk {
     }
 
     pub(super) async fn resolve(&mut self, host: &str) -> Option<Vec<IpAddr>> {
-        let resolver = Resolver::default();
+        let resolver = self.resolver.clone();
         let work = async {
             let found = resolver.resolve(host).await.map_err(|error| {
                 Stop::new(StepResult::Error, SERVER_UNAVAILABLE, error.to_string())

@@ -53,6 +53,7 @@ fn start_at(address: &str) -> Running {
 fn settings(running: &Running, interface: Option<SyntaxId>) -> PingSettings {
     PingSettings {
         host: "127.0.0.1".to_owned(),
+        hosts: std::collections::BTreeMap::new(),
         port: None,
         mapper_port: running.mapper_port,
         interface,
@@ -115,6 +116,14 @@ async fn where_it_stops_is_told() {
             .await;
     assert_eq!(told(&steps), [("name", StepResult::Error, 1722)]);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // A table of names comes before the system's resolver.
+    let steps = ping(&PingSettings {
+        host: "No.Such.Host.invalid".to_owned(),
+        hosts: [("no.such.host.invalid".to_owned(), vec![[127, 0, 0, 1].into()])].into(),
+        ..settings(&running, None)
+    })
+    .await;
+    assert_eq!(steps.last().unwrap().result, StepResult::Ok, "{steps:?}");
     let steps = ping(&PingSettings { port: Some(closed), ..settings(&running, None) }).await;
     assert_eq!(told(&steps).pop().unwrap(), ("tcp", StepResult::Refused, 1722));
 }

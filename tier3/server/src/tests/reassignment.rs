@@ -235,6 +235,7 @@ async fn who_may_not_send_to_a_list_hears_so() {
     let words = |mail: &Vec<u8>| {
         String::from_utf8_lossy(mail).split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let why = "anna@east.demo.test may not send to the distribution list all@east.demo.test";
-    assert_eq!(mails.iter().filter(|mail| words(mail).contains(why)).count(), 1);
+    let why = "may not send to the distribution list";
+    let report = mails.iter().map(words).find(|mail| mail.contains("Status: 5.7.1")).unwrap();
+    assert!(report.contains(why), "{report}");
 }

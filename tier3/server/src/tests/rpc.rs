@@ -206,6 +206,7 @@ async fn both_ports_can_be_managed() {
     for port in [east.mapper_port, east.node.rpc_port()] {
         let settings = PingSettings {
             host: Ipv4Addr::LOCALHOST.to_string(),
+            hosts: std::collections::BTreeMap::new(),
             port: Some(port),
             mapper_port: east.mapper_port,
             interface: None,

@@ -338,6 +338,7 @@ async fn a_probe_of_the_mta_tells_each_mode() {
     let port = west.node.config().rfc1006.port;
     let settings = |password: &str| ProbeSettings {
         host: "127.0.0.1".to_owned(),
+        hosts: std::collections::BTreeMap::new(),
         port,
         presented: Presented { name: "EAST".to_owned(), password: Some(Secret::new(password)) },
         transport: Vec::new(),

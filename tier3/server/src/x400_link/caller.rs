@@ -155,12 +155,18 @@ impl Connector {
         let node = &self.node;
         let terms = bind_terms(settings).await.map_err(|error| {
             let detail = chain(&error);
-            node.log(build::connection_not_opened(&build::Connection {
-                entity: self.name.clone(),
-                peer: Some(self.name.clone()),
-                code: None,
-                detail: detail.clone(),
-            }));
+            let index = records::open_row(node, Direction::Out, &self.name, &settings.local_name);
+            records::out_failed(
+                node,
+                &OutFailure {
+                    peer: &self.name,
+                    index,
+                    code: records::NOTHING_TO_PROVE,
+                    layer: Layer::Authentication,
+                    detail: &detail,
+                    place: &format!("rfc1006:{}[{}]", settings.host, settings.port),
+                },
+            );
             OpenError::Refused(detail)
         })?;
         let index = records::open_row(node, Direction::Out, &self.name, &terms.local.name);

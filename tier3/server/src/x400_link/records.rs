@@ -19,6 +19,8 @@ pub const TIMED_OUT: u32 = 10_060;
 pub const UNREACHABLE: u32 = 10_051;
 pub const NO_ADDRESS: u32 = 11_004;
 pub const ACCESS: u32 = 10_013;
+/// Win32 `RPC_S_SEC_PKG_ERROR`: this side cannot read what it would prove itself with.
+pub const NOTHING_TO_PROVE: u32 = 1825;
 
 /// The place of an association as rows and histories show it.
 #[must_use]

@@ -269,6 +269,8 @@ fn oem_names_beyond_ascii_are_read_in_the_page_that_the_proof_tells() {
         ("EAST\\svc-øre", "SVC-ØRE", CodePage::Oem850),
         ("EAST\\svc-øre", "SVC-ØRE", CodePage::Windows1252),
         ("EAST\\svc-日本", "SVC-日本", CodePage::Utf8),
+        ("EAST\\svc-日本", "SVC-日本", CodePage::Oem932),
+        ("EAST\\メール", "メール", CodePage::Oem932),
     ] {
         let octets = page.encode(user).unwrap();
         for (password, expected) in [
