@@ -334,6 +334,7 @@ impl Operations for Running {
         let domain = config.mail.domains.first().cloned().unwrap_or_default();
         let from = order.from.unwrap_or_else(|| format!("postmaster@{domain}"));
         let (id, now) = (node.queue.next_id(), Timestamp::now());
+        let received = received_here(&config.server.host_name, &id.to_string(), now);
         let smtputf8 = !from.is_ascii() || order.to.iter().any(|address| !address.is_ascii());
         let eight_bit = !order.content.is_ascii();
         let submission = mta::Submission {
@@ -348,8 +349,8 @@ impl Operations for Running {
                 .into_iter()
                 .map(|address| SmtpRecipient { address, ..SmtpRecipient::default() })
                 .collect(),
-            content: order.content,
-            added: 0,
+            added: received.len(),
+            content: [received.as_bytes(), &order.content].concat(),
             submitted: now,
             routes,
         };
@@ -394,6 +395,12 @@ impl Operations for Running {
             .set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
         Ok(self.exporter.render())
     }
+}
+
+/// The trace field of a message that no other host handed in (RFC 5322, 3.6.7).
+fn received_here(host: &str, id: &str, now: Timestamp) -> String {
+    let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC));
+    format!("Received: by {host} id {id};\r\n\t{}\r\n", date.unwrap_or_default())
 }
 
 /// What SMTP would refuse as well: a sender that is no address, more octets than are taken, and a text that has no header.
