@@ -1,7 +1,7 @@
 //! How a command ends: the exit status, and what is said about a failure.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use admin::{ClientError, OperationError, Refusal, Shape};
@@ -69,18 +69,15 @@ pub fn misused(error: &clap::Error) -> ExitCode {
         let _ = Output::new(true).object(&Version { version });
         return ExitCode::SUCCESS;
     }
-    // The same; the exit status tells in any case.
-    if error.use_stderr() {
-        // An option that was given would stand there as one that has to be.
-        eprint!("{}", error.to_string().replace(" --config <FILE>", " [--config <FILE>]"));
-    } else {
-        let _ = error.print();
-    }
+    // Standard output or error may be closed; the exit status tells in any case.
     if !error.use_stderr() {
+        let _ = error.print();
         return ExitCode::SUCCESS;
     }
+    // An option that was given would stand there as one that has to be.
+    let text = error.to_string().replace(" --config <FILE>", " [--config <FILE>]");
+    let _ = write!(io::stderr(), "{text}");
     if asks_for_json() {
-        let text = error.to_string();
         let text = text.trim().trim_start_matches("error: ").to_owned();
         let _ = Output::new(true).object(&Refusal { error: OperationError::Invalid(text) });
     }

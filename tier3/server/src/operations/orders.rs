@@ -119,7 +119,10 @@ fn export_track(
 
 fn copied(copied: &Copied, to: &Path) -> QueueAnswer {
     QueueAnswer {
-        done: Some(format!("{} messages are in {}", copied.messages, to.display())),
+        done: Some(match copied.messages {
+            1 => format!("1 message is in {}", to.display()),
+            messages => format!("{messages} messages are in {}", to.display()),
+        }),
         count: Some(copied.messages),
         octets: Some(copied.octets),
         ..QueueAnswer::default()

@@ -426,9 +426,9 @@ fn check_sent(config: &Config, order: &SendOrder) -> Result<(), OperationError> 
 
 /// Whether the first line is a header field (RFC 5322, 2.2).
 fn begins_with_field(content: &[u8]) -> bool {
-    let name = content.split(|octet| *octet == b':').next().unwrap_or_default();
-    let name = name.trim_ascii_end();
-    name.len() < content.len() && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
+    let colon = content.iter().position(|octet| *octet == b':');
+    let name = content[..colon.unwrap_or(0)].trim_ascii_end();
+    !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]
