@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use diagnosis::{ProbeFact, ProbeResult, ServerFacts};
-use event::{Event, EventType};
+use event::{Category, Event, EventType};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
