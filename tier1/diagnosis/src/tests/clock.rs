@@ -14,7 +14,7 @@ fn refused(code: u32) -> Snapshot {
         address: None,
         step: Some("authentication".into()),
         layer: Some(Layer::Authentication),
-        count: 1,
+        ..SecurityViolation::default()
     });
     snapshot.servers[0].events.push(violation.stamp(at(FAILED), "EAST"));
     snapshot.servers[1].peers[0].last_failure_out = Some(FailureFacts {

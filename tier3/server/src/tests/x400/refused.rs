@@ -283,6 +283,7 @@ fn strengthen(octets: &mut [u8]) {
 fn settings(port: u16, name: &str) -> ProbeSettings {
     ProbeSettings {
         host: "127.0.0.1".to_owned(),
+        hosts: std::collections::BTreeMap::new(),
         port,
         presented: Presented {
             name: name.to_owned(),
