@@ -1,6 +1,7 @@
 //! The command line: which commands there are.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +86,20 @@ pub fn usual_file() -> Option<PathBuf> {
     places.into_iter().find(|place| place.exists()).map(Path::to_owned)
 }
 
+/// Refuses a second `--config`: of one in front of the command and one behind it the parser takes the last in silence.
+pub fn named_once(words: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
+    let names = |word: &OsString| {
+        let word = word.to_string_lossy();
+        let short = word.starts_with("-c") && !word.starts_with("--");
+        short || word == "--config" || word.starts_with("--config=")
+    };
+    if words.skip(1).take_while(|word| word != "--").filter(names).count() > 1 {
+        let text = "--config (-c) is given twice; a command works with one configuration";
+        return Err(Usage(text.to_owned()).into());
+    }
+    Ok(())
+}
+
 /// What a command works with.
 pub struct Setting<'a> {
     given: Option<&'a Path>,
@@ -165,6 +180,19 @@ mod tests {
     }
 
     #[test]
+    fn one_configuration_is_named() {
+        let given = |line: &str| super::named_once(line.split(' ').map(Into::into));
+        for line in
+            ["bindback doctor", "bindback -c a doctor", "bindback queue list --config=a -- -c"]
+        {
+            assert!(given(line).is_ok(), "{line}");
+        }
+        for line in ["bindback -c a doctor -c b", "bindback --config a doctor -cb"] {
+            assert!(given(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
     fn every_command_has_an_example() {
         fn look(command: &clap::Command, path: &str) {
             for one in command.get_subcommands() {
@@ -205,6 +233,8 @@ mod tests {
             "directory import a.ldif --dry-run",
             "hosts set east.demo.test 127.0.0.2 -c /srv/west.toml",
             "network allow rpc 127.0.0.2/32 -c /srv/east.toml",
+            "network allow rfc1006 192.0.2.0/24",
+            r"account expire ORG\svc-west --at 2027-01-01",
             "serve -c /srv/east.toml",
             "events --id 9297 -c /srv/east.toml",
             "queue retry --all --json",
@@ -273,6 +303,7 @@ mod tests {
             "doctor --only weather",
             "events convert",
             "network allow x400 10.0.0.0/8",
+            "account expire A --at noon",
             "hosts set east.demo.test",
             "hosts set east.demo.test not-an-address",
             "events --since yesterday",

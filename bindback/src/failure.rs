@@ -1,14 +1,17 @@
 //! How a command ends: the exit status, and what is said about a failure.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use admin::{ClientError, OperationError, Refusal};
+use admin::{ClientError, OperationError, Refusal, Shape};
+use clap::error::ErrorKind;
 use config::{ConfigError, SecretError};
 use lab::LabError;
+use server::VaultError;
 
 use crate::output::Output;
+use serde::Serialize;
 
 /// What a command that did its work tells by its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,19 +63,40 @@ pub fn exit_code(done: anyhow::Result<Found>, output: &Output) -> ExitCode {
 
 /// The command line was not understood, or asked for help. With `--json` standard output is one object here too.
 pub fn misused(error: &clap::Error) -> ExitCode {
-    // Standard output or error may be closed; the exit status tells in any case.
-    let _ = error.print();
-    if !error.use_stderr() {
+    if error.kind() == ErrorKind::DisplayVersion && asks_for_json() {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        // Standard output may be closed.
+        let _ = Output::new(true).object(&Version { version });
         return ExitCode::SUCCESS;
     }
-    // Behind `--` all is a value.
-    let mut words = std::env::args_os().skip(1).take_while(|word| word != "--");
-    if words.any(|word| word == "--json") {
-        let text = error.to_string();
+    // Standard output or error may be closed; the exit status tells in any case.
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    // An option that was given would stand there as one that has to be.
+    let text = error.to_string().replace(" --config <FILE>", " [--config <FILE>]");
+    let _ = write!(io::stderr(), "{text}");
+    if asks_for_json() {
         let text = text.trim().trim_start_matches("error: ").to_owned();
         let _ = Output::new(true).object(&Refusal { error: OperationError::Invalid(text) });
     }
     ExitCode::from(2)
+}
+
+/// Whether `--json` is among the words; behind `--` all is a value.
+fn asks_for_json() -> bool {
+    std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json")
+}
+
+/// Which program this is.
+#[derive(Debug, Serialize)]
+struct Version {
+    version: String,
+}
+
+impl Shape for Version {
+    const NAME: &'static str = "version";
 }
 
 /// What went wrong and why, joined by colons; a cause that says the same as what it caused is not repeated.
@@ -99,6 +123,7 @@ fn is_usage(error: &(dyn Error + 'static)) -> bool {
         cause.is::<Usage>()
             || cause.is::<Unreadable>()
             || cause.is::<SecretError>()
+            || cause.is::<VaultError>()
             || cause.downcast_ref().is_some_and(LabError::is_usage)
             || matches!(
                 cause.downcast_ref(),
@@ -106,6 +131,11 @@ fn is_usage(error: &(dyn Error + 'static)) -> bool {
             )
             || matches!(operation(cause), Some(OperationError::Invalid(_)))
     })
+}
+
+/// Something exists already, or somebody else has it.
+fn is_taken(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(ConfigError::Exists { .. })) || server::is_in_use(error)
 }
 
 fn operation<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a OperationError> {
@@ -129,6 +159,7 @@ fn classified(error: &(dyn Error + 'static), text: String) -> OperationError {
         Some(OperationError::Denied(_)) => OperationError::Denied(text),
         Some(OperationError::Conflict(_)) => OperationError::Conflict(text),
         Some(OperationError::Unavailable(_)) => OperationError::Unavailable(text),
+        None if causes(error).any(is_taken) => OperationError::Conflict(text),
         _ if is_usage(error) => OperationError::Invalid(text),
         _ if nobody => OperationError::Unavailable(text),
         _ => OperationError::Internal(text),

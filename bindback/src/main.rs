@@ -24,6 +24,6 @@ fn main() -> ExitCode {
         Err(error) => return failure::misused(&error),
     };
     let output = output::Output::new(cli.json);
-    let done = cli::run(cli, &output);
+    let done = cli::named_once(std::env::args_os()).and_then(|()| cli::run(cli, &output));
     failure::exit_code(done, &output)
 }

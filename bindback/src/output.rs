@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use admin::{Shape, enveloped};
+use admin::{Shape, enveloped, enveloped_as};
 use anyhow::Context as _;
 use serde::Serialize;
 
@@ -31,6 +31,19 @@ impl Output {
         text: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
         if self.json { self.object(answer) } else { self.text(&text(answer)) }
+    }
+
+    /// The answer under a name of its own, where several commands have its shape in common.
+    pub fn answer_as<T: Serialize>(
+        &self,
+        name: &str,
+        answer: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<()> {
+        if !self.json {
+            return self.text(&text(answer));
+        }
+        put(&enveloped_as(name, answer).context("the answer cannot be written as JSON")?)
     }
 
     /// One JSON object on a line.

@@ -25,6 +25,15 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     back.and_then(|back| now.checked_sub(back).ok()).ok_or_else(expected)
 }
 
+/// A point in time, RFC 3339 or a date, whose day begins at midnight UTC.
+pub fn point(text: &str) -> Result<Timestamp, String> {
+    let date = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    text.parse()
+        .ok()
+        .or_else(|| date().map(|day| day.timestamp()))
+        .ok_or_else(|| "a time is written as 2027-01-31T12:00:00Z, a date as 2027-01-31".to_owned())
+}
+
 /// To the second, in UTC.
 pub fn show(time: Timestamp) -> String {
     format!("{time:.0}")
@@ -54,6 +63,9 @@ mod tests {
         for text in ["", "m", "10", "-5m", "10 m", "10y", "4294967295d", "é", "yesterday"] {
             assert!(parse(text, now).is_err(), "{text}");
         }
+        assert_eq!(point("2027-01-31").unwrap().to_string(), "2027-01-31T00:00:00Z");
+        assert_eq!(point("2027-01-31T01:00:00+01:00"), point("2027-01-31"));
+        assert!(point("2027").is_err() && point("31.1.2027").is_err() && point("10m").is_err());
         assert_eq!(show(now), "2026-01-02T03:04:05Z");
     }
 }

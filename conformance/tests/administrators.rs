@@ -40,7 +40,8 @@ fn whoever_has_no_role_is_refused_and_every_change_is_written_down() -> Result<(
     // Everybody may reach the configuration, the socket and the program.
     let program = organisation.root().join("bindback");
     std::fs::copy(binary()?, &program)?;
-    for path in [organisation.root(), &folder, &folder.join("run"), &program] {
+    let socket_folder = folder.join("run");
+    for path in [organisation.root(), &folder, &program] {
         open_for_all(path, 0o755)?;
     }
     let config = organisation.config(Side::East);
@@ -49,6 +50,12 @@ fn whoever_has_no_role_is_refused_and_every_change_is_written_down() -> Result<(
     ensure!(hand_in.hand_in(organisation.smtp(Side::East))?.code == 250, "not taken");
 
     let run = |user, words: &[&str]| command_as(user, &program, &config, words);
+    // A folder that is closed is named, with the way to open it.
+    open_for_all(&socket_folder, 0o700)?;
+    let closed = String::from_utf8_lossy(&run(OPERATOR, &["queue", "list"])?.stderr).into_owned();
+    let way_out = format!("`chmod o+x {}`", socket_folder.display());
+    ensure!(closed.contains("is closed to you") && closed.contains(&way_out), "{closed}");
+    open_for_all(&socket_folder, 0o711)?;
     let refused = |user, words: &[&str]| -> Result<()> {
         let output = run(user, words)?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned()

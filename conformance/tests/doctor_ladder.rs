@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const NAME: &str = "ladder_of_a_host";
 const START: Duration = Duration::from_secs(20);
-const MAPPER: u16 = 1135;
+const MAPPER: u16 = 135;
 const PASSWORD: &str = "Passw0rd!";
 /// A user of the system that is there on every one; its password is Samba's alone.
 const USER: &str = "nobody";
@@ -69,7 +69,7 @@ fn configure(folder: &Path, address: Ipv4Addr) -> Result<()> {
     };
     secret("own.password")?;
     let text = format!(
-        "[server]\nname = 'OLD'\nhost_name = 'old.east.test'\ndata_dir = 'data'\n[smtp]\nlisten = ['{address}:2525']\n\
+        "[server]\nname = 'OLD'\norganisation = 'East'\nsite = 'HQ'\nhost_name = 'old.east.test'\ndata_dir = 'data'\n[smtp]\nlisten = ['{address}:2525']\n\
          [mail]\ndomains = ['old.east.test']\nmailboxes = ['anna']\nmaildir = 'mail'\n\
          [rpc]\nlisten = '{address}'\nmapper_port = {MAPPER}\naccount = 'EAST\\svc-old'\npassword_file = 'own.password'\n\
          [admin]\nsocket = 'run/socket'\n"

@@ -13,7 +13,7 @@ const SHORT: Duration = Duration::from_secs(300);
 const WHOLE: Duration = Duration::from_secs(7200);
 
 /// One of each sort: account, right on one level, policy, other characters, other domain, name, way, X.400.
-const CHOSEN: &str = "service-account-password-mismatch,upgrade-of-one-of-three,service-account-of-another-name,role-missing-on-configuration,\
+const CHOSEN: &str = "service-account-password-mismatch,upgrade-of-one-of-three,role-missing-on-configuration,\
     logon-right-taken-by-policy,service-account-extended-characters,\
     untrusted-domains-no-matching-account,bindback-name-unresolvable,port-filtered-by-firewall,\
     mta-password-mismatch";

@@ -32,7 +32,12 @@ impl New {
         let program = Program::find()?;
         let folder = tempfile::Builder::new().prefix("bb").tempdir()?;
         let place = folder.path().join("new");
-        let made = program.json(["init".as_ref(), place.as_os_str()])?;
+        let made = program.json([
+            "init".as_ref(),
+            place.as_os_str(),
+            "--name".as_ref(),
+            "EAST".as_ref(),
+        ])?;
         ensure!(made["schema"] == "bindback.init/1", "{made}");
         let new = Self { program, folder, block: Block::take()? };
         ensure!(made["config"].as_str().map(Path::new) == Some(new.config().as_path()), "{made}");

@@ -152,6 +152,17 @@ fn tickets(controller: &SambaDc) -> Result<()> {
     }
     ensure!(check(&said, "ldap-principal")?["result"] == "ok", "{said}");
     ensure!(check(&said, "ldap-schema-grant")?["result"] == "ok", "{said}");
+    // Every check that is made is one that --list-checks explains.
+    let mut command = controller.command(binary()?);
+    let listed = one_object(&command.args(["doctor", "--list-checks", "--json"]).output()?.stdout)?;
+    let known = listed["checks"].as_array().context("no checks")?;
+    for made in said["checks"].as_array().context("no checks")? {
+        let is_listed = known.iter().any(|one| one["check"] == made["check"]);
+        ensure!(is_listed, "{made} is not listed");
+    }
+    for line in ["loss", "large-packets", "throughput"] {
+        ensure!(check(&said, line)?["result"] == "ok", "{said}");
+    }
     let sent = said["notes"].to_string();
     ensure!(sent.contains("one logon as EAST\\\\mta to the KDC"), "{sent}");
     for (host, cause, code) in [

@@ -1,9 +1,8 @@
 //! The MTA's RPC interface and the association over it.
 
 use dcerpc::ByteOrder;
-use mta::directory_interface;
 use mta::rpc_interface::{self, Piece};
-use mta::{Association, AssociationNames, Output, Terms};
+use mta::{Association, AssociationNames, Output, Terms, account_interface, directory_interface};
 
 use crate::{choice, parts};
 
@@ -26,6 +25,8 @@ pub fn interface(octets: &[u8]) {
             assert_eq!(again.expect("a reading"), read);
         }
         let _ = directory_interface::ReadAnswer::decode(octets, order);
+        let _ = account_interface::decode_set_own_password(octets, order);
+        let _ = account_interface::decode_answer(octets, order);
     }
 }
 

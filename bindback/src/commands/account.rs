@@ -109,8 +109,8 @@ enum Action {
         /// The password, not the account
         #[arg(long)]
         password: bool,
-        /// When
-        #[arg(long, value_name = "TIME", conflicts_with = "never")]
+        /// When: 2027-01-01T12:00:00Z, or a date, whose day begins at midnight UTC
+        #[arg(long, value_name = "TIME", value_parser = when::point, conflicts_with = "never")]
         at: Option<jiff::Timestamp>,
         /// Never
         #[arg(long)]
@@ -274,6 +274,13 @@ fn order(action: Action) -> anyhow::Result<Ready> {
             return Err(Usage(text.to_owned()).into());
         }
         Action::Rights { account, groups, no_groups, .. } => {
+            let both = |group: &&String| {
+                no_groups.iter().any(|one| identity::upcase(one) == identity::upcase(group))
+            };
+            if let Some(group) = groups.iter().find(both) {
+                let text = format!("{group:?} cannot be put into and taken out of at once");
+                return Err(Usage(text).into());
+            }
             let shows = groups.is_empty() && no_groups.is_empty();
             let change = AccountAction::Groups { add: groups, remove: no_groups };
             (account, if shows { AccountAction::Show } else { change })

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use admin::enveloped;
 use admin::queue_api::{Check, CheckFault};
+use admin::{OperationError, enveloped};
 use anyhow::Context as _;
 use clap::Args;
 
@@ -27,8 +27,17 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
     let config = setting.config()?;
-    let done = server::check_store(&config.server.data_dir, arguments.repair)
-        .context("the store cannot be checked")?;
+    let checked = server::check_store(&config.server.data_dir, arguments.repair);
+    let done = match checked {
+        Err(error) if server::is_in_use(&error) => {
+            return Err(OperationError::Conflict(format!(
+                "the store in {} is in use, by the server as a rule; stop it first: a store that lives is never checked",
+                config.server.data_dir.display()
+            ))
+            .into());
+        }
+        done => done.context("the store cannot be checked")?,
+    };
     let faults = done.checked.faults.into_iter().map(|fault| CheckFault {
         object: fault.object,
         what: fault.what,

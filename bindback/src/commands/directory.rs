@@ -5,6 +5,7 @@ mod render;
 
 use std::path::PathBuf;
 
+use admin::OperationError;
 use admin::directory_api::{
     AgentOrder, DirectoryAnswer, DirectoryOrder, GrantOrder, LIST_MOST, LegacyChange, Mode,
     SetOrder,
@@ -288,7 +289,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         return descriptor::run(arguments, setting.output);
     }
     let config = setting.config()?;
-    let mut file = None;
+    let (mut file, mut read) = (None, None);
     let mut check_after = false;
     let order = match arguments.action {
         Action::Descriptor(_) => return Ok(Found::Nothing),
@@ -325,6 +326,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
                 way_out: "name an LDIF file in UTF-8",
                 source,
             })?;
+            read = Some(file);
             DirectoryOrder::Import { ldif, dry_run }
         }
         Action::Agent { action, seconds } => DirectoryOrder::Agent {
@@ -353,8 +355,20 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             DirectoryOrder::LegacyAccount { group, change: Some(change) }
         }
     };
+    if let Some(path) = file.as_ref().filter(|path| std::fs::symlink_metadata(path).is_ok()) {
+        let text = format!(
+            "{} exists already, and nothing is overwritten; give another name",
+            path.display()
+        );
+        return Err(OperationError::Conflict(text).into());
+    }
+    let hint = render::hint(&order);
     let backend = Backend::find(config)?;
-    let answer = backend.directory(order).await?;
+    let answer = backend.directory(order).await;
+    let answer = match read {
+        Some(path) => answer.with_context(|| path.display().to_string())?,
+        None => answer?,
+    };
     if let (Some(path), Some(ldif)) = (&file, &answer.ldif) {
         std::fs::write(path, ldif).with_context(|| format!("cannot write {}", path.display()))?;
         setting.output.narrate(&format!("written to {}", path.display()));
@@ -366,7 +380,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     }
     let legacy = answer.legacy.as_ref().is_some_and(|legacy| !legacy.agrees);
     let running = backend.is_running();
-    setting.output.answer(&answer, |answer| render::text(answer, running))?;
+    setting.output.answer(&answer, |answer| render::text(answer, running, hint))?;
     if check_after && legacy {
         anyhow::bail!(
             "the attributes do not name the account that was given; see `bindback directory legacy-account show`"

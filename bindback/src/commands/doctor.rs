@@ -14,6 +14,8 @@ mod render;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod windows_events;
 
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@ use admin::api::{EventQuery, Events, LevelOrder};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use event::Event;
 use jiff::Timestamp;
 
 use crate::backend::{self, Backend};
@@ -12,7 +13,10 @@ use crate::failure::Found;
 use crate::when;
 
 mod convert;
+mod import;
 mod level;
+
+pub use import::imported;
 
 #[derive(Debug, Args)]
 #[command(
@@ -58,6 +62,21 @@ enum Action {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Keep the events of another server's log beside the own ones: `events` shows them, and `doctor` joins them
+    #[command(
+        after_help = "Examples:\n  bindback events import east.evtx\n  bindback events import EV0.LOG --server EAST\n  bindback events import --forget\n\nFor a server that cannot be asked over its administrative interface. Events of other sources than an MTA are left out; doctor --events weighs those."
+    )]
+    Import {
+        /// The logs
+        #[arg(value_name = "FILE", required_unless_present = "forget")]
+        files: Vec<PathBuf>,
+        /// Whose log it is, where it does not say so
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
+        /// Drop what was imported before
+        #[arg(long)]
+        forget: bool,
+    },
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {
@@ -68,6 +87,10 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if let Some(Action::Convert { file }) = &arguments.action {
         return convert::run(file, setting.output);
     }
+    if let Some(Action::Import { files, server, forget }) = &arguments.action {
+        let config = setting.config()?;
+        return import::run(files, server.as_deref(), *forget, &config, setting.output);
+    }
     if let Some(Action::Level { category, level }) = arguments.action {
         return level::run(LevelOrder { category, level }, setting).await;
     }
@@ -76,11 +99,21 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if arguments.follow {
         return follow(backend::running(&config).follow(query).await?, setting).await;
     }
-    let events = Backend::find(config)?.events(query).await?;
+    let others = imported(&config)?;
+    let mut events = Backend::find(config)?.events(query.clone()).await?;
+    join(&mut events, others, &query);
     setting.output.answer(&Events { events, missed: 0 }, |events| {
         if events.events.is_empty() { "no such event is kept".to_owned() } else { lines(events) }
     })?;
     Ok(Found::Nothing)
+}
+
+/// Puts events of other servers among the own ones by their time, and keeps to the limit.
+fn join(events: &mut Vec<Event>, others: Vec<Event>, query: &EventQuery) {
+    events.extend(others.into_iter().filter(|event| query.matches(event)));
+    events.sort_by_key(|event| event.time);
+    let most = query.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    events.drain(..events.len().saturating_sub(most));
 }
 
 async fn follow(mut following: admin::Following, setting: &Setting<'_>) -> anyhow::Result<Found> {

@@ -1,6 +1,7 @@
 //! `bindback init`: the folder of a new server.
 
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use admin::Shape;
 use anyhow::Context as _;
@@ -14,18 +15,30 @@ use crate::output::Output;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  bindback init /srv/east\n  bindback serve -c /srv/east/bindback.toml\n\nThe folder gets a commented configuration that starts as it is, on loopback and with ports that need no rights. Nothing is overwritten."
+    after_help = "Examples:\n  bindback init /srv/east\n  bindback serve -c /srv/east/bindback.toml\n  bindback init west --listen 127.0.0.2 --mailbox bert\n\nThe folder gets a commented configuration that starts as it is, on loopback and with ports that need no rights. Nothing is overwritten.\nTwo servers of one machine need an address each (--listen): docs/joining.md."
 )]
 pub struct Arguments {
     /// The folder
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The server's MTA name [default: EAST]
+    /// The server's MTA name [default: the folder's name in capitals, where it can be one; else EAST]
     #[arg(long)]
     name: Option<String>,
+    /// The site that it belongs to [default: HQ]
+    #[arg(long)]
+    site: Option<String>,
+    /// The organisation that it belongs to; servers that are joined have the same [default: Demo]
+    #[arg(long)]
+    organisation: Option<String>,
     /// The server's host name [default: <name>.demo.test]
     #[arg(long)]
     host_name: Option<String>,
+    /// The address that mail, RPC and the name in [hosts] have [default: 127.0.0.1]
+    #[arg(long, value_name = "IP")]
+    listen: Option<IpAddr>,
+    /// Where neighbours' doctors and /metrics are answered [default: nowhere]
+    #[arg(long, value_name = "IP:PORT")]
+    admin_listen: Option<SocketAddr>,
     /// A domain whose mailboxes live here; can be given more than once [default: the host name]
     #[arg(long = "domain", value_name = "DOMAIN")]
     domains: Vec<String>,
@@ -63,7 +76,7 @@ pub fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Found> {
 
 fn answers(arguments: Arguments) -> anyhow::Result<InitAnswers> {
     let mut answers = InitAnswers::default();
-    if let Some(name) = arguments.name {
+    if let Some(name) = arguments.name.or_else(|| name_of(&arguments.folder)) {
         let low = name.to_lowercase();
         answers.host_name = format!("{low}.demo.test");
         if arguments.account.is_none() {
@@ -78,10 +91,22 @@ fn answers(arguments: Arguments) -> anyhow::Result<InitAnswers> {
         [] => vec![answers.host_name.clone()],
         _ => arguments.domains,
     };
-    // Its own name resolves without any other help.
-    for (name, _) in &mut answers.hosts {
-        name.clone_from(&answers.host_name);
+    if let Some(site) = arguments.site {
+        answers.site = site;
     }
+    if let Some(organisation) = arguments.organisation {
+        answers.organisation = organisation;
+    }
+    if let Some(address) = arguments.listen {
+        answers.rpc_listen = address;
+        for listen in &mut answers.smtp_listen {
+            listen.set_ip(address);
+        }
+    }
+    answers.admin_listen = arguments.admin_listen;
+    // Its own name resolves without any other help.
+    let own = vec![arguments.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+    answers.hosts = vec![(answers.host_name.clone(), own)];
     if let Some(first) = arguments.mailboxes.first() {
         answers.postmaster = Some(first.clone());
         answers.mailboxes = arguments.mailboxes;
@@ -90,6 +115,17 @@ fn answers(arguments: Arguments) -> anyhow::Result<InitAnswers> {
         answers.account = account(&text)?;
     }
     Ok(answers)
+}
+
+/// The name of the folder in capitals, where it can name an MTA and a host.
+fn name_of(folder: &Path) -> Option<String> {
+    let name = folder.file_name()?.to_str()?;
+    let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let valid = (1..=32).contains(&name.len())
+        && name.chars().all(is_label)
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    valid.then(|| name.to_uppercase())
 }
 
 fn account(text: &str) -> anyhow::Result<AccountName> {
@@ -145,6 +181,22 @@ mod tests {
             parsed("init /x --name WEST --host-name w.test --account D\\s --mailbox bert");
         assert_eq!((answers.host_name.as_str(), answers.account.name()), ("w.test", "s"));
         assert_eq!(answers.postmaster.as_deref(), Some("bert"));
+    }
+
+    #[test]
+    fn the_folder_names_the_server_where_it_can() {
+        let answers = parsed("init /srv/west --listen 127.0.0.2 --site Paris --organisation ACME");
+        assert_eq!((answers.name.as_str(), answers.host_name.as_str()), ("WEST", "west.demo.test"));
+        assert_eq!((answers.site.as_str(), answers.organisation.as_str()), ("Paris", "ACME"));
+        assert_eq!(answers.account.to_string(), "DEMO\\svc-west");
+        let address: IpAddr = "127.0.0.2".parse().unwrap();
+        assert_eq!(answers.rpc_listen, address);
+        assert_eq!(answers.smtp_listen, [SocketAddr::new(address, 2525)]);
+        assert_eq!(answers.hosts, [("west.demo.test".to_owned(), vec![address])]);
+        for folder in ["/srv/my_server", "/srv/-x", "/", "/srv/.."] {
+            assert_eq!(parsed(&format!("init {folder}")).name, "EAST", "{folder}");
+        }
+        assert_eq!(parsed("init /srv/west --name NORTH").name, "NORTH");
     }
 
     #[test]

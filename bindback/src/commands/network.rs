@@ -46,6 +46,8 @@ enum Listener {
     Rpc,
     /// Mail in
     Smtp,
+    /// X.400 MTAs over TCP
+    Rfc1006,
 }
 
 impl Listener {
@@ -53,6 +55,7 @@ impl Listener {
         match self {
             Self::Rpc => "rpc",
             Self::Smtp => "smtp",
+            Self::Rfc1006 => "rfc1006",
         }
     }
 
@@ -60,6 +63,7 @@ impl Listener {
         match self {
             Self::Rpc => edit::Listener::Rpc,
             Self::Smtp => edit::Listener::Smtp,
+            Self::Rfc1006 => edit::Listener::Rfc1006,
         }
     }
 }
@@ -93,7 +97,11 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     match arguments.action {
         Action::List => {
             let config = setting.config()?;
-            let lists = [(Listener::Rpc, config.rpc.allow), (Listener::Smtp, config.smtp.allow)];
+            let lists = [
+                (Listener::Rpc, config.rpc.allow),
+                (Listener::Smtp, config.smtp.allow),
+                (Listener::Rfc1006, config.rfc1006.allow),
+            ];
             let listeners = lists.into_iter().map(|(listener, networks)| OneListener {
                 listener: listener.word(),
                 networks: networks.iter().map(ToString::to_string).collect(),

@@ -115,7 +115,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             setting.output.answer(&retried, retry)?;
         }
         Action::Hold { next_hop } => {
-            order(config, setting, QueueOrder::Hold { next_hop }).await?;
+            order(config, setting, "queue-hold", QueueOrder::Hold { next_hop }).await?;
         }
         Action::Release { what } => {
             let release = if is_message(&what) {
@@ -123,11 +123,11 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             } else {
                 QueueOrder::Release { next_hop: what }
             };
-            order(config, setting, release).await?;
+            order(config, setting, "queue-release", release).await?;
         }
         Action::Export { dir } => {
             let to = std::path::absolute(dir)?;
-            order(config, setting, QueueOrder::Export { to }).await?;
+            order(config, setting, "queue-export", QueueOrder::Export { to }).await?;
         }
         Action::Delete { id } => {
             Backend::find(config)?.delete(id.clone()).await?;
@@ -140,10 +140,11 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
 async fn order(
     config: config::Config,
     setting: &Setting<'_>,
+    name: &str,
     order: QueueOrder,
 ) -> anyhow::Result<()> {
     let answer = Backend::find(config)?.queue_order(order).await?;
-    setting.output.answer(&answer, |answer| answer.done.clone().unwrap_or_default())
+    setting.output.answer_as(name, &answer, |answer| answer.done.clone().unwrap_or_default())
 }
 
 fn list(queues: &[QueueRow]) -> String {

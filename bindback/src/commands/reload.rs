@@ -25,9 +25,22 @@ impl Shape for Changed {
 
 /// Tells of the change, after the server took it over. A server is told even when the file said so already: it may not have read it since.
 pub async fn tell(change: Change, what: &str, setting: &Setting<'_>) -> anyhow::Result<Found> {
+    tell_beside(change, what, None, setting).await
+}
+
+/// The same where something beside the file was changed, which a running server reads whenever it needs it.
+pub async fn tell_beside(
+    change: Change,
+    what: &str,
+    beside: Option<&str>,
+    setting: &Setting<'_>,
+) -> anyhow::Result<Found> {
     let reloaded = backend::reload_if_running(&setting.config()?).await?;
     let running = reloaded.is_some();
-    let Reloaded { applied, needs_restart } = reloaded.unwrap_or_default();
+    let Reloaded { mut applied, needs_restart } = reloaded.unwrap_or_default();
+    if running {
+        applied.extend(beside.map(str::to_owned));
+    }
     let changed = Changed { changed: change == Change::Written, running, applied, needs_restart };
     setting.output.answer(&changed, |changed| text(changed, what))?;
     Ok(Found::Nothing)

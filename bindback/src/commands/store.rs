@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use admin::queue_api::QueueOrder;
+use admin::Shape;
+use admin::queue_api::{QueueAnswer, QueueOrder};
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use crate::backend::Backend;
 use crate::cli::Setting;
@@ -24,10 +26,33 @@ enum Action {
     Backup { dir: PathBuf },
 }
 
+/// A copy, and what is not in it.
+#[derive(Debug, Serialize)]
+struct Copied {
+    #[serde(flatten)]
+    done: QueueAnswer,
+    /// The key of the accounts: without it no server starts with the copy.
+    key_file: PathBuf,
+}
+
+impl Shape for Copied {
+    const NAME: &'static str = "store-backup";
+}
+
+fn text(copied: &Copied) -> String {
+    format!(
+        "{}\nThe key of the accounts is not in it: {}. No server starts with the copy without that key; keep it too, in another place.",
+        copied.done.done.as_deref().unwrap_or_default(),
+        copied.key_file.display()
+    )
+}
+
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
     let Action::Backup { dir } = arguments.action;
     let to = std::path::absolute(dir)?;
-    let answer = Backend::find(setting.config()?)?.queue_order(QueueOrder::Backup { to }).await?;
-    setting.output.answer(&answer, |answer| answer.done.clone().unwrap_or_default())?;
+    let config = setting.config()?;
+    let key_file = config.accounts.key_file.clone();
+    let done = Backend::find(config)?.queue_order(QueueOrder::Backup { to }).await?;
+    setting.output.answer(&Copied { done, key_file }, text)?;
     Ok(Found::Nothing)
 }

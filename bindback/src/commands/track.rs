@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use admin::queue_api::{QueueOrder, Track, TrackStep};
+use admin::queue_api::{QueueAnswer, QueueOrder, Track, TrackStep};
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 
@@ -37,7 +37,8 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     if let Some(to) = export {
         let to = std::path::absolute(to)?;
         let answer = backend.queue_order(QueueOrder::TrackExport { since, to }).await?;
-        setting.output.answer(&answer, |answer| answer.done.clone().unwrap_or_default())?;
+        let text = |answer: &QueueAnswer| answer.done.clone().unwrap_or_default();
+        setting.output.answer_as("track-export", &answer, text)?;
         return Ok(Found::Nothing);
     }
     let order = QueueOrder::Track { what: what.unwrap_or_default(), since, limit };

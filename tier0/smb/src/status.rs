@@ -89,6 +89,12 @@ const REASONS: &[Reason] = &[
         "secure-channel-broken",
         "the trust between the server and its domain has failed",
     ),
+    r(
+        0xC000_0192,
+        "STATUS_NETLOGON_NOT_STARTED",
+        "logon-server-unavailable",
+        "Netlogon does not run there, so that no domain controller is asked",
+    ),
     r(0xC000_0193, "STATUS_ACCOUNT_EXPIRED", "account-expired", "the account has expired"),
     r(
         0xC000_0224,

@@ -54,6 +54,7 @@ pub struct Told {
 pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
     let mut found = Vec::new();
     names_and_ports(&checks, &mut found);
+    line(&checks, &mut found);
     kerberos(facts, &mut found);
     logon(facts, &mut found);
     for one in &facts.told {
@@ -130,6 +131,18 @@ fn names_and_ports(checks: &[Check], found: &mut Vec<Diagnosis>) {
             found.push(diagnosis(Cause::RemoteServerUnreachable, 0.45, vec![seen(check, 0.4)]));
         }
         _ => {}
+    }
+}
+
+/// The line as the calls that were made over it show it.
+fn line(checks: &[Check], found: &mut Vec<Diagnosis>) {
+    for (name, cause, confidence) in [
+        ("loss", Cause::NetworkUnreliable, 0.7),
+        ("large-packets", Cause::MtuPathLimited, 0.75),
+        ("throughput", Cause::NetworkInsufficientBandwidth, 0.65),
+    ] {
+        let bad = checks.iter().find(|one| one.check == name && one.result != CheckResult::Ok);
+        found.extend(bad.map(|check| diagnosis(cause, confidence, vec![seen(check, confidence)])));
     }
 }
 
@@ -264,6 +277,19 @@ mod tests {
         let mut filtered = silent;
         filtered.push(ok("tcp", "1.2.3.4:445"));
         assert_eq!(first(&none, filtered), Some(Cause::PortFilteredByFirewall));
+        let answers = || vec![ok("resolve", "EAST"), ok("tcp", "1.2.3.4:135")];
+        for (name, cause) in [
+            ("loss", Cause::NetworkUnreliable),
+            ("large-packets", Cause::MtuPathLimited),
+            ("throughput", Cause::NetworkInsufficientBandwidth),
+        ] {
+            let mut checks = answers();
+            checks.push(ok(name, "EAST:135"));
+            assert_eq!(first(&none, checks), None, "{name}");
+            let mut checks = answers();
+            checks.push(check(name, "EAST:135", CheckResult::Error));
+            assert_eq!(first(&none, checks), Some(cause), "{name}");
+        }
     }
 
     /// Claims: 30.

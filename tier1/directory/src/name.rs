@@ -250,11 +250,12 @@ fn escaped(value: &str) -> String {
 }
 
 fn from_ldap(text: &str, base: &str) -> Result<Name, NameError> {
-    let at = text.len().checked_sub(base.len()).ok_or(NameError::OtherBase)?;
-    let (front, end) = text.split_at_checked(at).ok_or(NameError::OtherBase)?;
-    let front = front.strip_suffix(',').ok_or(NameError::OtherBase)?;
+    let other = || NameError::OtherBase { base: base.to_owned() };
+    let at = text.len().checked_sub(base.len()).ok_or_else(other)?;
+    let (front, end) = text.split_at_checked(at).ok_or_else(other)?;
+    let front = front.strip_suffix(',').ok_or_else(other)?;
     if !end.eq_ignore_ascii_case(base) {
-        return Err(NameError::OtherBase);
+        return Err(other());
     }
     let mut values = Vec::new();
     for part in split(front, ',')? {
@@ -329,7 +330,7 @@ impl Ord for Name {
 }
 
 /// Why a text is no name of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// There is nothing.
     #[error("the name of an object is empty")]
@@ -338,8 +339,11 @@ pub enum NameError {
     #[error("an object is named /O=Org/OU=Site/CN=... or by an LDAP DN of CN parts")]
     Shape,
     /// A DN of somewhere else.
-    #[error("the DN does not end in this directory's base")]
-    OtherBase,
+    #[error("the DN does not end in this directory's base, which is {base:?}")]
+    OtherBase {
+        /// What it has to end in.
+        base: String,
+    },
     /// It has too many parts.
     #[error("the name of an object has at most {MAX_DEPTH} parts")]
     TooDeep,

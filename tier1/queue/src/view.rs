@@ -65,6 +65,9 @@ pub struct MessageView {
     pub expires: Timestamp,
 }
 
+/// The word for a recipient whose message its sender deferred.
+const DEFERRED: &str = "deferred";
+
 /// One recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecipientView {
@@ -72,7 +75,7 @@ pub struct RecipientView {
     pub number: u32,
     /// The address.
     pub address: String,
-    /// Where it stands: `queued`, `in-flight`, `retry`, `failed`, `removing`.
+    /// Where it stands: `queued`, `in-flight`, `retry`, `deferred`, `failed`, `removing`.
     pub state: &'static str,
     /// Where it goes next.
     pub next_hop: NextHop,
@@ -104,7 +107,7 @@ impl MessageFilter {
     #[must_use]
     pub fn takes(&self, view: &MessageView) -> bool {
         let for_hop = |hop: &NextHop| {
-            let waits = |state: &str| matches!(state, "queued" | "in-flight" | "retry");
+            let waits = |state: &str| matches!(state, "queued" | "in-flight" | "retry" | DEFERRED);
             view.recipients.iter().any(|one| one.next_hop == *hop && waits(one.state))
         };
         let concerns = |address: &String| {
@@ -124,7 +127,9 @@ impl Queue {
         self.hops
             .by_name()
             .map(|(_, hop)| {
-                let due = hop.waits.first().map(|(due, _)| *due);
+                // What its sender defers is not tried again: it was not tried yet.
+                let mut waits = hop.waits.iter().filter(|(due, id)| !self.is_deferral(*id, *due));
+                let due = waits.next().map(|(due, _)| *due);
                 let state = if hop.held {
                     HopState::Held
                 } else if hop.closed.is_some() && hop.flying.is_empty() {
@@ -157,6 +162,12 @@ impl Queue {
                 }
             })
             .collect()
+    }
+
+    /// Whether a message waits until then since its sender asked for it.
+    fn is_deferral(&self, id: MessageId, due: Timestamp) -> bool {
+        let entry = self.messages.get(&id);
+        entry.is_some_and(|entry| entry.head.wishes.deferred_until == Some(due))
     }
 
     /// Whether a delay after a failure keeps this hop from being tried; takes no time.
@@ -204,10 +215,15 @@ impl Queue {
         let recipients = record.recipients.into_iter().map(|recipient| {
             let hop = self.hops.find(&recipient.next_hop).map(|index| self.hops.at(index));
             let next_attempt = recipient.due.filter(|due| *due > now);
+            let deferred = next_attempt.is_some() && next_attempt == head.wishes.deferred_until;
             RecipientView {
                 number: recipient.number,
                 address: recipient.address,
-                state: if next_attempt.is_some() { "retry" } else { "queued" },
+                state: match next_attempt {
+                    Some(_) if deferred => DEFERRED,
+                    Some(_) => "retry",
+                    None => "queued",
+                },
                 next_hop: recipient.next_hop,
                 attempts: recipient.attempts,
                 last_error: hop.and_then(|hop| hop.last_error.clone()).or(recipient.last_error),
@@ -253,7 +269,12 @@ impl Queue {
             .recipients
             .iter()
             .filter_map(|recipient| {
-                let state = recipient.state.word()?;
+                let state = match recipient.state {
+                    State::Waiting { due } if entry.head.wishes.deferred_until == Some(due) => {
+                        DEFERRED
+                    }
+                    other => other.word()?,
+                };
                 let record = self.recipient_record(recipient);
                 Some(RecipientView {
                     number: record.number,

@@ -196,6 +196,14 @@ fn a_deferred_message_waits_and_one_deferred_beyond_its_life_comes_back_on_that_
     let until = |time| Wishes { deferred_until: Some(at(time)), ..Wishes::default() };
     let id = accept(&mut queue, Priority::Normal, until(1000), at(0));
     assert_eq!(queue.take(&west(), at(999)), None);
+    // Nothing failed: it is no retry, and the hop has no next attempt for it.
+    let view = queue.message(id).unwrap();
+    assert_eq!(
+        (view.recipients[0].state, view.recipients[0].next_attempt),
+        ("deferred", Some(at(1000)))
+    );
+    let hop = &queue.hops(at(1))[0];
+    assert_eq!((hop.state, hop.next_attempt, hop.messages), (HopState::Ready, None, 1));
     // A wake ends delays, not what the originator asked for.
     queue.wake(&west(), at(10));
     assert_eq!(queue.take(&west(), at(999)), None);

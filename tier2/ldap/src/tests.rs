@@ -1,5 +1,5 @@
 use ber::{Encoder, Tag};
-use directory::{ATTRIBUTES, Change, Class, Directory, Name, Object, Role, Seed, seed};
+use directory::{ATTRIBUTES, Change, Class, Directory, Name, Object, Role, Seed, SeedPeer, seed};
 use identity::Sid;
 use identity::descriptor::{Slot, control};
 use proptest::prelude::*;
@@ -18,7 +18,12 @@ const BOTH: [Flavour; 2] = [Flavour::ActiveDirectory, Flavour::Plain];
 
 fn small() -> Directory {
     let mailboxes = vec![("jörg, the first".to_owned(), "joerg@demo.test".to_owned())];
-    let peers = vec![("WEST".to_owned(), "west.demo.test".to_owned(), None)];
+    let peers = vec![SeedPeer {
+        name: "WEST".to_owned(),
+        host: "west.demo.test".to_owned(),
+        override_account: None,
+        dialled: false,
+    }];
     seed(&Seed {
         organisation: "Demo".to_owned(),
         site: "HQ".to_owned(),

@@ -34,7 +34,7 @@ pub use sam::SamAccount;
 pub use smb::{Reason, reason};
 pub use tickets::{Refusal, TicketQuestion, Tickets, ask_tickets};
 
-pub use line::SLOWEST;
+pub use line::{SLOWEST, check_line};
 pub use road::{Road, check_road, check_x400};
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub enum StoreError {
     /// Another process has it open.
     #[error(
-        "the store in {} is in use by another process; stop that process, or give the command to the running server",
+        "the store in {} is in use by another process; stop that process first",
         dir.display()
     )]
     Locked {
@@ -74,7 +74,7 @@ pub enum StoreError {
     },
     /// The files may not be read or written.
     #[error(
-        "{doing} in {} is not permitted; give the directory and its files to the user that runs the server",
+        "{doing} in {} is not permitted; whoever runs this has to be the user of the server, to whom the directory and its files belong",
         dir.display()
     )]
     Permission {

@@ -32,6 +32,24 @@ use crate::parameters::with_query;
 use crate::queue_api::{QueueAnswer, QueueOrder};
 use crate::reply::Refusal;
 
+/// What keeps somebody from a socket: a folder on the way to it, or its own mode.
+fn whose_fault(socket: &Path) -> String {
+    let mut folders: Vec<&Path> = socket.ancestors().skip(1).collect();
+    folders.reverse();
+    let closed = folders.into_iter().find(|folder| {
+        // To look up even `.` in a folder takes the right to pass it.
+        let passed = std::fs::metadata(folder.join("."));
+        passed.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    });
+    match closed {
+        Some(folder) => format!(
+            "its folder {folder} is closed to you; run the command as the user of the server, or, if admin.roles_file gives you a role, have its owner open the folder with `chmod o+x {folder}`",
+            folder = folder.display()
+        ),
+        None => "run the command as the user of the server; for others it takes admin.roles_file and a restart".to_owned(),
+    }
+}
+
 /// A little longer than a server works on a request, so that its own words about it arrive.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(75);
 /// The same for a copy of a whole store.
@@ -46,7 +64,7 @@ const MAX_LINE: usize = 4 * 1024 * 1024;
 pub enum ClientError {
     #[error("no server runs with this configuration: nobody listens on {}; start it with `bindback serve -c FILE`", path.display())]
     NoServer { path: PathBuf },
-    #[error("you may not use the socket {}; run the command as the user of the server", path.display())]
+    #[error("you may not use the socket {}: {}", path.display(), whose_fault(path))]
     NotAllowed { path: PathBuf },
     #[error("cannot connect to {target}")]
     Unreachable {

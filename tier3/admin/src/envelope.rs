@@ -29,6 +29,14 @@ pub fn enveloped<T: Shape + Serialize>(body: &T) -> Result<String, serde_json::E
     serde_json::to_string(&Enveloped { schema: schema(T::NAME), body })
 }
 
+/// The same under another name: for an answer that several commands have in common.
+///
+/// # Errors
+/// As [`enveloped`].
+pub fn enveloped_as<T: Serialize>(name: &str, body: &T) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Enveloped { schema: schema(name), body })
+}
+
 /// Why a text is not the answer that was expected.
 #[derive(Debug, thiserror::Error)]
 pub enum WrongSchema {

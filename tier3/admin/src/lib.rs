@@ -34,7 +34,7 @@ mod tests;
 
 pub use caller::{Caller, caller};
 pub use client::{Client, ClientError, Following};
-pub use envelope::{Shape, WrongSchema, enveloped, opened};
+pub use envelope::{Shape, WrongSchema, enveloped, enveloped_as, opened};
 pub use exporter::{Exporter, ExporterError};
 pub use listen::{ServeError, UnixSocket, serve_tcp, serve_unix};
 pub use operations::{OperationError, Operations};

@@ -35,6 +35,7 @@ pub enum Change {
 pub enum Listener {
     Rpc,
     Smtp,
+    Rfc1006,
 }
 
 impl Listener {
@@ -42,6 +43,7 @@ impl Listener {
         match self {
             Self::Rpc => Section::Rpc,
             Self::Smtp => Section::Smtp,
+            Self::Rfc1006 => Section::Rfc1006,
         }
     }
 }

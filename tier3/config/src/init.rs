@@ -15,7 +15,9 @@ use crate::template::{InitAnswers, PASSWORD_FILE, TOKEN_FILE, template};
 pub const RANDOM_BYTES: usize = 48;
 
 /// Folders of a new server; nobody else may look into them.
-const FOLDERS: [&str; 5] = ["data", "maildir", "run", "log", "secrets"];
+const FOLDERS: [&str; 4] = ["data", "maildir", "log", "secrets"];
+/// The folder of the socket. Others may pass, so that `admin.roles_file` is all that lets them in; the socket has a mode of its own.
+const SOCKET_FOLDER: &str = "run";
 
 /// What [`init`] wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,7 @@ pub fn init(
     for name in FOLDERS {
         create_folder(&folder.join(name), 0o700)?;
     }
+    create_folder(&folder.join(SOCKET_FOLDER), 0o711)?;
     let (password, token) = random.split_at(RANDOM_BYTES / 2);
     create_file(&paths.password_file, 0o600, &format!("{}\n", hex(password)))?;
     create_file(&paths.token_file, 0o600, &format!("{}\n", hex(token)))?;

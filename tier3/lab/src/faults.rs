@@ -10,7 +10,6 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
-mod account;
 mod dial_up;
 mod domain;
 mod generations;
@@ -217,7 +216,6 @@ impl Fault {
             && self.needs.is_empty()
             && self.returned.is_none()
             && !self.wired
-            && !self.two_alone
             && self.servers == 0
             && !self.takes_none
             && !self.degrading

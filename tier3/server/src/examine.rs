@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use dcerpc::well_known::ORIGINAL_MTA;
-use dcerpc::{AuthLevel, SyntaxId};
+use dcerpc::{AuthLevel, SyntaxId, epm};
 use diagnosis::{HostFacts, ProbeFact, ProbeResult};
 use identity::{AccountName, Password};
 use net::{Dialer, Resolver};
-use probe::{Authority, AuthorityQuestion, Question, ask_authority, ask_host};
+use probe::{Authority, AuthorityQuestion, Question, Road, ask_authority, ask_host, check_line};
 use security::Initiator;
 use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed};
 
@@ -94,6 +94,16 @@ pub async fn examine(examination: &Examination) -> Examined {
     let mut sent = learned.sent.clone();
     if learned.resolved && is_open(&checks, examination.mapper_port) {
         rpc(examination, &mut checks).await;
+        let road = Road {
+            from: "here",
+            host: &examination.host,
+            mapper_port: examination.mapper_port,
+            interface: epm::INTERFACE,
+        };
+        let found = dialer.resolver.resolve(&examination.host).await;
+        if let Some(address) = found.ok().and_then(|found| found.addresses.first().copied()) {
+            checks.extend(check_line(&dialer, &road, address).await);
+        }
         // A second wrong password is one too many: the ladder is climbed only by an account that was let in.
         if let Some((account, password)) = account.filter(|_| learned.logon == Some(0)) {
             let climbed = ladder(examination, account, password, &mut checks).await;

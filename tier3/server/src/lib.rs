@@ -69,5 +69,6 @@ pub use operations::{Offline, OpenError};
 pub use runtime::{ServeError, run, run_as};
 pub use security::ntlm::OldNtlm;
 pub use start_check::{account_fault, start_faults};
-pub use store_check::{StoreCheck, check_store};
+pub use store_check::{StoreCheck, check_store, is_in_use};
 pub use taken_ports::taken_ports;
+pub use vault::VaultError;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -263,6 +264,19 @@ fn log_check(node: &Node, config: &Config, check: &StoreCheck) {
     node.log(own::store_checked(&file.display().to_string(), check.checked.objects, faults));
 }
 
+/// With `admin.roles_file` everybody may connect: a folder that others cannot pass is told, with the command.
+fn warn_of_closed_folder(socket: &Path) {
+    for folder in socket.ancestors().skip(1) {
+        let closed = std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o001 == 0);
+        if closed {
+            let folder = folder.display();
+            eprintln!(
+                "admin.roles_file lets other users in, and the folder {folder} of the socket is closed to them; open it with `chmod o+x {folder}`"
+            );
+        }
+    }
+}
+
 fn make_folder(path: &Path) -> Result<(), ServeError> {
     std::fs::create_dir_all(path)
         .map_err(|source| ServeError::Folder { path: path.to_owned(), source })
@@ -296,6 +310,9 @@ fn open_listeners(config: &Config) -> Result<Listeners, ServeError> {
         }
         _ => None,
     };
+    if config.admin.roles_file.is_some() {
+        warn_of_closed_folder(&config.admin.socket);
+    }
     let socket = match &config.admin.roles_file {
         Some(_) => UnixSocket::bind_for_all(&config.admin.socket)?,
         None => UnixSocket::bind(&config.admin.socket)?,

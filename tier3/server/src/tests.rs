@@ -8,6 +8,7 @@ mod doctor;
 mod fixture;
 mod limits;
 mod link;
+mod links;
 mod next_hops;
 mod own_password;
 mod poison;

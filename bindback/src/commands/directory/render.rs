@@ -1,12 +1,44 @@
 //! Answers of the directory for a person.
 
-use admin::directory_api::{ChangeView, DirectoryAnswer, ObjectView};
+use admin::directory_api::{ChangeView, DirectoryAnswer, DirectoryOrder, ObjectView};
 
 use crate::output::clean;
 use crate::table::Table;
 
+/// What is said below the changes of an order that writes none of them; and where there are none.
+#[derive(Debug, Clone, Copy)]
+pub struct Hint {
+    changes: &'static str,
+    nothing: &'static str,
+}
+
+/// What an order is about, as far as its changes are not written.
+pub fn hint(order: &DirectoryOrder) -> Option<Hint> {
+    const NOTHING: &str = "nothing to change";
+    let trial = Hint { changes: "nothing is changed: this was a trial", nothing: NOTHING };
+    match order {
+        DirectoryOrder::Stage(_) => Some(Hint {
+            changes: "staged; `bindback directory apply` writes it, `discard` forgets it",
+            nothing: NOTHING,
+        }),
+        DirectoryOrder::Staged => Some(Hint {
+            changes: "`bindback directory apply` writes what is staged, `discard` forgets it",
+            nothing: "nothing is staged",
+        }),
+        DirectoryOrder::Discard => {
+            Some(Hint { changes: "forgotten; nothing is staged", nothing: "nothing was staged" })
+        }
+        DirectoryOrder::Set(order) if order.dry_run => Some(trial),
+        DirectoryOrder::Grant(order) | DirectoryOrder::Revoke(order) if order.dry_run => {
+            Some(trial)
+        }
+        DirectoryOrder::Import { dry_run: true, .. } => Some(trial),
+        _ => None,
+    }
+}
+
 /// Any answer.
-pub fn text(answer: &DirectoryAnswer, running: bool) -> String {
+pub fn text(answer: &DirectoryAnswer, running: bool, hint: Option<Hint>) -> String {
     let mut parts = Vec::new();
     if let Some(ldif) = &answer.ldif {
         return ldif.clone();
@@ -82,7 +114,9 @@ pub fn text(answer: &DirectoryAnswer, running: bool) -> String {
         let counts = if running { "" } else { "; no server runs, its store is changed" };
         parts.push(format!("changed{counts}; `bindback directory undo` takes it back"));
     } else if quiet {
-        parts.push("nothing to change".to_owned());
+        parts.push(hint.map_or("nothing to change", |hint| hint.nothing).to_owned());
+    } else if let Some(hint) = hint.filter(|_| !answer.changes.is_empty()) {
+        parts.push(hint.changes.to_owned());
     }
     parts.join("\n")
 }

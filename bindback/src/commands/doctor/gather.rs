@@ -13,6 +13,7 @@ use server::{OpenError, Seen, checked};
 use tokio::task::JoinSet;
 
 use crate::backend;
+use crate::commands::events::imported;
 use crate::failure::chain;
 
 /// A server that is up answers at once; a machine that is off must not keep the answer back for long.
@@ -63,6 +64,7 @@ pub async fn gather(config: &Config) -> Result<Gathered, ClientError> {
     let (found, failed) = told(probed.into_iter().flatten().collect());
     checks.extend(found);
     notes.extend(failed);
+    take_imported(&mut seen, config, &mut notes);
     let read = seen.iter().filter(|one| one.facts.role != Role::Unread);
     Ok(Gathered {
         runs,
@@ -75,6 +77,27 @@ pub async fn gather(config: &Config) -> Result<Gathered, ClientError> {
             checks,
         },
     })
+}
+
+/// Gives servers that could not be asked the events that were imported of them.
+fn take_imported(seen: &mut [Seen], config: &Config, notes: &mut Vec<String>) {
+    let imported = match imported(config) {
+        Ok(imported) => imported,
+        Err(error) => return notes.push(chain(error.as_ref())),
+    };
+    for one in seen.iter_mut().filter(|one| one.facts.role == Role::Unread) {
+        let own = |event: &&event::Event| event.server.eq_ignore_ascii_case(&one.facts.name);
+        let events: Vec<event::Event> = imported.iter().filter(own).cloned().collect();
+        if let Some(newest) = events.last() {
+            notes.push(format!(
+                "{} was not asked: {} of its events were imported, the newest of {}.",
+                one.facts.name,
+                events.len(),
+                newest.time
+            ));
+            one.facts.events = events;
+        }
+    }
 }
 
 /// The own server through its socket; its store where it does not run; else no more than its configuration.

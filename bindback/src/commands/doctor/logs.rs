@@ -159,7 +159,7 @@ impl Unread {
             },
             source: self.source,
             event_type: self.event_type,
-            text: self.text.chars().take(SHOWN).collect(),
+            text: shown(&self.text),
         }
     }
 }
@@ -167,6 +167,16 @@ impl Unread {
 /// True for events of the MTA, and for those of which nobody knows who logged them.
 fn is_mta(source: &str) -> bool {
     source.is_empty() || source.eq_ignore_ascii_case(event::SOURCE)
+}
+
+/// The beginning of a text, cut between two words: of a name or an address that is cut nobody could tell that it is one.
+fn shown(text: &str) -> String {
+    let Some((end, _)) = text.char_indices().nth(SHOWN) else { return text.to_owned() };
+    let (begin, rest) = text.split_at(end);
+    let whole = rest.starts_with(char::is_whitespace);
+    let words =
+        if whole { Some(begin) } else { begin.rsplit_once(char::is_whitespace).map(|cut| cut.0) };
+    format!("{} ...", words.unwrap_or_default().trim_end())
 }
 
 /// The beginning of a text that ends at a character.
@@ -187,7 +197,7 @@ pub fn of_servers(servers: &[ServerFacts]) -> Vec<(String, Vec<Logged>)> {
         },
         source: event.source.clone(),
         event_type: event.event_type.to_string(),
-        text: event.text.chars().take(SHOWN).collect(),
+        text: shown(&event.text),
     };
     servers.iter().map(|one| (one.name.clone(), one.events.iter().map(logged).collect())).collect()
 }
@@ -231,5 +241,18 @@ pub fn said(file: &Path, error: EventLogError) -> anyhow::Error {
             file.display()
         ))
         .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_words() {
+        let long = format!("{} ncacn_ip_tcp:127.77.1.2[4749] behind", "x".repeat(SHOWN - 20));
+        assert_eq!(shown(&long), format!("{} ...", "x".repeat(SHOWN - 20)));
+        assert_eq!(shown("short"), "short");
+        assert_eq!(shown(&"y".repeat(SHOWN)), "y".repeat(SHOWN));
     }
 }

@@ -21,6 +21,10 @@ const OWN_WORDS: [&str; 12] = [
 /// Words behind which a name follows.
 const LABELS: [&str; 4] = ["/o=", "/ou=", "/cn=", "\\\\"];
 
+/// Words behind which an account may stand without its domain.
+const BEFORE_NAMES: [&str; 8] =
+    ["account ", "account: ", "user ", "user: ", "name: ", "username ", "mailbox ", "logon of "];
+
 /// What was replaced so far.
 #[derive(Debug, Default)]
 pub struct Redactor {
@@ -65,7 +69,9 @@ impl Redactor {
     }
 
     fn replacement(&mut self, word: &str, before: &str, after: &str) -> Option<String> {
-        if let Some(known) = self.known.get(&word.to_lowercase()) {
+        if let Some(known) = self.known.get(&word.to_lowercase())
+            && (!is_plain(word, known) || stands_as_name(before, after))
+        {
             return Some(known.clone());
         }
         if word.parse::<std::net::Ipv4Addr>().is_ok() {
@@ -108,9 +114,41 @@ impl Redactor {
     }
 }
 
+/// Whether a known name could be a word of a sentence: an account or a part of one may be called `wrong`.
+fn is_plain(word: &str, known: &str) -> bool {
+    let of_account = ["account-", "domain-", "name-"].iter().any(|kind| known.starts_with(kind));
+    of_account && word.chars().all(char::is_lowercase)
+}
+
+/// Whether a word stands where an account, or a value as a whole, stands.
+fn stands_as_name(before: &str, after: &str) -> bool {
+    let lower = before.to_lowercase();
+    BEFORE_NAMES.iter().any(|label| lower.ends_with(label))
+        || (before.ends_with(['"', '\'']) && after.starts_with(['"', '\'', '\\']))
+        || (before.ends_with('(') && after.starts_with(')'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_an_account_too_stays_a_word() {
+        let mut redactor = Redactor::default();
+        assert_eq!(
+            redactor.text(r"EAST refused FTU\wrong: the password is wrong"),
+            r"EAST refused domain-1\account-1: the password is wrong"
+        );
+        assert_eq!(
+            redactor.text("the account wrong, \"wrong\""),
+            "the account account-1, \"account-1\""
+        );
+        assert_eq!(redactor.text(r"FTU\\wrong"), r"domain-1\\account-1");
+        assert_eq!(
+            redactor.text(r"a wrong name of FTU\svc-west, svc-west"),
+            r"a wrong name of domain-1\account-2, account-2"
+        );
+    }
 
     #[test]
     fn no_name_is_left() {

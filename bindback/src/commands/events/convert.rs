@@ -80,7 +80,7 @@ fn object(out: &mut impl Write, record: &mut Record) -> io::Result<()> {
 }
 
 /// The number in brackets at the end of a text of the MTA.
-fn severity(text: &str) -> Option<u8> {
+pub(super) fn severity(text: &str) -> Option<u8> {
     text.trim_end().strip_suffix(')')?.rsplit_once('(')?.1.parse().ok()
 }
 

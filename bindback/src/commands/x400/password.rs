@@ -13,14 +13,21 @@ pub struct Arguments {
     /// The MTA name of the [[x400]] table
     #[arg(value_name = "NAME")]
     name: String,
+    #[command(flatten)]
+    whose: Whose,
+    #[command(flatten)]
+    password: Source,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Whose {
     /// The password that the other MTA must present here
-    #[arg(long, required_unless_present = "local", conflicts_with = "local")]
+    #[arg(long)]
     remote: bool,
     /// The password that this MTA presents there
     #[arg(long)]
     local: bool,
-    #[command(flatten)]
-    password: Source,
 }
 
 pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<Found> {
@@ -33,7 +40,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         ))
         .into());
     };
-    let (key, file) = if arguments.remote {
+    let (key, file) = if arguments.whose.remote {
         ("remote_password_file", &connector.remote_password_file)
     } else {
         ("local_password_file", &connector.local_password_file)
@@ -47,7 +54,8 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     };
     let password = arguments.password.read(&format!("the MTA {}", connector.name))?;
     config::replace_secret(file, &password)?;
-    let whose = if arguments.remote { "expected of" } else { "presented to" };
+    let whose = if arguments.whose.remote { "expected of" } else { "presented to" };
     let what = format!("another password is {whose} {}", connector.name);
-    reload::tell(Change::Written, &what, setting).await
+    let part = format!("x400.{key}");
+    reload::tell_beside(Change::Written, &what, Some(&part), setting).await
 }

@@ -21,6 +21,10 @@ const SHOWN: usize = 140;
 /// Numbers below are counts and codes in a remark, never events.
 const FIRST_EVENT_IN_NOTES: i64 = 100;
 
+/// The source of the security log, and its events that carry a code of Kerberos.
+const AUDITING: &str = "microsoft-windows-security-auditing";
+const OF_THE_KDC: std::ops::RangeInclusive<i64> = 4768..=4773;
+
 /// One text.
 #[derive(Debug)]
 pub(super) struct Sentence {
@@ -132,7 +136,7 @@ impl Facts {
 }
 
 fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
-    let source = event.source.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let source = provider(event.source.as_deref().unwrap_or_default());
     let form = form(event, text, &source);
     let id = event.id.or(form.map(|form| form.id));
     let mut codes = Codes::default();
@@ -147,6 +151,9 @@ fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
             }
             Code::Other(_) => {}
         }
+    }
+    if source == AUDITING && id.is_some_and(|id| OF_THE_KDC.contains(&id)) {
+        codes.read_as_kerberos();
     }
     facts.codes.join(&codes);
     let mut said = Vec::new();
@@ -188,6 +195,15 @@ fn add_event(facts: &mut Facts, event: &FieldEvent, text: &str) {
         is_in_order: false,
     });
     facts.events.push(Seen { id, source, codes, sentence: facts.sentences.len() - 1 });
+}
+
+/// The name of a source in one form: `Microsoft Windows security auditing.` is how Event Viewer shows a provider.
+fn provider(source: &str) -> String {
+    let lower = source.trim().to_ascii_lowercase();
+    if lower.starts_with("microsoft windows ") {
+        return lower.trim_end_matches('.').replace(' ', "-");
+    }
+    lower
 }
 
 /// What kind of event it is: by its number, else by its wording.

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 /// Kinds of codes whose numbers stand for a setting or an object, not for a reason.
-const NOT_REASONS: [&str; 5] =
-    ["limit", "configured", "object", "network_type", "network_address_hex"];
+const NOT_REASONS: [&str; 6] =
+    ["limit", "configured", "object", "network_type", "network_address_hex", KERBEROS];
+/// The kind of the codes of Kerberos, which have small numbers that mean other things elsewhere.
+const KERBEROS: &str = "kerberos";
 /// The labels before a code in the text of an event, and the kind of code that follows; more particular ones first.
 const LABELS: &[(&str, &str)] = &[
     ("bind error", "bind_error"),
@@ -31,6 +33,8 @@ const LABELS: &[(&str, &str)] = &[
     ("result code", "status"),
     ("status", "status"),
 ];
+/// The codes of Kerberos are below this.
+const KERBEROS_CODES: i64 = 128;
 /// So many characters may stand between a label and its number: `error code is: `.
 const GAP: usize = 16;
 /// So many numbers of one text are read.
@@ -54,6 +58,21 @@ impl Codes {
                 list.push(value);
             }
         }
+    }
+
+    /// Of an event of the KDC: its small numbers are codes of RFC 4120 7.5.9, and no reasons of Windows.
+    pub(super) fn read_as_kerberos(&mut self) {
+        let small = |value: &i64| (0..KERBEROS_CODES).contains(value);
+        let mut codes: Vec<i64> =
+            self.0.values().flatten().copied().filter(|value| small(value)).collect();
+        self.0.values_mut().for_each(|list| list.retain(|value| !small(value)));
+        codes.sort_unstable();
+        codes.into_iter().for_each(|code| self.add(KERBEROS, code));
+    }
+
+    /// The codes of Kerberos.
+    pub(super) fn kerberos(&self) -> &[i64] {
+        self.0.get(KERBEROS).map_or(&[], Vec::as_slice)
     }
 
     /// Takes over what others hold.

@@ -156,6 +156,10 @@ const TROUBLE: &str = "fail stop hang ndr backlog cannot unable stuck loop crash
 static TROUBLES: LazyLock<BTreeSet<String>> =
     LazyLock::new(|| TROUBLE.split_whitespace().map(one_form).collect());
 
+/// Sources whose events tell of a refusal, which is never nothing.
+const REFUSALS: [&str; 8] =
+    ["microsoft-windows-", "netlogon", "lsasrv", "kdc", "kerberos", "security", "schannel", "dcom"];
+
 /// The events of a case whose remarks tell of no trouble.
 fn calm_events(facts: &Facts) -> Option<Vec<usize>> {
     let notes = facts.sentences.iter().filter(|one| one.is_note);
@@ -163,7 +167,9 @@ fn calm_events(facts: &Facts) -> Option<Vec<usize>> {
         return None;
     }
     // Of an event that says nothing nobody knows whether it is harmless.
-    let logged = facts.events.iter().map(|event| event.sentence);
+    let harmless = |source: &str| !REFUSALS.iter().any(|start| source.starts_with(start));
+    let logged = facts.events.iter().filter(|event| harmless(&event.source));
+    let logged = logged.map(|event| event.sentence);
     let logged: Vec<usize> =
         logged.filter(|at| !facts.sentences[*at].words.is_empty()).take(3).collect();
     if !logged.is_empty() {

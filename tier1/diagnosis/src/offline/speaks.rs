@@ -78,13 +78,13 @@ pub(super) fn parts_of(text: &str) -> Vec<String> {
     parts
 }
 
-/// True for `e9318`, `c1722`, `@netlogon5719`.
+/// True for `e9318`, `c1722`, `k18` (a code of Kerberos), `@netlogon5719`.
 fn is_mark(word: &str) -> bool {
     let number = |digits: &str| {
         let digits = digits.strip_prefix('-').unwrap_or(digits);
         !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
     };
-    word.starts_with('@') || word.strip_prefix(['e', 'c']).is_some_and(number)
+    word.starts_with('@') || word.strip_prefix(['e', 'c', 'k']).is_some_and(number)
 }
 
 #[cfg(test)]
@@ -170,6 +170,10 @@ mod tests {
                     text: Some("something happened there".to_owned()),
                     ..FieldEvent::default()
                 }),
+                (true, Some('k')) => {
+                    let code = Code::Number(part[1..].parse().unwrap());
+                    case.events.last_mut().unwrap().codes.insert("status".to_owned(), code);
+                }
                 (true, _) => {
                     let code = part[1..].parse().unwrap();
                     let codes = [("nt_error".to_owned(), Code::Number(code))].into();

@@ -132,6 +132,9 @@ pub(super) fn parts(facts: &Facts) -> Asked {
         for code in event.codes.reasons() {
             add(format!("c{code}"), 1.0, event.sentence);
         }
+        for code in event.codes.kerberos() {
+            add(format!("k{code}"), 1.0, event.sentence);
+        }
         let Some(id) = event.id else { continue };
         if event.source.is_empty() || event.source.contains("mta") {
             add(format!("e{id}"), 1.0, event.sentence);

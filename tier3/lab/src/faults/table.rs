@@ -4,8 +4,8 @@ use config::Section;
 use finding::Cause;
 
 use super::{
-    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, account, dial_up,
-    domain, generations, host, joining, line, names, peers, route, store, terms,
+    Act, BIND_BACK_FAILED, BIND_FAILED, ExpectedEvent, Fault, SECURITY_VIOLATION, dial_up, domain,
+    generations, host, joining, line, names, peers, route, store, terms,
 };
 use crate::cast::Side;
 use crate::organisation::Setting;
@@ -278,6 +278,8 @@ pub const FAULTS: &[Fault] = &[
         )],
         expected: account_refused!(NO_SUCH_USER),
         claims: &[23, 24, 36],
+        // What WEST presents is presented to everybody.
+        two_alone: true,
         ..PLAIN
     },
     Fault {
@@ -513,7 +515,6 @@ pub const FAULTS: &[Fault] = &[
         claims: &[28, 30, 35],
         ..FILTERED
     },
-    account::OF_ANOTHER_NAME,
     generations::UPGRADE,
     host::PORT_TAKEN,
     host::MAPPER_ALONE,

@@ -70,7 +70,7 @@ pub async fn matrix(
     };
     tokio::select! {
         report = played => report,
-        () = super::interrupted() => Err(LabError::Interrupted),
+        () = super::interrupt::interrupted() => Err(LabError::Interrupted),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A scenario lets mail flow, puts its fault in, asks the doctor as soon as the first attempt has failed, waits until all has
 //! stopped that must stop, carries out the remedy and counts. The doctor is another process and learns no more than any user could.
 
+mod interrupt;
 mod matrix;
 mod play;
 mod report;
@@ -12,14 +13,3 @@ pub use matrix::{MatrixOptions, matrix};
 pub use play::{RunOptions, run};
 pub use report::{Healthy, LabReport, LabResult, Listed, Pairs, Totals};
 pub use table::list;
-
-/// Ends with Ctrl-C, or when this program is asked to end: what it began goes with it either way.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}

@@ -51,7 +51,7 @@ pub async fn run(options: RunOptions) -> Result<LabReport, LabError> {
     let workplace = Workplace::make(options.dir.as_deref())?;
     let played = tokio::select! {
         played = play(scenario, options.seed, &narrator, &workplace) => played,
-        () = super::interrupted() => Err(LabError::Interrupted),
+        () = super::interrupt::interrupted() => Err(LabError::Interrupted),
     };
     let well = played.as_ref().is_ok_and(LabResult::success);
     if !(well && workplace.remove()) {

@@ -112,7 +112,11 @@ impl Ledger {
             |time: Option<Timestamp>| time.map_or("never".to_owned(), |time| time.to_string());
         let name = order.name.as_str();
         let account = match order.action {
-            AccountAction::Show => self.shown(&account_name(name)?),
+            AccountAction::Show => {
+                let name = account_name(name)?;
+                let found = self.accounts.find(&name).map(|account| self.row(&account));
+                found.ok_or_else(|| unknown(&name))
+            }
             AccountAction::Enable => self.change(name, "enabled", |one, _| one.enabled = true),
             AccountAction::Disable => self.change(name, "disabled", |one, _| one.enabled = false),
             AccountAction::Unlock => self.change(name, "unlocked", |one, _| one.unlock()),

@@ -15,6 +15,7 @@ use identity::{SecurityDescriptor, Sid};
 use jiff::Timestamp;
 
 use super::accounts::{Ledger, account_error, account_name, directory_error};
+use super::links;
 use crate::directory_table::now_ms;
 
 /// Where the password of the account that older servers use is kept.
@@ -41,7 +42,7 @@ pub fn follow(
         DirectoryOrder::Show { object } => show(ledger, &object),
         DirectoryOrder::Set(order) => {
             let name = name(ledger, &order.object)?;
-            edit(ledger, order.dry_run, |directory| set(directory, &name, &order))
+            edit(ledger, config, order.dry_run, |directory| set(directory, &name, &order))
         }
         DirectoryOrder::Add { object, class } => {
             let name = name(ledger, &object)?;
@@ -52,23 +53,25 @@ pub fn follow(
                     all.join(", ")
                 ))
             })?;
-            edit(ledger, false, |directory| directory.add(Object::new(name, class, now_ms())))
+            edit(ledger, config, false, |directory| {
+                directory.add(Object::new(name, class, now_ms()))
+            })
         }
         DirectoryOrder::Remove { object } => {
             let name = name(ledger, &object)?;
-            edit(ledger, false, |directory| directory.remove(&name).map(drop))
+            edit(ledger, config, false, |directory| directory.remove(&name).map(drop))
         }
-        DirectoryOrder::Stage(order) => stage(ledger, &order),
+        DirectoryOrder::Stage(order) => stage(ledger, config, &order),
         DirectoryOrder::Staged => Ok(answer(table.staged(), false)),
-        DirectoryOrder::Apply => apply(ledger),
+        DirectoryOrder::Apply => apply(ledger, config),
         DirectoryOrder::Discard => {
             let staged = table.staged();
             table.stage(Vec::new()).map_err(directory_error)?;
             Ok(answer(staged, false))
         }
-        DirectoryOrder::Undo => undo(ledger),
-        DirectoryOrder::Grant(order) => grant(ledger, &order, true),
-        DirectoryOrder::Revoke(order) => grant(ledger, &order, false),
+        DirectoryOrder::Undo => undo(ledger, config),
+        DirectoryOrder::Grant(order) => grant(ledger, config, &order, true),
+        DirectoryOrder::Revoke(order) => grant(ledger, config, &order, false),
         DirectoryOrder::Access { account, object } => access(ledger, &account, object.as_deref()),
         DirectoryOrder::Export => {
             let ldif = directory::export(&table.organisation(), &table.place().base);
@@ -77,7 +80,7 @@ pub fn follow(
         }
         DirectoryOrder::Import { ldif, dry_run } => {
             let base = table.place().base.clone();
-            edit(ledger, dry_run, |directory| {
+            edit(ledger, config, dry_run, |directory| {
                 *directory = directory::import(directory, &ldif, &base, now_ms())?;
                 Ok(())
             })
@@ -187,10 +190,16 @@ fn permissions(ledger: &Ledger, effective: &SecurityDescriptor) -> Vec<String> {
 /// Makes an edit, or shows what it would change.
 fn edit(
     ledger: &Ledger,
+    config: &Config,
     dry_run: bool,
     edit: impl FnOnce(&mut Directory) -> Result<(), DirectoryError>,
 ) -> Result<DirectoryAnswer, OperationError> {
     let table = &ledger.directory;
+    let edit = |directory: &mut Directory| {
+        let before = directory.clone();
+        edit(directory)?;
+        links::check(config, &before, directory)
+    };
     if dry_run {
         let old = table.organisation();
         let mut new = old.clone();
@@ -228,7 +237,11 @@ fn set(directory: &mut Directory, name: &Name, order: &SetOrder) -> Result<(), D
 }
 
 /// Puts a change beside those that are staged; the difference is against the directory as it stands.
-fn stage(ledger: &Ledger, order: &SetOrder) -> Result<DirectoryAnswer, OperationError> {
+fn stage(
+    ledger: &Ledger,
+    config: &Config,
+    order: &SetOrder,
+) -> Result<DirectoryAnswer, OperationError> {
     let table = &ledger.directory;
     let old = table.organisation();
     let failed = |error: DirectoryError| directory_error(error.into());
@@ -237,12 +250,13 @@ fn stage(ledger: &Ledger, order: &SetOrder) -> Result<DirectoryAnswer, Operation
         change.apply(&mut new, now_ms()).map_err(failed)?;
     }
     set(&mut new, &name(ledger, &order.object)?, order).map_err(failed)?;
+    links::check(config, &old, &new).map_err(failed)?;
     let changes = directory::diff(&old, &new);
     table.stage(changes.clone()).map_err(directory_error)?;
     Ok(answer(changes, false))
 }
 
-fn apply(ledger: &Ledger) -> Result<DirectoryAnswer, OperationError> {
+fn apply(ledger: &Ledger, config: &Config) -> Result<DirectoryAnswer, OperationError> {
     let table = &ledger.directory;
     let staged = table.staged();
     if staged.is_empty() {
@@ -250,7 +264,7 @@ fn apply(ledger: &Ledger) -> Result<DirectoryAnswer, OperationError> {
             "nothing is staged; see `bindback directory raw`".to_owned(),
         ));
     }
-    let made = edit(ledger, false, |directory| {
+    let made = edit(ledger, config, false, |directory| {
         staged.iter().try_for_each(|change| change.apply(directory, now_ms()))
     })?;
     table.stage(Vec::new()).map_err(directory_error)?;
@@ -258,33 +272,40 @@ fn apply(ledger: &Ledger) -> Result<DirectoryAnswer, OperationError> {
 }
 
 /// Takes back the newest changes that were made together.
-fn undo(ledger: &Ledger) -> Result<DirectoryAnswer, OperationError> {
+fn undo(ledger: &Ledger, config: &Config) -> Result<DirectoryAnswer, OperationError> {
     let trail = ledger.directory.audit().map_err(directory_error)?;
     let Some(last) = trail.iter().rev().find(|entry| entry.change.is_some()) else {
         return Err(OperationError::Conflict("no change of the directory is known".to_owned()));
     };
     let together = trail.iter().filter(|entry| entry.together == last.together);
     let changes: Vec<Change> = together.filter_map(|entry| entry.change.clone()).collect();
-    edit(ledger, false, |directory| {
+    edit(ledger, config, false, |directory| {
         changes.iter().rev().try_for_each(|change| change.inverse().apply(directory, now_ms()))
     })
 }
 
 fn grant(
     ledger: &Ledger,
+    config: &Config,
     order: &GrantOrder,
     granted: bool,
 ) -> Result<DirectoryAnswer, OperationError> {
     let role: Role = order.role.parse().map_err(OperationError::Invalid)?;
     let on = name(ledger, &order.object)?;
     let sid = sid(ledger, &order.account)?;
-    edit(ledger, order.dry_run, |directory| {
+    let mut done = edit(ledger, config, order.dry_run, |directory| {
         if granted {
             directory.grant(role, &sid, &on, order.inherit, now_ms())
         } else {
             directory.revoke(role, &sid, &on, now_ms())
         }
-    })
+    })?;
+    // As it was asked: identifiers are of little use to a person.
+    let (written, asked) = (format!(";{sid})"), format!(";{})", order.account));
+    for line in done.changes.iter_mut().flat_map(|change| &mut change.lines) {
+        *line = line.replace(&written, &asked);
+    }
+    Ok(done)
 }
 
 fn sid(ledger: &Ledger, who: &str) -> Result<Sid, OperationError> {

@@ -3,6 +3,7 @@
 mod accounts;
 mod directory;
 mod hops;
+mod links;
 mod offline;
 mod orders;
 mod route;

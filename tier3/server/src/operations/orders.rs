@@ -58,9 +58,31 @@ pub fn follow(
             Ok(QueueAnswer { steps, ..QueueAnswer::default() })
         }
         QueueOrder::TrackExport { since, to } => export_track(store, since, &to),
-        QueueOrder::Export { to } => Ok(copied(&store.export(&to).map_err(internal)?, &to)),
-        QueueOrder::Backup { to } => Ok(copied(&store.backup(&to).map_err(internal)?, &to)),
+        QueueOrder::Export { to } => {
+            check_new(&to)?;
+            Ok(copied(&store.export(&to).map_err(internal)?, &to))
+        }
+        QueueOrder::Backup { to } => {
+            check_new(&to)?;
+            Ok(copied(&store.backup(&to).map_err(internal)?, &to))
+        }
     }
+}
+
+/// A copy goes into a folder that is new, or empty.
+fn check_new(to: &Path) -> Result<(), OperationError> {
+    let empty = || std::fs::read_dir(to).is_ok_and(|mut found| found.next().is_none());
+    if std::fs::symlink_metadata(to).is_err() || empty() {
+        return Ok(());
+    }
+    Err(exists(to))
+}
+
+fn exists(to: &Path) -> OperationError {
+    OperationError::Conflict(format!(
+        "{} exists already, and nothing is overwritten; give another name",
+        to.display()
+    ))
 }
 
 /// What was changed is on its way to the disk; the next one in line is behind it.
@@ -78,7 +100,11 @@ fn export_track(
         OperationError::Internal(format!("{} cannot be written: {error}", to.display()))
     };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
-    let mut file = BufWriter::new(file.map_err(failed)?);
+    let file = file.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(to),
+        _ => failed(error),
+    });
+    let mut file = BufWriter::new(file?);
     let count = store
         .export_track(since, |step| {
             serde_json::to_writer(&mut file, step)?;
@@ -93,7 +119,10 @@ fn export_track(
 
 fn copied(copied: &Copied, to: &Path) -> QueueAnswer {
     QueueAnswer {
-        done: Some(format!("{} messages are in {}", copied.messages, to.display())),
+        done: Some(match copied.messages {
+            1 => format!("1 message is in {}", to.display()),
+            messages => format!("{messages} messages are in {}", to.display()),
+        }),
         count: Some(copied.messages),
         octets: Some(copied.octets),
         ..QueueAnswer::default()

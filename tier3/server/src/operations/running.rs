@@ -324,15 +324,17 @@ impl Operations for Running {
         let config = node.config();
         let table = node.routes();
         let routes = node.router(&table);
+        check_sent(&config, &order)?;
         for address in &order.to {
             let Choice { route, why, .. } = table.choose(address);
             if matches!(route, Route::NoRoute | Route::UnknownMailbox) {
-                return Err(OperationError::Invalid(format!("{address}: {why}")));
+                return Err(OperationError::NotFound(format!("{address}: {why}")));
             }
         }
         let domain = config.mail.domains.first().cloned().unwrap_or_default();
         let from = order.from.unwrap_or_else(|| format!("postmaster@{domain}"));
         let (id, now) = (node.queue.next_id(), Timestamp::now());
+        let received = received_here(&config.server.host_name, &id.to_string(), now);
         let smtputf8 = !from.is_ascii() || order.to.iter().any(|address| !address.is_ascii());
         let eight_bit = !order.content.is_ascii();
         let submission = mta::Submission {
@@ -347,8 +349,8 @@ impl Operations for Running {
                 .into_iter()
                 .map(|address| SmtpRecipient { address, ..SmtpRecipient::default() })
                 .collect(),
-            content: order.content,
-            added: 0,
+            added: received.len(),
+            content: [received.as_bytes(), &order.content].concat(),
             submitted: now,
             routes,
         };
@@ -392,6 +394,57 @@ impl Operations for Running {
         metrics::gauge!("bindback_associations")
             .set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
         Ok(self.exporter.render())
+    }
+}
+
+/// The trace field of a message that no other host handed in (RFC 5322, 3.6.7).
+fn received_here(host: &str, id: &str, now: Timestamp) -> String {
+    let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC));
+    format!("Received: by {host} id {id};\r\n\t{}\r\n", date.unwrap_or_default())
+}
+
+/// What SMTP would refuse as well: a sender that is no address, more octets than are taken, and a text that has no header.
+fn check_sent(config: &Config, order: &SendOrder) -> Result<(), OperationError> {
+    let invalid = |text: String| Err(OperationError::Invalid(text));
+    if let Some(from) = order.from.as_deref().filter(|from| !from.is_empty())
+        && let Err(error) = smtp::mailbox_parts(from)
+    {
+        return invalid(format!("{from:?} is no address of a sender: {error}"));
+    }
+    let (size, limit) = (order.content.len(), config.smtp.max_message_size);
+    if u64::try_from(size).is_ok_and(|size| size > limit) {
+        return invalid(format!(
+            "the message has {size} octets, this server takes at most {limit} (smtp.max_message_size)"
+        ));
+    }
+    if !begins_with_field(&order.content) {
+        let text = "the message has no header: it begins with fields such as `Subject: text`, an empty line ends them (RFC 5322, 2.1)";
+        return invalid(text.to_owned());
+    }
+    Ok(())
+}
+
+/// Whether the first line is a header field (RFC 5322, 2.2).
+fn begins_with_field(content: &[u8]) -> bool {
+    let colon = content.iter().position(|octet| *octet == b':');
+    let name = content[..colon.unwrap_or(0)].trim_ascii_end();
+    !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::begins_with_field;
+
+    #[test]
+    fn a_header_begins_with_a_field() {
+        for good in ["Subject: x\r\n\r\ny", "x:\r\n", "Date : now\r\n"] {
+            assert!(begins_with_field(good.as_bytes()), "{good:?}");
+        }
+        for bad in
+            ["", "hello", "hello\r\n", "\r\nSubject: x", "two words: x", ": x", " Subject: x"]
+        {
+            assert!(!begins_with_field(bad.as_bytes()), "{bad:?}");
+        }
     }
 }
 

@@ -81,7 +81,17 @@ impl Memory {
                 None => spool::remove(&found.path),
             }
         }
-        let sent = Mutex::new(sent::read_all(&folder));
+        let mut sent = Vec::new();
+        for found in sent::read_all(&folder) {
+            let of = connectors.iter().find(|one| one.name == found.connector());
+            // What nobody goes on with any more would stay for ever where the other side has to ask for it.
+            if of.is_some_and(|one| found.is_fresh(one.transfer.recovery_timeout)) {
+                sent.push(found);
+            } else {
+                found.forget();
+            }
+        }
+        let sent = Mutex::new(sent);
         let (kept, received) = (Mutex::new(kept), Mutex::new(received));
         Self { folder, kept, received, refused: Mutex::default(), sent }
     }
