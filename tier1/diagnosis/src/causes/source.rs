@@ -147,6 +147,17 @@ fn let_in(case: Case<'_>) -> Vec<Remedy> {
     } else {
         format!("or take {actor} out of the translation")
     };
+    let list = case.view.allow(actor, target).map_or(&[][..], |(_, list)| list);
+    if stranger.x400 && address::shut_out(list, stranger.address) == Some(true) {
+        // Both have to let it in: the list, and the host of the connector.
+        return in_words(format!(
+            "On {target}, add \"{}\" to allow in [rfc1006] ({}), and {} to the addresses of the connector's host ([hosts]); {why}. Both \
+             are read again at SIGHUP.",
+            address::single(stranger.address),
+            case.view.place(target, "rfc1006.allow"),
+            stranger.address
+        ));
+    }
     if stranger.x400 {
         return in_words(format!(
             "On {target}, add {} to the addresses of the connector's host ([hosts]), {why}.",

@@ -234,7 +234,7 @@ fn cannot_read(case: Case<'_>) -> Vec<Clue> {
     let Some((on, why)) = unreadable(case) else { return Vec::new() };
     vec![
         Clue::speaks_for(Kind::Setting, 0.9, &format!("{on} connector"), why),
-        Clue::speaks_for(Kind::Reason, 0.85, &format!("{on} connector"), why),
+        Clue::speaks_for(Kind::Reason, 0.9, &format!("{on} connector"), why),
     ]
 }
 

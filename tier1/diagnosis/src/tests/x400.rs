@@ -175,3 +175,55 @@ fn from_one_side_the_doctor_says_what_to_read_on_the_other() {
     assert_eq!(answer.diagnoses[0].cause, Cause::MtaPasswordMismatch);
     assert!(answer.next_probe.unwrap().check.contains("event 48"));
 }
+
+/// Whoever cannot read the password file, the caller or the called one, is named with the file and what to do.
+#[test]
+fn a_password_file_that_cannot_be_read_is_named() {
+    for (server, layer, code) in [(1, Layer::Authentication, 1825), (0, Layer::Authentication, 0)] {
+        let mut snapshot = connected();
+        let why = "the secret in /srv/x may be read by others (mode 644)";
+        let connector = snapshot.servers[server].peers[0].x400.as_mut().unwrap();
+        connector.unreadable = Some(why.to_owned());
+        snapshot.servers[1].peers[0].last_failure_out = Some(failure(layer, code));
+        let answer = diagnose(&snapshot);
+        let first = answer.diagnoses.first().unwrap();
+        assert_eq!(first.cause, Cause::MtaPasswordMismatch, "{answer:#?}");
+        assert!(!answer.undecided && first.confidence > 0.9, "{answer:#?}");
+        let name = &snapshot.servers[server].name;
+        assert!(first.title().starts_with(name.as_str()), "{first:#?}");
+        assert!(first.remedy[0].text.contains("/srv/x"), "{first:#?}");
+        let same = first.evidence.iter().filter(|one| one.says == why).count();
+        assert_eq!(same, 1, "told once");
+    }
+}
+
+#[test]
+fn a_connector_that_calls_another_port_is_no_firewall() {
+    let mut snapshot = connected();
+    snapshot.servers[0].x400_port = 102;
+    let west = &mut snapshot.servers[1];
+    west.peers[0].x400.as_mut().unwrap().port = 103;
+    west.peers[0].last_failure_out = Some(failure(Layer::Tcp, 10061));
+    let answer = diagnose(&snapshot);
+    let first = answer.diagnoses.first().unwrap();
+    assert_eq!(first.cause, Cause::X400StackAddressMismatch, "{answer:#?}");
+    assert!(!answer.undecided && first.confidence > 0.9, "{answer:#?}");
+    assert!(first.remedy[0].text.contains("port = 102 in the [[x400]] table for EAST"));
+}
+
+/// The list that shuts a caller of X.400 out is that of [rfc1006], and the one of RPC says nothing.
+#[test]
+fn the_list_of_x400_is_the_one_that_counts() {
+    let mut snapshot = connected();
+    snapshot.servers[0].x400_port = 102;
+    snapshot.servers[0].x400_allow = vec!["192.0.2.0/24".to_owned()];
+    snapshot.servers[1].peers[0].last_failure_out = Some(failure(Layer::Tcp, 10054));
+    let answer = diagnose(&snapshot);
+    let first = answer.diagnoses.first().unwrap();
+    assert_eq!(first.cause, Cause::PortFilteredByFirewall, "{answer:#?}");
+    let text = &first.remedy[0].text;
+    assert!(text.contains("127.0.0.3/32") && text.contains("[rfc1006]"), "{text}");
+    snapshot.servers[0].x400_allow.clear();
+    let text = diagnose(&snapshot).diagnoses[0].remedy[0].text.clone();
+    assert!(text.contains("TCP port 102 of"), "{text}");
+}
