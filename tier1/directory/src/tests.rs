@@ -323,16 +323,11 @@ fn many(children: usize) -> Directory {
     Directory::from_objects(objects).unwrap()
 }
 
-/// What is asked of a container with very many children costs as much as what is looked at, and a copy costs nothing.
+/// A container with very many children is asked for a few of them, and a copy of it is changed alone.
 fn questions(children: usize) {
-    use std::time::Instant;
-
-    let began = Instant::now();
     let directory = many(children);
-    println!("{children} children made in {:?}", began.elapsed());
     let folder = name("/O=Demo/OU=HQ/CN=Recipients");
 
-    let began = Instant::now();
     let mut behind = folder.child(Kind::Cn, &format!("r{:07}", children / 2)).unwrap().key();
     for page in 0..10 {
         let found: Vec<&Object> = directory.children(Some(&folder), &behind).take(100).collect();
@@ -345,20 +340,13 @@ fn questions(children: usize) {
     let above: Vec<&str> =
         directory.children(Some(&name("/O=Demo/OU=HQ")), "").map(|one| one.name.leaf()).collect();
     assert_eq!(above, ["Configuration", "Recipients"]);
-    let asked = began.elapsed();
 
-    let began = Instant::now();
     let mut copy = directory.clone();
     assert!(diff(&directory, &copy).is_empty());
-    let copied = began.elapsed();
-    println!("ten pages in {asked:?}, a copy and its difference in {copied:?}");
-    assert!(asked.as_millis() < 500 && copied.as_millis() < 100, "{asked:?} {copied:?}");
 
-    let began = Instant::now();
     let one = folder.child(Kind::Cn, "r0000007").unwrap();
     copy.change(&one, 2, |object| object.set("displayName", &["Seven"])).unwrap();
     let changes = diff(&directory, &copy);
-    println!("one change and its difference in {:?}", began.elapsed());
     assert_eq!(changes.len(), 1);
     assert!(directory.get(&one).unwrap().value("displayName").is_none(), "the other one changed");
 }

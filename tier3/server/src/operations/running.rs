@@ -431,23 +431,6 @@ fn begins_with_field(content: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::begins_with_field;
-
-    #[test]
-    fn a_header_begins_with_a_field() {
-        for good in ["Subject: x\r\n\r\ny", "x:\r\n", "Date : now\r\n"] {
-            assert!(begins_with_field(good.as_bytes()), "{good:?}");
-        }
-        for bad in
-            ["", "hello", "hello\r\n", "\r\nSubject: x", "two words: x", ": x", " Subject: x"]
-        {
-            assert!(!begins_with_field(bad.as_bytes()), "{bad:?}");
-        }
-    }
-}
-
 fn internal(error: store::StoreError) -> OperationError {
     OperationError::Internal(net::chain(&error))
 }
@@ -551,4 +534,21 @@ fn session_security(config: &config::Config) -> Option<ProbeFact> {
         detail,
         ms: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::begins_with_field;
+
+    #[test]
+    fn a_header_begins_with_a_field() {
+        for good in ["Subject: x\r\n\r\ny", "x:\r\n", "Date : now\r\n"] {
+            assert!(begins_with_field(good.as_bytes()), "{good:?}");
+        }
+        for bad in
+            ["", "hello", "hello\r\n", "\r\nSubject: x", "two words: x", ": x", " Subject: x"]
+        {
+            assert!(!begins_with_field(bad.as_bytes()), "{bad:?}");
+        }
+    }
 }
