@@ -56,9 +56,9 @@ pub struct Arguments {
     /// Use the name table of the configuration, and the account that this server presents to this peer
     #[arg(long, value_name = "PEER", requires = "hosts", conflicts_with = "user")]
     as_peer: Option<String>,
-    /// The port of the hosts' endpoint mapper
-    #[arg(long, value_name = "PORT", default_value_t = 135, requires = "hosts")]
-    mapper_port: u16,
+    /// The port of the hosts' endpoint mapper [default: that of --as-peer, else 135]
+    #[arg(long, value_name = "PORT", requires = "hosts")]
+    mapper_port: Option<u16>,
     /// Seconds that each step towards a host may take
     #[arg(long, value_name = "S", default_value_t = 5, requires = "hosts", value_parser = clap::value_parser!(u64).range(1..=60))]
     timeout: u64,

@@ -6,6 +6,8 @@ use crate::offline::{FieldCase, consult, remedy_of};
 
 /// Kerberos and NTLM take clocks that differ by less.
 const SKEW_S: i64 = 300;
+/// The usual port of an endpoint mapper.
+const MAPPER_PORT: u16 = 135;
 /// So many causes are named when anything is wrong.
 const NAMED: usize = 3;
 /// The confidence in a cause that nothing but likeness speaks for.
@@ -16,6 +18,10 @@ const GUESS: f64 = 0.05;
 pub struct HostFacts {
     /// Its name.
     pub host: String,
+    /// Where its endpoint mapper was looked for; 135 without one.
+    pub mapper_port: Option<u16>,
+    /// An account was given to log on with.
+    pub asked_as_somebody: bool,
     /// How far its clock is ahead of ours.
     pub clock_ahead_s: Option<i64>,
     /// False where its NTLM offers no 128-bit keys.
@@ -53,7 +59,7 @@ pub struct Told {
 #[must_use]
 pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
     let mut found = Vec::new();
-    names_and_ports(&checks, &mut found);
+    names_and_ports(facts, &checks, &mut found);
     line(&checks, &mut found);
     kerberos(facts, &mut found);
     logon(facts, &mut found);
@@ -67,15 +73,25 @@ pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
     found.sort_by(|a: &Diagnosis, b| b.confidence.total_cmp(&a.confidence));
     let undecided = found.first().is_some_and(|first| first.confidence < 0.5);
     fill_up(facts, &checks, &mut found);
+    let host = crate::shell::quote(&facts.host);
+    let (check, command) = if facts.asked_as_somebody {
+        let port = mapper_port(facts);
+        let command = format!("bindback rpc ping {host} --mapper-port {port}");
+        (format!("follow a call to {} step by step", facts.host), command)
+    } else {
+        let command = format!("bindback doctor {host} --user 'DOMAIN\\NAME'");
+        (format!("ask {} once more as the service account", facts.host), command)
+    };
     let next_probe = undecided.then(|| NextProbe {
-        check: format!("ask {} once more as the service account", facts.host),
+        check,
         would_tell: found.iter().take(2).map(|one| one.cause).collect(),
-        command: Some(format!(
-            "bindback doctor {} --user 'DOMAIN\\NAME'",
-            crate::shell::quote(&facts.host)
-        )),
+        command: Some(command),
     });
     Answer { undecided, diagnoses: found, next_probe, checks }
+}
+
+fn mapper_port(facts: &HostFacts) -> u16 {
+    facts.mapper_port.unwrap_or(MAPPER_PORT)
 }
 
 /// Each cause once: what was said of it by several is its evidence together.
@@ -94,7 +110,7 @@ fn merged(all: Vec<Diagnosis>) -> Vec<Diagnosis> {
     out
 }
 
-fn names_and_ports(checks: &[Check], found: &mut Vec<Diagnosis>) {
+fn names_and_ports(facts: &HostFacts, checks: &[Check], found: &mut Vec<Diagnosis>) {
     let of = |name: &'static str| checks.iter().filter(move |check| check.check == name);
     if let Some(check) = of("resolve").find(|check| check.result != CheckResult::Ok) {
         found.push(diagnosis(Cause::RemoteNameUnresolvable, 0.9, vec![seen(check, 0.9)]));
@@ -120,7 +136,8 @@ fn names_and_ports(checks: &[Check], found: &mut Vec<Diagnosis>) {
         return;
     }
     // The mapper is what an RPC bind begins with.
-    let mapper = ports.iter().find(|check| check.target.ends_with(":135"));
+    let port = format!(":{}", mapper_port(facts));
+    let mapper = ports.iter().find(|check| check.target.ends_with(&port));
     match mapper.map(|check| (check, check.result)) {
         Some((check, CheckResult::Timeout)) => {
             let mut evidence = vec![seen(check, 0.7)];
@@ -290,6 +307,31 @@ mod tests {
             checks.push(check(name, "EAST:135", CheckResult::Error));
             assert_eq!(first(&none, checks), Some(cause), "{name}");
         }
+    }
+
+    /// A server of ours has its endpoint mapper where it was told to; nobody has to be on 135.
+    #[test]
+    fn the_endpoint_mapper_is_where_it_was_looked_for() {
+        let mut facts = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
+        let answers = |target: &str, result| {
+            let other = check("tcp", "1.2.3.4:445", CheckResult::Refused);
+            vec![check("resolve", "EAST", CheckResult::Ok), other, check("tcp", target, result)]
+        };
+        let refused = answers("1.2.3.4:1135", CheckResult::Refused);
+        assert_eq!(first(&facts, refused.clone()), None, "nobody asked for that port");
+        facts.mapper_port = Some(1135);
+        assert_eq!(first(&facts, refused.clone()), Some(Cause::RemoteServerUnreachable));
+        assert_eq!(first(&facts, answers("1.2.3.4:1135", CheckResult::Ok)), None);
+        let silent = answers("1.2.3.4:1135", CheckResult::Timeout);
+        assert_eq!(first(&facts, silent), Some(Cause::PortFilteredByFirewall));
+        // Whoever gave an account is not told to give one.
+        let command = |facts: &HostFacts| {
+            judge_host(facts, refused.clone()).next_probe.and_then(|next| next.command)
+        };
+        assert!(command(&facts).is_some_and(|command| command.contains("--user")));
+        facts.asked_as_somebody = true;
+        let ping = Some("bindback rpc ping EAST --mapper-port 1135".to_owned());
+        assert_eq!(command(&facts), ping);
     }
 
     /// Claims: 30.

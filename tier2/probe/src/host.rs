@@ -22,15 +22,17 @@ use crate::fact::taken;
 use crate::root_dse::{self, RootDse};
 use crate::{kdc, netbios};
 
-/// The ports, and who listens there.
+/// The ports, and who listens there; another endpoint mapper's takes the place of the first.
 pub const PORTS: [(u16, &str); 6] = [
-    (135, "endpoint mapper"),
+    (MAPPER_PORT, "endpoint mapper"),
     (139, "NetBIOS session"),
     (445, "SMB"),
     (389, "LDAP"),
     (88, "Kerberos"),
     (102, "X.400 over RFC 1006"),
 ];
+/// The usual port of an endpoint mapper.
+pub const MAPPER_PORT: u16 = 135;
 /// SMB over TCP.
 pub const SMB_PORT: u16 = 445;
 const LDAP_PORT: u16 = 389;
@@ -43,6 +45,8 @@ const TICKS: u64 = 10_000_000;
 pub struct Question<'a> {
     pub from: &'a str,
     pub host: &'a str,
+    /// Where its endpoint mapper listens.
+    pub mapper_port: u16,
     /// For each step.
     pub patience: Duration,
     /// Now, in the ticks of FILETIME, to compare clocks with.
@@ -312,7 +316,8 @@ async fn ports(
     address: IpAddr,
 ) -> (Vec<(u16, ProbeResult)>, Vec<ProbeFact>) {
     let mut running = JoinSet::new();
-    for (port, name) in PORTS {
+    for (usual, name) in PORTS {
+        let port = if usual == MAPPER_PORT { question.mapper_port } else { usual };
         let patience = question.patience;
         running.spawn(async move {
             let started = Instant::now();

@@ -63,6 +63,7 @@ pub async fn examine(examination: &Examination) -> Examined {
     let question = Question {
         from: "here",
         host: &examination.host,
+        mapper_port: examination.mapper_port,
         patience: examination.patience,
         now: filetime_now(),
         client: random(),
@@ -79,6 +80,8 @@ pub async fn examine(examination: &Examination) -> Examined {
     let (mut checks, learned) = ask_host(&dialer, &question, first_leg, named).await;
     let mut facts = HostFacts {
         host: examination.host.clone(),
+        mapper_port: Some(examination.mapper_port),
+        asked_as_somebody: account.is_some(),
         clock_ahead_s: learned.clock_ahead_s,
         keys_128: learned.keys_128,
         ..HostFacts::default()

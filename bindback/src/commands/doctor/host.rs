@@ -16,6 +16,8 @@ use crate::failure::{Found, Usage};
 
 /// More hosts at once would be a scan.
 const MAX_HOSTS: usize = 16;
+/// The usual port of an endpoint mapper (C706, appendix H).
+const MAPPER_PORT: u16 = 135;
 
 /// Looks at the hosts, all at once.
 pub async fn run(
@@ -28,13 +30,14 @@ pub async fn run(
             format!("{} hosts are too many; name {MAX_HOSTS} at most", arguments.hosts.len());
         return Err(Usage(text).into());
     }
-    let (account, hosts) = identity_of(arguments, setting)?;
+    let (account, hosts, peers_port) = identity_of(arguments, setting)?;
+    let mapper_port = arguments.mapper_port.or(peers_port).unwrap_or(MAPPER_PORT);
     arguments.modules.check(account.is_some())?;
     let mut running = JoinSet::new();
     for (at, host) in arguments.hosts.iter().enumerate() {
         let examination = Examination {
             host: host.clone(),
-            mapper_port: arguments.mapper_port,
+            mapper_port,
             hosts: hosts.clone(),
             account: account.clone(),
             about: arguments.about.clone(),
@@ -78,13 +81,16 @@ pub async fn run(
 pub(super) type Names = BTreeMap<String, Vec<std::net::IpAddr>>;
 type Account = Option<(AccountName, Password)>;
 
-/// As whom, and with which names.
-fn identity_of(arguments: &Arguments, setting: &Setting<'_>) -> anyhow::Result<(Account, Names)> {
+/// As whom, with which names, and where a peer's endpoint mapper listens.
+fn identity_of(
+    arguments: &Arguments,
+    setting: &Setting<'_>,
+) -> anyhow::Result<(Account, Names, Option<u16>)> {
     if let Some(user) = &arguments.user {
         let password = arguments.password.read_existing(&user.to_string())?;
-        return Ok((Some((user.clone(), password)), Names::new()));
+        return Ok((Some((user.clone(), password)), Names::new(), None));
     }
-    let Some(peer) = &arguments.as_peer else { return Ok((None, Names::new())) };
+    let Some(peer) = &arguments.as_peer else { return Ok((None, Names::new(), None)) };
     let config = setting.config()?;
     let known = config.peers.iter().find(|one| one.name.eq_ignore_ascii_case(peer));
     let Some(known) = known else {
@@ -98,7 +104,8 @@ fn identity_of(arguments: &Arguments, setting: &Setting<'_>) -> anyhow::Result<(
         None => (&config.rpc.account, &config.rpc.password_file),
     };
     let password = config::read_secret(file)?;
-    Ok((Some((account.clone(), password)), config.hosts.clone()))
+    let port = Some(known.mapper_port);
+    Ok((Some((account.clone(), password)), config.hosts.clone(), port))
 }
 
 /// One answer for all hosts: causes that two of them share are told once.
