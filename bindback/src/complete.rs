@@ -25,17 +25,27 @@ pub fn answer() {
     clap_complete::CompleteEnv::with_factory(Cli::command).complete();
 }
 
-/// Objects of the directory, one level at a time.
+/// Objects of the directory, one level at a time; of one that is typed whole also those below it.
 pub fn objects() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
+        let typed = current.to_string_lossy();
         let found = ask(|client| async move {
-            let under = above(&current.to_string_lossy());
-            let order = DirectoryOrder::List { under, after: None, limit: None, children: true };
-            let objects = client.directory(order).await.ok()?.objects;
-            Some(objects.into_iter().map(|one| (one.name, one.class)).collect())
+            let mut found = level(&client, above(&typed)).await?;
+            let whole = |name: &str| identity::upcase(name) == identity::upcase(&typed);
+            if let Some((name, _)) = found.iter().find(|(name, _)| whole(name)) {
+                found.extend(level(&client, Some(name.clone())).await?);
+            }
+            Some(found)
         });
         next_level(&current.to_string_lossy(), found)
     })
+}
+
+/// The objects directly below one, or the outermost.
+async fn level(client: &admin::Client, under: Option<String>) -> Option<Names> {
+    let order = DirectoryOrder::List { under, after: None, limit: None, children: true };
+    let objects = client.directory(order).await.ok()?.objects;
+    Some(objects.into_iter().map(|one| (one.name, one.class)).collect())
 }
 
 /// Accounts that the server accepts.
