@@ -19,6 +19,9 @@ const MAX_OF_KIND: usize = 1_000;
 const MAX_OFFSET_S: i64 = 26 * 3600;
 /// A call and its bind-back are logged within so many seconds: the original gives up after two minutes.
 const TOGETHER_S: i64 = 150;
+/// Clocks that differ by no more are taken to agree: the two sides of a call are logged some seconds apart, and a retry a little
+/// later may meet the event of another call.
+const AGREE_S: i64 = 20;
 /// Differences are counted in steps of so many seconds.
 const STEP_S: i64 = 5;
 /// A consequence is logged within so many seconds.
@@ -67,7 +70,7 @@ pub struct Pair {
 /// What two logs say together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Joined {
-    /// How many seconds the clock of the second log's server is ahead of the first's; absent where too little pairs.
+    /// How many seconds the clock of the second log's server is ahead of the first's; absent where too little pairs, or they agree.
     pub clock_offset_s: Option<i64>,
     /// Calls with their bind-backs.
     pub pairs: Vec<Pair>,
@@ -86,7 +89,7 @@ pub fn join(logs: &[Vec<Moment>]) -> Joined {
     let mut joined = Joined { follows, folded, ..Joined::default() };
     if let [first, second] = logs {
         let meetings = Meetings::new(first, second);
-        joined.clock_offset_s = meetings.offset();
+        joined.clock_offset_s = meetings.offset().filter(|ahead| ahead.abs() > AGREE_S);
         // Without a difference that is sure, clocks are taken to agree.
         joined.pairs = meetings.pairs(joined.clock_offset_s.unwrap_or(0));
     }
@@ -271,6 +274,16 @@ mod tests {
         );
         // The other way round the difference changes its sign.
         assert_eq!(join(&[west, east]).clock_offset_s, Some(-3_607));
+    }
+
+    /// Each call is tried again after 11 s, and the first one of a log has no partner in the other.
+    #[test]
+    fn retries_are_no_difference_of_clocks() {
+        let east: Vec<Moment> = [0, 11, 22].map(|at| moment("EAST", at, 9318, "WEST", 5)).into();
+        let west: Vec<Moment> = [11, 22, 33].map(|at| moment("WEST", at, 9322, "EAST", 5)).into();
+        let joined = join(&[east, west]);
+        assert_eq!(joined.clock_offset_s, None);
+        assert_eq!(joined.pairs.len(), 3);
     }
 
     #[test]
