@@ -146,7 +146,9 @@ fn a_server_that_is_down_is_told_first() {
     let report = Report { running: false, ..report() };
     assert_eq!(
         render::text(&report, false),
-        format!("EAST does not answer. What was wrong before:\n\n{SCREEN}")
+        format!(
+            "EAST does not run: what its configuration, its store and its neighbours tell:\n\n{SCREEN}"
+        )
     );
 }
 
@@ -161,7 +163,7 @@ fn a_guess_is_not_shown_as_an_answer() {
     let brief = render::text(&report, false);
     assert!(
         brief.starts_with(
-            "EAST does not answer.\n\nUndecided: nothing that was read points to a cause"
+            "EAST does not run.\n\nUndecided: nothing that was read points to a cause"
         ),
         "{brief}"
     );
