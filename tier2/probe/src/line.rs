@@ -16,8 +16,10 @@ use tokio::task::JoinSet;
 
 use crate::road::{Road, fact};
 
-/// Connections that are opened at once to see how many need a second SYN.
+/// Connections that are opened to see how many need a second SYN.
 const CONNECTIONS: usize = 20;
+/// One after so long: more than ten at once overflow the queue of a listener as Samba's, which looks like loss.
+const APART: Duration = Duration::from_millis(40);
 /// Of these so many are too many: a tenth.
 const LOST_LIMIT: usize = 2;
 /// A connection that takes so much longer than the fastest one was asked for twice. RFC 6298, 2.1: one second.
@@ -66,8 +68,10 @@ async fn lost(road: &Road<'_>, to: SocketAddr, target: &str) -> Option<ProbeFact
 /// How many of the connections needed a second SYN; `None` where none stands.
 async fn repeated(to: SocketAddr) -> Option<usize> {
     let mut running = JoinSet::new();
-    for _ in 0..CONNECTIONS {
+    for number in 0..CONNECTIONS {
+        let wait = APART * u32::try_from(number).unwrap_or(0);
         running.spawn(async move {
+            tokio::time::sleep(wait).await;
             let started = Instant::now();
             match tokio::time::timeout(CONNECT_PATIENCE, TcpStream::connect(to)).await {
                 Ok(Ok(_)) => Some(started.elapsed()),

@@ -145,6 +145,10 @@ fn others(out: &mut String, report: &Report, shown: usize) {
     // What is as good as sure is no rival of the first: something else is wrong, too.
     for one in also {
         paragraph(out, "Also: ", &cause_line(one));
+        // The same cause on another way has a remedy of its own.
+        for command in one.remedy.iter().filter_map(|step| step.command.as_deref()) {
+            out.push_str(&format!("       {}\n", clean(command)));
+        }
     }
     let less: Vec<String> =
         less.iter().map(|one| format!("{} ({})", one.cause, percent(one.confidence))).collect();

@@ -64,8 +64,6 @@ pub(super) const UPGRADE: Fault = Fault {
     for_all: true,
     servers: 3,
     expected: ROLE_REFUSED,
-    // Asked on WEST, the doctor says what WEST lacks.
-    cure: &[Act::Run(EAST, &["directory", "grant", ROLE, SVC_NORTH, "--on", SCHEMA, "--inherit"])],
     claims: &[1, 2, 9, 11, 36],
     ..PLAIN
 };

@@ -1,12 +1,16 @@
 //! What the laboratory found: the objects `bindback.lab/1`.
 
-use finding::{Answer, Cause, Remedy};
+use std::collections::BTreeSet;
+
+use finding::{Answer, Cause, Diagnosis, Remedy};
 use serde::Serialize;
 
 use crate::observe::TellingEvent;
 
 /// The cause must be the first one named so soon after the first failed attempt ended.
 pub(super) const DIAGNOSIS_LIMIT_S: f64 = 5.0;
+/// From here on the doctor is sure enough to be followed.
+const DECIDED: f64 = 0.5;
 
 /// One scenario of `lab list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -135,7 +139,7 @@ impl LabResult {
         self.first = best.map(|one| one.cause);
         self.confidence = best.map_or(0.0, |one| one.confidence);
         self.top3 = answer.diagnoses.iter().take(3).map(|one| one.cause).collect();
-        self.remedy = best.map(|one| one.remedy.clone()).unwrap_or_default();
+        self.remedy = remedy_of(answer);
         self.right = self.first == self.cause && !answer.undecided;
     }
 
@@ -182,6 +186,20 @@ impl LabReport {
     pub fn success(&self) -> bool {
         self.results.iter().all(LabResult::success) && self.healthy.false_alarms == 0
     }
+}
+
+/// The remedy of the best cause, and of the same cause on other ways, which the screen names after it.
+fn remedy_of(answer: &Answer) -> Vec<Remedy> {
+    let Some(best) = answer.diagnoses.first() else { return Vec::new() };
+    let ways = |one: &Diagnosis| -> BTreeSet<BTreeSet<String>> {
+        let ends = one.stops.iter().map(|stop| [stop.from.to_uppercase(), stop.to.to_uppercase()]);
+        ends.map(BTreeSet::from).collect()
+    };
+    let first = ways(best);
+    let further = answer.diagnoses.iter().skip(1).filter(|one| {
+        one.cause == best.cause && one.confidence >= DECIDED && !ways(one).is_subset(&first)
+    });
+    std::iter::once(best).chain(further).flat_map(|one| one.remedy.clone()).collect()
 }
 
 #[cfg(test)]
