@@ -22,6 +22,8 @@ pub const ECHO: &str = "127.0.0.2";
 const START: Duration = Duration::from_secs(60);
 /// Where Debian's samba-ad-provision keeps what a new domain is made of.
 const SETUP: &str = "/usr/share/samba/setup";
+/// Where it keeps attributes of files on a filesystem that has none.
+const XATTR: &str = "/usr/lib/x86_64-linux-gnu/samba/vfs/xattr_tdb.so";
 
 /// A running domain controller.
 pub struct Domain {
@@ -37,9 +39,13 @@ pub fn obstacle() -> Option<&'static str> {
     let missing = |path: &str| !Path::new(path).exists();
     if !rustix::process::geteuid().is_root() {
         Some("namespaces need root")
-    } else if missing("/usr/bin/samba-tool") || missing("/usr/sbin/samba") || missing(SETUP) {
+    } else if missing("/usr/bin/samba-tool")
+        || missing("/usr/sbin/samba")
+        || missing(SETUP)
+        || missing(XATTR)
+    {
         Some(
-            "Samba's domain controller is not there (Debian: apt-get install samba samba-ad-provision samba-dsdb-modules winbind python3-samba)",
+            "Samba's domain controller is not there (Debian: apt-get install samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind python3-samba)",
         )
     } else if missing("/usr/bin/ldbmodify") {
         Some("ldbmodify is not there (Debian: apt-get install ldb-tools)")
