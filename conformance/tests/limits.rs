@@ -214,11 +214,12 @@ fn memory_runs_short(bound: &Bound) -> Result<()> {
             session.command(line)?;
         }
         session.command(&format!("RCPT TO:<{}>", Side::East.user()))?;
-        session.command("DATA")?;
-        for _ in 0..10 {
-            session.write_raw(&block)?;
+        // What runs short while this session speaks refuses its data, and the next letter sees it.
+        let filled = session.command("DATA")?.code == 354
+            && (0..10).all(|_| session.write_raw(&block).is_ok());
+        if filled {
+            sessions.push(session);
         }
-        sessions.push(session);
         // The server looks at itself every second.
         std::thread::sleep(Duration::from_millis(300));
     };
