@@ -4,21 +4,22 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
 
-/// Combining characters and the octets that T.61 has for them, before the letter.
-const ACCENTS: [(char, u8); 13] = [
-    ('\u{300}', 0xc1),
-    ('\u{301}', 0xc2),
-    ('\u{302}', 0xc3),
-    ('\u{303}', 0xc4),
-    ('\u{304}', 0xc5),
-    ('\u{306}', 0xc6),
-    ('\u{307}', 0xc7),
-    ('\u{308}', 0xc8),
-    ('\u{30a}', 0xca),
-    ('\u{327}', 0xcb),
-    ('\u{30b}', 0xcd),
-    ('\u{328}', 0xce),
-    ('\u{30c}', 0xcf),
+/// Combining characters, the octets that T.61 has for them before the letter, and the letters that may follow, of which
+/// small ones do too.
+const ACCENTS: [(char, u8, &str); 13] = [
+    ('\u{300}', 0xc1, "AEIOU"),
+    ('\u{301}', 0xc2, "ACEILNORSUYZ"),
+    ('\u{302}', 0xc3, "ACEGHIJOSUWY"),
+    ('\u{303}', 0xc4, "AINOU"),
+    ('\u{304}', 0xc5, "AEIOU"),
+    ('\u{306}', 0xc6, "AGU"),
+    ('\u{307}', 0xc7, "CEGIZ"),
+    ('\u{308}', 0xc8, "AEIOUY"),
+    ('\u{30a}', 0xca, "AU"),
+    ('\u{327}', 0xcb, "CGKLNRST"),
+    ('\u{30b}', 0xcd, "OU"),
+    ('\u{328}', 0xce, "AEIU"),
+    ('\u{30c}', 0xcf, "CDELNRSTZ"),
 ];
 
 /// Characters of T.61 that stand where Latin-1 has another one.
@@ -71,7 +72,10 @@ fn one(character: char) -> Option<Vec<u8>> {
     let mut parts = Vec::new();
     decompose_canonical(character, |part| parts.push(part));
     let [letter @ ('A'..='Z' | 'a'..='z'), accent] = parts[..] else { return None };
-    let (_, octet) = ACCENTS.iter().find(|(combining, _)| *combining == accent)?;
+    let (_, octet, letters) = ACCENTS.iter().find(|(combining, ..)| *combining == accent)?;
+    if !letters.contains(letter.to_ascii_uppercase()) {
+        return None;
+    }
     Some(vec![*octet, u8::try_from(letter).ok()?])
 }
 
