@@ -366,7 +366,8 @@ fn an_or_address_goes_by_the_space_that_fits_it() {
 #[test]
 fn contents_that_are_no_mail_do_not_go_into_a_mailbox() {
     let mut envelope = foreign(vec![recipient(1, BERT)]);
-    envelope.content_type = ContentType::BuiltIn(22);
+    // EDI; an interpersonal message is made a mail.
+    envelope.content_type = ContentType::BuiltIn(35);
     let Disposition::Fail { diagnostic, .. } = judged(&arrived(&message(envelope)).unwrap(), 1)
     else {
         panic!()
