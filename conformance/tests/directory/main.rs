@@ -4,6 +4,7 @@
 mod accounts;
 mod expert;
 mod generations;
+mod hostile;
 mod machine;
 mod openldap;
 mod samba;
