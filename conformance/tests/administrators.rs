@@ -138,5 +138,35 @@ fn names_are_completed_while_they_are_typed() -> Result<()> {
     ensure!(found == [Side::West.account()], "{found:?}");
     let found = complete(&["directory", "grant", "view"])?;
     ensure!(found == ["view-only-admin"], "{found:?}");
+    in_bash(&config)
+}
+
+/// What bash itself puts on the line: escaped, unless a quote was typed.
+fn in_bash(config: &str) -> Result<()> {
+    let script = r#"
+        source <(COMPLETE=bash "$1")
+        COMP_WORDS=(bindback -c "$2" "$3" show "$4")
+        COMP_CWORD=5
+        _clap_complete_bindback bindback "$5" show
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let mta = "/O=Proof/OU=HQ/CN=Configuration/CN=Servers/CN=EAST/CN=Microsoft MTA";
+    let cut = |length: usize| &mta[..mta.len() - length];
+    let escaped = mta.replace(' ', "\\ ");
+    for (group, line, word, expected) in [
+        ("account", "P", "P", r"PROOF\\svc-west"),
+        ("account", "'P", "P", r"PROOF\svc-west"),
+        ("account", r"PROOF\\s", r"PROOF\\s", r"PROOF\\svc-west"),
+        ("directory", cut(10), cut(10), escaped.as_str()),
+        ("directory", &escaped[..escaped.len() - 1], &escaped[..escaped.len() - 1], &escaped),
+        ("directory", "\"/", cut(1), mta),
+    ] {
+        let program = binary()?;
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", script, "bash"]).arg(&program);
+        let output = bash.args([config, group, line, word]).output()?;
+        let said = String::from_utf8(output.stdout)?;
+        ensure!(said.lines().eq([expected]), "{group} {line}: {said:?}");
+    }
     Ok(())
 }
