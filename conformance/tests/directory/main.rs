@@ -6,6 +6,7 @@ mod expert;
 mod generations;
 mod hostile;
 mod machine;
+mod names;
 mod openldap;
 mod samba;
 

@@ -8,8 +8,8 @@ mod ways;
 use crate::section::Section;
 use Fallback::{Absent, Required, SameAs, Value};
 use Kind::{
-    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, NetbiosDomains, Networks,
-    Path, Printable, Real, Socket, Sockets, Text, Url,
+    Account, Address, Choice, Domain, Domains, Host, Integer, Mailboxes, Name, NetbiosDomains,
+    Networks, Path, Printable, Real, Socket, Sockets, Text, Url,
 };
 use Section::{Accounts, Admin, Association, Events, Mail, Peer, Queue, Rpc, Server, Smtp};
 
@@ -31,6 +31,8 @@ pub enum Fallback {
 pub enum Kind {
     /// ASCII text of so many characters.
     Text { min: usize, max: usize },
+    /// Text of any characters that a line can show, so many units of UTF-16.
+    Name { min: usize, max: usize },
     /// PrintableString (X.680, 41.4) of so many characters.
     Printable { min: usize, max: usize },
     /// A whole number, both ends included.
@@ -80,6 +82,7 @@ impl Kind {
     pub fn range(&self) -> String {
         match self {
             Self::Text { min, max } => format!("{min} to {max} ASCII characters"),
+            Self::Name { min, max } => format!("{min} to {max} characters"),
             Self::Printable { min, max } if min == max => {
                 format!("{min} characters of PrintableString")
             }
@@ -192,23 +195,31 @@ const SERVER_KEYS: &[Key] = &[
     key(
         Server,
         "name",
-        Text { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Required,
         "\"EAST\"",
-        "MTA name, of ASCII, as X.411 has it. Peers know this server by it; upper and lower case count.",
+        "MTA name. Peers know this server by it; upper and lower case count. X.400 has one beyond ASCII as `xn--` and Punycode, of at most 32 characters.",
     ),
     key(
         Server,
         "organisation",
-        Printable { min: 1, max: 64 },
+        Name { min: 1, max: 64 },
         Required,
         "\"Demo\"",
         "Name of the organisation.",
     ),
     key(
         Server,
+        "x400_organisation",
+        Printable { min: 1, max: 64 },
+        SameAs("server.organisation"),
+        "\"Demo\"",
+        "Name of the organisation in X.400 addresses; needed where it has characters outside PrintableString.",
+    ),
+    key(
+        Server,
         "site",
-        Printable { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Required,
         "\"HQ\"",
         "Name of the site within the organisation.",
@@ -616,7 +627,7 @@ const SERVER_KEYS: &[Key] = &[
     key(
         Peer,
         "name",
-        Text { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Required,
         "\"WEST\"",
         "MTA name of the peer, exactly as its own file says it.",

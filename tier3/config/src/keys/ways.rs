@@ -2,8 +2,8 @@
 
 use super::Fallback::{Absent, Required, SameAs, Value};
 use super::Kind::{
-    Addresses, Choice, Domain, Domains, Host, Hosts, Integer, Networks, Path, Patterns, Selector,
-    Text, Url,
+    Addresses, Choice, Domain, Domains, Host, Hosts, Integer, Name, Networks, Path, Patterns,
+    Selector, Text, Url,
 };
 use super::{Key, LOOPBACK, TIMER_MAX, counted, key};
 use crate::section::Section::{AddressSpace, Connector, Rfc1006, X400, X400AddressSpace};
@@ -28,7 +28,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         Connector,
         "peer",
-        Text { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Absent,
         "\"WEST\"",
         "The peer that takes the mail; for kind site.",
@@ -319,7 +319,7 @@ pub(super) const KEYS: &[Key] = &[
         Text { min: 1, max: 32 },
         SameAs("server.name"),
         "\"EAST\"",
-        "MTA name presented to the other MTA.",
+        "MTA name presented to the other MTA; server.name in its form of X.400, where there is none.",
     ),
     key(
         X400,
