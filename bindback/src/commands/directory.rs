@@ -381,7 +381,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     let running = backend.is_running();
     setting.output.answer(&answer, |answer| render::text(answer, running, hint))?;
     if let Some(given) = check_after
-        && !named.is_some_and(|named| identity::upcase(&named) == identity::upcase(&given))
+        && named.is_none_or(|named| identity::upcase(&named) != identity::upcase(&given))
     {
         anyhow::bail!(
             "the attributes do not name {given}; see `bindback directory legacy-account show`"

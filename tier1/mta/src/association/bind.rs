@@ -25,7 +25,7 @@ pub(super) enum Bind {
 
 /// Who this MTA is, by the form that its name has in X.400. The password is empty: over the RPC carrier the account proves the MTA.
 pub(super) fn identity_of(name: &str) -> MtaIdentity {
-    MtaIdentity::with_password(&x400::ia5_name(name), "")
+    MtaIdentity::with_password(x400::ia5_name(name), "")
 }
 
 impl Association {
