@@ -197,7 +197,13 @@ fn descriptors(server: &OpenLdap, organisation: &Organisation) -> Result<()> {
         ensure!(!access.contains("\"granted\":true"), "{what}: {access}");
         asked(organisation)?;
     }
-    Ok(())
+    let new = ["--attribute", "nTSecurityDescriptor", "--set", "O:BAG:SYD:(A;OICI;GA;;;BA)"];
+    let words = [&["directory", "raw", name.as_str()][..], &new].concat();
+    organisation.command(Side::East, &words)?;
+    organisation.command(Side::East, &["directory", "apply"])?;
+    until(LIMIT, "a descriptor that is whole again", || {
+        Ok(agent(organisation)?["faults"].is_null().then_some(()))
+    })
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ber::{Encoder, Tag};
 use identity::SecurityDescriptor;
+use identity::descriptor::control::DACL_PROTECTED;
 
 use super::{BASE, served, small};
 use crate::channel::Channel;
@@ -319,6 +320,7 @@ fn broken_objects_do_not_spoil_those_beside_them() {
     let spoilt = found.directory.objects().find(|one| one.class == directory::Class::Server);
     let descriptor: &SecurityDescriptor = &spoilt.unwrap().descriptor;
     assert_eq!(descriptor.dacl.acl().map(|acl| acl.aces.len()), Some(0), "nobody gets in");
+    assert!(descriptor.has(DACL_PROTECTED), "nor by what stands above");
     drop(connection);
     server.join().unwrap();
 }
