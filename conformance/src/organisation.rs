@@ -395,7 +395,7 @@ impl Organisation {
                 let _ = writeln!(out, "{key} = {value}");
             });
         }
-        out += &self.way_to(side, plan.carrier);
+        out += &self.way_to(side, plan);
         if plan.neighbours {
             let _ = writeln!(
                 out,
@@ -419,10 +419,14 @@ impl Organisation {
         out
     }
     /// The tables for the way from a server to the other one.
-    fn way_to(&self, side: Side, carrier: Carrier) -> String {
+    fn way_to(&self, side: Side, plan: &Plan) -> String {
         let peer = side.other();
-        let (name, host) = (peer.name(), peer.host());
-        match carrier {
+        let named = |(whose, section, key, _): &&(Option<Side>, &str, &str, String)| {
+            *whose == Some(peer) && (*section, *key) == ("server", "name")
+        };
+        let given = plan.set.iter().find(named).map(|(.., name)| name.trim_matches('\''));
+        let (name, host) = (given.unwrap_or_else(|| peer.name()), peer.host());
+        match plan.carrier {
             Carrier::Rpc => format!(
                 "[[peer]]\nname = '{name}'\nhost = '{host}'\nbind_back = '{}'\nmapper_port = {MAPPER}\naccount = '{}'\ndomains = ['{host}']\n",
                 peer.bind_back(),

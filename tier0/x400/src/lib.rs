@@ -17,6 +17,7 @@ mod downgrade;
 mod extensions;
 mod histories;
 mod message;
+mod mta_name;
 mod mts;
 mod or_address;
 mod p2;
@@ -43,6 +44,7 @@ pub use histories::{
     set_originator_and_dl_expansion_history, set_reporting_dl_name,
 };
 pub use message::{MessageTransferEnvelope, PerRecipientFields, PerRecipientIndicators};
+pub use mta_name::ia5_name;
 pub use mts::{Message, MtsApdu, decode_message_parts, encode_message};
 pub use or_address::{
     AddressForm, DomainDefinedAttribute, ExtensionAttribute, OrAddress, OrName, PersonalName,
