@@ -54,12 +54,14 @@ impl Road {
         Ok(Self { organisation, passed })
     }
 
-    /// Nothing is left of what was written down.
+    /// Nothing is left of what was written down, once the transfer has ended.
     fn leaves_nothing(&self) -> Result<()> {
         for side in Side::BOTH {
             let folder = self.organisation.folder(side).join("data/x400");
-            let left = std::fs::read_dir(&folder).map_or(0, Iterator::count);
-            ensure!(left == 0, "{left} files left in {}", folder.display());
+            until(PATIENCE, &format!("{} to be empty", folder.display()), || {
+                let left = std::fs::read_dir(&folder).map_or(0, Iterator::count);
+                Ok((left == 0).then_some(()))
+            })?;
         }
         Ok(())
     }
