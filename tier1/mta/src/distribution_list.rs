@@ -11,8 +11,9 @@ use mixer::{SmtpOriginator, SmtpRecipient};
 use queue::{MessageId, NewMessage, Priority};
 use routing::Router;
 use x400::{
-    DiagnosticCode, DlExpansion, ExtensionKind, MessageTransferEnvelope, MtsIdentifier, OrAddress,
-    OrName, OtherActions, PerRecipientFields, Report, SuppliedInformation, append_trace, standard,
+    DiagnosticCode, DlExpansion, ExtensionKind, MAX_STEPS, MessageTransferEnvelope, MtsIdentifier,
+    OrAddress, OrName, OtherActions, PerRecipientFields, Report, SuppliedInformation, append_trace,
+    standard,
 };
 
 use crate::numbers;
@@ -150,6 +151,9 @@ pub fn expand(
     let name = mixer::to_or_address(list, &base);
     if history.iter().any(|step| same(&step.list, &name)) {
         return Ok(None);
+    }
+    if history.len() >= MAX_STEPS {
+        return failed(format!("{MAX_STEPS} distribution lists were expanded on the way"));
     }
     let Some(own) = envelope.recipients.iter().find(|fields| fields.number == number) else {
         return failed(format!("there is no recipient {number}"));

@@ -8,8 +8,8 @@ use mixer::{SmtpOriginator, SmtpRecipient};
 use queue::{MessageId, Priority};
 use routing::Router;
 use x400::{
-    DiagnosticCode, MessageTransferEnvelope, OrName, OtherActions, PerRecipientFields, Probe,
-    Redirection, standard,
+    DiagnosticCode, MAX_STEPS, MessageTransferEnvelope, OrName, OtherActions, PerRecipientFields,
+    Probe, Redirection, standard,
 };
 
 use crate::site::Site;
@@ -72,7 +72,7 @@ pub fn redirect(
         return refuse(DiagnosticCode::INVALID_ARGUMENTS, text);
     };
     let been = history.iter().any(|step| same(&step.intended_recipient, &target));
-    if been || same(&fields.recipient, &target) || history.len() >= MAX_RECIPIENTS {
+    if been || same(&fields.recipient, &target) || history.len() >= MAX_STEPS {
         return looped();
     }
     let before = SmtpRecipient::find(&fields.extensions).ok().flatten();

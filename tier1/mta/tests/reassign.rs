@@ -127,6 +127,37 @@ fn a_redirected_recipient_keeps_its_number_and_its_history() {
     assert_eq!(steps.iter().map(|step| step.reason).collect::<Vec<_>>(), [0, 3]);
 }
 
+/// Alternates and lists that name ever new ones end where the histories do, and what was sent can be read.
+#[test]
+fn histories_end_at_their_bound() {
+    let mut subject = envelope(Vec::new());
+    let name = |number: usize| -> OrName {
+        format!("/C=XX/ADMD= /DD.RFC-822=x{number}(a)far.test/").parse().unwrap()
+    };
+    for number in 1..x400::MAX_STEPS {
+        let step = x400::Redirection { intended_recipient: name(number), time: later(), reason: 0 };
+        x400::add_redirection(&mut subject.recipients[0].extensions, step).unwrap();
+        let step = x400::DlExpansion { list: name(number), time: later() };
+        x400::add_dl_expansion(&mut subject.extensions, step).unwrap();
+    }
+    let last = redirect(&subject, "bert@far.test", Redirection::RECIPIENT_ASSIGNED).unwrap();
+    let steps = x400::redirection_history(&reparsed(&last).recipients[0].extensions).unwrap();
+    assert_eq!(steps.len(), x400::MAX_STEPS);
+    let more = redirect(&last, "carl@far.test", Redirection::RECIPIENT_ASSIGNED);
+    assert_eq!(more.unwrap_err(), DiagnosticCode::REDIRECTION_LOOP_DETECTED);
+
+    let expand = |subject: &MessageTransferEnvelope, number, of: &str| {
+        let list = DistributionList { address: of.to_owned(), ..list(&["carl@far.test"]) };
+        mta::expand(&site(), subject, number, &list, later())
+    };
+    let last = expand(&subject, 1, "all@west.test").unwrap().unwrap();
+    let steps = x400::dl_expansion_history(&reparsed(&last).extensions).unwrap();
+    assert_eq!(steps.len(), x400::MAX_STEPS);
+    let carl = last.recipients.last().unwrap().number;
+    let more = expand(&last, carl, "others@west.test").unwrap_err();
+    assert_eq!(more.diagnostic, DiagnosticCode::DL_EXPANSION_FAILURE);
+}
+
 #[test]
 fn what_the_originator_forbids_is_not_done() {
     let subject = envelope(prohibition(standard::RECIPIENT_REASSIGNMENT_PROHIBITED));
