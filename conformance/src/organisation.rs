@@ -284,9 +284,11 @@ impl Organisation {
 
     /// Waits until nothing waits on either server.
     pub fn until_empty(&self, limit: Duration) -> Result<()> {
+        let mut before = false;
         let empty = until(limit, "empty queues on both servers", || {
             let idle = self.waiting(Side::East)? + self.waiting(Side::West)? == 0;
-            Ok(idle.then_some(()))
+            // Between the two looks a message may have gone from the second server to the first: it is seen the next time.
+            Ok((std::mem::replace(&mut before, idle) && idle).then_some(()))
         });
         empty.with_context(|| {
             let queue =
