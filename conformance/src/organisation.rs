@@ -229,9 +229,8 @@ impl Organisation {
         let arguments = ["serve".as_ref(), "-c".as_ref(), config.as_os_str()];
         let mut command = self.program.command(arguments);
         if let Some(network) = &self.network {
-            let prefix = network.prefix(side);
-            command = Command::new(&prefix[0]);
-            command.args(&prefix[1..]).arg(binary()?).args(arguments);
+            command = network.command(side, binary()?);
+            command.args(arguments);
         }
         self.greeted(side, command)
     }

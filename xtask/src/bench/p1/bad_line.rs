@@ -1,7 +1,7 @@
 //! (c): X.400 over a line that is slow, far and loses packets, and bare TCP over the same line.
 
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -113,10 +113,8 @@ fn over_tcp(connections: u16) -> Result<Value> {
 }
 
 fn socat(organisation: &Organisation, side: Side, from: &str, to: &str) -> Result<Child> {
-    let prefix = organisation.network().context("two hosts")?.prefix(side);
-    let (ip, words) = prefix.split_first().context("a command")?;
-    let mut command = Command::new(ip);
-    command.args(words).args(["socat", "-u", from, to]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut command = organisation.network().context("two hosts")?.command(side, "socat");
+    command.args(["-u", from, to]).stdin(Stdio::null()).stdout(Stdio::piped());
     Ok(command.spawn()?)
 }
 
