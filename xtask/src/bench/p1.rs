@@ -94,6 +94,7 @@ fn transfer(messages: usize) -> Result<Value> {
         for associations in [1, 10] {
             let pair = Pair::start(associations, "", false)?;
             pair.fill(messages, size)?;
+            let appends = host::synced_appends_per_second(size)?;
             let east = pair.organisation.start(Side::East)?;
             let first = until(PATIENCE, "the first transfer", || {
                 let waiting = pair.waiting()?;
@@ -111,6 +112,9 @@ fn transfer(messages: usize) -> Result<Value> {
                 "per_s": (per_s * 10.0).round() / 10.0,
                 "mib_per_s": (per_s * f64::from(u32::try_from(size)?) / 104_857.6).round() / 10.0,
                 "cpu_s_both": (cpu * 10.0).round() / 10.0,
+                // What the disk gives at this moment: one file, one writer, each message synced.
+                "raw_appends_per_s": appends.round(),
+                "messages_for_an_append": (per_s / appends * 100.0).round() / 100.0,
             });
             println!("(a) {row}");
             rows.push(row);
