@@ -229,9 +229,8 @@ impl Organisation {
         let arguments = ["serve".as_ref(), "-c".as_ref(), config.as_os_str()];
         let mut command = self.program.command(arguments);
         if let Some(network) = &self.network {
-            let prefix = network.prefix(side);
-            command = Command::new(&prefix[0]);
-            command.args(&prefix[1..]).arg(binary()?).args(arguments);
+            command = network.command(side, binary()?);
+            command.args(arguments);
         }
         self.greeted(side, command)
     }
@@ -284,9 +283,11 @@ impl Organisation {
 
     /// Waits until nothing waits on either server.
     pub fn until_empty(&self, limit: Duration) -> Result<()> {
+        let mut before = false;
         let empty = until(limit, "empty queues on both servers", || {
             let idle = self.waiting(Side::East)? + self.waiting(Side::West)? == 0;
-            Ok(idle.then_some(()))
+            // Between the two looks a message may have gone from the second server to the first: it is seen the next time.
+            Ok((std::mem::replace(&mut before, idle) && idle).then_some(()))
         });
         empty.with_context(|| {
             let queue =

@@ -38,7 +38,7 @@ pub use domain::{GlobalDomainIdentifier, MtsIdentifier};
 pub use downgrade::DowngradeError;
 pub use extensions::{Criticality, ExtensionField, ExtensionKind, standard};
 pub use histories::{
-    DlExpansion, Redirection, add_dl_expansion, add_redirection, dl_exempted_recipients,
+    DlExpansion, MAX_STEPS, Redirection, add_dl_expansion, add_redirection, dl_exempted_recipients,
     dl_expansion_history, latest_delivery_time, originator_and_dl_expansion_history,
     originator_requested_alternate, prohibits, redirection_history,
     set_originator_and_dl_expansion_history, set_reporting_dl_name,
