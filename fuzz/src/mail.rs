@@ -7,7 +7,7 @@ use smtp::{
     AllowedNetworks, Dialogue, DialogueConfig, EnhancedCode, MailParameters, Outcome,
     RecipientParameters, Request, SendDialogue, SendRequest, SendSession, Transaction, Verdict,
 };
-use x400::{MtsApdu, OrAddress, OrName};
+use x400::{MessageTransferEnvelope, MtsApdu, OrAddress, OrName};
 
 use crate::{choice, text};
 
@@ -115,6 +115,8 @@ pub fn message(octets: &[u8]) {
     match MtsApdu::decode(octets) {
         Ok(MtsApdu::Message(message)) => {
             let _ = mixer::smtp_view(&message.envelope);
+            interpersonal(&message.envelope, &message.content);
+            interpersonal(&message.envelope, octets);
         }
         Ok(MtsApdu::Report(report)) => {
             let _ = mixer::report_originator(&report);
@@ -122,6 +124,14 @@ pub fn message(octets: &[u8]) {
         }
         _ => {}
     }
+}
+
+/// A mail that came of a content has one header, and the same one each time.
+fn interpersonal(envelope: &MessageTransferEnvelope, content: &[u8]) {
+    let Ok(mail) = mixer::ipm_to_mail(envelope, content) else { return };
+    let header = mixer::header_block(&mail);
+    assert_eq!(header.windows(7).filter(|window| window == b"\r\nFrom:").count(), 1);
+    assert_eq!(mixer::ipm_to_mail(envelope, content).ok(), Some(mail));
 }
 
 pub fn address(octets: &[u8]) {

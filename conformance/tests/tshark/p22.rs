@@ -95,14 +95,19 @@ fn is_read_by_wireshark(tshark: &Tshark, file: &Path) -> Result<()> {
     let message = tshark.fields(
         file,
         "p1.MTS_APDU == 0",
-        &["p1.BuiltInContentType", "p22.user_relative_identifier", "p22.importance"],
+        &["p1.built_in_content_type", "p22.user_relative_identifier", "p22.importance"],
     )?;
     ensure!(message.len() == 1, "{message:?}");
     ensure!(message[0][0].split(',').any(|one| one == P22), "{message:?}");
     ensure!(message[0][1].starts_with("p22.1(a)west.proof.test"), "{message:?}");
     ensure!(message[0][2] == "2", "{message:?}");
     let details = tshark.details(file, "p1.MTS_APDU == 0")?;
-    for expected in ["general-text", "file-transfer", "report.pdf", "X-Proof"] {
+    for expected in [
+        "subject: Gr\u{fc}\u{df}e aus K\u{f6}ln",
+        "id-et-general-text",
+        "id-et-file-transfer",
+        "report.pdf",
+    ] {
         ensure!(details.contains(expected), "no {expected} in {details}");
     }
     Ok(())

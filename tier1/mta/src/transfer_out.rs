@@ -105,12 +105,17 @@ pub fn apdu(
 }
 
 fn address(envelope: &mut MessageTransferEnvelope, recipients: &[u32]) {
+    answer_for(envelope, recipients);
+    envelope.recipients.iter_mut().for_each(numbers::restore);
+}
+
+/// Makes the envelope one of a copy that is for these recipients: others are told of only where the originator allowed it.
+pub(crate) fn answer_for(envelope: &mut MessageTransferEnvelope, recipients: &[u32]) {
     if !envelope.per_message_indicators.bit(DISCLOSURE) {
         envelope.recipients.retain(|fields| recipients.contains(&fields.number));
     }
     for fields in &mut envelope.recipients {
         fields.indicators.responsibility = recipients.contains(&fields.number);
-        numbers::restore(fields);
     }
 }
 

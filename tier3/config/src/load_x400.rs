@@ -74,7 +74,7 @@ pub(crate) fn x400(
         domains: domains.unwrap_or_default(),
         address_spaces: spaces,
         remote_password_file: path("remote_password_file")?,
-        local_name: local_name.unwrap_or_else(|| server_name.to_owned()),
+        local_name: local_name.unwrap_or_else(|| x400::ia5_name(server_name)),
         local_password_file: path("local_password_file")?,
         mode: match table.value("mode")?.choice()? {
             0 => TransferMode::Normal,

@@ -109,7 +109,14 @@ pub async fn rotate(
         let mut lines = vec![
             format!("{} has a new password", done.account),
             format!("accepted by: {}", done.accepting.join(", ")),
-            format!("used by: {}", done.using.join(", ")),
+            format!(
+                "used by: {}",
+                if done.using.is_empty() {
+                    "no server at hand".to_owned()
+                } else {
+                    done.using.join(", ")
+                }
+            ),
         ];
         lines.extend(done.tested.iter().cloned());
         lines.join("\n")

@@ -148,7 +148,7 @@ pub(super) const KEYS: &[Key] = &[
         Text { min: 1, max: 32 },
         SameAs("server.name"),
         "\"EAST\"",
-        "MTA name presented to the other MTA.",
+        "MTA name presented to the other MTA; server.name in its form of X.400, where there is none.",
     ),
     key(
         X400,

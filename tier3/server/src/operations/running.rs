@@ -1,5 +1,6 @@
 //! Operations on the running server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,20 +44,36 @@ pub struct Running {
     node: Arc<Node>,
     exporter: Exporter,
     roles: AdminRoles,
+    /// Where this server listens: a file that names another one waits for a restart.
+    socket: PathBuf,
 }
 
 impl Running {
     /// Joins the parts.
     #[must_use]
     pub fn new(node: Arc<Node>, exporter: Exporter) -> Self {
-        let roles = AdminRoles::new(node.config().admin.roles_file.clone());
-        Self { node, exporter, roles }
+        let admin = node.config().admin.clone();
+        let roles = AdminRoles::new(admin.roles_file);
+        Self { node, exporter, roles, socket: admin.socket }
     }
 
     /// Whatever was changed may have put something right: nothing waits for a timer.
     fn account_changed(&self, row: AccountRow) -> AccountRow {
         self.node.wake_all_peers();
         row
+    }
+
+    /// Goes by this file of roles; who may connect at all follows from whether there is one.
+    fn let_in(&self, roles_file: Option<PathBuf>) -> Result<(), OperationError> {
+        let everybody = roles_file.is_some();
+        self.roles.set_file(roles_file);
+        if everybody {
+            crate::runtime::warn_of_closed_folder(&self.socket);
+        }
+        admin::open_to(&self.socket, everybody).map_err(|error| {
+            let path = self.socket.display();
+            OperationError::Internal(format!("the mode of the socket {path}: {error}"))
+        })
     }
 
     /// Changes the accounts, which waits for the disk.
@@ -370,9 +387,11 @@ impl Operations for Running {
         let fresh =
             Config::load(&old.file).map_err(|error| OperationError::Invalid(net::chain(&error)))?;
         let reloaded = compare(&old, &fresh);
+        let roles_file = fresh.admin.roles_file.clone();
         self.node
             .replace_config(fresh)
             .map_err(|error| OperationError::Invalid(error.to_string()))?;
+        self.let_in(roles_file)?;
         self.node.wake_all_peers();
         let applied =
             reloaded.applied.iter().map(|part| format!("+ {part} of the file is in force"));
@@ -472,7 +491,9 @@ pub(crate) fn compare(old: &Config, fresh: &Config) -> Reloaded {
     note(sources(old) != sources(fresh), "peer.directory", false);
     note(old.directory != fresh.directory, "directory", false);
     note(old.server != fresh.server, "server", false);
-    note(old.admin != fresh.admin, "admin", false);
+    note(old.admin.roles_file != fresh.admin.roles_file, "admin.roles_file", true);
+    let others = |config: &Config| config::Admin { roles_file: None, ..config.admin.clone() };
+    note(others(old) != others(fresh), "admin", false);
     note(old.events != fresh.events, "events", false);
     note(!same_names(old, fresh), "peer (one was added or removed)", false);
     reloaded
