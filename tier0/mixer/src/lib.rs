@@ -29,7 +29,7 @@ pub use dsn::{Action, Dsn, DsnMessage, DsnRecipient, LastError, OriginalMessage,
 pub use dsn_report::{carry_envelope, report_originator, report_recipients, wants_report};
 pub use error::MixerError;
 pub use header::{count_received, header_block, header_value};
-pub use ipm::{ipm_to_mail, is_interpersonal};
+pub use ipm::{ipm_to_mail, is_interpersonal, returned_mail};
 pub use mail::{Converted, Edition, mail_to_ipm};
 pub use message::{
     NewMessage, SmtpView, ViewedRecipient, build_message, indicators, is_mail, smtp_view,
