@@ -66,7 +66,7 @@ impl Network {
     }
 
     /// What must stand before a command, so that it runs on the host of a side.
-    pub(crate) fn prefix(&self, side: Side) -> Vec<String> {
+    pub fn prefix(&self, side: Side) -> Vec<String> {
         ["ip", "netns", "exec", &self.space(side)].map(str::to_owned).to_vec()
     }
 
@@ -153,8 +153,12 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for side in Side::BOTH {
-            // The wires go with their namespaces; what was never made cannot be taken away.
-            let _ = Command::new("ip").args(["netns", "del", &self.space(side)]).output();
+            // The kernel takes away what is in a namespace later, and the next network of this process has the same names.
+            // What was never made cannot be taken away.
+            let space = self.space(side);
+            for words in [["link", "del", &format!("{space}t")], ["netns", "del", &space]] {
+                let _ = Command::new("ip").args(words).output();
+            }
         }
     }
 }
