@@ -265,27 +265,9 @@ impl Operations for Running {
     }
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
-        let config = self.node.config();
-        let mut facts = facts::of_config(&config);
-        facts.reachable = true;
-        facts.clock = Some(Timestamp::now());
-        facts.rpc_port = self.node.rpc_port();
-        facts.peers = facts::of_peers(&config, &self.node.directory, &self.node.histories);
-        facts.accounts = facts::of_accounts(&self.ledger());
-        facts.directory = Some(facts::of_directory(&config, &self.ledger()));
-        facts.queues = facts::of_queues(&self.node.queue);
-        facts.dial_ups = facts::of_dial_ups(&config, &self.node.dial_ups);
-        facts::add_holders(&mut facts.queues, &self.node.directory);
-        facts::add_pending(&mut facts, &config);
-        facts.store_trouble = facts::of_store(self.node.queue.store());
-        facts.shortages = facts::of_resources(&self.node.resources);
-        facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
-        let cut_off = self.node.cut_off.list().into_iter();
-        facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
-        facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
-        facts.ltab.extend(self.node.x400_table().rows().map(facts::of_row));
+        let (node, ledger) = (Arc::clone(&self.node), self.ledger());
+        let mut facts = blocking(move || gathered(&node, &ledger)).await;
         facts.events = self.stored_events(EventQuery::default()).await?;
-        facts.event_levels = facts::of_levels(self.node.events.levels());
         Ok(facts)
     }
 
@@ -414,6 +396,31 @@ impl Operations for Running {
             .set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
         Ok(self.exporter.render())
     }
+}
+
+/// What the server knows of itself, but for its events. Files and the store are read for it.
+fn gathered(node: &Node, ledger: &Ledger) -> ServerFacts {
+    let config = node.config();
+    let mut facts = facts::of_config(&config);
+    facts.reachable = true;
+    facts.clock = Some(Timestamp::now());
+    facts.rpc_port = node.rpc_port();
+    facts.peers = facts::of_peers(&config, &node.directory, &node.histories);
+    facts.accounts = facts::of_accounts(ledger);
+    facts.directory = Some(facts::of_directory(&config, ledger));
+    facts.queues = facts::of_queues(&node.queue);
+    facts.dial_ups = facts::of_dial_ups(&config, &node.dial_ups);
+    facts::add_holders(&mut facts.queues, &node.directory);
+    facts::add_pending(&mut facts, &config);
+    facts.store_trouble = facts::of_store(node.queue.store());
+    facts.shortages = facts::of_resources(&node.resources);
+    facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
+    let cut_off = node.cut_off.list().into_iter();
+    facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
+    facts.ltab = node.ltab().rows().map(facts::of_row).collect();
+    facts.ltab.extend(node.x400_table().rows().map(facts::of_row));
+    facts.event_levels = facts::of_levels(node.events.levels());
+    facts
 }
 
 /// The trace field of a message that no other host handed in (RFC 5322, 3.6.7).
