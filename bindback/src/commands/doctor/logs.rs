@@ -68,9 +68,9 @@ pub struct Read {
 }
 
 impl Log {
-    /// Reads a file, of whatever form it is.
-    pub fn read(file: &Path) -> anyhow::Result<Self> {
-        let mut log = Self { file: file.display().to_string(), ..Self::default() };
+    /// Reads a file, of whatever form it is; the answer calls it `name`.
+    pub fn read(file: &Path, name: String) -> anyhow::Result<Self> {
+        let mut log = Self { file: name, ..Self::default() };
         log.summary =
             Some(read_file(file, |record| log.add(record)).map_err(|error| said(file, error))?);
         log.moments = std::mem::take(&mut log.unread).into_iter().map(Unread::read).collect();

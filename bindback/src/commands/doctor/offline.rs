@@ -50,11 +50,13 @@ pub fn run(given: &Given<'_>, setting: &Setting<'_>, paper: &Paper<'_>) -> anyho
     let mut read = Vec::new();
     if let Some(file) = given.case {
         case = parse_case(file, &load(file)?)?;
-        read.push(file.display().to_string());
+        read.push(paper.file(0, file));
     }
     let mut events = u64::try_from(case.events.len()).unwrap_or(u64::MAX);
-    let logs: Vec<Log> =
-        given.events.iter().map(|file| Log::read(file)).collect::<Result<_, _>>()?;
+    let files = given.events.iter().zip(1..);
+    let logs: Vec<Log> = files
+        .map(|(file, number)| Log::read(file, paper.file(number, file)))
+        .collect::<Result<_, _>>()?;
     let joined = join(&logs.iter().map(Log::story).collect::<Vec<_>>());
     for (log, follows) in logs.iter().zip(&joined.follows) {
         case.events.extend(log.events(follows));
@@ -75,7 +77,8 @@ pub fn run(given: &Given<'_>, setting: &Setting<'_>, paper: &Paper<'_>) -> anyho
         case.events.iter().filter_map(|event| event.server.as_deref()).collect();
     names.retain(|name| !["caller", "callee"].contains(name));
     let peers = logs.iter().flat_map(|log| &log.moments);
-    names.extend(peers.filter_map(|logged| logged.moment.peer.as_deref()));
+    names.extend(peers.clone().filter_map(|logged| logged.moment.peer.as_deref()));
+    names.extend(peers.map(|logged| logged.moment.server.as_str()));
     let mut paper = paper.knowing(names);
     if let Some(file) = paper.html {
         let page = html::Page {
