@@ -239,6 +239,32 @@ mod tests {
         assert_eq!(read(&tabs)[0].0, Some(9318));
     }
 
+    /// What a mail program wraps may begin a line with a word that is a label elsewhere.
+    #[test]
+    fn a_wrapped_text_stays_one() {
+        let text = "Event ID: 296\nSource: MSExchangeMTA\nDescription:\nThe message (object\nID: 0600012A) was sent by\nserver: a b c\nComputer: EAST\nEvent ID: 57\nDescription: more";
+        assert_eq!(
+            read(text),
+            [
+                (
+                    Some(296),
+                    "The message (object ID: 0600012A) was sent by server: a b c".to_owned()
+                ),
+                (Some(57), "more".to_owned()),
+            ]
+        );
+        let text = "Type: Warning\nDescription: a cell\nMessage: x";
+        assert_eq!(read(text), [(None, "a cell Message: x".to_owned())]);
+    }
+
+    #[test]
+    fn a_quote_that_never_ends_is_cut() {
+        let text = format!("a,b,c,event id,text\n1,2,3,9318,\"{}", "x,".repeat(200_000));
+        let found = read(&text);
+        assert_eq!((found.len(), found[0].0), (1, Some(9318)));
+        assert!(found[0].1.len() <= 64 * 1024);
+    }
+
     #[test]
     fn pasted_text_is_read() {
         let text = "Event ID: 9318\nSource: MSExchangeMTA\nDate: 1/2/98\nTime: 3:04:05 PM\nDescription: Unable to\nbind over RPC.\n\nEvent ID: 9322\nDescription:\nan MtaBindBack\n\nA connection to X could not be opened.";
