@@ -14,6 +14,8 @@ use crate::failure::{Found, Unreadable, Usage};
 
 /// A case is written by hand or by a tool; a larger file is something else.
 const MAX_CASE: u64 = 64 * 1024 * 1024;
+/// So many keys of a case that has none of its own are shown.
+const SHOWN_KEYS: usize = 5;
 
 /// What is given instead of a server.
 #[derive(Debug, Default)]
@@ -113,6 +115,9 @@ fn remarks(logs: &[Log], joined: &Joined) -> Vec<String> {
     let mut out = Vec::new();
     for log in logs {
         let Some(summary) = &log.summary else { continue };
+        if summary.events == 0 {
+            out.push(format!("{}: no event was found in it.", log.file));
+        }
         if summary.damaged > 0 {
             out.push(format!("{}: {} damaged places were left out.", log.file, summary.damaged));
         }
@@ -177,15 +182,31 @@ fn lanes<'a>(logs: &'a [Log], joined: &'a Joined) -> Vec<html::Lane<'a>> {
 }
 
 fn parse_case(file: &Path, text: &str) -> anyhow::Result<FieldCase> {
-    serde_json::from_str(text).map_err(|error| {
+    let wrong = |what: String| {
         Usage(format!(
-            "{}:{}:{}: {error}; a case is {{\"events\":[{{\"id\":9318,\"text\":\"...\"}}],\"notes\":[\"...\"]}}",
-            file.display(),
-            error.line(),
-            error.column()
+            "{}{what}; a case is {{\"events\":[{{\"id\":9318,\"text\":\"...\"}}],\"notes\":[\"...\"]}}",
+            file.display()
         ))
-        .into()
-    })
+    };
+    let told = |error: serde_json::Error| {
+        let (line, column) = (error.line(), error.column());
+        let said = error.to_string();
+        // The place stands before it already.
+        let said = said.split(" at line ").next().unwrap_or_default();
+        let said = said.replace("a sequence", "a list [...]").replace("EOF", "the end of the file");
+        wrong(format!(":{line}:{column}: {said}"))
+    };
+    let shape: serde_json::Value = serde_json::from_str(text).map_err(told)?;
+    let Some(object) = shape.as_object() else {
+        return Err(wrong(": no JSON object".to_owned()).into());
+    };
+    if !(object.contains_key("events") || object.contains_key("notes")) {
+        let keys: Vec<String> =
+            object.keys().take(SHOWN_KEYS).map(|key| format!("{key:?}")).collect();
+        let has = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+        return Err(wrong(format!(": neither \"events\" nor \"notes\" is there, but {has}")).into());
+    }
+    Ok(serde_json::from_str(text).map_err(told)?)
 }
 
 /// The text of a case file, in whatever encoding.
@@ -209,7 +230,21 @@ mod tests {
     #[test]
     fn a_case_that_is_none_says_where() {
         let error = parse_case(Path::new("x.json"), "{\n\"events\": 7}").unwrap_err().to_string();
-        assert!(error.starts_with("x.json:2:"), "{error}");
+        assert!(error.starts_with("x.json:2:11: ") && error.contains("expected a list"), "{error}");
+        assert!(!error.contains("at line"), "{error}");
+        for (text, expected) in [
+            ("[]", "x.json: no JSON object; a case is {"),
+            ("{}", "but nothing; a case is {"),
+            (
+                r#"{"evnts":[],"note":[]}"#,
+                r#"nor "notes" is there, but "evnts", "note"; a case is {"#,
+            ),
+            ("", "x.json:1:0: the end of the file while parsing a value; a case is {"),
+            ("{}\n7", "x.json:2:1: trailing characters; a case is {"),
+        ] {
+            let error = parse_case(Path::new("x.json"), text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
         let deep = "[".repeat(100_000);
         assert!(parse_case(Path::new("x.json"), &deep).is_err());
         let odd = r#"{"events":[{"id":"9318","codes":[],"more":{"x":1}},{"id":null,"text":null}],"notes":null}"#;
