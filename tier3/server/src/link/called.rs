@@ -454,6 +454,10 @@ async fn serve(
             association.abort();
             Ok(None)
         }
+        why = no_longer(&node, &peer, &proved) => {
+            association.abort();
+            Ok(Some(why))
+        }
         () = dial_up::link_down(&node, &peer) => {
             association.abort();
             Ok(Some("the line is gone".to_owned()))
@@ -482,6 +486,20 @@ async fn serve(
 async fn drained(node: &Node) {
     node.stopped().await;
     tokio::time::sleep(LEAVE).await;
+}
+
+/// Returns, with the reason, once the account may no longer do what it did at the bind: an idle association does not wait for
+/// the next message to be told.
+async fn no_longer(node: &Node, peer: &str, proved: &Proved) -> String {
+    let mut changes = node.changes();
+    loop {
+        if let Err(denied) = proved.still_may(node, peer) {
+            return denied.reason;
+        }
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 async fn receive(
