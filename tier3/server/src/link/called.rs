@@ -275,12 +275,17 @@ pub(super) fn check_state(
     }
     // Kerberos and winbind prove who somebody is; whether the account may be used here, its own row says. Passwords are
     // the matter of whoever checked one.
-    let refusal = node.accounts.nt_hash(principal).err();
-    if let Some(failure @ (Disabled | LockedOut | AccountExpired | LogonTypeNotGranted)) = refusal {
+    if let Some(failure) = barred(node, principal) {
         let (reason, code) = (failure.to_string(), failure.win32());
         return Err(Denied { reason, step: "account-state", code, differs: None });
     }
     Ok(true)
+}
+
+/// What keeps an account of this server's own out although it proved who it is.
+pub(super) fn barred(node: &Node, principal: &AccountName) -> Option<LogonFailure> {
+    let refusal = node.accounts.nt_hash(principal).err();
+    refusal.filter(|one| matches!(one, Disabled | LockedOut | AccountExpired | LogonTypeNotGranted))
 }
 
 /// What keeps an account of the domain out although it proved who it is; passwords are the domain's matter.
