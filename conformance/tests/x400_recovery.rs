@@ -54,12 +54,14 @@ impl Road {
         Ok(Self { organisation, passed })
     }
 
-    /// Nothing is left of what was written down.
+    /// Nothing is left of what was written down, once the transfer has ended.
     fn leaves_nothing(&self) -> Result<()> {
         for side in Side::BOTH {
             let folder = self.organisation.folder(side).join("data/x400");
-            let left = std::fs::read_dir(&folder).map_or(0, Iterator::count);
-            ensure!(left == 0, "{left} files left in {}", folder.display());
+            until(PATIENCE, &format!("{} to be empty", folder.display()), || {
+                let left = std::fs::read_dir(&folder).map_or(0, Iterator::count);
+                Ok((left == 0).then_some(()))
+            })?;
         }
         Ok(())
     }
@@ -100,10 +102,7 @@ fn a_receiver_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
     let passed = road.passed.load(Ordering::Relaxed);
     println!("{before} octets before the kill, {passed} in all, of {LARGE}");
     ensure!((LARGE..LARGE + 600_000).contains(&passed), "{passed} octets for {LARGE}");
-    // What was written down is gone with the end of the transfer.
-    let spool = road.organisation.folder(Side::East).join("data/x400");
-    let left = std::fs::read_dir(&spool).map_or(0, Iterator::count);
-    ensure!(left == 0, "{left} files left in {}", spool.display());
+    road.leaves_nothing()?;
     for server in [east, west] {
         server.terminate(Duration::from_secs(20))?;
     }

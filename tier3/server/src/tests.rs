@@ -9,6 +9,7 @@ mod fixture;
 mod limits;
 mod link;
 mod links;
+mod local_delivery;
 mod next_hops;
 mod own_password;
 mod poison;
