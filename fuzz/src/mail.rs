@@ -146,3 +146,14 @@ pub fn address(octets: &[u8]) {
         let _ = mixer::to_rfc822(&name);
     }
 }
+
+/// Any octets become a content that can be read, the same one each time.
+pub fn converted(octets: &[u8]) {
+    let base: OrAddress = "C=AA;A= ;P=DEMO".parse().expect("an address");
+    for edition in [mixer::Edition::Of1984, mixer::Edition::Of1988] {
+        let found = mixer::mail_to_ipm(octets, &base, edition);
+        assert_eq!(found, mixer::mail_to_ipm(octets, &base, edition));
+        let described = x400::describe::describe(&found.content, None, &|offset| offset);
+        assert!(described.len() == 1 && described[0].faults.is_empty(), "{described:?}");
+    }
+}

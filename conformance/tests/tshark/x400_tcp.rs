@@ -22,15 +22,15 @@ const DELIVERY: Duration = Duration::from_secs(40);
 const OWN_OID: &str = "Dissector for OID not implemented";
 
 /// One exchange that is recorded.
-struct Exchange {
-    organisation: Organisation,
+pub(super) struct Exchange {
+    pub(super) organisation: Organisation,
     capture: Arc<Capture>,
 }
 
 impl Exchange {
     /// Two servers with a connector for each other through a relay, which cuts its first connection after so many
     /// octets. `more` stands in the [[x400]] tables.
-    fn start(more: &str, cut_after: usize) -> Result<(Self, [conformance::Process; 2])> {
+    pub(super) fn start(more: &str, cut_after: usize) -> Result<(Self, [conformance::Process; 2])> {
         Self::start_with([more, more], cut_after)
     }
 
@@ -67,7 +67,7 @@ impl Exchange {
     }
 
     /// Ends both servers and writes the capture.
-    fn end(self, servers: [conformance::Process; 2], name: &str) -> Result<PathBuf> {
+    pub(super) fn end(self, servers: [conformance::Process; 2], name: &str) -> Result<PathBuf> {
         // The associations are idle for a second before they are released.
         std::thread::sleep(Duration::from_secs(2));
         for server in servers {
@@ -79,7 +79,7 @@ impl Exchange {
         Ok(file)
     }
 
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         Side::BOTH.map(|side| self.organisation.said(side)).join("\n")
     }
 }
@@ -159,7 +159,7 @@ fn connection(client: &TcpStream, server: &TcpStream, left: &AtomicUsize, captur
     });
 }
 
-fn tshark(name: &str) -> Option<Tshark> {
+pub(super) fn tshark(name: &str) -> Option<Tshark> {
     let found = Tshark::find();
     if found.is_none() {
         skip(name, "tshark is not installed");
@@ -171,7 +171,7 @@ fn tshark(name: &str) -> Option<Tshark> {
 ///
 /// Each connection is looked at alone: where some in X.410 mode and in normal mode take place at the same time, the
 /// dissector mixes up what it knows of them.
-fn is_clean(tshark: &Tshark, file: &Path, known: &[&str]) -> Result<()> {
+pub(super) fn is_clean(tshark: &Tshark, file: &Path, known: &[&str]) -> Result<()> {
     let is_known =
         |said: &str| said.contains(OWN_OID) || known.iter().any(|one| said.contains(one));
     let streams = tshark.fields(file, "tcp", &["tcp.stream"])?;

@@ -1,13 +1,18 @@
 //! What leaves: the APDU for one next hop, with responsibility for exactly its recipients.
 
+use mixer::{Converted, Edition, mail_to_ipm};
 use queue::Kind;
 use wire::DecodeError;
-use x400::{DowngradeError, MessageTransferEnvelope, MtsApdu, Probe, encode_message};
+use x400::{
+    ContentType, DowngradeError, MessageTransferEnvelope, MtsApdu, OrAddress, Probe, encode_message,
+};
 
 use crate::numbers;
 
 /// Bit 0 of the per-message indicators: the originator lets recipients see each other.
 const DISCLOSURE: usize = 0;
+/// Content type of an interpersonal message of 1988.
+const P22: i64 = 22;
 
 /// The envelope of a message or of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +51,30 @@ pub fn transfer(subject: &Subject, content: &[u8], recipients: &[u32]) -> Vec<u8
     } else {
         encode_message(&envelope, content)
     }
+}
+
+/// A mail, or a probe about one, as an interpersonal message for MTAs that know no mail (RFC 2156 5.1): its envelope and its
+/// content. The envelope keeps all that it has, the private extensions of mail too, which are not critical.
+///
+/// `None` where the content is no mail that this MTA or one like it took.
+#[must_use]
+pub fn converted(
+    subject: &Subject,
+    content: &[u8],
+    base: &OrAddress,
+    edition: Edition,
+) -> Option<(Subject, Vec<u8>)> {
+    if subject.envelope.content_type != ContentType::Extended(mixer::oids::rfc822_content()) {
+        return None;
+    }
+    let mut subject = subject.clone();
+    subject.envelope.content_type = ContentType::BuiltIn(P22);
+    if subject.probe {
+        return Some((subject, Vec::new()));
+    }
+    let Converted { content, information_types } = mail_to_ipm(content, base, edition);
+    subject.envelope.original_eits = Some(information_types);
+    Some((subject, content))
 }
 
 /// The message or probe as one that goes another way, after it was tried at this MTA in vain: so its trace says, which lets it

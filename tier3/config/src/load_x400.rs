@@ -6,7 +6,8 @@ use crate::fault::FaultKind;
 use crate::load::both;
 use crate::model::NeighbourApi;
 use crate::model_x400::{
-    ConnectorRetry, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode, TransferTerms, X400,
+    ConnectorRetry, MailContent, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode,
+    TransferTerms, X400,
 };
 
 pub(crate) fn rfc1006(table: &TableReader<'_>, source: &Source) -> Checked<Rfc1006> {
@@ -83,6 +84,10 @@ pub(crate) fn x400(
         two_way,
         called: selectors(table)?,
         own: own_selectors(table, listener)?,
+        content: match table.value("content")?.choice()? {
+            0 => MailContent::Rfc822,
+            _ => MailContent::P22,
+        },
         any_mode: table.value("incoming_mode")?.choice()? == 0,
         transfer: TransferTerms {
             checkpoint_kib: table.value("checkpoint_kib")?.integer()?,

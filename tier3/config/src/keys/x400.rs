@@ -232,6 +232,14 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         X400,
+        "content",
+        Choice(&["rfc822", "p22"]),
+        Value("\"rfc822\""),
+        "\"p22\"",
+        "How mail goes to the other MTA: whole, which only Bindback servers deliver, or converted into an interpersonal message (P22), which any X.400 system reads.",
+    ),
+    key(
+        X400,
         "tls",
         Choice(&["never", "required"]),
         Value("\"never\""),

@@ -409,7 +409,7 @@ pub(super) async fn transfer(
     work: Work,
 ) -> Result<bool, ChannelEnd> {
     let all = |outcome: &Outcome| work.recipients.iter().map(|n| (*n, outcome.clone())).collect();
-    let apdu = match outbound::apdu(node, &work).await {
+    let apdu = match outbound::apdu(node, &work, None).await {
         Ok(apdu) => apdu,
         Err(error) => {
             node.queue.complete(work.id, all(&Outcome::Retry { error }));
