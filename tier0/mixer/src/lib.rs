@@ -3,9 +3,10 @@
 //! Between servers of this house a mail's content is not converted: it travels octet for octet
 //! under a content type of its own ([`oids::rfc822_content`]), and its RFC 5321 envelope travels
 //! verbatim in two private extensions. Beside them stand an O/R address and report requests that
-//! any X.400 system understands. Reports become delivery status notifications (RFC 3464, RFC 6533). For systems
-//! that know no mail a content becomes an interpersonal message (P22), and what X.400 users
-//! write (P2, P22, P772) becomes a mail where it ends in a mailbox or goes on by SMTP.
+//! any X.400 system understands. Reports become delivery status notifications (RFC 3464, RFC
+//! 6533). For systems that know no mail a content becomes an interpersonal message (P22), and
+//! what X.400 users write (P2, P22, P772) becomes a mail where it ends in a mailbox or goes on
+//! by SMTP.
 
 pub mod oids;
 

@@ -14,6 +14,7 @@ mod distribution_list;
 mod ltab;
 mod numbers;
 mod pieces;
+pub mod probe_interface;
 mod reassign;
 mod report;
 mod rfc1006;

@@ -305,7 +305,7 @@ fn members_that_share_a_number_are_taken_one_by_one() {
 
 #[test]
 fn who_is_exempted_gets_nothing_by_the_list() {
-    let exempted = |names: &[&str]| {
+    let from = |members: &[&str], names: &[&str]| {
         let number = standard::DL_EXEMPTED_RECIPIENTS;
         let names: Vec<OrName> = names.iter().map(|name| name.parse().unwrap()).collect();
         let field = ExtensionField::standard(number, |encoder| {
@@ -313,14 +313,19 @@ fn who_is_exempted_gets_nothing_by_the_list() {
                 names.iter().for_each(|name| encoder.raw(&name.encode()));
             });
         });
-        mta::expand(&site(), &envelope(vec![field]), 1, &list(&MEMBERS), later())
+        mta::expand(&site(), &envelope(vec![field]), 1, &list(members), later())
     };
+    let exempted = |names: &[&str]| from(&MEMBERS, names);
     let bert = "/C=US/ADMD=X/DD.RFC-822=Bert(a)FAR.test/";
     let copy = exempted(&[bert, "/C=XX/ADMD= /S=Nobody/"]).unwrap().unwrap();
     let left: Vec<_> = copy.recipients.iter().map(|one| one.recipient.to_string()).collect();
     assert_eq!(left.len(), 2, "the other recipient and one member: {left:?}");
     assert_eq!(copy.recipients[1].recipient, "/C=XX/ADMD= /S=Carl/".parse().unwrap());
     assert_eq!(exempted(&[bert, "/C=xx/ADMD= /S=carl/"]), Ok(None), "nobody is left");
+    // By the address of mail in any case, and by the O/R address however it is written.
+    assert_eq!(from(&["BERT@far.test"], &[bert]), Ok(None));
+    let carl = "\"/S=Carl/ADMD= /C=XX/\"@x400.invalid";
+    assert_eq!(from(&[carl], &["/C=XX/ADMD= /S=Carl/"]), Ok(None));
     let odd = ExtensionField::standard(standard::DL_EXEMPTED_RECIPIENTS, |encoder| {
         encoder.integer(Tag::INTEGER, 1);
     });

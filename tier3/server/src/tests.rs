@@ -20,5 +20,6 @@ mod rpc;
 mod silence;
 mod smtp;
 mod smtp_out;
+mod way_back;
 mod x400;
 mod x400_tls;

@@ -4,7 +4,7 @@ use directory::{
     Authorisation, Change, Directory, DirectoryError, LegacyAccount, Name, Object, Role, Step,
     authorise,
 };
-use identity::descriptor::access::Token;
+use identity::descriptor::access::{Request, Token, check};
 use identity::{AccountName, Sid};
 
 use super::{DirectoryTable, DirectoryTableError, now_ms};
@@ -39,6 +39,18 @@ impl DirectoryTable {
         let schema = if self.is_old(&copies.site) { &self.shared.at_start } else { &copies.site };
         let place = &self.shared.place;
         authorise(&copies.site, schema, &token, &place.organisation, &place.site)
+    }
+
+    /// Whether an account has a role on the site's configuration, by the site's copy.
+    #[must_use]
+    pub fn has_role(&self, accounts: &AccountTable, account: &AccountName, role: Role) -> bool {
+        let Some(token) = self.token(accounts, account) else { return false };
+        let place = &self.shared.place;
+        let object = Step::Configuration.object(&place.organisation, &place.site);
+        let request = Request::directory(role.rights().0);
+        self.site()
+            .effective(&object)
+            .is_ok_and(|found| check(&found, &token, &request).is_granted())
     }
 
     /// Whether this server is of the old generation, by the site's copy.
