@@ -310,6 +310,19 @@ fn depth_and_number_of_parts_are_bounded() {
     let described = converted(forwarded.as_bytes(), Edition::Of1988);
     let shown = format!("{described:?}");
     assert!(shown.contains("part-1.eml"), "the ninth is a file");
+    // Both at once, as deep as they go.
+    let mut both = String::new();
+    for level in 0..200 {
+        both.push_str(&format!(
+            "Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"
+        ));
+        if level % 16 == 15 {
+            both.push_str("Content-Type: message/rfc822\r\n\r\n");
+        }
+    }
+    let content = mail_to_ipm(both.as_bytes(), &base(), Edition::Of1988).content;
+    // 144 of the 200 are taken apart, the rest is in a file.
+    assert!(content.len() > both.len() / 4, "nothing is dropped");
     let many = format!(
         "Content-Type: multipart/mixed; boundary=b\r\n\r\n{}",
         "--b\r\n\r\nx\r\n".repeat(5000)
