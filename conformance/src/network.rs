@@ -1,7 +1,9 @@
 //! Two hosts in network namespaces of their own, and the wire between them, which can be cut.
 
+use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
@@ -14,6 +16,10 @@ const RATE: &str = "4mbit";
 
 /// What nft does to whom a reset is due.
 const RESET: &str = "reject with tcp reset";
+
+/// Networks of one process at the same time: some runners run tests as its threads.
+const TURNS: u32 = 8;
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// How the wire fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +49,14 @@ impl Network {
 
     /// Makes both hosts.
     pub fn make() -> Result<Self> {
-        let number = std::process::id();
-        let third = u8::try_from(number / 60 % 250).unwrap_or(0);
-        // Sixty blocks of four addresses in a network; the last addresses of it are those of the test.
-        let last = u8::try_from(number % 60 * 4).unwrap_or(0);
+        let (process, turn) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed) % TURNS);
+        // 62 blocks of four addresses in each of 250 networks.
+        let number = process.wrapping_mul(TURNS).wrapping_add(turn) % (62 * 250);
+        let third = u8::try_from(number / 62).unwrap_or(0);
+        let last = u8::try_from(number % 62 * 4).unwrap_or(0);
         let first = Ipv4Addr::new(10, 213, third, last);
-        let network = Self { name: format!("bb{number}"), block: Block::at(first) };
+        // Names of interfaces have 15 characters at most (IFNAMSIZ), and two are put behind this.
+        let network = Self { name: format!("bb{process}n{turn}"), block: Block::at(first) };
         network.build().with_context(|| format!("the network {}", network.name))?;
         Ok(network)
     }
@@ -58,9 +66,11 @@ impl Network {
         self.block
     }
 
-    /// What must stand before a command, so that it runs on the host of a side.
-    pub(crate) fn prefix(&self, side: Side) -> Vec<String> {
-        ["ip", "netns", "exec", &self.space(side)].map(str::to_owned).to_vec()
+    /// A command that runs a program on the host of a side; its process is the program's.
+    pub fn command(&self, side: Side, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space(side)]).arg(program);
+        command
     }
 
     /// Runs a line on the host of a side; the wire between the hosts is the interface `wire` on each.
@@ -146,8 +156,12 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for side in Side::BOTH {
-            // The wires go with their namespaces; what was never made cannot be taken away.
-            let _ = Command::new("ip").args(["netns", "del", &self.space(side)]).output();
+            // The kernel takes away what is in a namespace later, and a network after this one may have the same names.
+            // What was never made cannot be taken away.
+            let space = self.space(side);
+            for words in [["link", "del", &format!("{space}t")], ["netns", "del", &space]] {
+                let _ = Command::new("ip").args(words).output();
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The ladder of `bindback doctor HOST`: a host whose SMB is in order and whose RPC seals with other keys than were agreed
 //! (MS-NLMP 3.4.5.3).
 
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use conformance::{Block, Process, Program, SambaFiles, binary, one_object, skip, until};
+use conformance::{
+    Block, Process, Program, SMTP, SambaFiles, Session, binary, one_object, skip, until,
+};
 use serde_json::Value;
 
 const NAME: &str = "ladder_of_a_host";
@@ -44,7 +46,8 @@ fn a_ladder_finds_where_keys_differ_although_the_logon_works() -> Result<()> {
             if let Some(status) = server.try_wait()? {
                 bail!("it ended with {status}: {}", std::fs::read_to_string(&log)?);
             }
-            Ok(TcpStream::connect((address, MAPPER)).ok().map(drop))
+            // It greets once all its ports are open.
+            Ok(Session::connect((address, SMTP).into()).ok().map(drop))
         })?;
         let said = ask(address)?;
         server.terminate(START)?;
@@ -69,7 +72,7 @@ fn configure(folder: &Path, address: Ipv4Addr) -> Result<()> {
     };
     secret("own.password")?;
     let text = format!(
-        "[server]\nname = 'OLD'\norganisation = 'East'\nsite = 'HQ'\nhost_name = 'old.east.test'\ndata_dir = 'data'\n[smtp]\nlisten = ['{address}:2525']\n\
+        "[server]\nname = 'OLD'\norganisation = 'East'\nsite = 'HQ'\nhost_name = 'old.east.test'\ndata_dir = 'data'\n[smtp]\nlisten = ['{address}:{SMTP}']\n\
          [mail]\ndomains = ['old.east.test']\nmailboxes = ['anna']\nmaildir = 'mail'\n\
          [rpc]\nlisten = '{address}'\nmapper_port = {MAPPER}\naccount = 'EAST\\svc-old'\npassword_file = 'own.password'\n\
          [admin]\nsocket = 'run/socket'\n"

@@ -59,9 +59,14 @@ fn doctor(organisation: &Organisation) -> Result<Vec<String>> {
     Ok(causes.collect())
 }
 
-fn has_event(organisation: &Organisation, side: Side, id: u64, cause: &str) -> Result<bool> {
-    let events = organisation.events(side)?;
-    Ok(events.iter().any(|event| event["id"] == id && event["params"]["cause"] == cause))
+/// Waits for an event of EAST.
+fn until_told(organisation: &Organisation, id: u64, cause: &str) -> Result<()> {
+    until(RECOVERY, &format!("event {id} of {cause}"), || {
+        let events = organisation.events(Side::East)?;
+        let is_it =
+            |event: &serde_json::Value| event["id"] == id && event["params"]["cause"] == cause;
+        Ok(events.iter().any(is_it).then_some(()))
+    })
 }
 
 #[test]
@@ -164,6 +169,8 @@ impl Drop for Group {
 fn memory_runs_short(bound: &Bound) -> Result<()> {
     const MIB: u64 = 1024 * 1024;
     const ROOM: u64 = 160;
+    // Sessions of 10 MB each: several times what there is room for.
+    const FILLING: usize = 100;
     let organisation = Organisation::make(&Plan::default())?;
     let east = organisation.start(Side::East)?;
     let used = match bound {
@@ -201,14 +208,13 @@ fn memory_runs_short(bound: &Bound) -> Result<()> {
     // Mail that is never finished, until the process has too much of it in memory.
     let block = [b"x".repeat(998).as_slice(), b"\r\n"].concat().repeat(1000);
     let mut sessions = Vec::new();
-    let begin = Instant::now();
     let refused = loop {
         match letter(1, Side::West, 2000).hand_in(organisation.smtp(Side::East)) {
             Ok(_) => letters.push(letter(1, Side::West, 2000)),
             Err(HandInError::Refused(reply)) => break reply,
             Err(error) => return Err(error.into()),
         }
-        ensure!(begin.elapsed() < RECOVERY, "never short with {} MiB", east.memory()? / MIB);
+        ensure!(sessions.len() < FILLING, "never short with {} MiB", east.memory()? / MIB);
         let (mut session, _) = Session::connect(organisation.smtp(Side::East))?;
         for line in ["EHLO x.test", "MAIL FROM:<a@x.test>"] {
             session.command(line)?;
@@ -227,14 +233,14 @@ fn memory_runs_short(bound: &Bound) -> Result<()> {
     ensure!(refused.code == 452, "{refused:?}");
     let causes = doctor(&organisation)?;
     ensure!(causes.iter().any(|cause| cause == "low-memory"), "{causes:?}");
-    ensure!(has_event(&organisation, Side::East, 20001, "memory")?, "event 20001 is missing");
+    until_told(&organisation, 20001, "memory")?;
     drop(sessions);
     until(RECOVERY, "mail to be taken again", || {
         let last = letter(2, Side::West, 2000);
         let taken = last.hand_in(organisation.smtp(Side::East)).is_ok();
         Ok(taken.then(|| letters.push(last)))
     })?;
-    ensure!(has_event(&organisation, Side::East, 20002, "memory")?, "event 20002 is missing");
+    until_told(&organisation, 20002, "memory")?;
     let _west = organisation.start(Side::West)?;
     // Letters of the same number may have been taken before the refusal, each on its own.
     let all = letters.len();
@@ -307,18 +313,22 @@ fn full_at_the_receiver(name: &str, carrier: Carrier) -> Result<()> {
         ensure!(begin.elapsed() < RECOVERY, "WEST takes all: {}", organisation.said(Side::West));
         std::thread::sleep(Duration::from_millis(200));
     }
-    std::thread::sleep(Duration::from_secs(3));
-    let (waiting, there) =
-        (organisation.waiting(Side::East)?, organisation.maildir(Side::West).count());
+    // What WEST has taken it delivers; the rest waits at EAST, and stays there however often EAST tries.
+    let all = u64::try_from(letters.len())?;
+    let (mut waiting, mut there) = (0, 0);
+    let split = || -> Result<Option<()>> {
+        waiting = organisation.waiting(Side::East)?;
+        there = u64::try_from(organisation.maildir(Side::West).count())?;
+        Ok((waiting > 0 && waiting + there == all).then_some(()))
+    };
+    let whole = until(RECOVERY, "each letter at EAST or in the Maildir", split);
     println!("{there} were taken, {waiting} wait at EAST");
-    ensure!(
-        waiting > 0 && waiting + u64::try_from(there)? == u64::try_from(letters.len())?,
-        "{there} taken, {waiting} wait of {}",
-        letters.len()
-    );
+    whole.with_context(|| format!("{there} taken, {waiting} wait of {all}"))?;
     ensure!(organisation.maildir(Side::East).count() == 0, "reported");
-    let said = organisation.said(Side::West);
-    ensure!(said.contains("takes no new mail (disk-full)"), "WEST says: {said}");
+    until(RECOVERY, "WEST to say that its disk is full", || {
+        let said = organisation.said(Side::West);
+        Ok(said.contains("takes no new mail (disk-full)").then_some(()))
+    })?;
     std::fs::remove_file(&ballast)?;
     once(&organisation, Side::West, &letters)
 }

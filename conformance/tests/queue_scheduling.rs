@@ -6,7 +6,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Letter, Organisation, Plan, Process, Session, Side, skip, until};
+use conformance::{
+    Letter, Look, Organisation, Plan, Process, Session, Side, skip, until, while_it_moves,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -44,20 +46,24 @@ fn a_backlog_gets_further_associations_and_arrives_once() -> Result<()> {
         ensure!(hand_in(&organisation, number, urgent));
     }
     organisation.command(Side::East, &["queue", "release", "WEST"])?;
-    let mut most = 0;
+    let (mut most, mut all) = (0, 0);
     let begin = Instant::now();
-    until(PATIENCE, "an empty queue", || {
+    while_it_moves(PATIENCE, "an empty queue", || {
         let ltab = organisation.command(Side::East, &["ltab"])?;
         let rows = ltab["entries"].as_array().context("entries")?;
-        let out = |row: &&serde_json::Value| row["direction"] == "out" && row["state"] == "open";
-        most = most.max(rows.iter().filter(out).count());
-        Ok((organisation.waiting(Side::East)? == 0).then_some(()))
+        let out = || rows.iter().filter(|row| row["direction"] == "out");
+        most = most.max(out().filter(|row| row["state"] == "open").count());
+        // Also those that opened and closed between two looks.
+        all = all.max(out().count());
+        let waiting = usize::try_from(organisation.waiting(Side::East)?)?;
+        let gone = usize::try_from(MESSAGES)?.saturating_sub(waiting);
+        Ok(if waiting == 0 { Look::Done(()) } else { Look::Not(gone, format!("{waiting}")) })
     })?;
     println!(
-        "{MESSAGES} messages in {} ms over at most {most} associations",
+        "{MESSAGES} messages in {} ms over {all} associations, {most} of them seen at once",
         begin.elapsed().as_millis()
     );
-    ensure!((2..=3).contains(&most), "{most} associations");
+    ensure!(all >= 2 && most <= 3, "{all} associations, {most} at once");
     let events = organisation.events(Side::East)?;
     ensure!(events.iter().any(|event| event["id"] == 57), "event 57 is missing");
     until(PATIENCE, "all in the Maildir", || {
@@ -126,12 +132,13 @@ fn mail_that_is_coming_in_has_a_bound_in_memory() -> Result<()> {
             }
         }
     }
-    std::thread::sleep(Duration::from_secs(1));
+    until(PATIENCE, "event 20007", || {
+        let events = organisation.events(Side::East)?;
+        Ok(events.iter().any(|event| event["id"] == 20007).then_some(()))
+    })?;
     let grown = east.peak_memory()?.saturating_sub(before) / 1024 / 1024;
     println!("30 dialogues sent up to 10 MiB each: {cut} cut, memory grew by {grown} MiB");
     ensure!(grown < 250, "memory grew by {grown} MiB");
-    let events = organisation.events(Side::East)?;
-    ensure!(events.iter().any(|event| event["id"] == 20007), "event 20007 is missing");
     drop(sessions);
     until(PATIENCE, "mail to be taken again", || Ok(hand_in(&organisation, 1, "").then_some(())))
 }
@@ -139,6 +146,8 @@ fn mail_that_is_coming_in_has_a_bound_in_memory() -> Result<()> {
 /// `BINDBACK_DEATHS` says at how many points, else 6: the server is killed at its n-th write, sync or rename.
 #[test]
 fn death_at_a_chosen_call_loses_and_doubles_nothing() -> Result<()> {
+    // A sync and some writes each: enough to come to every chosen one of these. Renames may be fewer.
+    const LETTERS: u32 = 100;
     let name = "death_at_a_chosen_call";
     if !Command::new("strace").arg("-V").output().is_ok_and(|done| done.status.success()) {
         skip(name, "strace is not installed");
@@ -166,11 +175,13 @@ fn death_at_a_chosen_call_loses_and_doubles_nothing() -> Result<()> {
             .arg("-c")
             .arg(organisation.config(Side::East));
         let mut east = Process::start(strace, &organisation.log(Side::East))?;
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(6) && east.try_wait()?.is_none() {
-            if TcpStream::connect(organisation.smtp(Side::East)).is_err() {
-                std::thread::sleep(Duration::from_millis(50));
-                continue;
+        until(PATIENCE, "a server that listens, or its death", || {
+            let listens = TcpStream::connect(organisation.smtp(Side::East)).is_ok();
+            Ok((listens || east.try_wait()?.is_some()).then_some(()))
+        })?;
+        for _ in 0..LETTERS {
+            if east.try_wait()?.is_some() {
+                break;
             }
             number += 1;
             if hand_in(&organisation, number, "") {

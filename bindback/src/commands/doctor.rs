@@ -43,7 +43,7 @@ const GUESS: f64 = 0.05;
 )]
 pub struct Arguments {
     /// Look at these hosts from here, whatever they run, instead of at this server and its peers
-    #[arg(value_name = "HOST", conflicts_with_all = ["explain", "list_checks", "case", "events", "note", "only"])]
+    #[arg(value_name = "HOST", conflicts_with_all = ["explain", "list_checks", "case", "events", "note"])]
     hosts: Vec<String>,
     /// Log on to the hosts as this account: once over SMB, and over RPC only if that went well
     #[arg(long, value_name = "DOMAIN\\NAME", requires = "hosts")]
@@ -77,7 +77,7 @@ pub struct Arguments {
     /// A remark on environment or symptoms, in plain words; may be repeated
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["explain", "list_checks"], value_parser = library::remark)]
     note: Vec<String>,
-    /// Use the answers of this check only
+    /// Use the answers of this check only; of a host, make no logon that it does not take
     #[arg(long, value_name = "CHECK", value_parser = library::check, conflicts_with_all = ["explain", "list_checks", "case", "events", "note"])]
     only: Option<String>,
     /// Write the report as one file for a colleague, with a timeline of the servers

@@ -2,13 +2,13 @@
 //! UTF-8 into them, as Active Directory does. A KDC compares octets, so that composed and combining forms are two names.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Process, Program, binary, one_object, skip, until};
+use conformance::{Block, Process, Program, binary, one_object, skip, until};
 use serde_json::Value;
 
 use crate::START;
@@ -57,31 +57,32 @@ fn unknown(account: &str, said: &Value) -> Result<()> {
 /// MIT's KDC on loopback, with a database of its own.
 struct Mit {
     folder: PathBuf,
-    port: u16,
+    block: Block,
     process: Option<Process>,
 }
 
 const MIT_REALM: &str = "MIT.TEST";
 const MIT_SERVICE: &str = "host/echo.mit.test";
-const MIT_ECHO: &str = "127.0.0.3";
+/// A port that needs no rights, on an address of the test's own.
+const KDC_PORT: u16 = 1088;
 const KDC: &str = "/usr/sbin/krb5kdc";
 
 impl Mit {
     fn start(folder: &Path) -> Result<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let mut kdc = Self { folder: folder.to_owned(), port, process: None };
+        let mut kdc = Self { folder: folder.to_owned(), block: Block::take()?, process: None };
+        let at = kdc.at();
         let place = folder.display();
         std::fs::write(
             folder.join("krb5.conf"),
             format!(
                 "[libdefaults]\n default_realm = {MIT_REALM}\n dns_lookup_kdc = false\n\
-                 [realms]\n {MIT_REALM} = {{\n  kdc = 127.0.0.1:{port}\n }}\n"
+                 [realms]\n {MIT_REALM} = {{\n  kdc = {at}\n }}\n"
             ),
         )?;
         std::fs::write(
             folder.join("kdc.conf"),
             format!(
-                "[kdcdefaults]\n kdc_listen = 127.0.0.1:{port}\n kdc_tcp_listen = 127.0.0.1:{port}\n\
+                "[kdcdefaults]\n kdc_listen = {at}\n kdc_tcp_listen = {at}\n\
                  [realms]\n {MIT_REALM} = {{\n  database_name = {place}/principal\n  key_stash_file = {place}/stash\n }}\n"
             ),
         )?;
@@ -89,10 +90,18 @@ impl Mit {
         let mut command = kdc.command(KDC);
         command.args(["-n", "-r", MIT_REALM]);
         kdc.process = Some(Process::start(command, &folder.join("kdc.log"))?);
-        until(START, "MIT's KDC", || {
-            Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(drop))
-        })?;
+        until(START, "MIT's KDC", || Ok(TcpStream::connect(&at).ok().map(drop)))?;
         Ok(kdc)
+    }
+
+    /// Where it answers.
+    fn at(&self) -> String {
+        format!("{}:{KDC_PORT}", self.block.address(0))
+    }
+
+    /// The address of our echo server.
+    fn echo(&self) -> String {
+        self.block.address(1).to_string()
     }
 
     fn command(&self, program: &str) -> Command {
@@ -120,9 +129,9 @@ impl Mit {
 
     fn ping(&self, logon: &[&str], password: Option<&str>) -> Result<(Option<i32>, Value)> {
         let mut command = Command::new(binary()?);
-        command.args(["rpc", "ping", MIT_ECHO, "--json", "-n", "2", "--mapper-port"]);
+        command.args(["rpc", "ping", &self.echo(), "--json", "-n", "2", "--mapper-port"]);
         command.arg(MAPPER).args(["--auth", "kerberos", "--service", MIT_SERVICE]);
-        command.arg("--kdc").arg(format!("127.0.0.1:{}", self.port)).args(logon);
+        command.arg("--kdc").arg(self.at()).args(logon);
         command.env("KRB5_CONFIG", "/nonexistent").stderr(Stdio::inherit());
         if let Some(password) = password {
             command.args(["--password-env", "WORD"]).env("WORD", password);
@@ -151,7 +160,7 @@ fn names_and_passwords_beyond_ascii_with_mits_kdc() -> Result<()> {
         orders.push_str(&format!("ktadd -norandkey -k {keys} {name}\n"));
     }
     kdc.run("/usr/sbin/kadmin.local", &["-r", MIT_REALM], &orders)?;
-    let _server = echo_server(folder.path(), &service)?;
+    let _server = echo_server(folder.path(), &kdc.echo(), &service)?;
     for (name, password) in NAMES {
         let account = format!("{name}@{MIT_REALM}");
         let (code, said) = kdc.ping(&["--user", &account], Some(password))?;
@@ -169,7 +178,7 @@ fn names_and_passwords_beyond_ascii_with_mits_kdc() -> Result<()> {
 }
 
 /// Our echo server with a keytab of MIT's.
-fn echo_server(folder: &Path, keytab: &str) -> Result<Process> {
+fn echo_server(folder: &Path, at: &str, keytab: &str) -> Result<Process> {
     let [accounts, ready, log] = ["accounts", "ready", "echo.log"].map(|name| folder.join(name));
     std::fs::write(&accounts, "MIT\\nobody:unused password\n")?;
     std::fs::set_permissions(&accounts, std::fs::Permissions::from_mode(0o600))?;
@@ -177,7 +186,7 @@ fn echo_server(folder: &Path, keytab: &str) -> Result<Process> {
         "rpc",
         "echo-server",
         "--address",
-        MIT_ECHO,
+        at,
         "--mapper-port",
         MAPPER,
         "--name",

@@ -47,6 +47,12 @@ impl DeliveryError {
         }
     }
 
+    /// Whether deliveries into other mailboxes fail as well: it is the disk, and not this mailbox.
+    pub fn is_of_all_mailboxes(&self) -> bool {
+        let Self::FileSystem { kind, .. } = self else { return false };
+        matches!(kind, FailureKind::Full | FailureKind::Quota | FailureKind::ReadOnly)
+    }
+
     pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::FileSystem {
             action,

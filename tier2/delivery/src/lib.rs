@@ -14,6 +14,7 @@
 mod error;
 mod mailbox;
 mod maildir;
+mod shared_sync;
 
 pub use error::{DeliveryError, FailureKind};
 pub use mailbox::mailbox_folder;

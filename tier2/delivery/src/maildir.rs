@@ -1,6 +1,7 @@
 //! One Maildir: `tmp`, `new` and `cur` (the qmail Maildir convention).
 
 use crate::DeliveryError;
+use crate::shared_sync::SharedSync;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -8,6 +9,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -21,9 +23,11 @@ const TMP_ATTEMPTS: usize = 100;
 static TMP_COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// A Maildir whose directories exist.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Maildir {
     root: PathBuf,
+    /// Deliveries at the same time share the syncs of `new`.
+    new: Arc<SharedSync>,
 }
 
 /// What makes a delivery the same one.
@@ -46,7 +50,7 @@ pub struct Delivered {
 impl Maildir {
     /// Makes the directories that are missing, durably, and removes what a crash left in `tmp` long ago.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, DeliveryError> {
-        let maildir = Self { root: root.into() };
+        let maildir = Self { root: root.into(), new: Arc::default() };
         make_directory(&maildir.root)?;
         for name in ["tmp", "new", "cur"] {
             make_directory(&maildir.root.join(name))?;
@@ -129,7 +133,7 @@ impl Maildir {
             fs::remove_file(&path).map_err(DeliveryError::at("remove", &path))?;
             return self.found(moved);
         }
-        sync_directory(&new)?;
+        self.new.wait(|| sync(&new)).map_err(DeliveryError::at("sync", &new))?;
         Ok(Delivered { path, already: false })
     }
 
@@ -203,9 +207,11 @@ fn write_synced(path: &Path, mut file: File, content: &[u8]) -> Result<(), Deliv
 }
 
 fn sync_directory(path: &Path) -> Result<(), DeliveryError> {
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(DeliveryError::at("sync", path))
+    sync(path).map_err(DeliveryError::at("sync", path))
+}
+
+fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 /// Makes a directory and those above it, each entry synced; an existing one is fine.

@@ -10,6 +10,8 @@ use finding::Cause;
 use crate::cast::Side;
 use crate::organisation::{Carrier, Setting};
 
+mod accounts;
+mod credentials;
 mod dial_up;
 mod domain;
 mod generations;
@@ -17,7 +19,10 @@ mod host;
 mod joining;
 mod line;
 mod names;
+mod network;
+mod overrides;
 mod peers;
+mod roles;
 mod route;
 mod store;
 mod table;
@@ -192,7 +197,7 @@ pub const fn of(carrier: Carrier) -> &'static [Fault] {
 #[must_use]
 pub fn find_with_kerberos(cause: Cause) -> Option<&'static Fault> {
     match cause {
-        Cause::ServiceAccountPasswordMismatch => Some(&table::KEY_DIFFERS),
+        Cause::ServiceAccountPasswordMismatch => Some(&accounts::KEY_DIFFERS),
         // Without an account there is nobody whom a password could be asked of: only the list tells.
         Cause::ServiceAccountMissing => None,
         other => find(Carrier::Rpc, other),

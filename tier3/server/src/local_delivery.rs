@@ -1,17 +1,20 @@
 //! Recipients of this server: into their Maildirs, or failed for good.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use delivery::{DeliveryKey, Maildir, mailbox_folder};
+use delivery::{DeliveryError, DeliveryKey, Maildir, mailbox_folder};
 use jiff::Timestamp;
 use mta::Disposition;
 use queue::{Kind, MessageRecord, NextHop, Outcome, RecipientRecord, Work};
 use routing::Request;
+use tokio::task::JoinSet;
 use x400::{DiagnosticCode, MessageTransferEnvelope, MtsUserType};
 
 use crate::blocking::blocking;
+use crate::mail_content::mail_of;
 use crate::node::Node;
 use crate::opened::Opened;
 use crate::processing::process;
@@ -19,7 +22,9 @@ use crate::reassignment;
 use crate::recipients::Target;
 use crate::{notification, reporting, settings};
 
-/// Pause after a delivery that failed for a reason that may pass, such as a full disk.
+/// Deliveries at the same time: one that waits for the disk does not hold up the others, and they share its syncs.
+const AT_ONCE: usize = 8;
+/// Pause after a delivery that failed for a reason that all mailboxes share and that may pass, such as a full disk.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Maildirs that are remembered as made; where any local part has one, there is no end of them.
 const MAX_MAILDIRS: usize = 10_000;
@@ -27,36 +32,48 @@ const MAX_MAILDIRS: usize = 10_000;
 /// Delivers until the server stops.
 pub async fn run(node: Arc<Node>) {
     let ready = node.queue.ready(&NextHop::Local);
-    let mut maildirs = HashMap::new();
+    let mailboxes = Arc::new(Mailboxes::default());
+    let mut running = JoinSet::new();
     loop {
-        while !node.is_stopping()
+        while running.len() < AT_ONCE
+            && !node.is_stopping()
             && let Some(work) = node.queue.take(&NextHop::Local)
         {
-            let delivered = deliver(&node, &mut maildirs, &work).await;
-            let failed = |(_, outcome): &(u32, Outcome)| matches!(outcome, Outcome::Retry { .. });
-            let pause = delivered.moved.is_empty() && delivered.results.iter().any(failed);
-            node.queue.complete(work.id, delivered.results);
-            for (number, hop) in delivered.moved {
-                node.queue.reroute(work.id, number, hop);
-            }
-            if pause {
-                tokio::select! {
-                    () = tokio::time::sleep(PAUSE) => {}
-                    () = node.stopped() => return,
-                }
-            }
+            running.spawn(carry_out(Arc::clone(&node), Arc::clone(&mailboxes), work));
         }
-        tokio::select! {
-            () = ready.notified() => {}
-            () = node.stopped() => return,
+        let pause = tokio::select! {
+            () = ready.notified(), if running.len() < AT_ONCE => false,
+            Some(ended) = running.join_next() => ended.is_ok_and(|pause| pause),
+            () = node.stopped() => break,
+        };
+        if pause {
+            // They fail for the same reason, and one pause is enough for all.
+            while running.join_next().await.is_some() {}
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = node.stopped() => break,
+            }
         }
     }
+    while running.join_next().await.is_some() {}
+}
+
+/// Delivers one piece of work and tells the queue; whether deliveries should pause.
+async fn carry_out(node: Arc<Node>, mailboxes: Arc<Mailboxes>, work: Work) -> bool {
+    let delivered = deliver(&node, &mailboxes, &work).await;
+    let pause = delivered.pause && delivered.moved.is_empty();
+    node.queue.complete(work.id, delivered.results);
+    for (number, hop) in delivered.moved {
+        node.queue.reroute(work.id, number, hop);
+    }
+    pause
 }
 
 /// What is delivered: the octets, and the reverse path in front.
 struct Parcel {
     reverse_path: String,
-    content: Arc<[u8]>,
+    /// A mail, or what becomes of a content that is none.
+    content: Result<Arc<[u8]>, Outcome>,
     /// A report has none.
     opened: Option<Arc<Opened>>,
 }
@@ -78,14 +95,13 @@ struct Delivered {
     results: Vec<(u32, Outcome)>,
     /// Recipients that go another way now.
     moved: Vec<(u32, NextHop)>,
+    /// What failed would fail for others too.
+    pause: bool,
 }
 
-async fn deliver(
-    node: &Arc<Node>,
-    maildirs: &mut HashMap<String, Maildir>,
-    work: &Work,
-) -> Delivered {
+async fn deliver(node: &Arc<Node>, mailboxes: &Mailboxes, work: &Work) -> Delivered {
     let all = |outcome: Outcome| Delivered {
+        pause: matches!(outcome, Outcome::Retry { .. }),
         results: work.recipients.iter().map(|n| (*n, outcome.clone())).collect(),
         moved: Vec::new(),
     };
@@ -108,6 +124,7 @@ async fn deliver(
         let (number, address) = (recipient.number, &recipient.address);
         let disposition = dispose(node, &parcel, &record, recipient);
         if let Some(outcome) = reassigned(node, &parcel, &record, recipient, &disposition).await {
+            done.pause |= matches!(outcome, Outcome::Retry { .. });
             done.results.push((number, outcome));
             continue;
         }
@@ -118,7 +135,22 @@ async fn deliver(
                     message: record.head.mts_id.clone(),
                     recipient: once(&parcel, number),
                 };
-                into_mailbox(node, maildirs, &parcel, &key, &mailbox, address).await
+                let delivery = match &parcel.content {
+                    Ok(mail) => {
+                        let mail =
+                            Mail { reverse_path: &parcel.reverse_path, address, content: mail };
+                        Ok(into_mailbox(node, mailboxes, mail, &key, &mailbox).await)
+                    }
+                    Err(unfit) => Err(unfit.clone()),
+                };
+                match delivery {
+                    Ok(Ok(())) => Outcome::Done,
+                    Ok(Err(error)) => {
+                        done.pause |= error.is_of_all_mailboxes();
+                        failed(&error)
+                    }
+                    Err(unfit) => unfit,
+                }
             }
             Disposition::Fail { reason, diagnostic, text } => {
                 Outcome::Fail { reason: reason.0, diagnostic: Some(diagnostic.0), error: text }
@@ -222,7 +254,7 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
             let apdu = node.queue.store().envelope(work.id).map_err(|error| error.to_string())?;
             let missing = || format!("report {} is missing in the store", work.id);
             let content = notification::from_report(node, &apdu.ok_or_else(missing)?)?;
-            let content = Arc::from(content);
+            let content = Ok(Arc::from(content));
             Ok(Parcel { reverse_path: String::new(), content, opened: None })
         }
         Kind::Message => {
@@ -231,60 +263,66 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
             let view = view.map_err(|error| error.to_string())?;
             Ok(Parcel {
                 reverse_path: view.originator.reverse_path,
-                content: Arc::clone(&opened.content),
+                // Nothing of a probe is delivered.
+                content: if opened.subject.probe { Ok(Arc::from([])) } else { mail_of(&opened) },
                 opened: Some(opened),
             })
         }
     }
 }
 
+/// A mail with what is written in front of it.
+struct Mail<'a> {
+    reverse_path: &'a str,
+    address: &'a str,
+    content: &'a [u8],
+}
+
 async fn into_mailbox(
     node: &Node,
-    maildirs: &mut HashMap<String, Maildir>,
-    parcel: &Parcel,
+    mailboxes: &Mailboxes,
+    mail: Mail<'_>,
     key: &DeliveryKey,
     mailbox: &str,
-    address: &str,
-) -> Outcome {
+) -> Result<(), DeliveryError> {
     let config = node.config();
     // RFC 5321 4.5.1: postmaster may be an alias.
     let mailbox = match &config.mail.postmaster {
         Some(alias) if mailbox == "postmaster" => alias,
         _ => mailbox,
     };
-    let folder = match mailbox_folder(mailbox) {
-        Ok(folder) => folder,
-        Err(error) => return failed(&error),
-    };
-    let path = config.mail.maildir.join(&folder);
-    let maildir = match open(maildirs, &folder, path).await {
-        Ok(maildir) => maildir,
-        Err(error) => return failed(&error),
-    };
-    let header = format!("Return-Path: <{}>\r\nDelivered-To: {address}\r\n", parcel.reverse_path);
-    match maildir.deliver(key, [header.as_bytes(), &parcel.content]).await {
-        Ok(_) => Outcome::Done,
-        Err(error) => failed(&error),
-    }
+    let folder = mailbox_folder(mailbox)?;
+    let maildir = mailboxes.open(&config.mail.maildir, &folder).await?;
+    let Mail { reverse_path, address, content } = mail;
+    let header = format!("Return-Path: <{reverse_path}>\r\nDelivered-To: {address}\r\n");
+    maildir.deliver(key, [header.as_bytes(), content]).await.map(drop)
 }
 
-async fn open<'a>(
-    maildirs: &'a mut HashMap<String, Maildir>,
-    folder: &str,
-    path: std::path::PathBuf,
-) -> Result<&'a Maildir, delivery::DeliveryError> {
-    if maildirs.len() >= MAX_MAILDIRS && !maildirs.contains_key(folder) {
-        maildirs.clear();
-    }
-    match maildirs.entry(folder.to_owned()) {
-        std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-        std::collections::hash_map::Entry::Vacant(entry) => {
-            Ok(entry.insert(blocking(move || Maildir::open(path)).await?))
+/// The Maildirs that are known to be made, by their folder.
+#[derive(Default)]
+struct Mailboxes(Mutex<HashMap<String, Maildir>>);
+
+impl Mailboxes {
+    async fn open(&self, root: &Path, folder: &str) -> Result<Maildir, DeliveryError> {
+        if let Some(maildir) = self.known().get(folder) {
+            return Ok(maildir.clone());
         }
+        let path = root.join(folder);
+        let maildir = blocking(move || Maildir::open(path)).await?;
+        let mut known = self.known();
+        if known.len() >= MAX_MAILDIRS {
+            known.clear();
+        }
+        // Another delivery may have opened it meanwhile; they share what that one has.
+        Ok(known.entry(folder.to_owned()).or_insert(maildir).clone())
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Maildir>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn failed(error: &delivery::DeliveryError) -> Outcome {
+fn failed(error: &DeliveryError) -> Outcome {
     if error.is_temporary() {
         Outcome::Retry { error: error.to_string() }
     } else {

@@ -1,7 +1,9 @@
-//! What a process costs, as the kernel counts it.
+//! What a process costs, as the kernel counts it, and what the disk gives.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -53,6 +55,22 @@ fn memory(pid: u32, which: &str) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(which)).context("no such line")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
     Ok(kib * 1024)
+}
+
+/// Appends of so many octets a second to one file, each synced before the next: what a single writer gets from the disk
+/// that holds the temporary folders.
+pub fn synced_appends_per_second(size: usize) -> Result<f64> {
+    const TIME: Duration = Duration::from_secs(2);
+    let mut file = tempfile::tempfile()?;
+    let octets = vec![b'x'; size];
+    let begin = Instant::now();
+    let mut appended = 0_u32;
+    while begin.elapsed() < TIME {
+        file.write_all(&octets)?;
+        file.sync_data()?;
+        appended += 1;
+    }
+    Ok(f64::from(appended) / begin.elapsed().as_secs_f64())
 }
 
 /// The machine in one line.

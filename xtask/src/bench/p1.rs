@@ -2,10 +2,10 @@
 //!
 //! The last line of standard output is one JSON object; docs/performance.md has what the newest run said.
 
+mod bad_line;
 mod decode;
 mod line;
 
-use std::net::SocketAddr;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,19 +15,12 @@ use serde_json::{Value, json};
 
 pub use decode::run as run_decode;
 
-use self::line::Line;
 use super::host;
 use super::load::Load;
 
 const PORT: u16 = 1102;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(900);
-/// The line of (c): octets a second of 56 kbit/s, half of the round trip, segments lost in a thousand.
-const RATE: u32 = 7000;
-const ONE_WAY: Duration = Duration::from_millis(100);
-const LOST_PER_MILLE: u32 = 10;
-/// Octets of all messages of (c) together.
-const BAD_LINE_OCTETS: usize = 400_000;
 
 #[derive(Debug, clap::Args)]
 #[group(id = "p1")]
@@ -51,7 +44,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         result["decode"] = decoded()?;
     }
     if has("c") {
-        result["bad_line_model"] = bad_line()?;
+        result["bad_line"] = bad_line::run()?;
     }
     println!("{result}");
     Ok(ExitCode::SUCCESS)
@@ -67,9 +60,7 @@ impl Pair {
     fn start(associations: usize, more: &str, through_relay: bool) -> Result<Self> {
         let plan = Plan { through_relays: through_relay, ..Plan::default() };
         let organisation = Organisation::make(&plan)?;
-        // One of several associations is for urgent mail alone.
-        let most = if associations == 1 { 1 } else { associations + 1 };
-        let x400 = format!("max_associations = {most}\nthreshold = 1\nopen_interval_s = 1\n{more}");
+        let x400 = format!("{}{more}", connector_keys(associations));
         let connector = Connector { port: PORT, rfc1006: "", x400: &x400, through_relay };
         for side in Side::BOTH {
             connector.install(&organisation, side)?;
@@ -89,6 +80,13 @@ impl Pair {
     }
 }
 
+/// Keys of a connector that has so many associations at once.
+fn connector_keys(associations: usize) -> String {
+    // One of several associations is for urgent mail alone.
+    let most = if associations == 1 { 1 } else { associations + 1 };
+    format!("max_associations = {most}\nthreshold = 1\nopen_interval_s = 1\n")
+}
+
 /// (a): what waits at WEST goes to EAST, which keeps each message before it confirms it.
 fn transfer(messages: usize) -> Result<Value> {
     let mut rows = Vec::new();
@@ -96,6 +94,7 @@ fn transfer(messages: usize) -> Result<Value> {
         for associations in [1, 10] {
             let pair = Pair::start(associations, "", false)?;
             pair.fill(messages, size)?;
+            let appends = host::synced_appends_per_second(size)?;
             let east = pair.organisation.start(Side::East)?;
             let first = until(PATIENCE, "the first transfer", || {
                 let waiting = pair.waiting()?;
@@ -113,6 +112,9 @@ fn transfer(messages: usize) -> Result<Value> {
                 "per_s": (per_s * 10.0).round() / 10.0,
                 "mib_per_s": (per_s * f64::from(u32::try_from(size)?) / 104_857.6).round() / 10.0,
                 "cpu_s_both": (cpu * 10.0).round() / 10.0,
+                // What the disk gives at this moment: one file, one writer, each message synced.
+                "raw_appends_per_s": appends.round(),
+                "messages_for_an_append": (per_s / appends * 100.0).round() / 100.0,
             });
             println!("(a) {row}");
             rows.push(row);
@@ -135,40 +137,4 @@ fn decoded() -> Result<Value> {
     let row: Value = serde_json::from_str(text.lines().last().context("no answer")?)?;
     println!("(b) {row}");
     Ok(row)
-}
-
-/// (c): one and five associations over a line that is slow, far and loses. The line is a relay that delays, and no
-/// network: a lost segment costs its time on the line twice and stops its connection for a round trip, which is what
-/// TCP makes of a single loss. Several losses in a row, and what TCP learns from them, are not modelled.
-fn bad_line() -> Result<Value> {
-    let mut rows = Vec::new();
-    for associations in [1_u32, 5] {
-        let pair = Pair::start(usize::try_from(associations)?, "checkpoint_kib = 30", true)?;
-        let at = SocketAddr::from((pair.organisation.relay_address(Side::East), PORT));
-        let to = SocketAddr::from((pair.organisation.address(Side::East), PORT));
-        let line = Line::open(at, to, RATE, ONE_WAY, LOST_PER_MILLE)?;
-        let messages = usize::try_from(associations)?;
-        let size = BAD_LINE_OCTETS / messages;
-        pair.fill(messages, size)?;
-        let east = pair.organisation.start(Side::East)?;
-        until(PATIENCE, "the first octets", || Ok((line.carried() > 0).then_some(())))?;
-        let begin = Instant::now();
-        until(PATIENCE, "the last transfer", || Ok((pair.waiting()? == 0).then_some(())))?;
-        let seconds = begin.elapsed().as_secs_f64();
-        let content = f64::from(u32::try_from(BAD_LINE_OCTETS)?);
-        let share = content / seconds / f64::from(RATE);
-        let row = json!({
-            "associations": associations,
-            "octets": BAD_LINE_OCTETS,
-            "seconds": (seconds * 10.0).round() / 10.0,
-            "share_of_line": (share * 1000.0).round() / 1000.0,
-            "octets_on_line": line.carried(),
-        });
-        println!("(c) {row}");
-        rows.push(row);
-        for server in [east, pair.west] {
-            server.terminate(PATIENCE)?;
-        }
-    }
-    Ok(rows.into())
 }

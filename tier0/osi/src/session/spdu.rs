@@ -1,14 +1,14 @@
 //! All SPDUs of the functional units that RTSE uses, and their concatenation; X.225 7.4 and 8.3.
 
-use std::fmt;
-
 use wire::{DecodeError, Reader};
 
+use super::abort::Abort;
+use super::activity::{ExceptionReason, Resume, read_serial, write_serial};
 use super::connect::{Accept, Connect, Refuse};
 use super::parameter::{Parameters, code, read_length, write, write_present};
 use crate::StackError;
 
-const WHAT: &str = "session TSDU";
+pub(super) const WHAT: &str = "session TSDU";
 /// Most octets of parameters in one SPDU: what the long length indicator holds, X.225 8.2.5.2.
 const MAX_PARAMETERS: usize = 65_535;
 
@@ -54,47 +54,6 @@ pub enum Prefix {
     Give,
     /// PLEASE TOKENS: the peer owns them.
     Please,
-}
-
-/// Why an activity is refused, discarded or interrupted, X.225 8.3.15 and 8.3.26.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExceptionReason {
-    /// No specific reason.
-    Unspecified,
-    /// The receiver may not handle what it received properly.
-    ReceivingAbilityJeopardized,
-    SequenceError,
-    LocalUserError,
-    UnrecoverableProcedure,
-    DemandDataToken,
-    /// A code that X.225 does not define.
-    Other(u8),
-}
-
-/// ABORT, X.225 8.3.9.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Abort<'a> {
-    /// The transport connection is not kept.
-    pub transport_released: bool,
-    /// By the session user; by the provider otherwise.
-    pub by_user: bool,
-    pub protocol_error: bool,
-    pub user_data: &'a [u8],
-}
-
-/// What an ACTIVITY RESUME goes on with, X.225 8.3.20.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Resume<'a> {
-    /// The references of the session connection that the activity began on; all are empty where
-    /// it is this one.
-    pub called: &'a [u8],
-    pub calling: &'a [u8],
-    pub common: &'a [u8],
-    pub additional: &'a [u8],
-    pub old_activity: &'a [u8],
-    /// The synchronisation point after which it goes on.
-    pub serial: u32,
-    pub activity: &'a [u8],
 }
 
 /// A session protocol data unit, X.225 8.3.
@@ -443,88 +402,6 @@ impl<'a> Spdu<'a> {
     }
 }
 
-impl ExceptionReason {
-    /// The code on the wire.
-    #[must_use]
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Unspecified => 0,
-            Self::ReceivingAbilityJeopardized => 1,
-            Self::SequenceError => 3,
-            Self::LocalUserError => 5,
-            Self::UnrecoverableProcedure => 6,
-            Self::DemandDataToken => 128,
-            Self::Other(code) => code,
-        }
-    }
-
-    /// The reason of a code.
-    #[must_use]
-    pub fn from_code(code: u8) -> Self {
-        match code {
-            0 => Self::Unspecified,
-            1 => Self::ReceivingAbilityJeopardized,
-            3 => Self::SequenceError,
-            5 => Self::LocalUserError,
-            6 => Self::UnrecoverableProcedure,
-            128 => Self::DemandDataToken,
-            other => Self::Other(other),
-        }
-    }
-}
-
-impl<'a> Resume<'a> {
-    fn decode(mut parameters: Parameters<'a>, offset: usize) -> Result<Self, DecodeError> {
-        let (mut this, mut serial) = (Self::default(), None);
-        while let Some(parameter) = parameters.next_parameter()? {
-            match parameter.code {
-                code::LINKING => {
-                    let mut group = parameters.group(&parameter);
-                    while let Some(one) = group.next_parameter()? {
-                        match one.code {
-                            code::CALLED_REFERENCE => this.called = one.value,
-                            code::CALLING_REFERENCE => this.calling = one.value,
-                            code::COMMON_REFERENCE => this.common = one.value,
-                            code::ADDITIONAL_REFERENCE => this.additional = one.value,
-                            code::ACTIVITY => this.old_activity = one.value,
-                            code::SERIAL => {
-                                let detail = "not one to six decimal digits";
-                                let read = read_serial(one.value);
-                                serial =
-                                    Some(read.ok_or_else(|| {
-                                        group.invalid(&one, "serial number", detail)
-                                    })?);
-                            }
-                            _ => {}
-                        }
-                    }
-                }
-                code::ACTIVITY => this.activity = parameter.value,
-                _ => {}
-            }
-        }
-        let invalid = |field, detail| DecodeError::invalid(WHAT, field, offset, detail);
-        this.serial = serial.ok_or_else(|| invalid("serial number", "none"))?;
-        // Six octets at most, X.225 8.3.20.
-        if this.activity.len() > 6 || this.old_activity.len() > 6 {
-            return Err(invalid("activity", "over 6 octets"));
-        }
-        Ok(this)
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        let mut group = Vec::new();
-        write_present(&mut group, code::CALLED_REFERENCE, self.called);
-        write_present(&mut group, code::CALLING_REFERENCE, self.calling);
-        write_present(&mut group, code::COMMON_REFERENCE, self.common);
-        write_present(&mut group, code::ADDITIONAL_REFERENCE, self.additional);
-        write(&mut group, code::ACTIVITY, self.old_activity);
-        write_serial(&mut group, self.serial);
-        write(out, code::LINKING, &group);
-        write(out, code::ACTIVITY, self.activity);
-    }
-}
-
 fn decode_overflow<'a>(mut parameters: Parameters<'a>) -> Result<Spdu<'a>, DecodeError> {
     let (mut end, mut user_data) = (false, &[][..]);
     while let Some(parameter) = parameters.next_parameter()? {
@@ -537,38 +414,6 @@ fn decode_overflow<'a>(mut parameters: Parameters<'a>) -> Result<Spdu<'a>, Decod
         }
     }
     Ok(Spdu::ConnectDataOverflow { end, user_data })
-}
-
-impl<'a> Abort<'a> {
-    fn decode(mut parameters: Parameters<'a>) -> Result<Self, DecodeError> {
-        let mut this = Self {
-            transport_released: false,
-            by_user: false,
-            protocol_error: false,
-            user_data: &[],
-        };
-        while let Some(parameter) = parameters.next_parameter()? {
-            match parameter.code {
-                code::TRANSPORT_DISCONNECT => {
-                    let bits = parameters.octet(&parameter, "transport disconnect")?;
-                    this.transport_released = bits & 1 != 0;
-                    this.by_user = bits & 2 != 0;
-                    this.protocol_error = bits & 4 != 0;
-                }
-                code::USER_DATA | code::EXTENDED_USER_DATA => this.user_data = parameter.value,
-                _ => {}
-            }
-        }
-        Ok(this)
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        let bits = u8::from(self.transport_released)
-            | u8::from(self.by_user) << 1
-            | u8::from(self.protocol_error) << 2;
-        write(out, code::TRANSPORT_DISCONNECT, &[bits]);
-        write_present(out, code::USER_DATA, self.user_data);
-    }
 }
 
 /// The parameters of everything that is not connection establishment.
@@ -652,31 +497,4 @@ fn decode_data<'a>(
         }
     }
     Ok(Spdu::Data { user_data })
-}
-
-fn read_serial(digits: &[u8]) -> Option<u32> {
-    if !(1..=6).contains(&digits.len()) {
-        return None;
-    }
-    digits.iter().try_fold(0, |value, digit| {
-        digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0'))
-    })
-}
-
-fn write_serial(out: &mut Vec<u8>, serial: u32) {
-    write(out, code::SERIAL, serial.to_string().as_bytes());
-}
-
-impl fmt::Display for ExceptionReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unspecified => f.write_str("no specific reason"),
-            Self::ReceivingAbilityJeopardized => f.write_str("receiving ability jeopardized"),
-            Self::SequenceError => f.write_str("sequence error"),
-            Self::LocalUserError => f.write_str("local user error"),
-            Self::UnrecoverableProcedure => f.write_str("unrecoverable procedural error"),
-            Self::DemandDataToken => f.write_str("demand data token"),
-            Self::Other(code) => write!(f, "reason code {code}"),
-        }
-    }
 }

@@ -115,6 +115,16 @@ impl Unfinished {
         matches!(self.progress, Progress::Received { .. })
     }
 
+    /// Octets of the APDU that are kept.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        match &self.progress {
+            Progress::Sent { apdu, .. } => apdu.len(),
+            Progress::Received { octets, .. } => octets.len(),
+            Progress::Pending | Progress::Complete => 0,
+        }
+    }
+
     /// The user has made safe what it was given: a resumption is answered with that.
     pub fn complete(&mut self) {
         if self.progress == Progress::Pending {

@@ -9,14 +9,11 @@ use event::id;
 use finding::Cause;
 
 use super::table::{
-    ACCESS_DENIED, BOTH, EAST, PLAIN, WEST, bind_back_failed, bind_failed, refused, setting,
+    ACCESS_DENIED, BOTH, EAST, NO_SUCH_USER, PLAIN, ROLE, WEST, WRONG_PASSWORD, bind_back_failed,
+    bind_failed, refused, setting,
 };
 use super::{Act, ExpectedEvent, Fault};
 use crate::organisation::Setting;
-
-const ROLE: &str = crate::organisation::ROLE;
-const NO_SUCH_USER: u32 = 1317;
-const WRONG_PASSWORD: u32 = 1326;
 
 const MODEM: &str = r#"#!/bin/sh
 # modem call ENTRY | modem hang-up

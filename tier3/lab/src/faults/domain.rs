@@ -2,7 +2,8 @@
 
 use finding::Cause;
 
-use super::table::{KEY_DIFFERS, PLAIN, UNKNOWN_REFUSED, WEST};
+use super::accounts::KEY_DIFFERS;
+use super::table::{PLAIN, UNKNOWN_REFUSED, WEST};
 use super::{Act, Fault, find};
 use crate::directory_server::{DirectoryKind, OVERRIDES, WEST_OVERRIDE};
 use crate::organisation::{Auth, Carrier};

@@ -2,17 +2,15 @@
 
 use finding::Cause;
 
-use super::table::{EAST, PLAIN, ROLE_REFUSED, TRY_AGAIN, TRY_AGAIN_EAST, WEST};
+use super::table::{
+    EAST, PLAIN, ROLE, ROLE_REFUSED, SCHEMA, SERVER_EAST, SVC_WEST, TRY_AGAIN, TRY_AGAIN_EAST, WEST,
+};
 use super::{Act, Fault};
 use crate::cast::Side;
 
 const NORTH: Side = Side::North;
-const ROLE: &str = crate::organisation::ROLE;
-const SCHEMA: &str = "/CN=Schema/CN=NT-Security-Descriptor";
-const SERVER_EAST: &str = "/O=Demo/OU=HQ/CN=Configuration/CN=Servers/CN=EAST";
 const SERVER_WEST: &str = "/O=Demo/OU=HQ/CN=Configuration/CN=Servers/CN=WEST";
 const SERVER_NORTH: &str = "/O=Demo/OU=HQ/CN=Configuration/CN=Servers/CN=NORTH";
-const SVC_WEST: &str = r"DEMO\svc-west";
 const SVC_NORTH: &str = r"DEMO\svc-north";
 
 /// EAST is upgraded and gets a machine identity; towards the others, which stay old, it goes on with its service account. The

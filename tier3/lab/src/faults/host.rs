@@ -1,4 +1,4 @@
-//! Faults of the machine that a server runs on: a port that somebody else has, a process that hangs, what it takes of others.
+//! Faults of the machine that a server runs on: a process that is not there, a port that somebody else has, a process that hangs, what it takes of others.
 
 use config::Section;
 use finding::Cause;
@@ -35,6 +35,19 @@ const STRANGERS: Act = Act::Shell(
     EAST,
     "umask 077; echo 'OTHER\\someone:nothing-of-ours' > {east.folder}/stranger.accounts",
 );
+
+pub(super) const STOPPED: Fault = Fault {
+    name: "remote-server-unreachable",
+    cause: Cause::RemoteServerUnreachable,
+    title: "the remote server is down",
+    what: "EAST is stopped.",
+    put_in: &[Act::Stop(EAST)],
+    stops: &[WEST],
+    for_all: true,
+    expected: &[bind_failed(WEST, SERVER_UNAVAILABLE, 0)],
+    claims: &[7, 28],
+    ..PLAIN
+};
 
 pub(super) const PORT_TAKEN: Fault = Fault {
     name: "rpc-port-already-in-use",

@@ -90,6 +90,7 @@ pub(super) fn configuration_with(
         host_name: format!("{low}.demo.test"),
         bind_back_name: Some(format!("{low}-rpc.demo.test")),
         domains: vec![format!("{low}.demo.test")],
+        mailboxes: vec!["anna".to_owned(), "clara".to_owned()],
         account: account_of(name),
         mapper_port,
         peers: peers.iter().map(peer).collect(),

@@ -462,6 +462,10 @@ async fn recover(
     address: SocketAddr,
     candidates: &[X400],
 ) -> Option<Open> {
+    // Whoever may not bind has nothing to go on with either.
+    let candidates: Vec<X400> =
+        candidates.iter().filter(|one| one.schedule != Schedule::Never).cloned().collect();
+    let candidates = candidates.as_slice();
     let (connector, unfinished, flight) = match what_broke(node, session, candidates).await {
         Some(Kept { connector, unfinished, flight, .. }) => {
             (candidates.iter().find(|one| one.name == connector)?.clone(), unfinished, flight)

@@ -15,6 +15,8 @@ use super::spool::{self, Spool};
 
 /// Broken associations that are remembered; each may hold a whole message.
 const MAX_KEPT: usize = 32;
+/// Octets of all of them together, so that whoever may call cannot fill the memory by breaking off; one is kept in any case.
+const MAX_KEPT_OCTETS: usize = 256 * 1024 * 1024;
 
 /// A broken association of a caller, which may go on with it.
 pub struct Kept {
@@ -165,14 +167,15 @@ impl Memory {
     }
 
     /// Keeps what a caller's association left, for the connector's recovery time-out; what is
-    /// returned was kept too long.
+    /// returned was kept too long, or has no room.
     pub fn keep(&self, one: Kept) -> Vec<Flight> {
         let mut kept = lock(&self.kept);
         let mut over = take_expired(&mut kept);
-        if kept.len() == MAX_KEPT {
+        kept.push(one);
+        let octets = |kept: &[Kept]| kept.iter().map(|one| one.unfinished.octets()).sum::<usize>();
+        while kept.len() > MAX_KEPT || kept.len() > 1 && octets(&kept) > MAX_KEPT_OCTETS {
             over.push(kept.remove(0));
         }
-        kept.push(one);
         over.into_iter().filter_map(Kept::forget).collect()
     }
 
@@ -219,4 +222,45 @@ fn take_expired(kept: &mut Vec<Kept>) -> Vec<Kept> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mta::{Negotiation, OpenedMode, Partial};
+
+    use super::*;
+
+    fn kept(activity: u32, octets: &[u8]) -> Kept {
+        let session = SessionIdentifier::default();
+        let unfinished = Unfinished::received(&Partial {
+            session: &session,
+            mode: OpenedMode::Normal,
+            two_way: false,
+            negotiation: Negotiation { checkpoint_kib: 1, window: 3 },
+            activity,
+            octets,
+            marks: &[octets.len()],
+        });
+        let until = Instant::now() + Duration::from_secs(3600);
+        Kept { connector: "WEST".to_owned(), unfinished, flight: None, until, file: None }
+    }
+
+    #[test]
+    fn broken_associations_fill_the_memory_to_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path(), &[]);
+        let count = || lock(&memory.kept).len();
+        for number in 0..40 {
+            memory.keep(kept(number, &[1; 10]));
+        }
+        assert_eq!(count(), MAX_KEPT);
+        // As large as all may be together: it is kept, and nothing else.
+        memory.keep(kept(40, &vec![1; MAX_KEPT_OCTETS]));
+        assert_eq!(count(), 1);
+        memory.keep(kept(41, &[1; 10]));
+        assert_eq!(count(), 1);
+        assert_eq!(lock(&memory.kept)[0].unfinished, kept(41, &[1; 10]).unfinished);
+    }
 }

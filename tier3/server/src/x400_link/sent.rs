@@ -232,7 +232,10 @@ impl Found {
 pub fn read_all(folder: &Path) -> Vec<Found> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut found = Vec::new();
-    for path in entries.flatten().map(|entry| entry.path()) {
+    // What is a link, a pipe or a folder is not of this server.
+    let files =
+        entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    for path in files.map(|entry| entry.path()) {
         let suffix = path.extension().and_then(|suffix| suffix.to_str());
         match suffix {
             Some(SUFFIX) => match read(&path) {
@@ -270,6 +273,8 @@ fn checksum(octets: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use queue::MessageId;
 
     use super::*;
@@ -344,11 +349,14 @@ mod tests {
         }
         std::fs::write(path.with_extension(UNFINISHED), &whole).unwrap();
         std::fs::write(path.with_extension("part"), b"another's").unwrap();
+        let link = folder.path().join("x.sent");
+        // Reading what a link leads to might never end.
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
         assert!(read_all(folder.path()).is_empty());
         let left = std::fs::read_dir(folder.path()).unwrap().flatten();
         assert_eq!(
-            left.map(|entry| entry.path()).collect::<Vec<_>>(),
-            [path.with_extension("part")]
+            left.map(|entry| entry.path()).collect::<BTreeSet<_>>(),
+            BTreeSet::from([path.with_extension("part"), link])
         );
     }
 }

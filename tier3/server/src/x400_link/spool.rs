@@ -22,6 +22,8 @@ use crate::node::random;
 const MAGIC: &[u8; 8] = b"BBX4PT\r\x01";
 /// Octets of a record: the largest checkpoint size has 1,024 KiB, and X.228 allows more to others.
 const MAX_RECORD: u32 = 64 * 1024 * 1024;
+/// Octets of a file: a TSDU has 128 MiB at most, and each checkpoint costs some.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
 /// Files that are read at the start, the newest: as many as broken associations are remembered.
 const MAX_FILES: usize = 32;
 const SUFFIX: &str = "part";
@@ -192,18 +194,21 @@ pub fn read_all(folder: &Path) -> Vec<Found> {
     let mut files: Vec<(SystemTime, PathBuf)> = entries
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|suffix| suffix == SUFFIX))
+        // What is a link, a pipe or a folder is not of this server.
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     files.sort();
-    let too_many = files.len().saturating_sub(MAX_FILES);
+    let newest = files.split_off(files.len().saturating_sub(MAX_FILES));
+    files.iter().for_each(|(_, path)| remove(path));
     let mut found = Vec::new();
-    for (index, (at, path)) in files.into_iter().enumerate() {
+    for (at, path) in newest {
         match read(&path) {
-            Ok((head, unfinished)) if index >= too_many => {
+            Ok((head, unfinished)) => {
                 let Head { connector, called, .. } = head;
                 found.push(Found { connector, unfinished, called, path, at });
             }
-            Ok(_) | Err(_) => remove(&path),
+            Err(_) => remove(&path),
         }
     }
     found
@@ -211,7 +216,11 @@ pub fn read_all(folder: &Path) -> Vec<Found> {
 
 fn read(path: &Path) -> io::Result<(Head, Unfinished)> {
     let malformed = || io::Error::from(io::ErrorKind::InvalidData);
-    let mut file = BufReader::new(File::open(path)?);
+    let file = File::open(path)?;
+    if file.metadata()?.len() > MAX_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut file = BufReader::new(file);
     let mut magic = [0; MAGIC.len()];
     file.read_exact(&mut magic)?;
     if magic != *MAGIC {
@@ -375,6 +384,40 @@ mod tests {
                 assert!(beginnings[..2].contains(&unfinished), "octet {at}");
             }
         }
+    }
+
+    #[test]
+    fn of_too_many_files_the_newest_are_read_and_what_is_no_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let session = session();
+        let begin = SystemTime::now() - Duration::from_secs(3600);
+        for number in 0..40_u32 {
+            let mut spool = Spool::new(folder.path(), &number.to_string(), true);
+            save(&mut spool, &partial(&session, &[1; 10], &[10], 1));
+            let file = File::options().append(true).open(spool.leave().unwrap()).unwrap();
+            file.set_modified(begin + Duration::from_secs(number.into())).unwrap();
+        }
+        // Reading what a link leads to might never end.
+        std::os::unix::fs::symlink("/dev/null", folder.path().join("x.part")).unwrap();
+        std::fs::create_dir(folder.path().join("y.part")).unwrap();
+        let huge = File::create(folder.path().join("z.part")).unwrap();
+        huge.set_len(MAX_FILE + 1).unwrap();
+        huge.set_modified(begin).unwrap();
+        let found = read_all(folder.path());
+        let connectors: Vec<_> = found.iter().map(|one| one.connector.clone()).collect();
+        assert_eq!(connectors, (8..40).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 32 + 2);
+    }
+
+    #[test]
+    fn a_file_that_is_larger_than_any_transfer_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(folder.path(), "WEST", true);
+        save(&mut spool, &partial(&session(), &[1; 10], &[10], 1));
+        let path = spool.leave().unwrap();
+        File::options().append(true).open(&path).unwrap().set_len(MAX_FILE + 1).unwrap();
+        assert!(read_all(folder.path()).is_empty());
+        assert!(!path.exists());
     }
 
     #[test]

@@ -1,136 +1,166 @@
-//! A line that is slow, far and loses: a relay whose connections share one rate in each direction.
+//! A line that is slow, far and loses packets, between the kernels' TCP of two network namespaces.
+//!
+//! The wire of a [`Network`] is taken away, and in its place each namespace gets a TUN device whose packets pass
+//! through here: they queue for the line's rate, some are dropped, the others come out at the far end later. What is
+//! lost is lost, and TCP finds out by itself. (netem would do the same where the kernel has it.) socat carries packets
+//! between each device and a socket, since to open one takes an ioctl, and this workspace has no unsafe code.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use conformance::{Network, Organisation, Process, Random, Side, until};
+use tempfile::TempDir;
 
-/// Octets of a segment, and of the headers of TCP and IP that travel with each.
-const SEGMENT: usize = 1460;
-const HEADERS: u64 = 40;
-/// Segments that may wait before the line, as in a router.
-const WAITING: usize = 8;
+/// How long a device may take to be there.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Octets of a packet at most: the MTU of a TUN device, and more.
+const PACKET: usize = 2048;
 
-/// The line, open for as long as the process lives.
-pub struct Line {
-    carried: Arc<AtomicU64>,
+/// What a line does with packets, either way.
+#[derive(Debug, Clone, Copy)]
+pub struct Quality {
+    /// Octets a second, headers included.
+    pub rate: u32,
+    /// From the end of its time on the line to the far end.
+    pub one_way: Duration,
+    /// Packets that are lost, in a thousand.
+    pub lost_per_mille: u64,
+    /// How long a packet may have to wait for the line; one that would wait longer is dropped.
+    pub queue: Duration,
+    /// The same losses in every run.
+    pub seed: u64,
 }
 
-/// One direction, shared by all connections.
-struct Way {
-    /// When the line is free again.
-    free: Mutex<Instant>,
-    rate: u32,
-    one_way: Duration,
-    lost_per_mille: u32,
-    /// State of a generator of numbers: the same losses in every run.
-    dice: Mutex<u64>,
-    carried: Arc<AtomicU64>,
+/// What went over a line, both ways.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    pub packets: u64,
+    pub octets: u64,
+    /// Packets that the line lost.
+    pub lost: u64,
+    /// Packets that found the queue full.
+    pub no_room: u64,
+}
+
+/// The line; dropped, it is gone.
+pub struct Line {
+    counts: Arc<Mutex<Counts>>,
+    _carriers: [Process; 2],
+    _folder: TempDir,
 }
 
 impl Line {
-    pub fn open(
-        at: SocketAddr,
-        to: SocketAddr,
-        rate: u32,
-        one_way: Duration,
-        lost_per_mille: u32,
-    ) -> Result<Self> {
-        let listener = TcpListener::bind(at)?;
-        let carried = Arc::new(AtomicU64::new(0));
-        let ways = [1, 2].map(|seed| {
-            Arc::new(Way {
-                free: Mutex::new(Instant::now()),
-                rate,
-                one_way,
-                lost_per_mille,
-                dice: Mutex::new(seed),
-                carried: Arc::clone(&carried),
-            })
-        });
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect(to) else { continue };
-                for (from, into, way) in
-                    [(&client, &server, &ways[0]), (&server, &client, &ways[1])]
-                {
-                    if let (Ok(from), Ok(into)) = (from.try_clone(), into.try_clone()) {
-                        let way = Arc::clone(way);
-                        std::thread::spawn(move || carry(from, into, &way));
-                    }
-                }
-            }
-        });
-        Ok(Self { carried })
+    /// Why there can be none here, if so.
+    pub fn why_not() -> Option<String> {
+        let device = Path::new("/dev/net/tun");
+        Network::why_not()
+            .or_else(|| conformance::missing(&["socat"]))
+            .or_else(|| (!device.exists()).then(|| format!("{} is missing", device.display())))
     }
 
-    /// Octets that went over the line, headers and repetitions included, both ways.
-    pub fn carried(&self) -> u64 {
-        self.carried.load(Ordering::Relaxed)
+    /// Puts a line in the place of the wire between the hosts of an organisation.
+    pub fn lay(organisation: &Organisation, quality: Quality) -> Result<Self> {
+        let network = organisation.network().context("both servers are on one host")?;
+        let folder = tempfile::Builder::new().prefix("bb").tempdir()?;
+        network.run_on(Side::East, "ip link del wire")?;
+        let counts = Arc::default();
+        let mut carriers = Vec::new();
+        let mut ends = Vec::new();
+        for side in Side::BOTH {
+            let (here, there) = (folder.path().join(side.name()), folder.path().join(side.host()));
+            let end = UnixDatagram::bind(&here)?;
+            let mut socat = network.command(side, "socat");
+            socat.args([
+                "TUN,tun-name=wire,tun-type=tun,iff-no-pi,iff-up".to_owned(),
+                format!("UNIX-SENDTO:{},bind={}", here.display(), there.display()),
+            ]);
+            carriers.push(Process::start(socat, &folder.path().join("log"))?);
+            until(PATIENCE, "the device of the line", || {
+                let up = network.run_on(side, "ip link show dev wire up");
+                Ok(up.is_ok_and(|shown| !shown.is_empty() && there.exists()).then_some(()))
+            })?;
+            end.connect(&there)?;
+            let (own, other) = (organisation.address(side), organisation.address(side.other()));
+            network.run_on(side, &format!("ip route add {other}/32 dev wire src {own}"))?;
+            ends.push(end);
+        }
+        for (from, to, seed) in [(0, 1, 0), (1, 0, 1)] {
+            let (from, to): (UnixDatagram, _) = (ends[from].try_clone()?, ends[to].try_clone()?);
+            let (sender, arrivals) = channel();
+            let way = Way::new(Quality { seed: quality.seed + seed, ..quality }, &counts);
+            std::thread::spawn(move || take(&from, way, &sender));
+            std::thread::spawn(move || bring(&arrivals, &to));
+        }
+        let carriers = carriers.try_into().ok().context("two hosts")?;
+        Ok(Self { counts, _carriers: carriers, _folder: folder })
+    }
+
+    pub fn counts(&self) -> Counts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn carry(mut from: TcpStream, mut into: TcpStream, way: &Way) {
-    let (sender, arrivals) = mpsc::sync_channel::<(Instant, Vec<u8>)>(1024);
-    let writer = std::thread::spawn(move || {
-        for (at, octets) in arrivals {
-            std::thread::sleep(at.saturating_duration_since(Instant::now()));
-            if into.write_all(&octets).is_err() {
-                break;
-            }
-        }
-        let _ = into.shutdown(Shutdown::Write);
-    });
-    let mut buffer = [0; SEGMENT];
-    let mut last = Instant::now();
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let (left, arrives) = way.send(count);
-        // A segment does not overtake the one before it on its connection.
-        last = last.max(arrives);
-        if sender.send((last, buffer[..count].to_vec())).is_err() {
+type Packet = (Instant, Vec<u8>);
+
+/// Takes packets at one end, until that end is gone.
+fn take(from: &UnixDatagram, mut way: Way, arrivals: &Sender<Packet>) {
+    let mut buffer = [0; PACKET];
+    while let Ok(count @ 1..) = from.recv(&mut buffer) {
+        if let Some(at) = way.send(Instant::now(), count)
+            && arrivals.send((at, buffer[..count].to_vec())).is_err()
+        {
             break;
         }
-        let ahead = way.time(SEGMENT) * u32::try_from(WAITING).unwrap_or(1);
-        let until = left.checked_sub(ahead).unwrap_or(left);
-        std::thread::sleep(until.saturating_duration_since(Instant::now()));
     }
-    drop(sender);
-    let _ = writer.join();
+}
+
+/// Brings them out at the other end, each at its time.
+fn bring(arrivals: &Receiver<Packet>, to: &UnixDatagram) {
+    for (at, packet) in arrivals {
+        std::thread::sleep(at.saturating_duration_since(Instant::now()));
+        if to.send(&packet).is_err() {
+            break;
+        }
+    }
+}
+
+/// One direction.
+struct Way {
+    quality: Quality,
+    /// When the line is free again.
+    free: Option<Instant>,
+    dice: Random,
+    counts: Arc<Mutex<Counts>>,
 }
 
 impl Way {
-    /// The time of so many octets on the line.
-    fn time(&self, octets: usize) -> Duration {
-        let octets = u32::try_from(octets).unwrap_or(u32::MAX);
-        Duration::from_secs(1) * octets / self.rate
+    fn new(quality: Quality, counts: &Arc<Mutex<Counts>>) -> Self {
+        let dice = Random::new(quality.seed);
+        Self { quality, free: None, dice, counts: Arc::clone(counts) }
     }
 
-    /// Puts a segment on the line: when it has left, and when it arrives.
-    fn send(&self, count: usize) -> (Instant, Instant) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = u64::try_from(count).unwrap_or(0) + HEADERS;
-        let time = self.time(usize::try_from(whole).unwrap_or(count));
-        let mut left = (*free).max(Instant::now()) + time;
-        let mut arrives = left + self.one_way;
-        self.carried.fetch_add(whole, Ordering::Relaxed);
-        if self.loses() {
-            // The sender hears of it after a round trip, and sends it again.
-            left += time;
-            arrives = left + self.one_way * 3;
-            self.carried.fetch_add(whole, Ordering::Relaxed);
+    /// Puts a packet on the line: when it comes out, or not at all.
+    fn send(&mut self, now: Instant, octets: usize) -> Option<Instant> {
+        let Quality { rate, one_way, lost_per_mille, queue, .. } = self.quality;
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = self.free.unwrap_or(now).max(now);
+        if free - now > queue {
+            counts.no_room += 1;
+            return None;
         }
-        *free = left;
-        (left, arrives)
-    }
-
-    fn loses(&self) -> bool {
-        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
-        *dice =
-            dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*dice >> 33) % 1000 < u64::from(self.lost_per_mille)
+        let left = free + Duration::from_secs(1) * u32::try_from(octets).ok()? / rate;
+        self.free = Some(left);
+        counts.packets += 1;
+        counts.octets += u64::try_from(octets).ok()?;
+        if self.dice.below(1000) < lost_per_mille {
+            counts.lost += 1;
+            return None;
+        }
+        Some(left + one_way)
     }
 }
 
@@ -138,24 +168,36 @@ impl Way {
 mod tests {
     use super::*;
 
+    const QUALITY: Quality = Quality {
+        rate: 7000,
+        one_way: Duration::from_millis(100),
+        lost_per_mille: 0,
+        queue: Duration::from_secs(2),
+        seed: 1,
+    };
+
     #[test]
-    fn a_line_takes_its_time_and_loses_its_share() {
-        let way = |lost_per_mille| Way {
-            free: Mutex::new(Instant::now()),
-            rate: 7000,
-            one_way: Duration::from_millis(100),
-            lost_per_mille,
-            dice: Mutex::new(1),
-            carried: Arc::default(),
-        };
-        let good = way(0);
-        let (left, arrives) = good.send(1460);
-        assert_eq!(arrives - left, Duration::from_millis(100));
-        let (second, _) = good.send(1460);
-        // 1,500 octets at 7,000 a second.
-        assert_eq!((second - left).as_micros(), 214_285);
-        let bad = way(10);
-        let lost = (0..100_000).filter(|_| bad.loses()).count();
-        assert!((900..1100).contains(&lost), "{lost} of 100000");
+    fn a_line_takes_its_time_and_has_a_queue_that_ends() {
+        let counts = Arc::default();
+        let mut way = Way::new(QUALITY, &counts);
+        let now = Instant::now();
+        let arrivals: Vec<_> = (0..20).map_while(|_| way.send(now, 1400)).collect();
+        // 1,400 octets at 7,000 a second; eleven of them are two seconds ahead of the twelfth.
+        let after: Vec<_> = arrivals.iter().map(|at| (*at - now).as_millis()).collect();
+        assert_eq!(after, (1..=11).map(|packet| packet * 200 + 100).collect::<Vec<_>>());
+        assert!(way.send(now + Duration::from_millis(200), 1400).is_some(), "room again");
+        let counts = counts.lock().unwrap();
+        assert_eq!((counts.packets, counts.octets, counts.no_room), (12, 12 * 1400, 1));
+    }
+
+    #[test]
+    fn a_line_loses_its_share() {
+        let counts = Arc::default();
+        let quality = Quality { lost_per_mille: 10, queue: Duration::MAX, ..QUALITY };
+        let mut way = Way::new(quality, &counts);
+        let now = Instant::now();
+        let came = (0..100_000).filter(|_| way.send(now, 40).is_some()).count();
+        assert!((98_900..99_100).contains(&came), "{came} of 100000");
+        assert_eq!(counts.lock().unwrap().lost, 100_000 - u64::try_from(came).unwrap());
     }
 }
