@@ -1,10 +1,11 @@
 //! What commands say and how they end, on a running server; and the page on joining two servers, as it is typed.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Letter, Organisation, Plan, Program, Side, binary, skip, until};
+use conformance::{Carrier, Letter, Organisation, Plan, Program, Side, binary, skip, until};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -164,6 +165,31 @@ fn two_servers_are_joined_as_the_page_says() -> Result<()> {
     ensure!(output.status.success(), "{}\n{said}\n{errors}", output.status);
     ensure!(said.contains("accepted as ") && said.contains("delivered"), "{said}");
     ensure!(said.matches("Nothing is wrong. Read: ").count() == 2, "{said}");
+    Ok(())
+}
+
+/// A password that others have taken must not be gone with the power: its file is renamed, and the folder is synced then.
+#[test]
+fn a_password_that_was_replaced_outlives_a_loss_of_power() -> Result<()> {
+    if !Command::new("strace").arg("-V").output().is_ok_and(|done| done.status.success()) {
+        skip("a_password_that_was_replaced_outlives_a_loss_of_power", "strace is not installed");
+        return Ok(());
+    }
+    let plan = Plan { carrier: Carrier::Rfc1006, ..Plan::default() };
+    let organisation = Organisation::make(&plan)?;
+    let [fresh, trace] = ["fresh", "trace"].map(|name| organisation.root().join(name));
+    std::fs::write(&fresh, "another password\n")?;
+    std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))?;
+    let mut command = Command::new("strace");
+    command.args(["-f", "-y", "-qq", "-e", "trace=rename,renameat,renameat2,fsync", "-o"]);
+    command.arg(&trace).arg(binary()?).args(["x400", "set-password", "WEST", "--local"]);
+    command.arg("--password-file").arg(&fresh).arg("-c").arg(organisation.config(Side::East));
+    let output = command.output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let trace = std::fs::read_to_string(trace)?;
+    let renamed = trace.lines().skip_while(|line| !line.contains("rename"));
+    let synced = renamed.filter(|line| line.contains("fsync(") && line.contains("/secrets>)"));
+    ensure!(synced.count() == 1, "{trace}");
     Ok(())
 }
 

@@ -6,7 +6,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Letter, Organisation, Plan, Process, Session, Side, skip, until};
+use conformance::{
+    Letter, Look, Organisation, Plan, Process, Session, Side, skip, until, while_it_moves,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -46,14 +48,16 @@ fn a_backlog_gets_further_associations_and_arrives_once() -> Result<()> {
     organisation.command(Side::East, &["queue", "release", "WEST"])?;
     let (mut most, mut all) = (0, 0);
     let begin = Instant::now();
-    until(PATIENCE, "an empty queue", || {
+    while_it_moves(PATIENCE, "an empty queue", || {
         let ltab = organisation.command(Side::East, &["ltab"])?;
         let rows = ltab["entries"].as_array().context("entries")?;
         let out = || rows.iter().filter(|row| row["direction"] == "out");
         most = most.max(out().filter(|row| row["state"] == "open").count());
         // Also those that opened and closed between two looks.
         all = all.max(out().count());
-        Ok((organisation.waiting(Side::East)? == 0).then_some(()))
+        let waiting = usize::try_from(organisation.waiting(Side::East)?)?;
+        let gone = usize::try_from(MESSAGES)?.saturating_sub(waiting);
+        Ok(if waiting == 0 { Look::Done(()) } else { Look::Not(gone, format!("{waiting}")) })
     })?;
     println!(
         "{MESSAGES} messages in {} ms over {all} associations, {most} of them seen at once",

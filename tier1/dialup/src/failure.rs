@@ -360,6 +360,9 @@ mod tests {
         let text = shown(output);
         assert_eq!(text, "one; (a line that may hold a secret is left out); [31mBUSY");
         assert!(!text.contains("Dial.Pass1"));
+        for line in ["Password: x1", "CHAP secret x1", "passphrase x1", "user=x1 name"] {
+            assert!(!shown(line).contains("x1"), "{line}");
+        }
         let long = shown(&format!("{}\nlast", "x".repeat(5000)));
         assert_eq!(long, "last");
         assert_eq!(shown(&"ü".repeat(5000)).len(), OUTPUT_LIMIT);

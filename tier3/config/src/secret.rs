@@ -130,7 +130,10 @@ pub fn replace_secret(path: &Path, secret: &Password) -> Result<(), SecretError>
             }
         }
         file.sync_all()?;
-        std::fs::rename(&beside, path)
+        std::fs::rename(&beside, path)?;
+        // Others have taken it, or are about to: a loss of power must not bring the old one back.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     })();
     if written.is_err() {
         // Best effort: the error that counts is the one above.

@@ -1,7 +1,7 @@
 //! How much each category of events logs, kept in the store.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use event::{Category, Definition, Level};
 use store::{Row, Store, StoreError, Table};
@@ -13,6 +13,8 @@ const ROW: &str = "event-levels";
 #[derive(Debug, Default)]
 pub struct EventLevels {
     set: RwLock<BTreeMap<u8, Level>>,
+    /// Held by whoever sets one, until it is on disk.
+    setting: Mutex<()>,
 }
 
 impl EventLevels {
@@ -24,7 +26,7 @@ impl EventLevels {
         let row = store.rows(Table::State)?.into_iter().find(|(key, _)| key == ROW);
         // A row that cannot be read counts as none: less is logged, and it can be set anew.
         let set = row.and_then(|(_, json)| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        Ok(Self { set: RwLock::new(set) })
+        Ok(Self { set: RwLock::new(set), setting: Mutex::default() })
     }
 
     /// The level of a category.
@@ -48,23 +50,31 @@ impl EventLevels {
     /// # Errors
     /// It cannot be written.
     pub fn set(&self, store: &Store, category: Category, level: Level) -> Result<(), StoreError> {
-        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
-        let mut fresh = set.clone();
+        self.set_by(category, level, |row| store.write_rows(vec![row]))
+    }
+
+    /// The same with what writes the row. Whoever logs an event meanwhile does not wait for the disk.
+    fn set_by(
+        &self,
+        category: Category,
+        level: Level,
+        write: impl FnOnce(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let _one = self.setting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fresh = self.set.read().unwrap_or_else(PoisonError::into_inner).clone();
         fresh.insert(category.number(), level);
         // Numbers as keys and values: nothing that JSON cannot express.
         let json = serde_json::to_vec(&fresh).unwrap_or_default();
-        store.write_rows(vec![Row {
-            table: Table::State,
-            key: ROW.to_owned(),
-            json: Some(json),
-        }])?;
-        *set = fresh;
+        write(Row { table: Table::State, key: ROW.to_owned(), json: Some(json) })?;
+        *self.set.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -89,5 +99,20 @@ mod tests {
         assert_eq!(levels.of(Category::X400Service), Level::Medium);
         assert_eq!(levels.of(Category::Interface), Level::Calls);
         assert_eq!(levels.of(Category::Security), Level::None);
+    }
+
+    #[test]
+    fn events_do_not_wait_while_a_level_is_written() {
+        let levels = Arc::new(EventLevels::default());
+        let set = levels.set_by(Category::X400Service, Level::Medium, |_| {
+            let (asked, answer) = (Arc::clone(&levels), std::sync::mpsc::channel());
+            let (tell, hear) = answer;
+            std::thread::spawn(move || tell.send(asked.of(Category::X400Service)));
+            let heard = hear.recv_timeout(std::time::Duration::from_secs(20));
+            assert_eq!(heard, Ok(Level::None), "not on disk yet, and not waited for");
+            Ok(())
+        });
+        set.unwrap();
+        assert_eq!(levels.of(Category::X400Service), Level::Medium);
     }
 }

@@ -6,6 +6,7 @@ mod dial_up;
 mod directory;
 mod doctor;
 mod fixture;
+mod gateway;
 mod limits;
 mod link;
 mod links;

@@ -102,7 +102,12 @@ fn make(path: &Path) -> std::io::Result<()> {
         Zeroizing::new(key.iter().map(|octet| format!("{octet:02x}")).collect());
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{}", *text)?;
-    file.sync_all()
+    file.sync_all()?;
+    // What is sealed with it is worth nothing once a loss of power has taken its name away.
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 fn octets(hex: &str) -> Option<Vec<u8>> {

@@ -4,10 +4,7 @@
 //! tried; then each server that uses the account gets the new one; at the end, where it is wished, the old one ends, once binds that
 //! have begun with it are over.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use admin::Shape;
@@ -101,7 +98,7 @@ pub async fn rotate(
         done.tested.extend(said);
     }
     for user in &users {
-        store(&user.rpc.password_file, &password)?;
+        config::replace_secret(&user.rpc.password_file, &password)?;
         done.using.push(user.server.name.clone());
     }
     if fresh.no_overlap {
@@ -113,7 +110,14 @@ pub async fn rotate(
         let mut lines = vec![
             format!("{} has a new password", done.account),
             format!("accepted by: {}", done.accepting.join(", ")),
-            format!("used by: {}", done.using.join(", ")),
+            format!(
+                "used by: {}",
+                if done.using.is_empty() {
+                    "no server at hand".to_owned()
+                } else {
+                    done.using.join(", ")
+                }
+            ),
         ];
         lines.extend(done.tested.iter().cloned());
         lines.extend(fresh.no_overlap.then(|| format!("the old password ends in {LAST_S} s")));
@@ -223,17 +227,4 @@ fn generated() -> anyhow::Result<Password> {
         .map_err(std::io::Error::other)
         .context("the system gives no random octets for a password")?;
     Ok(Password::new(octets.iter().map(|octet| format!("{octet:02x}")).collect()))
-}
-
-/// Puts the new password in place of the old one: written beside it first, so that a reader finds one or the other.
-fn store(file: &Path, password: &Password) -> anyhow::Result<()> {
-    let beside = file.with_extension("new");
-    let written = || -> std::io::Result<()> {
-        let _ = std::fs::remove_file(&beside);
-        let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        writeln!(out, "{}", password.expose())?;
-        out.sync_all()?;
-        std::fs::rename(&beside, file)
-    };
-    written().with_context(|| format!("cannot write the new password to {}", file.display()))
 }

@@ -108,6 +108,22 @@ pub fn check(text: &str) -> Result<String, String> {
     Err(format!("there is no such check; there are {}", known.join(", ")))
 }
 
+/// A cause by its name.
+pub fn cause(text: &str) -> Result<Cause, String> {
+    text.parse().map_err(|error: finding::UnknownCause| {
+        format!("{error}; bindback doctor --list-checks names them all")
+    })
+}
+
+/// A remark that says something.
+pub fn remark(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_alphanumeric) {
+        return Ok(text.to_owned());
+    }
+    Err("it has no word; say in plain words what is seen: \"mail to WEST stops since Monday\""
+        .to_owned())
+}
+
 #[derive(Debug, Serialize)]
 struct Library {
     checks: Vec<CheckKind>,

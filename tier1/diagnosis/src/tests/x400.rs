@@ -209,6 +209,10 @@ fn a_connector_that_calls_another_port_is_no_firewall() {
     assert_eq!(first.cause, Cause::X400StackAddressMismatch, "{answer:#?}");
     assert!(!answer.undecided && first.confidence > 0.9, "{answer:#?}");
     assert!(first.remedy[0].text.contains("port = 102 in the [[x400]] table for EAST"));
+    // What else could be behind a call that is refused counts for little.
+    let rest: Vec<_> =
+        answer.diagnoses[1..].iter().map(|one| (one.cause, one.confidence)).collect();
+    assert!(rest.iter().all(|(_, confidence)| *confidence < 0.04), "{rest:?}");
 }
 
 /// The list that shuts a caller of X.400 out is that of [rfc1006], and the one of RPC says nothing.

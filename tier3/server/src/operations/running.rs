@@ -1,5 +1,6 @@
 //! Operations on the running server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use admin::api::{
@@ -38,20 +39,36 @@ pub struct Running {
     node: Arc<Node>,
     exporter: Exporter,
     roles: AdminRoles,
+    /// Where this server listens: a file that names another one waits for a restart.
+    socket: PathBuf,
 }
 
 impl Running {
     /// Joins the parts.
     #[must_use]
     pub fn new(node: Arc<Node>, exporter: Exporter) -> Self {
-        let roles = AdminRoles::new(node.config().admin.roles_file.clone());
-        Self { node, exporter, roles }
+        let admin = node.config().admin.clone();
+        let roles = AdminRoles::new(admin.roles_file);
+        Self { node, exporter, roles, socket: admin.socket }
     }
 
     /// Whatever was changed may have put something right: nothing waits for a timer.
     fn account_changed(&self, row: AccountRow) -> AccountRow {
         self.node.wake_all_peers();
         row
+    }
+
+    /// Goes by this file of roles; who may connect at all follows from whether there is one.
+    fn let_in(&self, roles_file: Option<PathBuf>) -> Result<(), OperationError> {
+        let everybody = roles_file.is_some();
+        self.roles.set_file(roles_file);
+        if everybody {
+            crate::runtime::warn_of_closed_folder(&self.socket);
+        }
+        admin::open_to(&self.socket, everybody).map_err(|error| {
+            let path = self.socket.display();
+            OperationError::Internal(format!("the mode of the socket {path}: {error}"))
+        })
     }
 
     /// Changes the accounts, which waits for the disk.
@@ -243,27 +260,9 @@ impl Operations for Running {
     }
 
     async fn facts(&self) -> Result<ServerFacts, OperationError> {
-        let config = self.node.config();
-        let mut facts = facts::of_config(&config);
-        facts.reachable = true;
-        facts.clock = Some(Timestamp::now());
-        facts.rpc_port = self.node.rpc_port();
-        facts.peers = facts::of_peers(&config, &self.node.directory, &self.node.histories);
-        facts.accounts = facts::of_accounts(&self.ledger());
-        facts.directory = Some(facts::of_directory(&config, &self.ledger()));
-        facts.queues = facts::of_queues(&self.node.queue);
-        facts.dial_ups = facts::of_dial_ups(&config, &self.node.dial_ups);
-        facts::add_holders(&mut facts.queues, &self.node.directory);
-        facts::add_pending(&mut facts, &config);
-        facts.store_trouble = facts::of_store(self.node.queue.store());
-        facts.shortages = facts::of_resources(&self.node.resources);
-        facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
-        let cut_off = self.node.cut_off.list().into_iter();
-        facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
-        facts.ltab = self.node.ltab().rows().map(facts::of_row).collect();
-        facts.ltab.extend(self.node.x400_table().rows().map(facts::of_row));
+        let (node, ledger) = (Arc::clone(&self.node), self.ledger());
+        let mut facts = blocking(move || gathered(&node, &ledger)).await;
         facts.events = self.stored_events(EventQuery::default()).await?;
-        facts.event_levels = facts::of_levels(self.node.events.levels());
         Ok(facts)
     }
 
@@ -322,9 +321,11 @@ impl Operations for Running {
         let fresh =
             Config::load(&old.file).map_err(|error| OperationError::Invalid(net::chain(&error)))?;
         let reloaded = compare(&old, &fresh);
+        let roles_file = fresh.admin.roles_file.clone();
         self.node
             .replace_config(fresh)
             .map_err(|error| OperationError::Invalid(error.to_string()))?;
+        self.let_in(roles_file)?;
         self.node.wake_all_peers();
         let applied =
             reloaded.applied.iter().map(|part| format!("+ {part} of the file is in force"));
@@ -347,6 +348,31 @@ impl Operations for Running {
             .set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
         Ok(self.exporter.render())
     }
+}
+
+/// What the server knows of itself, but for its events. Files and the store are read for it.
+fn gathered(node: &Node, ledger: &Ledger) -> ServerFacts {
+    let config = node.config();
+    let mut facts = facts::of_config(&config);
+    facts.reachable = true;
+    facts.clock = Some(Timestamp::now());
+    facts.rpc_port = node.rpc_port();
+    facts.peers = facts::of_peers(&config, &node.directory, &node.histories);
+    facts.accounts = facts::of_accounts(ledger);
+    facts.directory = Some(facts::of_directory(&config, ledger));
+    facts.queues = facts::of_queues(&node.queue);
+    facts.dial_ups = facts::of_dial_ups(&config, &node.dial_ups);
+    facts::add_holders(&mut facts.queues, &node.directory);
+    facts::add_pending(&mut facts, &config);
+    facts.store_trouble = facts::of_store(node.queue.store());
+    facts.shortages = facts::of_resources(&node.resources);
+    facts.addresses = addresses::own().iter().map(ToString::to_string).collect();
+    let cut_off = node.cut_off.list().into_iter();
+    facts.cut_off = cut_off.map(|(address, time)| (address.to_string(), time)).collect();
+    facts.ltab = node.ltab().rows().map(facts::of_row).collect();
+    facts.ltab.extend(node.x400_table().rows().map(facts::of_row));
+    facts.event_levels = facts::of_levels(node.events.levels());
+    facts
 }
 
 /// The trace field of a message that no other host handed in (RFC 5322, 3.6.7).
@@ -424,7 +450,9 @@ pub(crate) fn compare(old: &Config, fresh: &Config) -> Reloaded {
     note(sources(old) != sources(fresh), "peer.directory", false);
     note(old.directory != fresh.directory, "directory", false);
     note(old.server != fresh.server, "server", false);
-    note(old.admin != fresh.admin, "admin", false);
+    note(old.admin.roles_file != fresh.admin.roles_file, "admin.roles_file", true);
+    let others = |config: &Config| config::Admin { roles_file: None, ..config.admin.clone() };
+    note(others(old) != others(fresh), "admin", false);
     note(old.events != fresh.events, "events", false);
     note(!same_names(old, fresh), "peer (one was added or removed)", false);
     reloaded
