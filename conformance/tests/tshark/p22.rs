@@ -46,6 +46,7 @@ texts = [part for part in leaves if not part.get_filename()]
 print(json.dumps({
     'subject': mail['subject'], 'from': mail['from'], 'id': mail['message-id'], 'proof': mail['x-proof'],
     'importance': mail['importance'], 'texts': [part.get_content() for part in texts],
+    'types': [part.get_content_type() for part in leaves],
     'files': [[part.get_filename(), part.get_payload(decode=True).hex()] for part in files],
 }))";
 
@@ -84,6 +85,8 @@ fn a_mail_crosses_as_p22() -> Result<()> {
         "{told}"
     );
     ensure!(told["proof"] == "kept" && told["importance"] == "high", "{told}");
+    ensure!(told["id"] == "<p22.1@west.proof.test>", "{told}");
+    ensure!(told["types"] == serde_json::json!(["text/plain", "application/pdf"]), "{told}");
     let hex: String = attachment().iter().map(|octet| format!("{octet:02x}")).collect();
     ensure!(told["files"] == serde_json::json!([["report.pdf", hex]]), "{told}");
     let file = exchange.end(servers, "x400-p22")?;
@@ -95,14 +98,19 @@ fn is_read_by_wireshark(tshark: &Tshark, file: &Path) -> Result<()> {
     let message = tshark.fields(
         file,
         "p1.MTS_APDU == 0",
-        &["p1.BuiltInContentType", "p22.user_relative_identifier", "p22.importance"],
+        &["p1.built_in", "p22.user_relative_identifier", "p22.importance"],
     )?;
     ensure!(message.len() == 1, "{message:?}");
     ensure!(message[0][0].split(',').any(|one| one == P22), "{message:?}");
     ensure!(message[0][1].starts_with("p22.1(a)west.proof.test"), "{message:?}");
     ensure!(message[0][2] == "2", "{message:?}");
     let details = tshark.details(file, "p1.MTS_APDU == 0")?;
-    for expected in ["general-text", "file-transfer", "report.pdf", "X-Proof"] {
+    for expected in [
+        "subject: Gr\u{fc}\u{df}e aus K\u{f6}ln",
+        "id-et-general-text",
+        "id-et-file-transfer",
+        "report.pdf",
+    ] {
         ensure!(details.contains(expected), "no {expected} in {details}");
     }
     Ok(())

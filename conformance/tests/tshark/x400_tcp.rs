@@ -18,7 +18,8 @@ const PORT: u16 = 102;
 const PASSWORD: &str = "Password of both";
 /// How long mail may take on its way.
 const DELIVERY: Duration = Duration::from_secs(40);
-/// What tshark says of contents and extensions under an object identifier of our own: true, and no fault.
+/// What tshark says of contents and extensions under an object identifier of our own, and of the fields of RFC 2156: true,
+/// and no fault.
 const OWN_OID: &str = "Dissector for OID not implemented";
 
 /// One exchange that is recorded.

@@ -5,6 +5,8 @@ mod characters;
 mod heading;
 mod notification;
 
+use std::borrow::Cow;
+
 use ber::{Element, Tag};
 use jiff::Timestamp;
 use wire::DecodeError;
@@ -55,11 +57,25 @@ pub fn ipm_to_mail(
 ) -> Result<Vec<u8>, DecodeError> {
     let of_envelope = envelope_fields(envelope);
     let submitted = envelope.trace.first().map(|element| element.supplied.arrival);
+    mail_of_content(content, submitted, &of_envelope)
+}
+
+/// What a report returns, as a mail: an interpersonal message that a mail was converted into, or the mail itself.
+#[must_use]
+pub fn returned_mail(content: &[u8]) -> Cow<'_, [u8]> {
+    mail_of_content(content, None, "").map_or(Cow::Borrowed(content), Cow::Owned)
+}
+
+fn mail_of_content(
+    content: &[u8],
+    submitted: Option<Timestamp>,
+    of_envelope: &str,
+) -> Result<Vec<u8>, DecodeError> {
     let content = ber::decode_one(WHAT, content)?;
     if content.tag == Tag::context(0) {
-        mail_of_ipm(content, Level::default(), submitted, &of_envelope)
+        mail_of_ipm(content, Level::default(), submitted, of_envelope)
     } else if content.tag == Tag::context(1) {
-        mail_of_notification(content, submitted, &of_envelope)
+        mail_of_notification(content, submitted, of_envelope)
     } else {
         Err(content.invalid("InformationObject", "neither a message nor a notification"))
     }

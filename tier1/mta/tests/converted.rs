@@ -80,6 +80,11 @@ fn a_report_about_it_is_one_about_the_mail() {
     assert_eq!(originator.reverse_path, "Anna@east.test");
     assert_eq!(originator.envid.as_deref(), Some("e1"));
     assert_eq!(mixer::report_recipients(&report).unwrap()[0].address, "bert@west.test");
+    // A content that comes back with it can be read in the notification.
+    let returned = mixer::returned_mail(&made.content);
+    let text = String::from_utf8_lossy(&returned);
+    assert!(text.contains("iso-8859-1") && text.ends_with("=FC\r\n"), "{text}");
+    assert_eq!(mixer::returned_mail(PLAIN), PLAIN, "what is a mail stays one");
 }
 
 #[test]

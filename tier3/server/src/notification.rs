@@ -26,7 +26,7 @@ pub fn from_report(node: &Node, apdu: &[u8]) -> Result<Vec<u8>, String> {
     let made = report.envelope.trace.first().map(|first| first.supplied.arrival);
     let trace = x400::internal_trace(&report.envelope.extensions).unwrap_or_default();
     let reporter = trace.first().map(|first| first.mta_name.as_str());
-    let original = report.content.returned_content.as_deref();
+    let original = report.content.returned_content.as_deref().map(mixer::returned_mail);
     let notification = mixer::build_dsn(&Dsn {
         report_id: &report_id,
         subject_id: &subject_id,
@@ -40,7 +40,7 @@ pub fn from_report(node: &Node, apdu: &[u8]) -> Result<Vec<u8>, String> {
         // The report's own time, so that a repeated delivery makes the same octets.
         date: made.unwrap_or_else(Timestamp::now),
         recipients: &recipients,
-        original: original.map(|octets| match originator.ret {
+        original: original.as_deref().map(|octets| match originator.ret {
             Some(mixer::Return::Full) => OriginalMessage::Full(octets),
             _ => OriginalMessage::Header(octets),
         }),

@@ -6,6 +6,7 @@ use ber::{Element, Tag};
 use wire::DecodeError;
 
 use super::characters::{general, text};
+use super::heading::{RFC_822_FIELDS, rfc_822_fields};
 use super::{Level, mail_of_ipm, notification};
 use crate::entity::Entity;
 
@@ -179,11 +180,56 @@ fn file(parameters: Option<&External<'_>>, data: &External<'_>) -> Result<Entity
     }
     let parameters = parameters
         .filter(|one| one.kind.as_deref().is_none_or(|kind| kind == FILE_TRANSFER_PARAMETERS));
-    let name = match parameters {
-        Some(parameters) => file_name(parameters.value)?,
-        None => None,
+    let (name, described) = match parameters {
+        Some(parameters) => (file_name(parameters.value)?, described(parameters.value)?),
+        None => (None, Vec::new()),
     };
-    Ok(Entity::file("application/octet-stream", name.as_deref(), octets))
+    let mut file = Entity::file("application/octet-stream", name.as_deref(), octets);
+    for (name, value) in described {
+        if name == "Content-Type" {
+            file.content_type = value;
+        } else {
+            file.fields.retain(|(known, _)| *known != name);
+            file.fields.push((name, value));
+        }
+    }
+    Ok(file)
+}
+
+/// The fields of a MIME entity that became a file (RFC 2157 3.1.1), where they fit one that is encoded.
+fn described(parameters: Element<'_>) -> Result<Vec<(&'static str, String)>, DecodeError> {
+    const KNOWN: [&str; 5] = [
+        "Content-Type",
+        "Content-Disposition",
+        "Content-ID",
+        "Content-Description",
+        "Content-Location",
+    ];
+    let mut found = Vec::new();
+    let mut children = parameters.children()?;
+    while let Some(extensions) = children.next_element()? {
+        if extensions.tag != Tag::context(5) {
+            continue;
+        }
+        let mut extensions = extensions.children()?;
+        while let Some(extension) = extensions.next_element()? {
+            let mut parts = extension.children()?;
+            let kind = parts.required("type")?.oid("type")?.to_string();
+            if kind != RFC_822_FIELDS {
+                continue;
+            }
+            for (name, value) in rfc_822_fields(parts.required("value")?)? {
+                let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(&name));
+                let composite = ["multipart/", "message/"].iter().any(|start| {
+                    value.get(..start.len()).is_some_and(|one| one.eq_ignore_ascii_case(start))
+                });
+                if let Some(known) = known.filter(|_| value.is_ascii() && !composite) {
+                    found.push((*known, value));
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The name in the attributes of the file, or of the one that it was stored as.

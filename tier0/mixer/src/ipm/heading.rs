@@ -22,7 +22,7 @@ const AUTHORIZATION_TIME: &str = "2.6.1.5.5";
 const LANGUAGES: &str = "2.6.1.5.1";
 const AUTO_SUBMITTED: &str = "2.6.1.5.2";
 /// The fields of a mail that crossed X.400 and have no place in a heading (RFC 2156 Appendix A).
-const RFC_822_FIELDS: &str = "1.3.6.1.7.1.3.2";
+pub(super) const RFC_822_FIELDS: &str = "1.3.6.1.7.1.3.2";
 /// The domain of message identifiers that are those of X.400 (RFC 2156 4.7.3).
 const IDENTIFIER_DOMAIN: &str = "MHS";
 /// Most octets of fields of a mail that are taken over.
@@ -183,7 +183,7 @@ impl Heading {
             AUTHORIZATION_TIME => self.authorized = time(value)?,
             LANGUAGES => self.languages = all(value, |one| text(&one))?,
             AUTO_SUBMITTED => self.auto_submitted = Some(value.integer("auto-submitted")?),
-            RFC_822_FIELDS => self.fields = rfc_822_fields(value)?,
+            RFC_822_FIELDS => self.fields = taken_over(value)?,
             _ => {}
         }
         Ok(())
@@ -240,7 +240,9 @@ impl Heading {
             put_addresses(out, "Disposition-Notification-To", std::slice::from_ref(originator));
         }
         for (name, value) in &self.fields {
-            put_field(out, name, &unstructured(value));
+            // Encoded words of a mail are read again by those who read it.
+            let value = if value.is_ascii() { value.clone() } else { unstructured(value) };
+            put_field(out, name, &value);
         }
     }
 }
@@ -324,7 +326,13 @@ pub(super) fn identifier(element: Element<'_>) -> Result<String, DecodeError> {
             relative = text(&part)?;
         }
     }
-    if let Some(of_mail) = from_printable(&relative).map(|text| line(&text))
+    let of_mail = from_printable(&relative).map(|text| line(&text));
+    // Most gateways leave the angle brackets away, and none of them names a user.
+    let of_mail = of_mail.map(|text| {
+        let bare = user.is_none() && text.contains('@') && !text.contains(['<', '>']);
+        if bare { format!("<{text}>") } else { text }
+    });
+    if let Some(of_mail) = of_mail
         && of_mail.starts_with('<')
         && of_mail.ends_with('>')
         && of_mail.contains('@')
@@ -340,17 +348,9 @@ pub(super) fn identifier(element: Element<'_>) -> Result<String, DecodeError> {
     Ok(format!("<\"{}\"@{IDENTIFIER_DOMAIN}>", local_part.replace(' ', "_")))
 }
 
-/// `SEQUENCE OF` name and value, each an IA5String (RFC 2156 Appendix A).
-fn rfc_822_fields(value: Element<'_>) -> Result<Vec<(String, String)>, DecodeError> {
-    if value.raw.len() > MAX_FIELDS || !value.constructed {
-        return Ok(Vec::new());
-    }
-    let fields = all(value, |field| {
-        let mut parts = field.children()?;
-        let name = text(&parts.required("field-name")?)?;
-        let value = parts.next_element()?.map(|value| text(&value)).transpose()?;
-        Ok((name.trim_end_matches(':').to_owned(), value.unwrap_or_default()))
-    })?;
+/// The fields of a mail in a list that others may take over.
+fn taken_over(value: Element<'_>) -> Result<Vec<(String, String)>, DecodeError> {
+    let fields = rfc_822_fields(value)?;
     let fits = |name: &str| {
         let lower = name.to_ascii_lowercase();
         !name.is_empty()
@@ -361,4 +361,22 @@ fn rfc_822_fields(value: Element<'_>) -> Result<Vec<(String, String)>, DecodeErr
             && !OWN_FIELDS.contains(&lower.as_str())
     };
     Ok(fields.into_iter().filter(|(name, _)| fits(name)).collect())
+}
+
+/// `RFC822FieldList` (RFC 2156 Appendix A): each field on a line, as IA5String; names and values of those that are two strings.
+pub(super) fn rfc_822_fields(value: Element<'_>) -> Result<Vec<(String, String)>, DecodeError> {
+    if value.raw.len() > MAX_FIELDS || !value.constructed {
+        return Ok(Vec::new());
+    }
+    all(value, |field| {
+        if field.tag == Tag::SEQUENCE {
+            let mut parts = field.children()?;
+            let name = text(&parts.required("field-name")?)?;
+            let value = parts.next_element()?.map(|value| text(&value)).transpose()?;
+            return Ok((name.trim_end_matches(':').to_owned(), value.unwrap_or_default()));
+        }
+        let field = text(&field)?;
+        let (name, value) = field.split_once(':').unwrap_or_default();
+        Ok((name.trim_end().to_owned(), value.trim().to_owned()))
+    })
 }
