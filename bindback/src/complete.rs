@@ -3,6 +3,8 @@
 //! A server that does not run, a configuration that cannot be read, a caller without a role: no names, and no word about it. The store
 //! is never opened for this.
 
+mod bash;
+
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use admin::directory_api::DirectoryOrder;
 use clap::CommandFactory;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{Elvish, Fish, Powershell, Shells, Zsh};
 use config::Config;
 
 use crate::backend::running;
@@ -22,7 +25,8 @@ const MOST: usize = 500;
 
 /// Answers a shell that asks for completions, and ends the process; nothing where none does.
 pub fn answer() {
-    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
+    let shells = Shells(&[&bash::Escaping, &Elvish, &Fish, &Powershell, &Zsh]);
+    clap_complete::CompleteEnv::with_factory(Cli::command).shells(shells).complete();
 }
 
 /// Objects of the directory, one level at a time; of one that is typed whole also those below it.

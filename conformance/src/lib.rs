@@ -28,6 +28,7 @@ mod smtp;
 mod soak;
 mod tool;
 mod wait;
+mod windows_log;
 mod x400;
 
 pub use address::Block;
@@ -49,4 +50,5 @@ pub use smtp::{HandInError, Letter, Reply, Session};
 pub use soak::{Blow, Counts, Soak};
 pub use tool::{Tshark, skip};
 pub use wait::{Look, Random, until, while_it_moves};
+pub use windows_log::{WindowsEvent, evt, evtx};
 pub use x400::Connector;

@@ -1,5 +1,6 @@
 //! Two hosts in network namespaces of their own, and the wire between them, which can be cut.
 
+use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -65,9 +66,11 @@ impl Network {
         self.block
     }
 
-    /// What must stand before a command, so that it runs on the host of a side.
-    pub fn prefix(&self, side: Side) -> Vec<String> {
-        ["ip", "netns", "exec", &self.space(side)].map(str::to_owned).to_vec()
+    /// A command that runs a program on the host of a side; its process is the program's.
+    pub fn command(&self, side: Side, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space(side)]).arg(program);
+        command
     }
 
     /// Runs a line on the host of a side; the wire between the hosts is the interface `wire` on each.
@@ -153,7 +156,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for side in Side::BOTH {
-            // The kernel takes away what is in a namespace later, and the next network of this process has the same names.
+            // The kernel takes away what is in a namespace later, and a network after this one may have the same names.
             // What was never made cannot be taken away.
             let space = self.space(side);
             for words in [["link", "del", &format!("{space}t")], ["netns", "del", &space]] {

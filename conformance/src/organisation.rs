@@ -229,9 +229,8 @@ impl Organisation {
         let arguments = ["serve".as_ref(), "-c".as_ref(), config.as_os_str()];
         let mut command = self.program.command(arguments);
         if let Some(network) = &self.network {
-            let prefix = network.prefix(side);
-            command = Command::new(&prefix[0]);
-            command.args(&prefix[1..]).arg(binary()?).args(arguments);
+            command = network.command(side, binary()?);
+            command.args(arguments);
         }
         self.greeted(side, command)
     }
@@ -400,7 +399,7 @@ impl Organisation {
                 let _ = writeln!(out, "{key} = {value}");
             });
         }
-        out += &self.way_to(side, plan.carrier);
+        out += &self.way_to(side, plan);
         if plan.neighbours {
             let _ = writeln!(
                 out,
@@ -424,10 +423,14 @@ impl Organisation {
         out
     }
     /// The tables for the way from a server to the other one.
-    fn way_to(&self, side: Side, carrier: Carrier) -> String {
+    fn way_to(&self, side: Side, plan: &Plan) -> String {
         let peer = side.other();
-        let (name, host) = (peer.name(), peer.host());
-        match carrier {
+        let named = |(whose, section, key, _): &&(Option<Side>, &str, &str, String)| {
+            *whose == Some(peer) && (*section, *key) == ("server", "name")
+        };
+        let given = plan.set.iter().find(named).map(|(.., name)| name.trim_matches('\''));
+        let (name, host) = (given.unwrap_or_else(|| peer.name()), peer.host());
+        match plan.carrier {
             Carrier::Rpc => format!(
                 "[[peer]]\nname = '{name}'\nhost = '{host}'\nbind_back = '{}'\nmapper_port = {MAPPER}\naccount = '{}'\ndomains = ['{host}']\n",
                 peer.bind_back(),

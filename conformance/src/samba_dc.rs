@@ -220,6 +220,33 @@ impl SambaDc {
         self.inside
     }
 
+    /// Ends it and starts it again with these lines more in `[global]`, instead of those of the last time.
+    pub fn restart_with(&self, lines: &[&str]) -> Result<()> {
+        let pid = std::fs::read_to_string(self.folder().join("run/samba.pid"))?;
+        let mut command = Command::new("/usr/bin/nsenter");
+        command.args(["-t", &self.inside.to_string(), "-p", "--", "/bin/kill", pid.trim()]);
+        said("kill", command.output()?)?;
+        until(START, "the end of the domain controller", || Ok((!self.is_alive()?).then_some(())))?;
+        let more = lines.iter().fold("[global]\n".to_owned(), |all, line| format!("{all}{line}\n"));
+        std::fs::write(self.configuration(), self.smb_conf().replacen("[global]\n", &more, 1))?;
+        self.serve()
+    }
+
+    /// Whether anything but the first process runs inside. Nobody waits there for those that have ended.
+    fn is_alive(&self) -> Result<bool> {
+        let space = |process: &Path| std::fs::read_link(process.join("ns/pid"));
+        let first = PathBuf::from(format!("/proc/{}", self.inside));
+        let own = space(&first)?;
+        let runs = |process: &Path| {
+            let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+            stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X']))
+        };
+        let processes = std::fs::read_dir("/proc")?.filter_map(Result::ok).map(|one| one.path());
+        let mut others =
+            processes.filter(|one| *one != first && space(one).is_ok_and(|space| space == own));
+        Ok(others.any(|one| runs(&one)))
+    }
+
     fn provision(&self) -> Result<()> {
         let place = self.folder();
         std::fs::write(self.configuration(), self.smb_conf())?;

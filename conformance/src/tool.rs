@@ -71,6 +71,12 @@ impl Tshark {
         self.fields(file, filter, &["frame.number", "frame.protocols", "_ws.expert.message"])
     }
 
+    /// Writes the packets that `filter` shows into a file of their own.
+    pub fn extract(&self, file: &Path, filter: &str, into: &Path) -> Result<()> {
+        let into = into.to_str().context("a path that is not UTF-8")?;
+        self.run(file, filter, &["-w", into]).map(drop)
+    }
+
     fn run(&self, file: &Path, filter: &str, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new("tshark");
         // -n: names are not looked up; nothing leaves this machine.

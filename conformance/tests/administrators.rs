@@ -5,14 +5,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Letter, Organisation, Plan, Side, binary, skip};
+use conformance::{Letter, Organisation, Plan, Side, binary, skip, until};
 use serde_json::Value;
 
 /// Users that no machine gives anybody: only numbers matter.
 const OPERATOR: u32 = 64_001;
 const STRANGER: u32 = 64_002;
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs a command as somebody else.
 fn command_as(user: u32, program: &Path, config: &Path, words: &[&str]) -> Result<Output> {
@@ -113,6 +115,27 @@ fn whoever_has_no_role_is_refused_and_every_change_is_written_down() -> Result<(
     Ok(())
 }
 
+/// The key that names the file counts after a reload, and the socket opens and closes with it.
+#[test]
+fn a_file_of_roles_counts_after_a_reload() -> Result<()> {
+    let organisation = Organisation::make(&Plan::default())?;
+    let (config, socket) = (organisation.config(Side::East), organisation.socket(Side::East));
+    let server = organisation.start(Side::East)?;
+    let mode = || -> Result<u32> { Ok(std::fs::metadata(&socket)?.permissions().mode() & 0o777) };
+    ensure!(mode()? == 0o600, "the socket is open");
+    let without = std::fs::read_to_string(&config)?;
+    let roles = organisation.folder(Side::East).join("roles.toml");
+    std::fs::write(roles, "")?;
+    let with = without.replace("[admin]\n", "[admin]\nroles_file = 'roles.toml'\n");
+    for (text, expected) in [(with, 0o666), (without, 0o600)] {
+        std::fs::write(&config, text)?;
+        let told = Command::new("kill").args(["-HUP", &server.id().to_string()]).status()?;
+        ensure!(told.success(), "no signal");
+        until(LIMIT, "the socket's mode", || Ok((mode()? == expected).then_some(())))?;
+    }
+    Ok(())
+}
+
 /// As bash asks: the words of the line, and which of them is being typed.
 #[test]
 fn names_are_completed_while_they_are_typed() -> Result<()> {
@@ -138,5 +161,35 @@ fn names_are_completed_while_they_are_typed() -> Result<()> {
     ensure!(found == [Side::West.account()], "{found:?}");
     let found = complete(&["directory", "grant", "view"])?;
     ensure!(found == ["view-only-admin"], "{found:?}");
+    in_bash(&config)
+}
+
+/// What bash itself puts on the line: escaped, unless a quote was typed.
+fn in_bash(config: &str) -> Result<()> {
+    let script = r#"
+        source <(COMPLETE=bash "$1")
+        COMP_WORDS=(bindback -c "$2" "$3" show "$4")
+        COMP_CWORD=5
+        _clap_complete_bindback bindback "$5" show
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let mta = "/O=Proof/OU=HQ/CN=Configuration/CN=Servers/CN=EAST/CN=Microsoft MTA";
+    let cut = |length: usize| &mta[..mta.len() - length];
+    let escaped = mta.replace(' ', "\\ ");
+    for (group, line, word, expected) in [
+        ("account", "P", "P", r"PROOF\\svc-west"),
+        ("account", "'P", "P", r"PROOF\svc-west"),
+        ("account", r"PROOF\\s", r"PROOF\\s", r"PROOF\\svc-west"),
+        ("directory", cut(10), cut(10), escaped.as_str()),
+        ("directory", &escaped[..escaped.len() - 1], &escaped[..escaped.len() - 1], &escaped),
+        ("directory", "\"/", cut(1), mta),
+    ] {
+        let program = binary()?;
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", script, "bash"]).arg(&program);
+        let output = bash.args([config, group, line, word]).output()?;
+        let said = String::from_utf8(output.stdout)?;
+        ensure!(said.lines().eq([expected]), "{group} {line}: {said:?}");
+    }
     Ok(())
 }

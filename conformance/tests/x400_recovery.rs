@@ -78,6 +78,27 @@ impl Road {
         Ok(letter)
     }
 
+    /// One server is killed in the middle of the letter and started again: it arrives once, at most so many octets pass
+    /// again, and nothing is left of what was written down.
+    fn goes_on(&self, dies: Side, again: usize) -> Result<()> {
+        let west = self.organisation.start(Side::West)?;
+        let east = self.organisation.start(Side::East)?;
+        let letter = self.half(dies.name())?;
+        let (killed, other) = if dies == Side::West { (west, east) } else { (east, west) };
+        killed.kill()?;
+        let before = self.passed.load(Ordering::Relaxed);
+        let killed = self.organisation.start(dies)?;
+        self.arrives_once(&letter)?;
+        let passed = self.passed.load(Ordering::Relaxed);
+        println!("{before} octets before the kill, {passed} in all, of {LARGE}");
+        ensure!((LARGE..LARGE + again).contains(&passed), "{passed} octets for {LARGE}");
+        self.leaves_nothing()?;
+        for server in [killed, other] {
+            server.terminate(Duration::from_secs(20))?;
+        }
+        Ok(())
+    }
+
     fn arrives_once(&self, letter: &Letter) -> Result<()> {
         let organisation = &self.organisation;
         let said = || Side::BOTH.map(|side| organisation.said(side)).join("\n");
@@ -92,84 +113,26 @@ impl Road {
 /// confirmed it, and does not send the first half again.
 #[test]
 fn a_receiver_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
-    let road = Road::make()?;
-    let [east, west] = road.organisation.start_both()?;
-    let letter = road.half("receiver-killed")?;
-    east.kill()?;
-    let before = road.passed.load(Ordering::Relaxed);
-    let east = road.organisation.start(Side::East)?;
-    road.arrives_once(&letter)?;
-    let passed = road.passed.load(Ordering::Relaxed);
-    println!("{before} octets before the kill, {passed} in all, of {LARGE}");
-    ensure!((LARGE..LARGE + 600_000).contains(&passed), "{passed} octets for {LARGE}");
-    road.leaves_nothing()?;
-    for server in [east, west] {
-        server.terminate(Duration::from_secs(20))?;
-    }
-    Ok(())
+    Road::make()?.goes_on(Side::East, 600_000)
 }
 
 /// The sender is killed in the middle of a transfer and started again: it goes on from a checkpoint that was confirmed to it,
 /// at most half a second old, and the message is taken once.
 #[test]
 fn a_sender_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
-    let road = Road::make()?;
-    let [east, west] = road.organisation.start_both()?;
-    let letter = road.half("sender-killed")?;
-    west.kill()?;
-    let before = road.passed.load(Ordering::Relaxed);
-    let west = road.organisation.start(Side::West)?;
-    road.arrives_once(&letter)?;
-    let passed = road.passed.load(Ordering::Relaxed);
-    println!("{before} octets before the kill, {passed} in all, of {LARGE}");
-    ensure!((LARGE..LARGE + 1_200_000).contains(&passed), "{passed} octets for {LARGE}");
-    road.leaves_nothing()?;
-    for server in [east, west] {
-        server.terminate(Duration::from_secs(20))?;
-    }
-    Ok(())
+    Road::make()?.goes_on(Side::West, 1_200_000)
 }
 
 /// Two-way alternate: the called side is killed while it sends, and goes on where it was confirmed once the caller is back.
 #[test]
 fn a_called_sender_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
-    let road = Road::two_way()?;
-    let west = road.organisation.start(Side::West)?;
-    let east = road.organisation.start(Side::East)?;
-    let letter = road.half("called-sender-killed")?;
-    west.kill()?;
-    let before = road.passed.load(Ordering::Relaxed);
-    let west = road.organisation.start(Side::West)?;
-    road.arrives_once(&letter)?;
-    let passed = road.passed.load(Ordering::Relaxed);
-    println!("{before} octets before the kill, {passed} in all, of {LARGE}");
-    ensure!((LARGE..LARGE + 1_200_000).contains(&passed), "{passed} octets for {LARGE}");
-    road.leaves_nothing()?;
-    for server in [east, west] {
-        server.terminate(Duration::from_secs(20))?;
-    }
-    Ok(())
+    Road::two_way()?.goes_on(Side::West, 1_200_000)
 }
 
 /// The same where the caller is killed while it receives: it opens again with what it had.
 #[test]
 fn a_calling_receiver_that_was_killed_goes_on_from_its_last_checkpoint() -> Result<()> {
-    let road = Road::two_way()?;
-    let west = road.organisation.start(Side::West)?;
-    let east = road.organisation.start(Side::East)?;
-    let letter = road.half("calling-receiver-killed")?;
-    east.kill()?;
-    let before = road.passed.load(Ordering::Relaxed);
-    let east = road.organisation.start(Side::East)?;
-    road.arrives_once(&letter)?;
-    let passed = road.passed.load(Ordering::Relaxed);
-    println!("{before} octets before the kill, {passed} in all, of {LARGE}");
-    ensure!((LARGE..LARGE + 600_000).contains(&passed), "{passed} octets for {LARGE}");
-    road.leaves_nothing()?;
-    for server in [east, west] {
-        server.terminate(Duration::from_secs(20))?;
-    }
-    Ok(())
+    Road::two_way()?.goes_on(Side::East, 600_000)
 }
 
 /// Where the receiver keeps nothing (its part of the transfer was taken away), the sender starts over, and the message is

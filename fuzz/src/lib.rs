@@ -68,6 +68,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("smtp_parameters", mail::parameters),
     ("mixer_message", mail::message),
     ("mixer_address", mail::address),
+    ("mixer_mail", mail::converted),
     ("mta_interface", mta_targets::interface),
     ("mta_association", mta_targets::association),
     ("eventlog_any", eventlog_targets::any),

@@ -7,7 +7,7 @@ use smtp::{
     AllowedNetworks, Dialogue, DialogueConfig, EnhancedCode, MailParameters, Outcome,
     RecipientParameters, Request, SendDialogue, SendRequest, SendSession, Transaction, Verdict,
 };
-use x400::{MtsApdu, OrAddress, OrName};
+use x400::{MessageTransferEnvelope, MtsApdu, OrAddress, OrName};
 
 use crate::{choice, text};
 
@@ -115,6 +115,8 @@ pub fn message(octets: &[u8]) {
     match MtsApdu::decode(octets) {
         Ok(MtsApdu::Message(message)) => {
             let _ = mixer::smtp_view(&message.envelope);
+            interpersonal(&message.envelope, &message.content);
+            interpersonal(&message.envelope, octets);
         }
         Ok(MtsApdu::Report(report)) => {
             let _ = mixer::report_originator(&report);
@@ -122,6 +124,14 @@ pub fn message(octets: &[u8]) {
         }
         _ => {}
     }
+}
+
+/// A mail that came of a content has one header, and the same one each time.
+fn interpersonal(envelope: &MessageTransferEnvelope, content: &[u8]) {
+    let Ok(mail) = mixer::ipm_to_mail(envelope, content) else { return };
+    let header = mixer::header_block(&mail);
+    assert_eq!(header.windows(7).filter(|window| window == b"\r\nFrom:").count(), 1);
+    assert_eq!(mixer::ipm_to_mail(envelope, content).ok(), Some(mail));
 }
 
 pub fn address(octets: &[u8]) {
@@ -134,5 +144,16 @@ pub fn address(octets: &[u8]) {
     let _ = mixer::to_rfc822(&name);
     if let Ok(name) = text.parse::<OrName>() {
         let _ = mixer::to_rfc822(&name);
+    }
+}
+
+/// Any octets become a content that can be read, the same one each time.
+pub fn converted(octets: &[u8]) {
+    let base: OrAddress = "C=AA;A= ;P=DEMO".parse().expect("an address");
+    for edition in [mixer::Edition::Of1984, mixer::Edition::Of1988] {
+        let found = mixer::mail_to_ipm(octets, &base, edition);
+        assert_eq!(found, mixer::mail_to_ipm(octets, &base, edition));
+        let described = x400::describe::describe(&found.content, None, &|offset| offset);
+        assert!(described.len() == 1 && described[0].faults.is_empty(), "{described:?}");
     }
 }

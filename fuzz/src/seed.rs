@@ -308,6 +308,12 @@ fn texts(corpus: &Corpus<'_>) -> Result<()> {
         corpus.add("smtp_session", &after(first, replies.as_bytes()))?;
     }
     of("mixer_message", &["Subject: a\r\n b\r\nX-Priority: 1\r\nImportance: high\r\n\r\nbody"])?;
+    of(
+        "mixer_mail",
+        &[
+            "To: a <b@c>\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nw7w=\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: =?utf-8?Q?=C3=BC?=\r\n\r\n\u{fc}\r\n--b--\r\n",
+        ],
+    )?;
     of("mixer_address", &["a@b.test", "a(b)%x&y@b", "C=AA;A= ;P=DEMO;S=x", "\u{e9}@\u{e8}.test"])?;
     for definition in event::CATALOGUE {
         corpus.add("event_read", definition.template.as_bytes())?;

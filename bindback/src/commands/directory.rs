@@ -3,7 +3,8 @@
 mod descriptor;
 mod render;
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use admin::OperationError;
 use admin::directory_api::{
@@ -290,7 +291,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
     }
     let config = setting.config()?;
     let (mut file, mut read) = (None, None);
-    let mut check_after = false;
+    let mut check_after = None;
     let order = match arguments.action {
         Action::Descriptor(_) => return Ok(Found::Nothing),
         Action::List { under, children, limit, after } => {
@@ -321,11 +322,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             DirectoryOrder::Export
         }
         Action::Import { file, dry_run } => {
-            let ldif = std::fs::read_to_string(&file).map_err(|source| Unreadable {
-                what: file.display().to_string(),
-                way_out: "name an LDIF file in UTF-8",
-                source,
-            })?;
+            let ldif = ldif_of(&file)?;
             read = Some(file);
             DirectoryOrder::Import { ldif, dry_run }
         }
@@ -350,7 +347,7 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
             if !untested {
                 test_logon(&config, None, &account, &password).await?;
             }
-            check_after = !untested;
+            check_after = (!untested).then(|| account.clone());
             let change = LegacyChange::Set { account, password, untested };
             DirectoryOrder::LegacyAccount { group, change: Some(change) }
         }
@@ -378,15 +375,42 @@ pub async fn run(arguments: Arguments, setting: &Setting<'_>) -> anyhow::Result<
         }
         return Ok(Found::Nothing);
     }
-    let legacy = answer.legacy.as_ref().is_some_and(|legacy| !legacy.agrees);
+    let named = answer.legacy.as_ref().and_then(|legacy| {
+        Some(format!("{}\\{}", legacy.domain.as_deref()?, legacy.account.as_deref()?))
+    });
     let running = backend.is_running();
     setting.output.answer(&answer, |answer| render::text(answer, running, hint))?;
-    if check_after && legacy {
+    if let Some(given) = check_after
+        && named.is_none_or(|named| identity::upcase(&named) != identity::upcase(&given))
+    {
         anyhow::bail!(
-            "the attributes do not name the account that was given; see `bindback directory legacy-account show`"
+            "the attributes do not name {given}; see `bindback directory legacy-account show`"
         );
     }
     Ok(Found::Nothing)
+}
+
+/// Reads a file of LDIF, of which the administrative interface takes so much.
+fn ldif_of(path: &Path) -> anyhow::Result<String> {
+    /// A directory of a hundred thousand objects has less.
+    const MOST: u64 = 200 << 20;
+    let unreadable = |source| Unreadable {
+        what: path.display().to_string(),
+        way_out: "name an LDIF file in UTF-8",
+        source,
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    // One octet more than is allowed shows that there is more.
+    file.take(MOST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MOST {
+        let (file, limit) = (path.display(), MOST >> 20);
+        return Err(Usage(format!(
+            "{file} is larger than {limit} MiB; import it in pieces, each a file of whole records"
+        ))
+        .into());
+    }
+    Ok(text)
 }
 
 async fn override_order(

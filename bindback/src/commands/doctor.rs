@@ -43,7 +43,7 @@ const GUESS: f64 = 0.05;
 )]
 pub struct Arguments {
     /// Look at these hosts from here, whatever they run, instead of at this server and its peers
-    #[arg(value_name = "HOST", conflicts_with_all = ["explain", "list_checks", "case", "events", "note", "only"])]
+    #[arg(value_name = "HOST", conflicts_with_all = ["explain", "list_checks", "case", "events", "note"])]
     hosts: Vec<String>,
     /// Log on to the hosts as this account: once over SMB, and over RPC only if that went well
     #[arg(long, value_name = "DOMAIN\\NAME", requires = "hosts")]
@@ -63,7 +63,7 @@ pub struct Arguments {
     #[arg(long, value_name = "S", default_value_t = 5, requires = "hosts", value_parser = clap::value_parser!(u64).range(1..=60))]
     timeout: u64,
     /// Explain a cause
-    #[arg(long, value_name = "CAUSE", conflicts_with = "list_checks")]
+    #[arg(long, value_name = "CAUSE", conflicts_with = "list_checks", value_parser = library::cause)]
     explain: Option<Cause>,
     /// Show what is checked and which causes can be found
     #[arg(long)]
@@ -75,9 +75,9 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "list_checks"])]
     events: Vec<PathBuf>,
     /// A remark on environment or symptoms, in plain words; may be repeated
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["explain", "list_checks"])]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["explain", "list_checks"], value_parser = library::remark)]
     note: Vec<String>,
-    /// Use the answers of this check only
+    /// Use the answers of this check only; of a host, make no logon that it does not take
     #[arg(long, value_name = "CHECK", value_parser = library::check, conflicts_with_all = ["explain", "list_checks", "case", "events", "note"])]
     only: Option<String>,
     /// Write the report as one file for a colleague, with a timeline of the servers

@@ -96,6 +96,20 @@ fn the_legacy_account_is_shown_verified_set_and_cleared() -> Result<()> {
     let shown = west(&show)?;
     ensure!(shown["legacy"]["account"].to_string().contains("svc-west"), "{shown}");
     ensure!(shown["legacy"]["agrees"] == true, "{shown}");
+    // Another one that EAST takes, and that is known here: tried, stored, and given what the exchange of mail needs, on the schema, too.
+    let add = ["account", "add", other, "--password-file", &right];
+    east(&organisation, &[&add[..], &["--role", "service-account-admin"]].concat())?;
+    west(&add)?;
+    let may = || -> Result<Vec<bool>> {
+        let access = west(&["directory", "access", other])?;
+        let rows = access["access"].as_array().context("access")?;
+        Ok(rows.iter().map(|row| row["granted"] == true).collect())
+    };
+    ensure!(may()? == [false; 4]);
+    west(&[&words[..], &[right.as_str()]].concat())?;
+    let shown = west(&show)?;
+    ensure!(shown["legacy"]["account"] == "svc-other" && shown["legacy"]["agrees"] == false);
+    ensure!(may()? == [true; 4]);
     west(&["directory", "legacy-account", "clear"])?;
     ensure!(west(&show)?["legacy"]["account"].is_null());
     Ok(())

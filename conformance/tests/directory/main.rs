@@ -4,7 +4,9 @@
 mod accounts;
 mod expert;
 mod generations;
+mod hostile;
 mod machine;
+mod names;
 mod openldap;
 mod samba;
 
@@ -300,8 +302,11 @@ fn a_rotation_under_load_fails_no_transfer() -> Result<()> {
     stage.send_both("first")?;
     stage.arrived(LIMIT)?;
     let east = stage.organisation.config(Side::East).to_string_lossy().into_owned();
+    let secrets = stage.organisation.folder(Side::West).join("secrets");
+    let old = secrets.join("old.password");
     let since = Stage::now()?;
     for round in 0..6 {
+        std::fs::copy(secrets.join("service.password"), &old)?;
         for _ in 0..4 {
             stage.send_both("load")?;
         }
@@ -310,6 +315,7 @@ fn a_rotation_under_load_fails_no_transfer() -> Result<()> {
         let rotated = stage.organisation.command(Side::West, &[&words[..], last].concat())?;
         ensure!(rotated["accepting"] == serde_json::json!(["EAST"]), "{rotated}");
         ensure!(rotated["using"] == serde_json::json!(["WEST"]), "{rotated}");
+        ensure!(round == 5 || logs_on(&stage.organisation, &old)?, "no overlap in round {round}");
         stage.quiet()?;
     }
     stage.send_both("last")?;
@@ -320,7 +326,18 @@ fn a_rotation_under_load_fails_no_transfer() -> Result<()> {
             ensure!(failed.is_none(), "{}: {failed:?}", side.name());
         }
     }
+    ensure!(!logs_on(&stage.organisation, &old)?, "the password before counts without overlap");
     Ok(())
+}
+
+/// Whether WEST's account logs on to EAST with the password of a file.
+fn logs_on(organisation: &Organisation, password: &std::path::Path) -> Result<bool> {
+    let (host, port) =
+        (organisation.address(Side::East).to_string(), conformance::MAPPER.to_string());
+    let mut words = vec!["rpc", "ping", &host, "--mapper-port", &port, "--user", WEST];
+    let file = password.to_string_lossy();
+    words.extend(["--password-file", &file, "--json"]);
+    Ok(organisation.program.run(words)?.status.success())
 }
 
 /// Claims: 25, 26.

@@ -4,6 +4,7 @@
 
 mod exchange;
 mod p1;
+mod p22;
 mod rpc;
 mod stubs;
 mod x400_tcp;

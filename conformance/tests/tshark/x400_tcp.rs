@@ -1,14 +1,17 @@
 //! X.400 over TCP (RFC 1006) between the two servers, recorded as it goes by: TPKT and X.224, session, presentation,
-//! ACSE, RTSE in both modes, P1. A transfer is cut and goes on; a report comes back; an MTA is probed.
+//! ACSE, RTSE in both modes, P1. A transfer is cut and goes on; a report comes back; an MTA is probed; what another
+//! maker's MTA hands over is relayed.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use conformance::{Capture, Direction, Letter, Organisation, Plan, Side, Tshark, skip, until};
 
 const PORT: u16 = 102;
@@ -19,18 +22,23 @@ const DELIVERY: Duration = Duration::from_secs(40);
 const OWN_OID: &str = "Dissector for OID not implemented";
 
 /// One exchange that is recorded.
-struct Exchange {
-    organisation: Organisation,
+pub(super) struct Exchange {
+    pub(super) organisation: Organisation,
     capture: Arc<Capture>,
 }
 
 impl Exchange {
     /// Two servers with a connector for each other through a relay, which cuts its first connection after so many
     /// octets. `more` stands in the [[x400]] tables.
-    fn start(more: &str, cut_after: usize) -> Result<(Self, [conformance::Process; 2])> {
+    pub(super) fn start(more: &str, cut_after: usize) -> Result<(Self, [conformance::Process; 2])> {
+        Self::start_with([more, more], cut_after)
+    }
+
+    /// The same with tables of their own for EAST and WEST.
+    fn start_with(more: [&str; 2], cut_after: usize) -> Result<(Self, [conformance::Process; 2])> {
         let plan = Plan { through_relays: true, ..Plan::default() };
         let organisation = Organisation::make(&plan)?;
-        for side in Side::BOTH {
+        for (side, more) in Side::BOTH.into_iter().zip(more) {
             connector(&organisation, side, more)?;
         }
         let capture = Arc::new(Capture::default());
@@ -59,7 +67,7 @@ impl Exchange {
     }
 
     /// Ends both servers and writes the capture.
-    fn end(self, servers: [conformance::Process; 2], name: &str) -> Result<PathBuf> {
+    pub(super) fn end(self, servers: [conformance::Process; 2], name: &str) -> Result<PathBuf> {
         // The associations are idle for a second before they are released.
         std::thread::sleep(Duration::from_secs(2));
         for server in servers {
@@ -71,7 +79,7 @@ impl Exchange {
         Ok(file)
     }
 
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         Side::BOTH.map(|side| self.organisation.said(side)).join("\n")
     }
 }
@@ -151,7 +159,7 @@ fn connection(client: &TcpStream, server: &TcpStream, left: &AtomicUsize, captur
     });
 }
 
-fn tshark(name: &str) -> Option<Tshark> {
+pub(super) fn tshark(name: &str) -> Option<Tshark> {
     let found = Tshark::find();
     if found.is_none() {
         skip(name, "tshark is not installed");
@@ -160,14 +168,25 @@ fn tshark(name: &str) -> Option<Tshark> {
 }
 
 /// No packet is malformed and no expert warns, but for what `known` says of the dissector itself.
-fn is_clean(tshark: &Tshark, file: &Path, known: &[&str]) -> Result<()> {
-    let faults = tshark.faults(file)?;
+///
+/// Each connection is looked at alone: where some in X.410 mode and in normal mode take place at the same time, the
+/// dissector mixes up what it knows of them.
+pub(super) fn is_clean(tshark: &Tshark, file: &Path, known: &[&str]) -> Result<()> {
     let is_known =
         |said: &str| said.contains(OWN_OID) || known.iter().any(|one| said.contains(one));
-    ensure!(
-        faults.iter().all(|row| row[2].split(',').all(is_known)),
-        "tshark finds fault: {faults:?}"
-    );
+    let streams = tshark.fields(file, "tcp", &["tcp.stream"])?;
+    let streams: BTreeSet<String> = streams.into_iter().flatten().collect();
+    ensure!(!streams.is_empty(), "no connection in {}", file.display());
+    for stream in streams {
+        let alone = file.with_extension(format!("{stream}.pcap"));
+        tshark.extract(file, &format!("tcp.stream == {stream}"), &alone)?;
+        let faults = tshark.faults(&alone)?;
+        ensure!(
+            faults.iter().all(|row| row[2].split(',').all(is_known)),
+            "tshark finds fault with connection {stream}: {faults:?}"
+        );
+        std::fs::remove_file(alone)?;
+    }
     Ok(())
 }
 
@@ -292,4 +311,81 @@ fn an_mta_is_probed() -> Result<()> {
     ensure!(told == expected, "{answer}");
     let file = exchange.end(servers, "x400-probe")?;
     is_clean(&tshark, &file, &[])
+}
+
+/// The day of all times in `vectors/x400.pcap`.
+const DAY: &str = "261122";
+
+/// Another maker's MTA hands a P22 message, a P772 message, a probe and a report over to EAST, by a session of X.400 that
+/// shares no code with this house (`vectors/x400.pcap`): EAST relays each to WEST as it is.
+#[test]
+fn what_another_mta_hands_over_is_relayed() -> Result<()> {
+    let Some(tshark) = tshark("what_another_mta_hands_over_is_relayed") else { return Ok(()) };
+    let terms = "checkpoint_kib = 1\nwindow = 3";
+    let east = format!(
+        "{terms}\n[[x400.address_space]]\npattern = 'c=*'\n[[x400]]\nname = 'MTA-EDDD-1'\nhost = '127.0.0.1'\ndomains = ['foreign.test']\n{terms}"
+    );
+    let (exchange, servers) = Exchange::start_with([&east, terms], usize::MAX)?;
+    let organisation = &exchange.organisation;
+    let vector = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/x400.pcap");
+    // Of tomorrow, so that the latest time of delivery is not over.
+    let output = Command::new("date").args(["-u", "-d", "tomorrow", "+%y%m%d"]).output()?;
+    let day = String::from_utf8(output.stdout)?.trim_end().to_owned();
+    ensure!(day.len() == DAY.len(), "date says {day:?}");
+    let to = SocketAddr::from((organisation.address(Side::East), port()));
+    replay(&tshark, &vector, &day, to).with_context(|| exchange.said())?;
+    organisation.until_empty_east(DELIVERY).with_context(|| exchange.said())?;
+    let file = exchange.end(servers, "x400-relayed")?;
+    is_clean(&tshark, &file, &[])?;
+    let values = |file: &Path, filter: &str, field: &str| -> Result<Vec<String>> {
+        let rows = tshark.fields(file, filter, &[field])?;
+        let cells = rows.iter().flatten().flat_map(|cell| cell.split(','));
+        let mut values: Vec<String> =
+            cells.filter(|cell| !cell.is_empty()).map(|cell| of_day(cell, &day)).collect();
+        values.sort_unstable();
+        Ok(values)
+    };
+    // Messages are 0, reports 1, probes 2.
+    let kinds = values(&file, "tcp", "p1.MTS_APDU")?;
+    ensure!(kinds == ["0", "0", "1", "2"], "{kinds:?}");
+    for field in ["p1.content", "p22.subject", "p772.Sic", "p1.content_length"] {
+        // Of the vector the first exchange alone, which is what was handed over.
+        let given = values(&vector, "tcp.stream == 0", field)?;
+        let relayed = values(&file, "tcp", field)?;
+        ensure!(!given.is_empty() && relayed == given, "{field}: {relayed:?}, but {given:?}");
+    }
+    Ok(())
+}
+
+/// Octets in hexadecimal with the times of the vector moved to another day.
+fn of_day(octets: &str, day: &str) -> String {
+    let digits = |text: &str| text.bytes().map(|octet| format!("{octet:02x}")).collect::<String>();
+    octets.replace(&digits(DAY), &digits(day))
+}
+
+/// Says what the caller of the first connection of a capture says, and waits for an answer wherever it got one.
+fn replay(tshark: &Tshark, capture: &Path, day: &str, to: SocketAddr) -> Result<()> {
+    let filter = "tcp.stream == 0 && tcp.len > 0";
+    let said = tshark.fields(capture, filter, &["tcp.dstport", "tcp.payload"])?;
+    let mut server = TcpStream::connect(to)?;
+    server.set_read_timeout(Some(DELIVERY))?;
+    for (number, row) in said.iter().enumerate() {
+        let [to, payload] = &row[..] else { bail!("{row:?}") };
+        let what = || format!("packet {number} of the replay");
+        if *to == PORT.to_string() {
+            let payload = of_day(payload, day);
+            let octets = (0..payload.len() / 2)
+                .map(|at| u8::from_str_radix(&payload[at * 2..at * 2 + 2], 16))
+                .collect::<Result<Vec<u8>, _>>()?;
+            server.write_all(&octets).with_context(what)?;
+        } else {
+            // One TPKT (RFC 1006 6), whatever is in it.
+            let mut head = [0; 4];
+            server.read_exact(&mut head).with_context(what)?;
+            let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+            let mut rest = vec![0; length.saturating_sub(head.len())];
+            server.read_exact(&mut rest).with_context(what)?;
+        }
+    }
+    Ok(())
 }

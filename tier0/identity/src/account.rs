@@ -167,11 +167,19 @@ impl Account {
         true
     }
 
-    /// Sets another password; the one before stays good for `overlap_ms`.
+    /// Sets another password; the one before stays good for `overlap_ms`. Where it has this one already, the one before that
+    /// stays good for so long, and no longer than it was.
     pub fn set_password(&mut self, nt_hash: NtHash, overlap_ms: i64, now_ms: i64) {
-        let before = std::mem::replace(&mut self.nt_hash, nt_hash);
-        self.older = (overlap_ms > 0)
-            .then(|| OlderSecret { nt_hash: before, until_ms: now_ms.saturating_add(overlap_ms) });
+        let until_ms = now_ms.saturating_add(overlap_ms);
+        let older = if nt_hash == self.nt_hash {
+            self.older
+                .take()
+                .map(|older| OlderSecret { until_ms: older.until_ms.min(until_ms), ..older })
+        } else {
+            let before = std::mem::replace(&mut self.nt_hash, nt_hash);
+            Some(OlderSecret { nt_hash: before, until_ms })
+        };
+        self.older = older.filter(|_| overlap_ms > 0);
         self.password_set_ms = now_ms;
         self.password_expires_ms = None;
         self.must_change = false;
@@ -231,6 +239,23 @@ mod tests {
         let password = at(|one| one.password_expires_ms = Some(100), 100);
         assert_eq!(password, Some(AccountState::PasswordExpired));
         assert_eq!(at(|one| one.must_change = true, 100), Some(AccountState::MustChange));
+    }
+
+    /// A rotation that is begun again must not forget the password that is still shown, nor make it good for longer.
+    #[test]
+    fn the_same_password_again_keeps_the_one_before() {
+        let fresh = || NtHash::new([0x77; 16]);
+        let older = |one: &Account| one.older.as_ref().map(|older| older.until_ms);
+        let mut one = account();
+        one.set_password(fresh(), 1000, 100);
+        assert_eq!(older(&one), Some(1100));
+        one.set_password(fresh(), 1000, 500);
+        assert_eq!(older(&one), Some(1100));
+        one.set_password(fresh(), 10, 600);
+        assert_eq!(older(&one), Some(610));
+        assert!(one.older.as_ref().is_some_and(|older| older.nt_hash == account().nt_hash));
+        one.set_password(fresh(), 0, 605);
+        assert_eq!(older(&one), None);
     }
 
     #[test]

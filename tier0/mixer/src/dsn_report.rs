@@ -3,7 +3,9 @@
 //! The MTA that reports copies the private extensions of its subject into the report, so that
 //! the originating MTA needs to keep nothing of a message that it has passed on.
 
-use x400::{DeliveryOutcome, ExtensionField, ExtensionKind, MessageTransferEnvelope, Report};
+use x400::{
+    DeliveryOutcome, ExtensionField, ExtensionKind, MessageTransferEnvelope, MtsUserType, Report,
+};
 
 use crate::address::to_rfc822;
 use crate::dsn::{Action, DsnRecipient, LastError};
@@ -72,6 +74,8 @@ pub fn report_recipients(report: &Report) -> Result<Vec<DsnRecipient>, MixerErro
             address: recipient.address,
             orcpt: recipient.orcpt,
             action: match fields.outcome {
+                // A gateway hands over and knows no more (RFC 3464 2.3.3).
+                DeliveryOutcome::Delivered { user_type: MtsUserType::OTHER, .. } => Action::Relayed,
                 DeliveryOutcome::Delivered { .. } => Action::Delivered,
                 DeliveryOutcome::NotDelivered { reason, diagnostic } => {
                     Action::Failed { reason, diagnostic }
@@ -118,8 +122,8 @@ mod tests {
     use crate::address::to_or_address;
     use crate::message::{NewMessage, build_message};
     use x400::{
-        DiagnosticCode, MtsApdu, MtsUserType, PerRecipientReportFields, Priority, ReasonCode,
-        ReportContent, ReportTransferEnvelope, SupplementaryInformation,
+        DiagnosticCode, MtsApdu, PerRecipientReportFields, Priority, ReasonCode, ReportContent,
+        ReportTransferEnvelope, SupplementaryInformation,
     };
 
     fn report(subject: &MessageTransferEnvelope) -> Report {

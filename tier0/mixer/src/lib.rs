@@ -1,18 +1,22 @@
 //! RFC 2156 (MIXER) between RFC 822 mail and X.400, as far as mail that keeps its form needs it.
 //!
-//! A mail's content is not converted: it travels octet for octet under a content type of its
+//! Between servers of this house a mail's content is not converted: it travels octet for octet under a content type of its
 //! own ([`oids::rfc822_content`]), and its RFC 5321 envelope travels verbatim in two private
 //! extensions. Beside them stand an O/R address and report requests that any X.400 system
-//! understands. Reports become delivery status notifications (RFC 3464, RFC 6533). Left
-//! out: conversion of contents (P2, P22) and of X.400 addresses without a mail address.
+//! understands. Reports become delivery status notifications (RFC 3464, RFC 6533). For systems
+//! that know no mail a content becomes an interpersonal message (P22), and what X.400 users write
+//! (P2, P22, P772) becomes a mail where it ends in a mailbox or goes on by SMTP.
 
 pub mod oids;
 
 mod address;
 mod dsn;
 mod dsn_report;
+mod entity;
 mod error;
 mod header;
+mod ipm;
+mod mail;
 mod message;
 mod mime;
 mod printable;
@@ -25,6 +29,8 @@ pub use dsn::{Action, Dsn, DsnMessage, DsnRecipient, LastError, OriginalMessage,
 pub use dsn_report::{carry_envelope, report_originator, report_recipients, wants_report};
 pub use error::MixerError;
 pub use header::{count_received, header_block, header_value};
+pub use ipm::{ipm_to_mail, is_interpersonal};
+pub use mail::{Converted, Edition, mail_to_ipm};
 pub use message::{
     NewMessage, SmtpView, ViewedRecipient, build_message, indicators, is_mail, smtp_view,
 };

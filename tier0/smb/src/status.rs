@@ -64,6 +64,13 @@ const REASONS: &[Reason] = &[
     ),
     r(0xC000_0071, "STATUS_PASSWORD_EXPIRED", "password-expired", "the password has expired"),
     r(0xC000_0072, "STATUS_ACCOUNT_DISABLED", "account-disabled", "the account is disabled"),
+    r(0xC000_00BB, "STATUS_NOT_SUPPORTED", "", "the server does not support what was asked for"),
+    r(
+        0xC000_00E5,
+        "STATUS_INTERNAL_ERROR",
+        "",
+        "something failed inside the server, as while it starts; whether the account is right is not said",
+    ),
     r(0xC000_0133, "STATUS_TIME_DIFFERENCE_AT_DC", "clock-skew", "the clocks differ by too much"),
     r(
         0xC000_015B,

@@ -4,9 +4,12 @@ use ber::{Element, Encoder, Tag};
 use jiff::Timestamp;
 use wire::DecodeError;
 
-use crate::codec::{MAX_LIST, MAX_TRACE, list, mandatory, put_once, put_time, read_set, time};
+use crate::codec::{MAX_LIST, list, mandatory, put_once, put_time, read_set, time};
 use crate::extensions::{ExtensionField, ExtensionKind, standard};
 use crate::or_address::OrName;
+
+/// Steps that a history may have (X.411 `ub-redirections`, `ub-dl-expansions`).
+pub const MAX_STEPS: usize = 512;
 
 /// One step of a redirection (X.411 `Redirection`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,7 +227,7 @@ fn history<T>(
 ) -> Result<Vec<T>, DecodeError> {
     let Some(field) = find(extensions, number) else { return Ok(Vec::new()) };
     let value = ber::decode_one(what, field.value.as_bytes())?;
-    list(&value, what, MAX_TRACE, read)
+    list(&value, what, MAX_STEPS, read)
 }
 
 /// A SEQUENCE or SET of a name and a time, in either order.

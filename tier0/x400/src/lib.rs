@@ -17,6 +17,7 @@ mod downgrade;
 mod extensions;
 mod histories;
 mod message;
+mod mta_name;
 mod mts;
 mod or_address;
 mod p2;
@@ -37,12 +38,13 @@ pub use domain::{GlobalDomainIdentifier, MtsIdentifier};
 pub use downgrade::DowngradeError;
 pub use extensions::{Criticality, ExtensionField, ExtensionKind, standard};
 pub use histories::{
-    DlExpansion, Redirection, add_dl_expansion, add_redirection, dl_exempted_recipients,
+    DlExpansion, MAX_STEPS, Redirection, add_dl_expansion, add_redirection, dl_exempted_recipients,
     dl_expansion_history, latest_delivery_time, originator_and_dl_expansion_history,
     originator_requested_alternate, prohibits, redirection_history,
     set_originator_and_dl_expansion_history, set_reporting_dl_name,
 };
 pub use message::{MessageTransferEnvelope, PerRecipientFields, PerRecipientIndicators};
+pub use mta_name::ia5_name;
 pub use mts::{Message, MtsApdu, decode_message_parts, encode_message};
 pub use or_address::{
     AddressForm, DomainDefinedAttribute, ExtensionAttribute, OrAddress, OrName, PersonalName,

@@ -10,6 +10,8 @@ const SKEW_S: i64 = 300;
 const MAPPER_PORT: u16 = 135;
 /// So many causes are named when anything is wrong.
 const NAMED: usize = 3;
+/// Who makes the checks of a host.
+const FROM_HERE: &str = "here";
 /// The confidence in a cause that nothing but likeness speaks for.
 const GUESS: f64 = 0.05;
 
@@ -30,6 +32,8 @@ pub struct HostFacts {
     pub logon: Option<(Cause, String)>,
     /// True where the server does not say whether the name or the password is wrong.
     pub either_name_or_password: bool,
+    /// The logon failed with a status that stands for no cause, and nothing else shows that the account is let in.
+    pub unclear_logon: Option<String>,
     /// What the KDC says of the account before anything is proved: a cause where it says one, and its words.
     pub kdc: Option<(Cause, String)>,
     /// It is a domain controller whose KDC does not answer.
@@ -45,7 +49,7 @@ pub struct HostFacts {
 /// Something that somebody of the host's domain said, and what it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// Who said it: `kdc`, `directory`.
+    /// Who said it: `kdc`, `directory`; of what a far side met itself, its check.
     pub by: &'static str,
     /// The cause that it stands for.
     pub cause: Cause,
@@ -53,6 +57,35 @@ pub struct Told {
     pub percent: u8,
     /// In words.
     pub text: String,
+}
+
+impl HostFacts {
+    /// What one check told of it, and nothing else.
+    #[must_use]
+    pub fn only(&self, check: &str) -> Self {
+        let by = |checks: &[&str]| checks.contains(&check);
+        let of_logon = by(&["logon", "way-back", "sam-account", "lsa-rights", "group-policy"]);
+        let tells = |told: &&Told| match told.by {
+            "kdc" => by(&["kerberos-logon", "kerberos-ticket"]),
+            "directory" => check.starts_with("ldap-"),
+            by => by == check,
+        };
+        Self {
+            host: self.host.clone(),
+            mapper_port: self.mapper_port,
+            asked_as_somebody: self.asked_as_somebody,
+            clock_ahead_s: self.clock_ahead_s.filter(|_| by(&["ntlm", "smb", "ldap"])),
+            keys_128: self.keys_128.filter(|_| check == "ntlm"),
+            logon: self.logon.clone().filter(|_| of_logon),
+            either_name_or_password: self.either_name_or_password && of_logon,
+            unclear_logon: self.unclear_logon.clone().filter(|_| check == "logon"),
+            kdc: self.kdc.clone().filter(|_| check == "kerberos-account"),
+            kdc_silent: self.kdc_silent && by(&["tcp", "ldap"]),
+            without_aes: self.without_aes && check == "kerberos-account",
+            ladder: if check.starts_with("rpc-") { self.ladder.clone() } else { Vec::new() },
+            told: self.told.iter().filter(tells).cloned().collect(),
+        }
+    }
 }
 
 /// What is wrong with a host, best cause first; nothing when nothing is.
@@ -71,7 +104,8 @@ pub fn judge_host(facts: &HostFacts, checks: Vec<Check>) -> Answer {
     }
     let mut found = merged(found);
     found.sort_by(|a: &Diagnosis, b| b.confidence.total_cmp(&a.confidence));
-    let undecided = found.first().is_some_and(|first| first.confidence < 0.5);
+    let unclear = facts.unclear_logon.is_some();
+    let undecided = found.first().map_or(unclear, |first| first.confidence < 0.5);
     fill_up(facts, &checks, &mut found);
     let host = crate::shell::quote(&facts.host);
     let (check, command) = if facts.asked_as_somebody {
@@ -111,7 +145,10 @@ fn merged(all: Vec<Diagnosis>) -> Vec<Diagnosis> {
 }
 
 fn names_and_ports(facts: &HostFacts, checks: &[Check], found: &mut Vec<Diagnosis>) {
-    let of = |name: &'static str| checks.iter().filter(move |check| check.check == name);
+    // What the host itself met on its ways is told beside these.
+    let here = |check: &&Check| check.from == FROM_HERE;
+    let of =
+        |name: &'static str| checks.iter().filter(here).filter(move |check| check.check == name);
     if let Some(check) = of("resolve").find(|check| check.result != CheckResult::Ok) {
         found.push(diagnosis(Cause::RemoteNameUnresolvable, 0.9, vec![seen(check, 0.9)]));
         return;
@@ -148,6 +185,15 @@ fn names_and_ports(facts: &HostFacts, checks: &[Check], found: &mut Vec<Diagnosi
             found.push(diagnosis(Cause::RemoteServerUnreachable, 0.45, vec![seen(check, 0.4)]));
         }
         _ => {}
+    }
+    // The mapper answers, and the port that it names does not.
+    let is_closed = |check: &&Check| match check.check.as_str() {
+        "tcp-rpc" => check.result != CheckResult::Ok,
+        "rpc-mta" => check.result == CheckResult::Timeout,
+        _ => false,
+    };
+    if let Some(check) = checks.iter().filter(here).find(is_closed) {
+        found.push(diagnosis(Cause::PortFilteredByFirewall, 0.75, vec![seen(check, 0.75)]));
     }
 }
 
@@ -231,7 +277,7 @@ fn logon(facts: &HostFacts, found: &mut Vec<Diagnosis>) {
 
 /// Three causes are named whenever anything is wrong.
 fn fill_up(facts: &HostFacts, checks: &[Check], found: &mut Vec<Diagnosis>) {
-    if found.is_empty() {
+    if found.is_empty() && facts.unclear_logon.is_none() {
         return;
     }
     let failed = checks.iter().filter(|check| check.result != CheckResult::Ok);
@@ -309,6 +355,25 @@ mod tests {
         }
     }
 
+    /// The mapper's port is not the one that mail goes to.
+    #[test]
+    fn a_closed_port_behind_an_open_mapper_is_named() {
+        let facts = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
+        let with = |kind: &str, result| {
+            let open = check("tcp", "1.2.3.4:135", CheckResult::Ok);
+            vec![check("resolve", "EAST", CheckResult::Ok), open, check(kind, "EAST:4747", result)]
+        };
+        for (kind, result, cause) in [
+            ("tcp-rpc", CheckResult::Ok, None),
+            ("tcp-rpc", CheckResult::Timeout, Some(Cause::PortFilteredByFirewall)),
+            ("tcp-rpc", CheckResult::Refused, Some(Cause::PortFilteredByFirewall)),
+            ("rpc-mta", CheckResult::NotFound, None),
+            ("rpc-mta", CheckResult::Timeout, Some(Cause::PortFilteredByFirewall)),
+        ] {
+            assert_eq!(first(&facts, with(kind, result)), cause, "{kind} {result:?}");
+        }
+    }
+
     /// A server of ours has its endpoint mapper where it was told to; nobody has to be on 135.
     #[test]
     fn the_endpoint_mapper_is_where_it_was_looked_for() {
@@ -369,6 +434,46 @@ mod tests {
         // Where not even the logon is taken, it is no question of keys.
         facts.ladder = rungs(false, false).into();
         assert_eq!(first(&facts, Vec::new()), None);
+    }
+
+    /// Claims: 38.
+    #[test]
+    fn a_refusal_that_nobody_explains_is_not_well() {
+        let mut facts = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
+        assert!(judge_host(&facts, Vec::new()).is_healthy());
+        facts.unclear_logon = Some("STATUS_INTERNAL_ERROR: something failed".to_owned());
+        let answer = judge_host(&facts, vec![check("logon", "EAST", CheckResult::Denied)]);
+        assert!(answer.undecided && !answer.is_healthy() && answer.next_probe.is_some());
+        assert!(answer.diagnoses.iter().all(|one| one.confidence <= GUESS), "{answer:?}");
+        facts.clock_ahead_s = Some(900);
+        let answer = judge_host(&facts, Vec::new());
+        assert!(!answer.undecided, "what is known is told: {answer:?}");
+    }
+
+    /// `--only`: what another check told decides nothing.
+    #[test]
+    fn one_check_alone_has_its_own_facts_alone() {
+        let facts = HostFacts {
+            host: "EAST".to_owned(),
+            logon: Some((Cause::AccountDisabled, "the account is disabled".to_owned())),
+            clock_ahead_s: Some(900),
+            kdc_silent: true,
+            ..HostFacts::default()
+        };
+        assert_eq!(first(&facts.only("logon"), Vec::new()), Some(Cause::AccountDisabled));
+        assert_eq!(first(&facts.only("smb"), Vec::new()), Some(Cause::ClockSkew));
+        assert_eq!(first(&facts.only("tcp"), Vec::new()), Some(Cause::LogonServerUnavailable));
+        assert_eq!(first(&facts.only("netbios"), Vec::new()), None);
+    }
+
+    /// What a far side met on its own ways is not what was met from here.
+    #[test]
+    fn checks_of_the_far_side_are_not_ours() {
+        let none = HostFacts { host: "EAST".to_owned(), ..HostFacts::default() };
+        let mut far = check("resolve", "west", CheckResult::NotFound);
+        assert_eq!(first(&none, vec![far.clone()]), Some(Cause::RemoteNameUnresolvable));
+        far.from = "EAST".to_owned();
+        assert_eq!(first(&none, vec![far]), None);
     }
 
     #[test]

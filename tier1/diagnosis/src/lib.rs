@@ -31,7 +31,7 @@ pub use causes::SCHEDULE_CHECK;
 pub use engine::diagnose;
 pub use host::{HostFacts, Told, judge_host};
 pub use joined::{Joined, Moment, Pair, join};
-pub use offline::{Code, FieldCase, FieldEvent, consult};
+pub use offline::{Code, FieldCase, FieldEvent, consult, number_of};
 pub use remarks::remarks;
 pub use shell::{quote, words};
 pub use snapshot::{

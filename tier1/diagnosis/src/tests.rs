@@ -475,6 +475,9 @@ fn a_dead_server_is_told() {
     let first = decided(&answer);
     assert_eq!(first.cause, Cause::RemoteServerUnreachable);
     assert_eq!(command(first), format!("bindback serve -c {WEST_CONFIG}"));
+    // Why it does not run cannot be seen from here; where it can is told.
+    let there = format!("bindback doctor -c {WEST_CONFIG}");
+    assert!(first.remedy[0].text.contains(&there), "{}", first.remedy[0].text);
 }
 
 #[test]

@@ -60,11 +60,12 @@ pub fn dispose(
                 text: format!("extension {} is critical and not known here", field.kind),
             };
         }
-        if delivers && !mixer::is_mail(&envelope.content_type) {
+        let content_type = &envelope.content_type;
+        if delivers && !mixer::is_mail(content_type) && !mixer::is_interpersonal(content_type) {
             return Disposition::Fail {
                 reason: ReasonCode::UNABLE_TO_TRANSFER,
                 diagnostic: DiagnosticCode::CONTENT_TYPE_NOT_SUPPORTED,
-                text: format!("mailboxes here take no content of type {}", envelope.content_type),
+                text: format!("mailboxes here take no content of type {content_type}"),
             };
         }
     }

@@ -11,14 +11,16 @@ use mixer::{SmtpOriginator, SmtpRecipient};
 use queue::{MessageId, NewMessage, Priority};
 use routing::Router;
 use x400::{
-    DiagnosticCode, DlExpansion, ExtensionKind, MessageTransferEnvelope, MtsIdentifier, OrAddress,
-    OrName, OtherActions, PerRecipientFields, Report, SuppliedInformation, append_trace, standard,
+    DiagnosticCode, DlExpansion, ExtensionKind, MAX_STEPS, MessageTransferEnvelope, MtsIdentifier,
+    OrAddress, OrName, OtherActions, PerRecipientFields, Report, SuppliedInformation, append_trace,
+    standard,
 };
 
 use crate::numbers;
 use crate::reassign::{MAX_RECIPIENTS, NotReassigned, is_mail, noted, refuse, same, set_mail};
 use crate::site::Site;
 use crate::transfer_in::{TransferError, report_entry};
+use crate::transfer_out::answer_for;
 
 /// A distribution list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -151,6 +153,9 @@ pub fn expand(
     if history.iter().any(|step| same(&step.list, &name)) {
         return Ok(None);
     }
+    if history.len() >= MAX_STEPS {
+        return failed(format!("{MAX_STEPS} distribution lists were expanded on the way"));
+    }
     let Some(own) = envelope.recipients.iter().find(|fields| fields.number == number) else {
         return failed(format!("there is no recipient {number}"));
     };
@@ -168,8 +173,9 @@ pub fn expand(
     if members.is_empty() {
         return Ok(None);
     }
-    let mut envelope = envelope.clone();
     let taken: BTreeSet<u32> = envelope.recipients.iter().map(|fields| fields.number).collect();
+    let mut envelope = envelope.clone();
+    answer_for(&mut envelope, &[number]);
     let highest = taken.last().copied().unwrap_or(0);
     let limit = u32::try_from(MAX_RECIPIENTS).unwrap_or(u32::MAX);
     // Above the others where there is room, so that no other list of the message gets the same.
@@ -196,7 +202,6 @@ pub fn expand(
         ));
     }
     envelope.recipients.retain(|fields| fields.number != number);
-    envelope.recipients.iter_mut().for_each(|fields| fields.indicators.responsibility = false);
     envelope.recipients.extend(fresh);
     let step = DlExpansion { list: name, time: now };
     if x400::add_dl_expansion(&mut envelope.extensions, step).is_err() {

@@ -14,6 +14,7 @@ mod distribution_list;
 mod ltab;
 mod numbers;
 mod pieces;
+pub mod probe_interface;
 mod reassign;
 mod report;
 mod rfc1006;
@@ -45,4 +46,6 @@ pub use transfer_in::{
     Entry, Submission, TransferError, from_apdu, from_submission, once_key, report_entry,
     smtp_originator, smtp_recipient, way,
 };
-pub use transfer_out::{OutboundError, Subject, apdu, downgrade, rerouted, subject, transfer};
+pub use transfer_out::{
+    OutboundError, Subject, apdu, converted, downgrade, rerouted, subject, transfer,
+};

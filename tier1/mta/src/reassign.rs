@@ -8,13 +8,13 @@ use mixer::{SmtpOriginator, SmtpRecipient};
 use queue::{MessageId, Priority};
 use routing::Router;
 use x400::{
-    DiagnosticCode, MessageTransferEnvelope, OrName, OtherActions, PerRecipientFields, Probe,
-    Redirection, standard,
+    DiagnosticCode, MAX_STEPS, MessageTransferEnvelope, OrName, OtherActions, PerRecipientFields,
+    Probe, Redirection, standard,
 };
 
 use crate::site::Site;
 use crate::transfer_in::{Entry, TransferError, assemble};
-use crate::transfer_out::Subject;
+use crate::transfer_out::{Subject, answer_for};
 
 /// Recipients that one message may have (X.411 `ub-recipients`).
 pub(crate) const MAX_RECIPIENTS: usize = 32_767;
@@ -54,9 +54,7 @@ pub fn redirect(
     }
     let target = mixer::to_or_address(to, &site.base_address());
     let mail = is_mail(&envelope);
-    for fields in &mut envelope.recipients {
-        fields.indicators.responsibility = fields.number == number;
-    }
+    answer_for(&mut envelope, &[number]);
     let Some(fields) = envelope.recipients.iter_mut().find(|fields| fields.number == number) else {
         return refuse(
             DiagnosticCode::INVALID_ARGUMENTS,
@@ -72,7 +70,7 @@ pub fn redirect(
         return refuse(DiagnosticCode::INVALID_ARGUMENTS, text);
     };
     let been = history.iter().any(|step| same(&step.intended_recipient, &target));
-    if been || same(&fields.recipient, &target) || history.len() >= MAX_RECIPIENTS {
+    if been || same(&fields.recipient, &target) || history.len() >= MAX_STEPS {
         return looped();
     }
     let before = SmtpRecipient::find(&fields.extensions).ok().flatten();

@@ -234,8 +234,8 @@ pub(crate) fn assemble(
     life: impl FnOnce(Priority, Timestamp) -> Timestamp,
 ) -> Result<NewMessage, TransferError> {
     let view = mixer::smtp_view(envelope)?;
-    // The life of a message counts from its submission, wherever it is.
-    let submitted = envelope.trace.first().map_or(now, |first| first.supplied.arrival);
+    // The life of a message counts from its submission, wherever it is; an MTA whose clock is ahead makes it no longer.
+    let submitted = envelope.trace.first().map_or(now, |first| first.supplied.arrival.min(now));
     let request = Request {
         sender: Some(&view.originator.reverse_path),
         size: Some(size),

@@ -1,13 +1,18 @@
 //! What leaves: the APDU for one next hop, with responsibility for exactly its recipients.
 
+use mixer::{Converted, Edition, mail_to_ipm};
 use queue::Kind;
 use wire::DecodeError;
-use x400::{DowngradeError, MessageTransferEnvelope, MtsApdu, Probe, encode_message};
+use x400::{
+    ContentType, DowngradeError, MessageTransferEnvelope, MtsApdu, OrAddress, Probe, encode_message,
+};
 
 use crate::numbers;
 
 /// Bit 0 of the per-message indicators: the originator lets recipients see each other.
 const DISCLOSURE: usize = 0;
+/// Content type of an interpersonal message of 1988.
+const P22: i64 = 22;
 
 /// The envelope of a message or of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +53,30 @@ pub fn transfer(subject: &Subject, content: &[u8], recipients: &[u32]) -> Vec<u8
     }
 }
 
+/// A mail, or a probe about one, as an interpersonal message for MTAs that know no mail (RFC 2156 5.1): its envelope and its
+/// content. The envelope keeps all that it has, the private extensions of mail too, which are not critical.
+///
+/// `None` where the content is no mail that this MTA or one like it took.
+#[must_use]
+pub fn converted(
+    subject: &Subject,
+    content: &[u8],
+    base: &OrAddress,
+    edition: Edition,
+) -> Option<(Subject, Vec<u8>)> {
+    if subject.envelope.content_type != ContentType::Extended(mixer::oids::rfc822_content()) {
+        return None;
+    }
+    let mut subject = subject.clone();
+    subject.envelope.content_type = ContentType::BuiltIn(P22);
+    if subject.probe {
+        return Some((subject, Vec::new()));
+    }
+    let Converted { content, information_types } = mail_to_ipm(content, base, edition);
+    subject.envelope.original_eits = Some(information_types);
+    Some((subject, content))
+}
+
 /// The message or probe as one that goes another way, after it was tried at this MTA in vain: so its trace says, which lets it
 /// come back (X.411 12.3.1).
 #[must_use]
@@ -76,12 +105,17 @@ pub fn apdu(
 }
 
 fn address(envelope: &mut MessageTransferEnvelope, recipients: &[u32]) {
+    answer_for(envelope, recipients);
+    envelope.recipients.iter_mut().for_each(numbers::restore);
+}
+
+/// Makes the envelope one of a copy that is for these recipients: others are told of only where the originator allowed it.
+pub(crate) fn answer_for(envelope: &mut MessageTransferEnvelope, recipients: &[u32]) {
     if !envelope.per_message_indicators.bit(DISCLOSURE) {
         envelope.recipients.retain(|fields| recipients.contains(&fields.number));
     }
     for fields in &mut envelope.recipients {
         fields.indicators.responsibility = recipients.contains(&fields.number);
-        numbers::restore(fields);
     }
 }
 

@@ -222,6 +222,53 @@ fn q_02_what_is_critical_and_unknown_is_not_delivered() {
     assert!(fails(&arrived(&message(envelope)).unwrap(), 1));
 }
 
+/// Recipients by three ways and one who is another MTA's affair: over all copies one is responsible for each, and nobody is
+/// told of the others unless the originator allows it.
+#[test]
+fn q_07_one_copy_is_responsible_for_each_recipient() {
+    for disclosed in [true, false] {
+        let mut fields = vec![
+            recipient(1, BERT),
+            recipient(2, FAR),
+            recipient(3, OTHER),
+            recipient(5, "/C=XX/ADMD= /PRMD=DEMO/O=Demo/DD.RFC-822=else(a)far.test/"),
+        ];
+        fields[3].indicators.responsibility = false;
+        let mut envelope = foreign(fields);
+        if disclosed {
+            envelope.per_message_indicators = BitString { bytes: vec![0x80], unused: 0 };
+        }
+        let entry = arrived(&message(envelope)).unwrap();
+        let ways: Vec<_> =
+            entry.recipients.iter().map(|one| (one.number, one.next_hop.clone())).collect();
+        let peer = |name: &str| NextHop::Peer(name.to_owned());
+        assert_eq!(ways, [(1, NextHop::Local), (2, peer("FAR")), (3, peer("MTA"))]);
+        let copies = [1, 2, 3].map(|number| {
+            let apdu = mta::apdu(entry.kind, &entry.envelope, &entry.content, &[number]).unwrap();
+            let MtsApdu::Message(copy) = MtsApdu::decode(&apdu).unwrap() else {
+                panic!("{apdu:?}")
+            };
+            let told = copy.envelope.recipients.iter();
+            told.map(|one| (one.number, one.indicators.responsibility)).collect::<Vec<_>>()
+        });
+        let of = |copy: u32| match disclosed {
+            true => [1, 2, 3, 5].map(|number| (number, number == copy)).to_vec(),
+            false => vec![(copy, true)],
+        };
+        assert_eq!(copies, [1, 2, 3].map(of));
+    }
+}
+
+/// The clock of an MTA before this one is ahead: the message lives no longer than one of now.
+#[test]
+fn a_message_of_the_future_counts_from_now() {
+    let mut envelope = foreign(vec![recipient(1, FAR)]);
+    envelope.trace[0].supplied = SuppliedInformation::relayed(later(365 * 24 * 3600));
+    assert_eq!(arrived(&message(envelope)).unwrap().submitted, later(1));
+    let envelope = foreign(vec![recipient(1, FAR)]);
+    assert_eq!(arrived(&message(envelope)).unwrap().submitted, now());
+}
+
 #[test]
 fn q_09_audited_reports_carry_the_trace_and_mta_requests_count() {
     let mut envelope = foreign(vec![recipient(1, BERT)]);
@@ -366,7 +413,8 @@ fn an_or_address_goes_by_the_space_that_fits_it() {
 #[test]
 fn contents_that_are_no_mail_do_not_go_into_a_mailbox() {
     let mut envelope = foreign(vec![recipient(1, BERT)]);
-    envelope.content_type = ContentType::BuiltIn(22);
+    // EDI; an interpersonal message is made a mail.
+    envelope.content_type = ContentType::BuiltIn(35);
     let Disposition::Fail { diagnostic, .. } = judged(&arrived(&message(envelope)).unwrap(), 1)
     else {
         panic!()

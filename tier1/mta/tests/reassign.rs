@@ -9,10 +9,10 @@ use mta::{DistributionList, ReportPolicy, Site, SubmitPermission};
 use queue::{Failure, MessageId, NextHop};
 use routing::{AllOpen, Domains, Router, Table};
 use x400::{
-    ContentType, DiagnosticCode, ExtensionField, ExtensionKind, GlobalDomainIdentifier,
-    MessageTransferEnvelope, MtsApdu, MtsUserType, OrName, PerRecipientFields,
-    PerRecipientIndicators, Priority, ReasonCode, Redirection, Report, SuppliedInformation,
-    TraceElement, standard,
+    ContentType, DiagnosticCode, DlExpansion, ExtensionField, ExtensionKind,
+    GlobalDomainIdentifier, MessageTransferEnvelope, MtsApdu, MtsUserType, OrName,
+    PerRecipientFields, PerRecipientIndicators, Priority, ReasonCode, Redirection, Report,
+    SuppliedInformation, TraceElement, standard,
 };
 
 const ANNA: &str = "/C=XX/ADMD= /PRMD=DEMO/O=Demo/DD.RFC-822=anna(a)west.test/";
@@ -64,7 +64,8 @@ fn envelope(extensions: Vec<ExtensionField>) -> MessageTransferEnvelope {
         content_type: ContentType::BuiltIn(22),
         content_identifier: None,
         priority: Priority::Normal,
-        per_message_indicators: BitString::default(),
+        // Recipients are told of each other.
+        per_message_indicators: BitString { bytes: vec![0x80], unused: 0 },
         deferred_delivery: None,
         bilateral: None,
         trace: vec![TraceElement { domain: domain("OTHER"), supplied: supplied.clone() }],
@@ -127,6 +128,62 @@ fn a_redirected_recipient_keeps_its_number_and_its_history() {
     assert_eq!(steps.iter().map(|step| step.reason).collect::<Vec<_>>(), [0, 3]);
 }
 
+/// Repeats the one step of the history that came last.
+fn one_short_of_full(extensions: &mut Vec<ExtensionField>) {
+    let one = extensions.pop().unwrap();
+    let ExtensionKind::Standard(number) = one.kind else { panic!("{one:?}") };
+    let history = ber::decode_one("history", one.value.as_bytes()).unwrap();
+    extensions.push(ExtensionField::standard(number, |encoder| {
+        encoder.constructed(Tag::SEQUENCE, |encoder| {
+            (1..x400::MAX_STEPS).for_each(|_| encoder.raw(history.contents()));
+        });
+    }));
+}
+
+/// A copy tells of other recipients only where the originator allows it: it may be one of thousands.
+#[test]
+fn a_copy_keeps_to_itself_what_is_not_disclosed() {
+    let mut subject = envelope(Vec::new());
+    subject.per_message_indicators = BitString::default();
+    let numbers = |copy: MessageTransferEnvelope| -> Vec<u32> {
+        copy.recipients.iter().map(|fields| fields.number).collect()
+    };
+    let copy = redirect(&subject, "bert@far.test", Redirection::RECIPIENT_ASSIGNED).unwrap();
+    assert_eq!(numbers(copy), [1]);
+    let copy = mta::expand(&site(), &subject, 1, &list(&MEMBERS), later()).unwrap().unwrap();
+    assert_eq!(numbers(copy), [6, 7]);
+}
+
+/// Alternates and lists that name ever new ones end where the histories do, and what was sent can be read.
+#[test]
+fn histories_end_at_their_bound() {
+    let mut subject = envelope(Vec::new());
+    let name: OrName = "/C=XX/ADMD= /DD.RFC-822=x(a)far.test/".parse().unwrap();
+    let time = later();
+    let own = &mut subject.recipients[0].extensions;
+    let step = Redirection { intended_recipient: name.clone(), time, reason: 0 };
+    x400::add_redirection(own, step).unwrap();
+    one_short_of_full(own);
+    x400::add_dl_expansion(&mut subject.extensions, DlExpansion { list: name, time }).unwrap();
+    one_short_of_full(&mut subject.extensions);
+    let last = redirect(&subject, "bert@far.test", Redirection::RECIPIENT_ASSIGNED).unwrap();
+    let steps = x400::redirection_history(&reparsed(&last).recipients[0].extensions).unwrap();
+    assert_eq!(steps.len(), x400::MAX_STEPS);
+    let more = redirect(&last, "carl@far.test", Redirection::RECIPIENT_ASSIGNED);
+    assert_eq!(more.unwrap_err(), DiagnosticCode::REDIRECTION_LOOP_DETECTED);
+
+    let expand = |subject: &MessageTransferEnvelope, number, of: &str| {
+        let list = DistributionList { address: of.to_owned(), ..list(&["carl@far.test"]) };
+        mta::expand(&site(), subject, number, &list, later())
+    };
+    let last = expand(&subject, 1, "all@west.test").unwrap().unwrap();
+    let steps = x400::dl_expansion_history(&reparsed(&last).extensions).unwrap();
+    assert_eq!(steps.len(), x400::MAX_STEPS);
+    let carl = last.recipients.last().unwrap().number;
+    let more = expand(&last, carl, "others@west.test").unwrap_err();
+    assert_eq!(more.diagnostic, DiagnosticCode::DL_EXPANSION_FAILURE);
+}
+
 #[test]
 fn what_the_originator_forbids_is_not_done() {
     let subject = envelope(prohibition(standard::RECIPIENT_REASSIGNMENT_PROHIBITED));
@@ -161,7 +218,8 @@ fn expanded() -> MessageTransferEnvelope {
 /// that recipients share goes on under it.
 #[test]
 fn members_have_the_number_of_their_list_on_the_wire() {
-    let copy = expanded();
+    let mut copy = expanded();
+    copy.per_message_indicators = BitString::default();
     let subject = mta::subject(&copy.encode()).unwrap();
     let wire = |numbers: &[u32]| {
         let MtsApdu::Message(sent) =

@@ -14,6 +14,11 @@ use crate::{evt, evtx_file, mta_log, table, templates, text, xml};
 /// Forms that are read as a whole; a larger export is cut into days.
 const MAX_WHOLE: u64 = 512 * 1024 * 1024;
 
+/// So many characters tell whether something is text.
+const SAMPLE: usize = 64 * 1024;
+/// Of so many characters of a text no more than one is none.
+const MOST_ODD: usize = 20;
+
 /// The forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +90,12 @@ pub fn read_octets(octets: &[u8], mut each: impl FnMut(Record)) -> Result<Summar
         return classic(octets, each);
     }
     let text = decode(octets);
+    if !is_text(&text) {
+        return Err(EventLogError::Malformed {
+            offset: 0,
+            what: "neither a binary log nor text".to_owned(),
+        });
+    }
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let mut events = 0;
     let mut count = |record: Record| {
@@ -101,6 +112,16 @@ pub fn read_octets(octets: &[u8], mut each: impl FnMut(Record)) -> Result<Summar
         plain(&text, start, &mut count)
     };
     Ok(Summary { form, events, damaged: 0, remarks: Vec::new() })
+}
+
+/// Text has few control characters, and few octets that no encoding knows.
+fn is_text(text: &str) -> bool {
+    let odd = |c: &char| {
+        *c == char::REPLACEMENT_CHARACTER || c.is_control() && !"\t\r\n\u{c}\u{1a}".contains(*c)
+    };
+    let sample = text.chars().take(SAMPLE);
+    let (all, odd) = (sample.clone().count(), sample.filter(odd).count());
+    odd * MOST_ODD <= all
 }
 
 fn plain(text: &str, start: &str, each: &mut impl FnMut(Record)) -> Form {
@@ -237,6 +258,46 @@ mod tests {
         assert_eq!(read(headed), [(Some(57), "The limit, it is 9".to_owned())]);
         let tabs = classic.replace(',', "\t").replace("\t \nas", ", \nas");
         assert_eq!(read(&tabs)[0].0, Some(9318));
+    }
+
+    /// A picture or a program is no log: what stands in it by accident would speak for causes.
+    #[test]
+    fn what_is_no_text_is_refused() {
+        let program: Vec<u8> = (0..4_000_u32).map(|n| (n * 7 % 256) as u8).collect();
+        for octets in
+            [program.as_slice(), &[0; 5_000], b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0"]
+        {
+            let error = read_octets(octets, |_| ()).unwrap_err().to_string();
+            assert!(error.contains("neither a binary log nor text"), "{error}");
+        }
+        // A few odd octets are no reason.
+        assert_eq!(read("Event ID: 57\nDescription: a\0b and \u{1}more of it\n").len(), 1);
+    }
+
+    /// What a mail program wraps may begin a line with a word that is a label elsewhere.
+    #[test]
+    fn a_wrapped_text_stays_one() {
+        let text = "Event ID: 296\nSource: MSExchangeMTA\nDescription:\nThe message (object\nID: 0600012A) was sent by\nserver: a b c\nComputer: EAST\nEvent ID: 57\nDescription: more";
+        assert_eq!(
+            read(text),
+            [
+                (
+                    Some(296),
+                    "The message (object ID: 0600012A) was sent by server: a b c".to_owned()
+                ),
+                (Some(57), "more".to_owned()),
+            ]
+        );
+        let text = "Type: Warning\nDescription: a cell\nMessage: x";
+        assert_eq!(read(text), [(None, "a cell Message: x".to_owned())]);
+    }
+
+    #[test]
+    fn a_quote_that_never_ends_is_cut() {
+        let text = format!("a,b,c,event id,text\n1,2,3,9318,\"{}", "x,".repeat(200_000));
+        let found = read(&text);
+        assert_eq!((found.len(), found[0].0), (1, Some(9318)));
+        assert!(found[0].1.len() <= 64 * 1024);
     }
 
     #[test]

@@ -17,6 +17,8 @@ const CLASSIC: [(Column, usize); 8] = [
 ];
 /// A row has no more columns than this.
 const MAX_COLUMNS: usize = 4_096;
+/// No cell is kept further than this: the service of Windows allows 32 KiB, and a quote that never ends would be the whole file.
+const MAX_CELL: usize = 64 * 1024;
 
 /// True where the first line looks like a row.
 pub fn is_table(first: &str) -> Option<char> {
@@ -106,7 +108,8 @@ impl Rows<'_> {
                     break;
                 }
                 '\r' if !quoted => {}
-                other => cell.push(other),
+                other if cell.len() < MAX_CELL => cell.push(other),
+                _ => {}
             }
         }
         self.text = self.text.get(end..).unwrap_or_default();

@@ -36,7 +36,7 @@ const OTHERS: &[(&str, u32, &str)] = &[
     (
         "netlogon",
         5770,
-        "The session setup to the domain controller %1 from computer %2 using account %3 failed.",
+        "The session setup to the domain controller %1 from computer %2 using account %4 failed. %2 is declared to be a backup domain controller in domain %3.",
     ),
     (
         "netlogon",

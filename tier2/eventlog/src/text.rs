@@ -53,6 +53,9 @@ pub enum Column {
 /// The longest text of one event: the service of Windows allows 32 KiB.
 const MAX_TEXT: usize = 64 * 1024;
 
+/// No name of a source, category or type has more words.
+const MAX_WORDS: usize = 5;
+
 /// Events stand apart by blank lines or begin with a labelled line; other lines belong to the description.
 pub fn read(text: &str, each: &mut impl FnMut(Record)) {
     let mut current: Option<Open> = None;
@@ -71,6 +74,8 @@ pub fn read(text: &str, each: &mut impl FnMut(Record)) {
         }
         let labelled =
             line.split_once(':').and_then(|(label, value)| Some((column(label)?, value.trim())));
+        let in_text = current.as_ref().is_some_and(|open| open.record.text.is_some());
+        let labelled = labelled.filter(|(column, value)| !in_text || is_field(*column, value));
         match labelled {
             Some((column, value)) => {
                 if current.as_ref().is_some_and(|open| open.has(column)) {
@@ -82,6 +87,20 @@ pub fn read(text: &str, each: &mut impl FnMut(Record)) {
         }
     }
     finish(&mut current);
+}
+
+/// Whether a labelled line is a field although a description stands open: a description that was wrapped may go on with `ID: 0600012A) was`.
+fn is_field(column: Column, value: &str) -> bool {
+    let words = value.split_whitespace().count();
+    match column {
+        Column::Id => value.parse::<u32>().is_ok(),
+        Column::Date | Column::Time => value.starts_with(|c: char| c.is_ascii_digit()),
+        Column::Server => words == 1,
+        Column::Source | Column::Category | Column::Type | Column::Log => {
+            (1..=MAX_WORDS).contains(&words)
+        }
+        Column::Text => words != 1,
+    }
 }
 
 /// An event whose lines are still coming.

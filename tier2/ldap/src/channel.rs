@@ -18,9 +18,55 @@ const SEAL_ROOM: usize = 128;
 /// Octets of a length before a sealed piece.
 const LENGTH: usize = 4;
 
+/// A socket that waits no longer than until an instant, however little comes at a time: TLS reads again and again until a
+/// record is whole.
+struct Timed {
+    stream: TcpStream,
+    until: Instant,
+}
+
+impl Timed {
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.stream.read(buffer).map_err(in_words)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(octets).map_err(in_words)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// What the system calls a socket whose time is over would puzzle people.
+fn in_words(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
+}
+
 enum Wire {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Plain(Timed),
+    Tls(Box<StreamOwned<ClientConnection, Timed>>),
+}
+
+impl Wire {
+    fn timed(&mut self) -> &mut Timed {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(tls) => &mut tls.sock,
+        }
+    }
 }
 
 struct Seal {
@@ -42,9 +88,8 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) fn new(host: &str, stream: TcpStream, patience: Duration) -> io::Result<Self> {
-        stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
+        let stream = Timed { stream, until: Instant::now() + patience };
         let (host, wire) = (host.to_owned(), Wire::Plain(stream));
         Ok(Self { host, wire, seal: None, inbox: Vec::new(), given: 0, patience })
     }
@@ -56,6 +101,7 @@ impl Channel {
         };
         // RFC 4513 section 3.1.2: what came before in the clear counts for nothing.
         let host = self.host;
+        stream.until = Instant::now() + self.patience;
         while tls.is_handshaking() {
             tls.complete_io(&mut stream).map_err(|error| tls_error(&host, error))?;
         }
@@ -83,6 +129,7 @@ impl Channel {
                 }
             }
         }
+        self.wire.timed().until = Instant::now() + self.patience;
         let written = match &mut self.wire {
             Wire::Plain(stream) => stream.write_all(&out),
             Wire::Tls(stream) => stream.write_all(&out).and_then(|()| stream.flush()),
@@ -92,7 +139,7 @@ impl Channel {
 
     /// The octets of the next message.
     pub(crate) fn receive(&mut self) -> Result<Vec<u8>, LdapError> {
-        let until = Instant::now() + self.patience;
+        self.wire.timed().until = Instant::now() + self.patience;
         loop {
             let waiting = self.inbox.get(self.given..).unwrap_or_default();
             match message_len(waiting)? {
@@ -108,10 +155,6 @@ impl Channel {
             }
             // Once for many small messages, not for each.
             self.inbox.drain(..std::mem::take(&mut self.given));
-            // One octet now and then keeps nobody waiting for longer.
-            if Instant::now() >= until {
-                return Err(self.broken(io::ErrorKind::TimedOut.into()));
-            }
             self.more()?;
         }
     }
@@ -139,13 +182,9 @@ impl Channel {
     }
 
     fn exactly(&mut self, length: usize) -> Result<Vec<u8>, LdapError> {
-        let until = Instant::now() + self.patience;
         let mut out = Vec::new();
         // Grows with what comes, not with what is announced.
         while out.len() < length {
-            if Instant::now() >= until {
-                return Err(self.broken(io::ErrorKind::TimedOut.into()));
-            }
             out.extend(self.read((length - out.len()).min(CHUNK))?);
         }
         Ok(out)
@@ -177,6 +216,10 @@ fn tls_error(host: &str, error: io::Error) -> LdapError {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(source) => LdapError::Tls { host: host.to_owned(), source: source.clone() },
+        // What TLS says of a connection that was cut is for its programmers.
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            LdapError::Broken { host: host.to_owned(), source: error.kind().into() }
+        }
         None => LdapError::Broken { host: host.to_owned(), source: error },
     }
 }

@@ -1,6 +1,7 @@
 //! One connection: opened, protected, logged on; one question at a time.
 
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
@@ -23,6 +24,10 @@ const MAX_ENTRIES: usize = 500_000;
 const MAX_EMPTY_PAGES: u32 = 1000;
 /// Most octets of one answer, whatever they say.
 const MAX_ANSWER: usize = 32 * MAX_MESSAGE;
+/// Most attributes and values of one answer: each takes some fifty octets of memory, however short it is on the wire.
+const MAX_PARTS: usize = 16_000_000;
+/// One answer with all its pages may take so long; each message of it has the patience of the place.
+pub(crate) const READING: Duration = Duration::from_secs(600);
 
 /// An entry that was found.
 #[derive(Debug, Clone)]
@@ -65,6 +70,8 @@ pub(crate) struct Connection {
     next: i64,
     /// Most entries of one answer.
     most: usize,
+    /// One answer may take so long.
+    reading: Duration,
 }
 
 impl Connection {
@@ -75,7 +82,7 @@ impl Connection {
         if matches!(protection, Protection::Ldaps(_)) {
             channel = channel.start_tls(tls::connection(place)?)?;
         }
-        let mut connection = Self { channel, next: 1, most: MAX_ENTRIES };
+        let mut connection = Self { channel, next: 1, most: MAX_ENTRIES, reading: READING };
         match protection {
             Protection::Ldaps(login) => connection.simple(&login)?,
             Protection::StartTls(login) => {
@@ -95,8 +102,8 @@ impl Connection {
 
     /// A connection that is up already.
     #[cfg(test)]
-    pub(crate) fn over(channel: Channel, most: usize) -> Self {
-        Self { channel, next: 1, most }
+    pub(crate) fn over(channel: Channel, most: usize, reading: Duration) -> Self {
+        Self { channel, next: 1, most, reading }
     }
 
     fn simple(&mut self, login: &SimpleBind) -> Result<(), LdapError> {
@@ -139,9 +146,9 @@ impl Connection {
     /// Every entry that the search finds.
     pub(crate) fn search(&mut self, search: &Search<'_>) -> Result<Vec<Entry>, LdapError> {
         let mut entries = Vec::new();
-        let (mut cookie, mut octets) = (Vec::new(), 0usize);
-        let most = self.most;
-        let too_many = || LdapError::TooMany { limit: most, base: search.base.to_owned() };
+        let (mut cookie, mut octets, mut parts) = (Vec::new(), 0usize, 0usize);
+        let until = Instant::now() + self.reading;
+        let place = || search.base.to_owned();
         // Pages may be empty, but not without end.
         let mut empty = 0;
         while empty <= MAX_EMPTY_PAGES {
@@ -157,8 +164,18 @@ impl Connection {
             let next = loop {
                 let (length, response) = self.take(id)?;
                 octets = octets.saturating_add(length);
-                if entries.len() >= most || octets > MAX_ANSWER {
-                    return Err(too_many());
+                if let Response::Entry { attributes, .. } = &response {
+                    let values = attributes.iter().map(|(_, values)| values.len() + 1);
+                    parts = parts.saturating_add(values.sum());
+                }
+                if entries.len() >= self.most {
+                    return Err(LdapError::TooMany { limit: self.most, base: place() });
+                }
+                if octets > MAX_ANSWER || parts > MAX_PARTS {
+                    return Err(LdapError::TooMuch { base: place() });
+                }
+                if Instant::now() > until {
+                    return Err(LdapError::TooSlow { base: place(), limit: self.reading });
                 }
                 match response {
                     Response::Entry { name, attributes } => {
@@ -178,7 +195,7 @@ impl Connection {
             }
             empty = if entries.len() > before { 0 } else { empty + 1 };
         }
-        Err(LdapError::Circle { base: search.base.to_owned() })
+        Err(LdapError::Circle { base: place() })
     }
 
     pub(crate) fn modify(

@@ -22,6 +22,9 @@ const DESCRIPTOR: &str = "bindbackSecurityDescriptor";
 /// Active Directory's own.
 const NT_DESCRIPTOR: &str = "nTSecurityDescriptor";
 
+/// What is said of a descriptor that cannot be read.
+pub(crate) const BROKEN: &str = "its descriptor lets nobody in";
+
 /// The attribute with the descriptor.
 pub(crate) const fn descriptor_attribute(flavour: Flavour) -> &'static str {
     match flavour {
@@ -128,8 +131,11 @@ pub(crate) fn read(flavour: Flavour, entry: &Entry, base: &str) -> Result<Read, 
             Ok(descriptor) => read.object.descriptor = descriptor,
             Err(why) => {
                 let (owner, group) = (well_known::administrators(), well_known::system());
-                read.object.descriptor = SecurityDescriptor::new(owner, group, Acl::default());
-                read.faults.push(fail(&format!("its descriptor lets nobody in: {why}")));
+                let mut nobody = SecurityDescriptor::new(owner, group, Acl::default());
+                // What stands on the objects above lets nobody in, either.
+                nobody.set(control::DACL_PROTECTED, true);
+                read.object.descriptor = nobody;
+                read.faults.push(fail(&format!("{BROKEN}: {why}")));
             }
         }
     }

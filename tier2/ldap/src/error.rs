@@ -1,6 +1,7 @@
 //! What can go wrong between us and an LDAP server.
 
 use std::io;
+use std::time::Duration;
 
 use directory::{DirectoryError, Name};
 use kerberos::{KerberosError, ReadError};
@@ -113,6 +114,22 @@ pub enum LdapError {
         /// Where.
         base: String,
     },
+    /// More octets, attributes or values than are taken, in however few objects.
+    #[error(
+        "the LDAP server sends more than 512 MiB, or 16 million attributes and values, for what lies below {base}"
+    )]
+    TooMuch {
+        /// Where.
+        base: String,
+    },
+    /// It trickles.
+    #[error("what lies below {base} did not come within {} s", .limit.as_secs())]
+    TooSlow {
+        /// Where.
+        base: String,
+        /// The limit.
+        limit: Duration,
+    },
     /// Pages without an entry, again and again.
     #[error("the pages of what lies below {base} go in circles")]
     Circle {
@@ -133,6 +150,14 @@ pub enum LdapError {
     /// A descriptor that cannot be written.
     #[error("the descriptor of {0} cannot be written: it is too long")]
     Descriptor(Name),
+    /// Others wait for the worker already.
+    #[error("the LDAP server {host} has not answered {waiting} earlier questions yet")]
+    Busy {
+        /// The server.
+        host: String,
+        /// How many wait.
+        waiting: usize,
+    },
     /// The worker did not answer.
     #[error("the LDAP server {host} gave no answer within {seconds} s")]
     NoAnswer {
@@ -149,7 +174,6 @@ impl LdapError {
         matches!(
             self,
             Self::Refused { .. }
-                | Self::TooMany { .. }
                 | Self::Circle { .. }
                 | Self::NoSchema
                 | Self::Outdated(_)
@@ -186,6 +210,7 @@ fn meaning(code: u32) -> &'static str {
         4 => "size limit exceeded",
         7 => "authentication method not supported",
         8 => "stronger authentication required",
+        10 => "it refers to another server, and that is not followed",
         11 => "administrative limit exceeded",
         13 => "confidentiality required",
         16 => "no such attribute",

@@ -10,7 +10,7 @@ pub(crate) const MAX_MESSAGE: usize = 16 << 20;
 const WHAT: &str = "LDAPMessage";
 /// Most controls of one response.
 const MAX_CONTROLS: usize = 16;
-/// Most attributes of one entry, and values of one attribute.
+/// Most attributes and values of one entry.
 const MAX_PARTS: usize = 100_000;
 
 /// Extended operation StartTLS (RFC 4511 section 4.14).
@@ -288,9 +288,11 @@ fn entry(operation: &Element<'_>) -> Result<Response, DecodeError> {
     let mut parts = operation.children()?;
     let name = text(&mut parts, "objectName")?;
     let mut attributes = Vec::new();
+    let mut count = 0;
     let mut all = parts.take(Tag::SEQUENCE, "attributes")?.children()?;
     while let Some(one) = all.next_element()? {
-        if attributes.len() >= MAX_PARTS {
+        count += 1;
+        if count > MAX_PARTS {
             return Err(one.invalid("attributes", "more than anybody has"));
         }
         let mut pair = one.expect(Tag::SEQUENCE, "attribute")?.children()?;
@@ -298,7 +300,8 @@ fn entry(operation: &Element<'_>) -> Result<Response, DecodeError> {
         let mut values = Vec::new();
         let mut set = pair.take(Tag::SET, "vals")?.children()?;
         while let Some(value) = set.next_element()? {
-            if values.len() >= MAX_PARTS {
+            count += 1;
+            if count > MAX_PARTS {
                 return Err(value.invalid("vals", "more than anybody has"));
             }
             let value = value.expect(Tag::OCTET_STRING, "value")?;

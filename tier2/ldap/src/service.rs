@@ -1,6 +1,7 @@
 //! The worker that has the connection: opened when it is needed, opened again when it broke, watched in between.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,17 +10,17 @@ use identity::{AccountName, Sid};
 use tokio::runtime::Runtime;
 
 use crate::account::{self, DomainAccount};
-use crate::connection::Connection;
+use crate::connection::{Connection, READING};
 use crate::error::LdapError;
 use crate::place::Place;
 use crate::tree::{Found, Tree};
 
-/// Orders that wait; more than one asker at a time is rare.
-const ORDERS: usize = 16;
+/// Orders that wait; more than one asker at a time is rare, and one too many is told at once.
+const ORDERS: usize = 64;
+/// Whoever asks for an account waits no longer: something is known of it, or it can be shown without its name.
+const LOOKING: Duration = Duration::from_secs(5);
 /// An order may take so many answers of the server.
 const ANSWERS: u32 = 6;
-/// A whole directory may take so long to read.
-const READING: Duration = Duration::from_secs(600);
 
 type Answer<T> = SyncSender<Result<T, LdapError>>;
 
@@ -53,6 +54,8 @@ struct Shared {
     status: Mutex<Status>,
     /// What was read since somebody asked.
     fresh: Mutex<Option<Found>>,
+    /// Somebody waited in vain, and the worker has done nothing since.
+    stuck: AtomicBool,
 }
 
 impl Service {
@@ -95,7 +98,7 @@ impl Service {
     /// It cannot be asked for.
     pub fn account(&self, name: &AccountName) -> Result<Option<DomainAccount>, LdapError> {
         let name = name.clone();
-        self.ask(self.patience * ANSWERS, |answer| Order::Name(name, answer))
+        self.look(|answer| Order::Name(name, answer))
     }
 
     /// The account or group of the domain that has this identifier.
@@ -104,7 +107,7 @@ impl Service {
     /// It cannot be asked for.
     pub fn account_of(&self, sid: &Sid) -> Result<Option<DomainAccount>, LdapError> {
         let sid = sid.clone();
-        self.ask(self.patience * ANSWERS, |answer| Order::Sid(sid, answer))
+        self.look(|answer| Order::Sid(sid, answer))
     }
 
     /// What the worker saw change since this was asked last.
@@ -119,6 +122,18 @@ impl Service {
         lock(&self.shared.status).clone()
     }
 
+    /// Asks for little; while the worker is held up by the server nobody waits for it again and again.
+    fn look<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, LdapError> {
+        if self.shared.stuck.load(Ordering::Acquire) {
+            return Err(LdapError::NoAnswer { host: self.host.clone(), seconds: 0 });
+        }
+        let found = self.ask(LOOKING, order);
+        if matches!(found, Err(LdapError::NoAnswer { .. })) {
+            self.shared.stuck.store(true, Ordering::Release);
+        }
+        found
+    }
+
     fn ask<T>(
         &self,
         limit: Duration,
@@ -126,7 +141,10 @@ impl Service {
     ) -> Result<T, LdapError> {
         let (answer, answered) = sync_channel(1);
         let gone = || LdapError::NoAnswer { host: self.host.clone(), seconds: limit.as_secs() };
-        self.orders.send(order(answer)).map_err(|_| gone())?;
+        self.orders.try_send(order(answer)).map_err(|error| match error {
+            TrySendError::Full(_) => LdapError::Busy { host: self.host.clone(), waiting: ORDERS },
+            TrySendError::Disconnected(_) => gone(),
+        })?;
         answered.recv_timeout(limit).map_err(|_| gone())?
     }
 }
@@ -153,9 +171,13 @@ impl Worker {
         let mut next = Instant::now() + self.place.poll;
         loop {
             match orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(order) => self.follow(order),
+                Ok(order) => {
+                    self.follow(order);
+                    self.went_on();
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.watch();
+                    self.went_on();
                     next = Instant::now() + self.place.poll;
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -188,20 +210,27 @@ impl Worker {
     }
 
     fn read(&mut self) -> Result<Found, LdapError> {
-        self.with(|line, place| {
+        let read = self.with(|line, place| {
             line.tree = Tree::load(&mut line.connection, &place.base)?;
             line.tree.found()
-        })
+        });
+        self.note(read.as_ref().err());
+        read
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<Found, LdapError> {
-        self.with(|line, _| {
+        let applied = self.with(|line, _| {
             let applied = line.tree.apply(&mut line.connection, changes);
             // What was written before one was refused stands, too.
             line.tree.poll(&mut line.connection)?;
             applied?;
             line.tree.found()
-        })
+        });
+        // A change that is refused is no trouble of the connection.
+        if applied.is_ok() {
+            self.note(None);
+        }
+        applied
     }
 
     fn watch(&mut self) {
@@ -209,27 +238,39 @@ impl Worker {
             let changed = line.tree.poll(&mut line.connection)?;
             changed.then(|| line.tree.found()).transpose()
         });
+        self.note(seen.as_ref().err());
         if let Ok(Some(found)) = seen {
             *lock(&self.shared.fresh) = Some(found);
         }
     }
 
-    /// Does work on the connection; one that broke is opened again the next time.
+    /// Does work on the connection; one that broke is opened again the next time. What keeps the directory from being read stays
+    /// noted until it is read again.
     fn with<T>(
         &mut self,
         work: impl FnOnce(&mut Line, &Place) -> Result<T, LdapError>,
     ) -> Result<T, LdapError> {
-        let outcome = self.open().and_then(|mut line| {
-            let outcome = work(&mut line, &self.place);
-            if outcome.as_ref().err().is_none_or(LdapError::leaves_connection) {
-                lock(&self.shared.status).faults = line.tree.faults();
-                self.line = Some(line);
-            }
-            outcome
-        });
-        let broken = outcome.as_ref().err().filter(|error| !error.leaves_connection());
-        lock(&self.shared.status).trouble = broken.map(|error| net::chain(error));
+        let mut line = self.open().inspect_err(|error| self.note(Some(error)))?;
+        let outcome = work(&mut line, &self.place);
+        if outcome.as_ref().err().is_none_or(LdapError::leaves_connection) {
+            lock(&self.shared.status).faults = line.tree.faults();
+            self.line = Some(line);
+        }
+        if let Err(error) = &outcome
+            && !error.leaves_connection()
+        {
+            self.note(Some(error));
+        }
         outcome
+    }
+
+    /// What it was held up by is over.
+    fn went_on(&self) {
+        self.shared.stuck.store(false, Ordering::Release);
+    }
+
+    fn note(&self, trouble: Option<&LdapError>) {
+        lock(&self.shared.status).trouble = trouble.map(|error| net::chain(error));
     }
 
     fn open(&mut self) -> Result<Line, LdapError> {

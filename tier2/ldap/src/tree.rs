@@ -193,6 +193,13 @@ impl Tree {
             Change::Descriptor { name, before, after } => {
                 let class = self.class_of(name);
                 let out = |one| entry::descriptor_out(self.flavour, name, class, one);
+                let mut faults = self.faults.get(&key(&dn)).into_iter().flatten();
+                if self.flavour == Flavour::Plain && faults.any(|one| one.contains(entry::BROKEN)) {
+                    // Nobody meant what stands there.
+                    let attribute = descriptor_attribute(self.flavour);
+                    let part = modification(Verb::Replace, attribute, out(after)?);
+                    return connection.modify(&dn, &[part], None);
+                }
                 if self.flavour == Flavour::Plain {
                     // The old octets go with it: a descriptor that somebody else changed is not overwritten.
                     let parts = [

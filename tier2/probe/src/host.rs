@@ -36,6 +36,8 @@ pub const MAPPER_PORT: u16 = 135;
 /// SMB over TCP.
 pub const SMB_PORT: u16 = 445;
 const LDAP_PORT: u16 = 389;
+/// STATUS_ACCESS_DENIED, [MS-ERREF] 2.3.1.
+pub const ACCESS_DENIED: u32 = 0xC000_0022;
 /// FILETIME counts from 1601, this many seconds before 1970.
 const EPOCH_S: u64 = 11_644_473_600;
 /// FILETIME counts in 100 ns.
@@ -417,7 +419,15 @@ async fn session(
     let broken = |error: std::io::Error| (ProbeResult::Reset, error.to_string());
     let mut stream = TcpStream::connect(target).await.map_err(broken)?;
     let answer = exchange(&mut stream, &smb::negotiate(question.client)).await?;
-    let negotiated = read(&answer)?.negotiated().map_err(no_smb)?;
+    let reply = read(&answer)?;
+    if reply.status != 0 {
+        let text = format!(
+            "it takes none of the dialects up to SMB 2.1 ({}); more is not spoken here, so nothing was read over SMB",
+            shown(reply.status)
+        );
+        return Err((ProbeResult::Denied, text));
+    }
+    let negotiated = reply.negotiated().map_err(no_smb)?;
     let mut talk = Talk { negotiated, challenge: None, logon: None, guest: false, share: None };
     let Ok(Step::Continue(token)) = initiator.step(None) else { return Ok(talk) };
     let answer = exchange(&mut stream, &smb::session_setup(1, 0, &token)).await?;
@@ -523,8 +533,13 @@ fn logon(name: &str, talk: &Talk) -> String {
         let guest = if talk.guest { " as a guest, which proves nothing" } else { "" };
         return format!("{name} is logged on{guest}{share}");
     }
-    let text =
-        smb::reason(status).map_or("the server gives no reason that is known", |one| one.text);
+    // [MS-SMB2] 3.3.5.5: where every session has to be encrypted, whoever speaks no SMB 3 is denied the access.
+    let text = match status {
+        ACCESS_DENIED => {
+            "the account may have no access, or the server takes encrypted sessions of SMB 3 only, which are not spoken here"
+        }
+        _ => smb::reason(status).map_or("the server gives no reason that is known", |one| one.text),
+    };
     format!("{name} is refused with {}: {text}", shown(status))
 }
 

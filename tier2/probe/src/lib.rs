@@ -25,7 +25,7 @@ mod tickets;
 pub use authority::{Authority, AuthorityQuestion, ask_authority};
 pub use domain::{DomainQuestion, Hindrance, ask_domain, hindrances};
 pub use files::{FilesQuestion, SharedFile, read_files};
-pub use host::{Learned, PORTS, Question, SMB_PORT, ask_host};
+pub use host::{ACCESS_DENIED, Learned, PORTS, Question, SMB_PORT, ask_host};
 pub use krb5::AccountAnswer;
 pub use lsa::Trust;
 pub use netbios::{NodeName, name_query, node_status};

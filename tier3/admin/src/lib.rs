@@ -32,11 +32,11 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
-pub use caller::{Caller, caller};
+pub use caller::{Caller, caller, user_in_words};
 pub use client::{Client, ClientError, Following};
 pub use envelope::{Shape, WrongSchema, enveloped, enveloped_as, opened};
 pub use exporter::{Exporter, ExporterError};
-pub use listen::{ServeError, UnixSocket, serve_tcp, serve_unix};
+pub use listen::{ServeError, UnixSocket, open_to, serve_tcp, serve_unix};
 pub use operations::{OperationError, Operations};
 pub use reply::Refusal;
 pub use role::AdminRole;

@@ -130,6 +130,15 @@ impl UnixSocket {
     }
 }
 
+/// Lets everybody on this machine connect to a socket, or its owner alone.
+///
+/// # Errors
+/// The system refuses.
+pub fn open_to(path: &Path, everybody: bool) -> io::Result<()> {
+    let mode = if everybody { EVERYBODY } else { OWNER_ONLY };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,

@@ -386,8 +386,13 @@ impl Found<'_> {
     }
 
     pub(crate) fn bad_value(&self, at: usize, problem: &str) -> Box<Fault> {
+        self.bad_value_with(at, problem, self.way_out())
+    }
+
+    /// The same with a way out of its own.
+    pub(crate) fn bad_value_with(&self, at: usize, problem: &str, way_out: String) -> Box<Fault> {
         let what = format!("{}: {problem}", self.key.path());
-        self.source.fault(at, FaultKind::BadValue, what, self.way_out())
+        self.source.fault(at, FaultKind::BadValue, what, way_out)
     }
 
     fn way_out(&self) -> String {

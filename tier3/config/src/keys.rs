@@ -30,6 +30,8 @@ pub enum Fallback {
 pub enum Kind {
     /// ASCII text of so many characters.
     Text { min: usize, max: usize },
+    /// Text of any characters that a line can show, so many units of UTF-16.
+    Name { min: usize, max: usize },
     /// PrintableString (X.680, 41.4) of so many characters.
     Printable { min: usize, max: usize },
     /// A whole number, both ends included.
@@ -79,6 +81,7 @@ impl Kind {
     pub fn range(&self) -> String {
         match self {
             Self::Text { min, max } => format!("{min} to {max} ASCII characters"),
+            Self::Name { min, max } => format!("{min} to {max} characters"),
             Self::Printable { min, max } if min == max => {
                 format!("{min} characters of PrintableString")
             }

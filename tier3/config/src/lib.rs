@@ -53,7 +53,8 @@ pub use model::{
 };
 pub use model_dial_up::DialUp;
 pub use model_x400::{
-    ConnectorRetry, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode, TransferTerms, X400,
+    ConnectorRetry, MailContent, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode,
+    TransferTerms, X400,
 };
 pub use reference::reference_page;
 pub use secret::{SecretError, read_key, read_secret, replace_secret};

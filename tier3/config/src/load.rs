@@ -117,15 +117,39 @@ fn server(table: &TableReader<'_>) -> Checked<Server> {
         return Err(admd
             .bad_value(admd.at, &format!("{} begins or ends with a space", shown(&domain.admd))));
     }
+    let organisation = table.value("organisation")?;
+    let x400_organisation = match table.optional("x400_organisation")? {
+        Some(found) => found.text()?,
+        None => organisation.printable_or("x400_organisation")?,
+    };
     Ok(Server {
-        name: table.value("name")?.text()?,
-        organisation: table.value("organisation")?.text()?,
+        name: mta_name(table)?,
+        organisation: organisation.text()?,
+        x400_organisation,
         site: table.value("site")?.text()?,
         data_dir: table.value("data_dir")?.path()?,
         memory_mib: table.value("memory_mib")?.integer()?,
         host_name: table.value("host_name")?.domain()?,
         domain,
     })
+}
+
+/// A name whose form in X.400 fits there, too.
+fn mta_name(table: &TableReader<'_>) -> Checked<String> {
+    /// X.411, ub-mta-name-length.
+    const MOST: usize = 32;
+    let found = table.value("name")?;
+    let name = found.text()?;
+    let form = x400::ia5_name(&name);
+    if form.len() > MOST {
+        let problem = format!(
+            "{} is {form} in X.400, of {} characters where {MOST} are the limit; take a shorter name",
+            shown(&name),
+            form.len()
+        );
+        return Err(found.bad_value(found.at, &problem));
+    }
+    Ok(name)
 }
 
 fn smtp(table: &TableReader<'_>) -> Checked<Smtp> {
@@ -252,7 +276,7 @@ fn peer(table: &TableReader<'_>, source: &Source) -> Checked<Peer> {
     let admin = both(table, source, "admin", url, "admin_token_file", token_file)?
         .map(|((url, authority), token_file)| NeighbourApi { url, authority, token_file });
     Ok(Peer {
-        name: table.value("name")?.text()?,
+        name: mta_name(table)?,
         bind_back: bind_back.unwrap_or_else(|| host.clone()),
         host,
         mapper_port: table.value("mapper_port")?.integer()?,

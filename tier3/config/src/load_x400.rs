@@ -6,7 +6,8 @@ use crate::fault::FaultKind;
 use crate::load::both;
 use crate::model::NeighbourApi;
 use crate::model_x400::{
-    ConnectorRetry, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode, TransferTerms, X400,
+    ConnectorRetry, MailContent, Rfc1006, Schedule, Selectors, TlsFiles, TransferMode,
+    TransferTerms, X400,
 };
 
 pub(crate) fn rfc1006(table: &TableReader<'_>, source: &Source) -> Checked<Rfc1006> {
@@ -73,7 +74,7 @@ pub(crate) fn x400(
         domains: domains.unwrap_or_default(),
         address_spaces: spaces,
         remote_password_file: path("remote_password_file")?,
-        local_name: local_name.unwrap_or_else(|| server_name.to_owned()),
+        local_name: local_name.unwrap_or_else(|| x400::ia5_name(server_name)),
         local_password_file: path("local_password_file")?,
         mode: match table.value("mode")?.choice()? {
             0 => TransferMode::Normal,
@@ -83,6 +84,10 @@ pub(crate) fn x400(
         two_way,
         called: selectors(table)?,
         own: own_selectors(table, listener)?,
+        content: match table.value("content")?.choice()? {
+            0 => MailContent::Rfc822,
+            _ => MailContent::P22,
+        },
         any_mode: table.value("incoming_mode")?.choice()? == 0,
         transfer: TransferTerms {
             checkpoint_kib: table.value("checkpoint_kib")?.integer()?,

@@ -78,9 +78,11 @@ impl Config {
 /// `[server]`: who this server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// The MTA name, at most 32 characters (X.411, ub-mta-name-length).
+    /// The MTA name, at most 32 characters (X.411, ub-mta-name-length), and so is its form in X.400.
     pub name: String,
     pub organisation: String,
+    /// The organisation in X.400 addresses, a PrintableString.
+    pub x400_organisation: String,
     pub site: String,
     pub data_dir: PathBuf,
     /// Of the whole process, in mebibytes; 0 where only the system sets a limit.

@@ -63,6 +63,7 @@ pub struct X400 {
     pub own: Selectors,
     /// It may call in modes other than `mode`, too.
     pub any_mode: bool,
+    pub content: MailContent,
     /// The name in the other MTA's certificate, where associations run over TLS.
     pub tls_name: Option<String>,
     pub transfer: TransferTerms,
@@ -82,6 +83,15 @@ pub enum TransferMode {
     X410,
     /// mts-transfer-protocol-1984.
     X1984,
+}
+
+/// What becomes of a mail on its way to an MTA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailContent {
+    /// It goes octet for octet under a content type of its own.
+    Rfc822,
+    /// It is converted into an interpersonal message of content type 22.
+    P22,
 }
 
 /// What is offered to RTSE, and how long a transfer may take.

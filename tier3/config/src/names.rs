@@ -84,6 +84,19 @@ pub(crate) fn text_problem(text: &str) -> Option<&'static str> {
     None
 }
 
+/// What keeps `text` from being a name that can be shown on a line and looks like nothing else there.
+pub(crate) fn name_problem(text: &str) -> Option<&'static str> {
+    // Line and paragraph separators, and what turns the direction of writing (Unicode 9.0 chapter 23).
+    let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    if text.chars().any(|c| c.is_control() || hidden(c)) {
+        return Some("has a character that cannot be shown on a line");
+    }
+    if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
+        return Some("begins or ends with a space");
+    }
+    None
+}
+
 /// What keeps `text` from being a PrintableString (X.680, 41.4).
 pub(crate) fn printable_problem(text: &str) -> Option<&'static str> {
     let good = |c: char| c.is_ascii_alphanumeric() || PRINTABLE_MARKS.contains(c);
@@ -94,7 +107,9 @@ pub(crate) fn printable_problem(text: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{domain_problem, local_part_problem, printable_problem, text_problem};
+    use super::{
+        domain_problem, local_part_problem, name_problem, printable_problem, text_problem,
+    };
 
     #[test]
     fn good_names_pass() {
@@ -106,6 +121,9 @@ mod tests {
         }
         assert_eq!(text_problem("EAST 1"), None);
         assert_eq!(printable_problem("Demo (Ltd.)"), None);
+        for name in ["EAST", "Köln 1", "Ko\u{308}ln", "日本", "Müller & Söhne"] {
+            assert_eq!(name_problem(name), None, "{name}");
+        }
     }
 
     #[test]
@@ -146,5 +164,8 @@ mod tests {
             assert!(text_problem(text).is_some(), "{text}");
         }
         assert!(printable_problem("Demo & Co").is_some());
+        for name in ["a\nb", "\u{7}", " a", "a\u{3000}", "a\u{202e}b", "a\u{200b}b"] {
+            assert!(name_problem(name).is_some(), "{name:?}");
+        }
     }
 }

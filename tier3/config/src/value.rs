@@ -41,10 +41,15 @@ impl Found<'_> {
         let text = self.string(&self.value)?;
         let (min, max, problem) = match self.key.kind {
             Kind::Text { min, max } => (min, max, names::text_problem(text)),
+            Kind::Name { min, max } => (min, max, names::name_problem(text)),
             Kind::Printable { min, max } => (min, max, names::printable_problem(text)),
             _ => (0, usize::MAX, None),
         };
-        let length = text.chars().count();
+        let length = match self.key.kind {
+            // RPC carries names in UTF-16, and its limit is one of those.
+            Kind::Name { .. } => text.encode_utf16().count(),
+            _ => text.chars().count(),
+        };
         if let Some(problem) = problem {
             return Err(self.bad_text(self.at, text, problem));
         }
@@ -52,6 +57,16 @@ impl Found<'_> {
             return Err(self.bad_text(self.at, text, &format!("has {length} characters")));
         }
         Ok(text.to_owned())
+    }
+
+    /// The text where it stands in X.400 addresses as it is; else `other` is the key with what stands there instead.
+    pub(crate) fn printable_or(&self, other: &str) -> Checked<String> {
+        let text = self.text()?;
+        let Some(problem) = names::printable_problem(&text) else { return Ok(text) };
+        let what = format!("{} {problem}, which addresses of X.400 do not have", shown(&text));
+        let way_out =
+            format!("add `{other} = {}` with the name in those characters", self.key.example);
+        Err(self.bad_value_with(self.at, &what, way_out))
     }
 
     /// Text in which spaces at the ends count, as in the address space `c=US;a= `.

@@ -13,12 +13,12 @@ use serde::Deserialize;
 /// The file, read again when it changes.
 #[derive(Debug, Default)]
 pub struct AdminRoles {
-    path: Option<PathBuf>,
     read: Mutex<Read>,
 }
 
 #[derive(Debug, Default)]
 struct Read {
+    path: Option<PathBuf>,
     stamp: Option<(SystemTime, u64)>,
     administrators: Vec<Administrator>,
 }
@@ -52,7 +52,13 @@ impl AdminRoles {
     /// The file of the configuration, if it names one.
     #[must_use]
     pub fn new(path: Option<PathBuf>) -> Self {
-        Self { path, read: Mutex::default() }
+        Self { read: Mutex::new(Read { path, ..Read::default() }) }
+    }
+
+    /// Goes by another file, or by none, from now on.
+    pub fn set_file(&self, path: Option<PathBuf>) {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) =
+            Read { path, ..Read::default() };
     }
 
     /// The greatest role of a caller.
@@ -65,9 +71,9 @@ impl AdminRoles {
         if number == 0 || Some(number) == own_user() {
             return Some(AdminRole::ServiceAccountAdmin);
         }
-        let path = self.path.as_ref()?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.refresh(path);
+        let path = read.path.clone()?;
+        read.refresh(&path);
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let user = User::find(number, caller.group, &text("/etc/passwd"), &text("/etc/group"));
         role_of(&read.administrators, &user)
@@ -75,7 +81,7 @@ impl AdminRoles {
 }
 
 /// The user that this process runs as: the owner of its own folder in /proc.
-fn own_user() -> Option<u32> {
+pub(crate) fn own_user() -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").ok().map(|found| found.uid())
 }
@@ -195,5 +201,11 @@ mod tests {
         assert_eq!(roles.role(&stranger), Some(AdminRole::Admin));
         std::fs::write(&path, format!("{text}?")).unwrap();
         assert_eq!(roles.role(&stranger), None, "a broken one gives nobody anything");
+        let other = folder.path().join("other.toml");
+        std::fs::write(&other, text).unwrap();
+        roles.set_file(Some(other));
+        assert_eq!(roles.role(&stranger), Some(AdminRole::Admin));
+        roles.set_file(None);
+        assert_eq!(roles.role(&stranger), None);
     }
 }

@@ -11,6 +11,7 @@ use mixer::{
 use mta::Entry;
 use queue::{MessageId, MessageRecord};
 
+use crate::mail_content::mail_of;
 use crate::node::Node;
 use crate::processing::process;
 use crate::settings;
@@ -74,6 +75,7 @@ fn make(node: &Node, record: &MessageRecord, numbers: &[u32]) -> Result<Option<E
     let domain = config.mail.domains.first().map_or(config.server.host_name.as_str(), |d| d);
     let (id, now) = (node.queue.next_id(), Timestamp::now());
     let site = settings::site(&config);
+    let original = if opened.subject.probe { None } else { mail_of(&opened).ok() };
     let notice = mixer::build_dsn(&Dsn {
         report_id: &site.mts_identifier(id).to_string(),
         subject_id: &record.head.mts_id,
@@ -86,7 +88,7 @@ fn make(node: &Node, record: &MessageRecord, numbers: &[u32]) -> Result<Option<E
         arrival: Some(record.head.submitted),
         date: now,
         recipients: &recipients,
-        original: (!opened.subject.probe).then(|| OriginalMessage::Header(&opened.content)),
+        original: original.as_deref().map(OriginalMessage::Header),
     })
     .map_err(words)?;
     let routes = node.routes();

@@ -8,11 +8,15 @@ use dcerpc::well_known::ORIGINAL_MTA;
 use dcerpc::{AuthLevel, SyntaxId, epm};
 use diagnosis::{HostFacts, ProbeFact, ProbeResult};
 use identity::{AccountName, Password};
+use mta::rpc_interface;
 use net::{Dialer, Resolver};
-use probe::{Authority, AuthorityQuestion, Question, Road, ask_authority, ask_host, check_line};
+use probe::{
+    Authority, AuthorityQuestion, Question, Road, ask_authority, ask_host, check_line, check_road,
+};
 use security::Initiator;
 use security::ntlm::{NtlmCredentials, NtlmInitiator, NtlmSecret, NtlmSeed};
 
+mod back;
 mod domain;
 
 use crate::node::{filetime_now, random};
@@ -20,6 +24,8 @@ use crate::rpc_tools::{Caller, Mechanisms, PingSettings, Step, StepResult, ping}
 
 /// STATUS_LOGON_FAILURE, [MS-ERREF] 2.3.1: the name or the password.
 const LOGON_FAILURE: u32 = 0xC000_006D;
+/// STATUS_NTLM_BLOCKED, the same: no password was looked at, so that none was counted as wrong.
+const NTLM_BLOCKED: u32 = 0xC000_0418;
 /// The levels of the ladder, weakest first.
 const LADDER: [(AuthLevel, &str); 4] = [
     (AuthLevel::Connect, "connect"),
@@ -38,6 +44,8 @@ pub struct Examination {
     pub account: Option<(AccountName, Password)>,
     /// Whose state is read as that account; its own without one.
     pub about: Option<AccountName>,
+    /// Where the host binds back to, if it runs Bindback: names of MTAs or hosts; without one, to whoever is here.
+    pub towards: Vec<String>,
     /// For each step.
     pub patience: Duration,
 }
@@ -51,6 +59,21 @@ pub struct Examined {
     pub sent: Vec<String>,
     /// The account was let in, so no wrong password was counted.
     pub let_in: bool,
+    /// It runs Bindback, and whether it tried the way back.
+    pub way_back: WayBack,
+}
+
+/// What a host says of the way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayBack {
+    /// It does not run Bindback, as far as can be seen.
+    Unknown,
+    /// It runs Bindback, and nobody was there whom it would answer.
+    NotAsked,
+    /// It was asked and told nothing.
+    NotTold,
+    /// It told what it met.
+    Told,
 }
 
 /// Looks at a host.
@@ -95,8 +118,10 @@ pub async fn examine(examination: &Examination) -> Examined {
     facts.logon = refused.and_then(|one| Some((one.cause.parse().ok()?, one.text.to_owned())));
     facts.either_name_or_password = learned.logon == Some(LOGON_FAILURE);
     let mut sent = learned.sent.clone();
+    let (mut way_back, mut let_in) = (WayBack::Unknown, learned.logon == Some(0));
     if learned.resolved && is_open(&checks, examination.mapper_port) {
         rpc(examination, &mut checks).await;
+        checks.extend(own_port(examination, &dialer).await);
         let road = Road {
             from: "here",
             host: &examination.host,
@@ -107,14 +132,17 @@ pub async fn examine(examination: &Examination) -> Examined {
         if let Some(address) = found.ok().and_then(|found| found.addresses.first().copied()) {
             checks.extend(check_line(&dialer, &road, address).await);
         }
-        // A second wrong password is one too many: the ladder is climbed only by an account that was let in.
-        if let Some((account, password)) = account.filter(|_| learned.logon == Some(0)) {
-            let climbed = ladder(examination, account, password, &mut checks).await;
-            sent.push(format!(
-                "{} logons as {account} over RPC, after the first one succeeded",
-                climbed.len()
-            ));
-            facts.ladder = climbed;
+        let known_wrong = learned.logon.is_some_and(|status| status != 0) || facts.kdc.is_some();
+        let known = account.filter(|_| !known_wrong);
+        let answered = back::ask(examination, &dialer, known, &mut sent).await;
+        way_back = answered.way_back;
+        let_in |= answered.let_in;
+        checks.extend(answered.checks);
+        facts.told.extend(answered.told);
+        // Whom SMB let in has the right password: what fails behind that is something else.
+        if let (Some(text), None) = (answered.refused, learned.logon) {
+            facts.logon = Some((finding::Cause::ServiceAccountPasswordMismatch, text));
+            facts.either_name_or_password = true;
         }
     }
     if let Some((account, password)) = account.filter(|_| learned.logon == Some(0)) {
@@ -131,7 +159,26 @@ pub async fn examine(examination: &Examination) -> Examined {
         }
     }
     domain::ask(examination, &dialer, &learned, &mut facts, &mut checks, &mut sent).await;
-    Examined { facts, checks, sent, let_in: learned.logon == Some(0) }
+    let has_ticket =
+        checks.iter().any(|one| one.check == "kerberos-logon" && one.result == ProbeResult::Ok);
+    let is_blocked = learned.logon == Some(NTLM_BLOCKED);
+    let_in |= has_ticket;
+    // A second wrong password is one too many: the ladder is climbed only by an account that was let in.
+    let proved = learned.logon == Some(0) || has_ticket && !is_blocked;
+    if let Some((account, password)) =
+        account.filter(|_| proved && is_open(&checks, examination.mapper_port))
+    {
+        let climbed = ladder(examination, account, password, &mut checks).await;
+        let logons = climbed.len();
+        sent.push(format!("{logons} logons as {account} over RPC, after the first one succeeded"));
+        facts.ladder = climbed;
+    }
+    let said = learned.logon.filter(|status| *status != 0 && !let_in && facts.logon.is_none());
+    facts.unclear_logon = said.map(|status| match probe::reason(status) {
+        Some(reason) => format!("{}: {}", reason.name, reason.text),
+        None => format!("0x{status:08X}, which is no reason that is known"),
+    });
+    Examined { facts, checks, sent, let_in, way_back }
 }
 
 /// What account database and local security authority say of an account.
@@ -221,6 +268,21 @@ async fn rpc(examination: &Examination, checks: &mut Vec<ProbeFact>) {
         let steps = ping(&settings(examination, interface, None)).await;
         checks.push(of_steps(name, examination, &steps, started));
     }
+}
+
+/// The port of this MTA's own interface, where the mapper has it.
+async fn own_port(examination: &Examination, dialer: &Dialer) -> Vec<ProbeFact> {
+    let road = Road {
+        from: "here",
+        host: &examination.host,
+        mapper_port: examination.mapper_port,
+        interface: rpc_interface::INTERFACE,
+    };
+    let mut walked = check_road(dialer, &road, false).await;
+    walked.retain(|one| matches!(one.check.as_str(), "map" | "tcp-rpc"));
+    // Of other hosts nobody expects it.
+    let is_there = walked.iter().any(|one| one.check == "map" && one.result == ProbeResult::Ok);
+    if is_there { walked } else { Vec::new() }
 }
 
 /// A call at each level: where sealing breaks although signing works, session security differs.

@@ -23,6 +23,7 @@ mod link;
 mod local_delivery;
 mod logon_policy;
 mod machine_password;
+mod mail_content;
 mod mail_queue;
 mod neighbour;
 mod node;

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use x400::{DiagnosticCode, MessageTransferEnvelope, MtsUserType};
 
 use crate::blocking::blocking;
+use crate::mail_content::mail_of;
 use crate::node::Node;
 use crate::opened::Opened;
 use crate::processing::process;
@@ -71,7 +72,8 @@ async fn carry_out(node: Arc<Node>, mailboxes: Arc<Mailboxes>, work: Work) -> bo
 /// What is delivered: the octets, and the reverse path in front.
 struct Parcel {
     reverse_path: String,
-    content: Arc<[u8]>,
+    /// A mail, or what becomes of a content that is none.
+    content: Result<Arc<[u8]>, Outcome>,
     /// A report has none.
     opened: Option<Arc<Opened>>,
 }
@@ -133,12 +135,21 @@ async fn deliver(node: &Arc<Node>, mailboxes: &Mailboxes, work: &Work) -> Delive
                     message: record.head.mts_id.clone(),
                     recipient: once(&parcel, number),
                 };
-                match into_mailbox(node, mailboxes, &parcel, &key, &mailbox, address).await {
-                    Ok(()) => Outcome::Done,
-                    Err(error) => {
+                let delivery = match &parcel.content {
+                    Ok(mail) => {
+                        let mail =
+                            Mail { reverse_path: &parcel.reverse_path, address, content: mail };
+                        Ok(into_mailbox(node, mailboxes, mail, &key, &mailbox).await)
+                    }
+                    Err(unfit) => Err(unfit.clone()),
+                };
+                match delivery {
+                    Ok(Ok(())) => Outcome::Done,
+                    Ok(Err(error)) => {
                         done.pause |= error.is_of_all_mailboxes();
                         failed(&error)
                     }
+                    Err(unfit) => unfit,
                 }
             }
             Disposition::Fail { reason, diagnostic, text } => {
@@ -243,7 +254,7 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
             let apdu = node.queue.store().envelope(work.id).map_err(|error| error.to_string())?;
             let missing = || format!("report {} is missing in the store", work.id);
             let content = notification::from_report(node, &apdu.ok_or_else(missing)?)?;
-            let content = Arc::from(content);
+            let content = Ok(Arc::from(content));
             Ok(Parcel { reverse_path: String::new(), content, opened: None })
         }
         Kind::Message => {
@@ -252,20 +263,27 @@ fn parcel(node: &Node, work: &Work, kind: Kind) -> Result<Parcel, String> {
             let view = view.map_err(|error| error.to_string())?;
             Ok(Parcel {
                 reverse_path: view.originator.reverse_path,
-                content: Arc::clone(&opened.content),
+                // Nothing of a probe is delivered.
+                content: if opened.subject.probe { Ok(Arc::from([])) } else { mail_of(&opened) },
                 opened: Some(opened),
             })
         }
     }
 }
 
+/// A mail with what is written in front of it.
+struct Mail<'a> {
+    reverse_path: &'a str,
+    address: &'a str,
+    content: &'a [u8],
+}
+
 async fn into_mailbox(
     node: &Node,
     mailboxes: &Mailboxes,
-    parcel: &Parcel,
+    mail: Mail<'_>,
     key: &DeliveryKey,
     mailbox: &str,
-    address: &str,
 ) -> Result<(), DeliveryError> {
     let config = node.config();
     // RFC 5321 4.5.1: postmaster may be an alias.
@@ -275,8 +293,9 @@ async fn into_mailbox(
     };
     let folder = mailbox_folder(mailbox)?;
     let maildir = mailboxes.open(&config.mail.maildir, &folder).await?;
-    let header = format!("Return-Path: <{}>\r\nDelivered-To: {address}\r\n", parcel.reverse_path);
-    maildir.deliver(key, [header.as_bytes(), &parcel.content]).await.map(drop)
+    let Mail { reverse_path, address, content } = mail;
+    let header = format!("Return-Path: <{reverse_path}>\r\nDelivered-To: {address}\r\n");
+    maildir.deliver(key, [header.as_bytes(), content]).await.map(drop)
 }
 
 /// The Maildirs that are known to be made, by their folder.

@@ -97,6 +97,8 @@ pub struct Node {
     bind_backs: Mutex<HashMap<String, Arc<Semaphore>>>,
     rpc_port: AtomicU16,
     stopping: watch::Sender<bool>,
+    /// Counts what may have changed who may do what.
+    changes: watch::Sender<u64>,
 }
 
 /// The routing table, and the recipients in it, as of one version of the directory.
@@ -165,6 +167,7 @@ impl Node {
             bind_backs: Mutex::default(),
             rpc_port: AtomicU16::new(0),
             stopping: watch::channel(false).0,
+            changes: watch::channel(0).0,
         })
     }
 
@@ -382,8 +385,10 @@ impl Node {
         self.greeting(peer).notify_one();
     }
 
-    /// Tries every peer and every way out at once.
+    /// Tries every peer and every way out at once, and lets what stands be looked at anew: accounts, rights or the
+    /// configuration have changed.
     pub fn wake_all_peers(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
         for hop in self.queue.view(|queue, _| queue.waiting_hops()) {
             self.queue.wake(&hop);
         }
@@ -394,6 +399,12 @@ impl Node {
         for connector in &config.x400 {
             self.wake_peer(&connector.name);
         }
+    }
+
+    /// Tells of each later change of accounts, rights or the configuration.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// The peer whose account this is.

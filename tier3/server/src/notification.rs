@@ -31,7 +31,7 @@ pub fn from_report(node: &Node, apdu: &[u8]) -> Result<Vec<u8>, String> {
         report_id: &report_id,
         subject_id: &subject_id,
         reporting_mta: &config.server.host_name,
-        x400_mta: reporter.filter(|name| *name != config.server.name),
+        x400_mta: reporter.filter(|name| *name != x400::ia5_name(&config.server.name)),
         postmaster: &format!("postmaster@{domain}"),
         reverse_path: &originator.reverse_path,
         envid: originator.envid.as_deref(),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use config::{MailContent, X400};
 use event::own;
+use mixer::Edition;
+use mta::Site;
 use queue::{Kind, MessageRecord, NextHop, Priority, Work};
 
 use crate::mail_queue::MailQueue;
@@ -10,19 +13,35 @@ use crate::node::Node;
 use crate::operations::hop_name;
 use crate::processing::process;
 use crate::reroute;
+use crate::settings;
 
-/// Reads and encodes what is to be handed over.
+/// In whose terms a mail is converted for a connector; `None` where it goes whole.
+#[must_use]
+pub fn conversion(connector: &X400, old: bool) -> Option<Edition> {
+    match connector.content {
+        MailContent::Rfc822 => None,
+        MailContent::P22 if old => Some(Edition::Of1984),
+        MailContent::P22 => Some(Edition::Of1988),
+    }
+}
+
+/// Reads and encodes what is to be handed over, a mail converted where `edition` says so.
 ///
 /// # Errors
 /// The store cannot be read, or what it holds; in words, for the queue.
-pub async fn apdu(node: &Arc<Node>, work: &Work) -> Result<Vec<u8>, String> {
+pub async fn apdu(
+    node: &Arc<Node>,
+    work: &Work,
+    edition: Option<Edition>,
+) -> Result<Vec<u8>, String> {
     let record = node.queue.record(work.id);
     let Some(record) = record else { return Err(format!("message {} is gone", work.id)) };
     let own = record.recipients.iter().find(|one| work.recipients.contains(&one.number));
     let attempted = own.and_then(|one| reroute::attempted(node, work, &one.next_hop));
     let (queue, work) = (node.queue.clone(), work.clone());
     let id = work.id;
-    let encode = move || read(&queue, &record, &work, attempted.as_deref());
+    let site = edition.map(|edition| (settings::site(&node.config()), edition));
+    let encode = move || read(&queue, &record, &work, attempted.as_deref(), site.as_ref());
     let read = process(node, id, "encoding", encode).await;
     read.unwrap_or_else(|crashed| Err(crashed.0))
 }
@@ -69,13 +88,20 @@ fn read(
     record: &MessageRecord,
     work: &Work,
     attempted: Option<&str>,
+    conversion: Option<&(Site, Edition)>,
 ) -> Result<Vec<u8>, String> {
     match record.head.kind {
         Kind::Message => {
             let opened = queue.open_message(work.id)?;
             let rerouted = attempted.map(|attempted| mta::rerouted(&opened.subject, attempted));
             let subject = rerouted.as_ref().unwrap_or(&opened.subject);
-            Ok(mta::transfer(subject, &opened.content, &work.recipients))
+            let converted = conversion.and_then(|(site, edition)| {
+                mta::converted(subject, &opened.content, &site.base_address(), *edition)
+            });
+            Ok(match &converted {
+                Some((subject, content)) => mta::transfer(subject, content, &work.recipients),
+                None => mta::transfer(subject, &opened.content, &work.recipients),
+            })
         }
         // A report is stored as the APDU that it is.
         Kind::Report => {

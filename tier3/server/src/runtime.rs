@@ -265,7 +265,7 @@ fn log_check(node: &Node, config: &Config, check: &StoreCheck) {
 }
 
 /// With `admin.roles_file` everybody may connect: a folder that others cannot pass is told, with the command.
-fn warn_of_closed_folder(socket: &Path) {
+pub(crate) fn warn_of_closed_folder(socket: &Path) {
     for folder in socket.ancestors().skip(1) {
         let closed = std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o001 == 0);
         if closed {

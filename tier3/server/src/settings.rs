@@ -84,13 +84,13 @@ fn seen_s(queue: &config::Queue) -> u32 {
 pub fn site(config: &Config) -> Site {
     let domain = &config.server.domain;
     Site {
-        mta_name: config.server.name.clone(),
+        mta_name: x400::ia5_name(&config.server.name),
         domain: GlobalDomainIdentifier {
             country: domain.country.clone(),
             admd: domain.admd.clone(),
             prmd: Some(domain.prmd.clone()).filter(|prmd| !prmd.is_empty()),
         },
-        organization: config.server.organisation.clone(),
+        organization: config.server.x400_organisation.clone(),
     }
 }
 

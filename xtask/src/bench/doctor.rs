@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use conformance::{WindowsEvent, evt, evtx};
 use serde_json::{Value, json};
 
 use super::host;
@@ -36,15 +37,18 @@ enum Form {
     Xml,
     /// The binary log of NT 4 to Server 2003.
     Evt,
+    /// The binary log of Vista and later.
+    Evtx,
     /// Text as it is pasted.
     Text,
 }
 
-const FORMS: [(Form, &str); 5] = [
+const FORMS: [(Form, &str); 6] = [
     (Form::Csv, "csv"),
     (Form::Json, "jsonl"),
     (Form::Xml, "xml"),
     (Form::Evt, "evt"),
+    (Form::Evtx, "evtx"),
     (Form::Text, "txt"),
 ];
 
@@ -125,221 +129,83 @@ fn measure(program: &Path, form: &str, files: &[&PathBuf]) -> Result<Value> {
 /// One log: of every ten events seven are failed binds and what follows from them, the others of other programs.
 fn write(file: &Path, form: Form, server: &str, peer: &str, ahead: usize) -> Result<()> {
     let mut out = BufWriter::with_capacity(WRITE_BUFFER, File::create(file)?);
-    let mut evt = Vec::new();
-    if let Form::Xml = form {
-        write!(out, "<Events>")?;
-    }
-    for at in 0..EVENTS {
-        let seconds = BEGIN + ahead + at;
-        // At the same moment one server calls and the other one fails to bind back.
-        let calls = (at / 10 % 2 == 0) == (server == "EAST");
-        let (source, id, strings) = match at % 10 {
-            0 if calls => (
-                "MSExchangeMTA",
-                9318,
-                vec![number(at % 240), number(1722), number(1722), number(1722), peer.to_owned()],
-            ),
-            0 => (
-                "MSExchangeMTA",
-                9322,
-                vec![
-                    number(at % 240),
-                    number(1722),
-                    number(1722),
-                    number(0),
-                    peer.to_owned(),
-                    format!("ncacn_ip_tcp:{peer}"),
-                ],
-            ),
-            1..=3 => (
-                "MSExchangeMTA",
-                1294,
-                vec![format!("/O=ORG/OU=SITE/CN=CONFIGURATION/CN=CONNECTIONS/CN={peer} {at}")],
-            ),
-            4..=6 => (
-                "MSExchangeMTA",
-                289,
-                vec![format!("/O=ORG/OU=SITE/CN=CONFIGURATION/CN=CONNECTIONS/CN={peer} {at}")],
-            ),
-            _ => (
-                "Service Control Manager",
-                7036,
-                vec![format!("Service {at}"), "running".to_owned()],
-            ),
-        };
-        let event = Event { seconds, server, source, id, strings };
-        match form {
-            Form::Csv => event.csv(&mut out)?,
-            Form::Json => event.json(&mut out)?,
-            Form::Xml => event.xml(&mut out)?,
-            Form::Text => event.text(&mut out)?,
-            Form::Evt => event.evt(&mut evt, at + 1)?,
-        }
-    }
+    let events = (0..EVENTS).map(|at| event(at, server, peer, ahead));
     match form {
-        Form::Xml => write!(out, "</Events>")?,
-        Form::Evt => out.write_all(&whole_evt(&evt)?)?,
-        Form::Csv | Form::Json | Form::Text => {}
+        Form::Csv => events.map(|one| one.csv()).try_for_each(|row| write!(out, "{row}"))?,
+        Form::Json => events.map(|one| one.json()).try_for_each(|line| write!(out, "{line}"))?,
+        Form::Text => events.map(|one| one.labelled()).try_for_each(|one| write!(out, "{one}"))?,
+        Form::Xml => {
+            write!(out, "<Events>")?;
+            events.map(|one| one.xml()).try_for_each(|one| write!(out, "{one}"))?;
+            write!(out, "</Events>")?;
+        }
+        Form::Evt => out.write_all(&evt(events))?,
+        Form::Evtx => out.write_all(&evtx(events))?,
     }
     out.flush()?;
     Ok(())
+}
+
+fn event(at: usize, server: &str, peer: &str, ahead: usize) -> WindowsEvent {
+    // At the same moment one server calls and the other one fails to bind back.
+    let calls = (at / 10 % 2 == 0) == (server == "EAST");
+    let entity = || vec![format!("/O=ORG/OU=SITE/CN=CONFIGURATION/CN=CONNECTIONS/CN={peer} {at}")];
+    let codes = |codes: [&str; 3]| {
+        let row = std::iter::once(number(at % 240));
+        row.chain(codes.map(str::to_owned)).chain([peer.to_owned()]).collect::<Vec<String>>()
+    };
+    let (source, id, strings) = match at % 10 {
+        0 if calls => ("MSExchangeMTA", 9318, codes(["1722", "1722", "1722"])),
+        0 => {
+            let protocol = format!("ncacn_ip_tcp:{peer}");
+            let strings = [codes(["1722", "1722", "0"]), vec![protocol]].concat();
+            ("MSExchangeMTA", 9322, strings)
+        }
+        1..=3 => ("MSExchangeMTA", 1294, entity()),
+        4..=6 => ("MSExchangeMTA", 289, entity()),
+        _ => ("Service Control Manager", 7036, vec![format!("Service {at}"), "running".to_owned()]),
+    };
+    WindowsEvent {
+        seconds: u32::try_from(BEGIN + ahead + at).unwrap_or(u32::MAX),
+        server: server.to_owned(),
+        source: source.to_owned(),
+        id,
+        text: said(id, &strings),
+        strings,
+    }
 }
 
 fn number(value: usize) -> String {
     value.to_string()
 }
 
-struct Event<'a> {
-    seconds: usize,
-    server: &'a str,
-    source: &'a str,
-    id: u32,
-    strings: Vec<String>,
-}
-
-impl Event<'_> {
-    fn said(&self) -> String {
-        let s = |at: usize| self.strings.get(at).map_or("", String::as_str);
-        match self.id {
-            9318 => format!(
-                "An RPC communications error occurred. Unable to bind over RPC. Locality Table (LTAB) index: {}, NT/MTA error code: {}. Comms error {}, Bind error {}, Remote Server Name {} [MAIN BASE 1 500 %10] (14)",
-                s(0),
-                s(1),
-                s(2),
-                s(3),
-                s(4)
-            ),
-            9322 => format!(
-                "An interface error has occurred. An MtaBindBack over RPC has failed. Locality Table (LTAB) index: {}, NT/MTA error code: {}. Comms error {}, Bind error {}, Remote Server Name {}, Protocol String {} [BASE IL INCOMING RPC 25 237] (14)",
-                s(0),
-                s(1),
-                s(2),
-                s(3),
-                s(4),
-                s(5)
-            ),
-            1294 => format!(
-                "The association with entity {} ended abnormally. The MTA will attempt to recover it. [XFER-OUT 12 45] (10)",
-                s(0)
-            ),
-            289 => {
-                format!("A connection to {} could not be opened. [MTA XFER-OUT 34 50] (12)", s(0))
-            }
-            _ => format!("The {} service entered the {} state.", s(0), s(1)),
+fn said(id: u32, strings: &[String]) -> String {
+    let s = |at: usize| strings.get(at).map_or("", String::as_str);
+    match id {
+        9318 => format!(
+            "An RPC communications error occurred. Unable to bind over RPC. Locality Table (LTAB) index: {}, NT/MTA error code: {}. Comms error {}, Bind error {}, Remote Server Name {} [MAIN BASE 1 500 %10] (14)",
+            s(0),
+            s(1),
+            s(2),
+            s(3),
+            s(4)
+        ),
+        9322 => format!(
+            "An interface error has occurred. An MtaBindBack over RPC has failed. Locality Table (LTAB) index: {}, NT/MTA error code: {}. Comms error {}, Bind error {}, Remote Server Name {}, Protocol String {} [BASE IL INCOMING RPC 25 237] (14)",
+            s(0),
+            s(1),
+            s(2),
+            s(3),
+            s(4),
+            s(5)
+        ),
+        1294 => format!(
+            "The association with entity {} ended abnormally. The MTA will attempt to recover it. [XFER-OUT 12 45] (10)",
+            s(0)
+        ),
+        289 => {
+            format!("A connection to {} could not be opened. [MTA XFER-OUT 34 50] (12)", s(0))
         }
+        _ => format!("The {} service entered the {} state.", s(0), s(1)),
     }
-
-    /// Date and time of the day.
-    fn when(&self) -> (String, String) {
-        let (day, second) = (self.seconds / 86_400 - BEGIN / 86_400, self.seconds % 86_400);
-        let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
-        (format!("2026-01-{:02}", day + 1), clock)
-    }
-
-    fn csv(&self, out: &mut impl std::io::Write) -> Result<()> {
-        let (date, time) = self.when();
-        writeln!(
-            out,
-            "{date},{time},{},Warning,None,{},N/A,{},\"{}\"",
-            self.source,
-            self.id,
-            self.server,
-            self.said()
-        )?;
-        Ok(())
-    }
-
-    fn json(&self, out: &mut impl std::io::Write) -> Result<()> {
-        let (date, time) = self.when();
-        writeln!(
-            out,
-            "{{\"time\":\"{date}T{time}Z\",\"server\":\"{}\",\"id\":{},\"source\":\"{}\",\"type\":\"Warning\",\"text\":\"{}\"}}",
-            self.server,
-            self.id,
-            self.source,
-            self.said()
-        )?;
-        Ok(())
-    }
-
-    fn xml(&self, out: &mut impl std::io::Write) -> Result<()> {
-        let (date, time) = self.when();
-        write!(
-            out,
-            "<Event><System><Provider Name=\"{}\"/><EventID>{}</EventID><Level>3</Level><TimeCreated SystemTime=\"{date}T{time}Z\"/><Computer>{}</Computer></System><RenderingInfo><Message>{}</Message></RenderingInfo></Event>",
-            self.source,
-            self.id,
-            self.server,
-            self.said()
-        )?;
-        Ok(())
-    }
-
-    fn text(&self, out: &mut impl std::io::Write) -> Result<()> {
-        let (date, time) = self.when();
-        writeln!(
-            out,
-            "Event ID: {}\nSource: {}\nType: Warning\nDate: {date}\nTime: {time}\nComputer: {}\nDescription: {}\n",
-            self.id,
-            self.source,
-            self.server,
-            self.said()
-        )?;
-        Ok(())
-    }
-
-    /// [MS-EVEN] 2.2.3 (EVENTLOGRECORD).
-    fn evt(&self, out: &mut Vec<u8>, number: usize) -> Result<()> {
-        let wide = |text: &str| {
-            let units = text.encode_utf16().chain([0]);
-            units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
-        };
-        let names = [wide(self.source), wide(self.server)].concat();
-        let strings: Vec<u8> = self.strings.iter().flat_map(|one| wide(one)).collect();
-        let fixed = 56;
-        let at_strings = fixed + names.len();
-        let length = (at_strings + strings.len() + 4).next_multiple_of(4);
-        let begin = out.len();
-        let seconds = u32::try_from(self.seconds)?;
-        for word in
-            [u32::try_from(length)?, 0x654c_664c, u32::try_from(number)?, seconds, seconds, self.id]
-        {
-            out.extend(word.to_le_bytes());
-        }
-        let count = u16::try_from(self.strings.len())?;
-        for word in [2_u16, count, 0, 0] {
-            out.extend(word.to_le_bytes());
-        }
-        let at_strings = u32::try_from(at_strings)?;
-        for word in [0, at_strings, 0, at_strings, 0, at_strings] {
-            out.extend(word.to_le_bytes());
-        }
-        out.extend(names);
-        out.extend(strings);
-        out.resize(begin + length - 4, 0);
-        out.extend(u32::try_from(length)?.to_le_bytes());
-        Ok(())
-    }
-}
-
-/// The header before the records and the cursor behind them.
-fn whole_evt(records: &[u8]) -> Result<Vec<u8>> {
-    let end = u32::try_from(0x30 + records.len())?;
-    let last = u32::try_from(EVENTS)?;
-    let words =
-        |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
-    let header = words(&[0x30, 0x654c_664c, 1, 1, 0x30, end, last + 1, 1, end + 0x28, 0, 0, 0x30]);
-    let cursor = words(&[
-        0x28,
-        0x1111_1111,
-        0x2222_2222,
-        0x3333_3333,
-        0x4444_4444,
-        0x30,
-        end,
-        last + 1,
-        1,
-        0x28,
-    ]);
-    Ok([header.as_slice(), records, cursor.as_slice()].concat())
 }

@@ -60,9 +60,7 @@ impl Pair {
     fn start(associations: usize, more: &str, through_relay: bool) -> Result<Self> {
         let plan = Plan { through_relays: through_relay, ..Plan::default() };
         let organisation = Organisation::make(&plan)?;
-        // One of several associations is for urgent mail alone.
-        let most = if associations == 1 { 1 } else { associations + 1 };
-        let x400 = format!("max_associations = {most}\nthreshold = 1\nopen_interval_s = 1\n{more}");
+        let x400 = format!("{}{more}", connector_keys(associations));
         let connector = Connector { port: PORT, rfc1006: "", x400: &x400, through_relay };
         for side in Side::BOTH {
             connector.install(&organisation, side)?;
@@ -80,6 +78,13 @@ impl Pair {
     fn waiting(&self) -> Result<u64> {
         self.organisation.waiting(Side::West)
     }
+}
+
+/// Keys of a connector that has so many associations at once.
+fn connector_keys(associations: usize) -> String {
+    // One of several associations is for urgent mail alone.
+    let most = if associations == 1 { 1 } else { associations + 1 };
+    format!("max_associations = {most}\nthreshold = 1\nopen_interval_s = 1\n")
 }
 
 /// (a): what waits at WEST goes to EAST, which keeps each message before it confirms it.

@@ -59,6 +59,11 @@ const PROBED_CAUSES: [&str; 47] = [
     "x400-stack-address-mismatch",
 ];
 
+/// The page that says by which test each thing is shown.
+const PROOFS: &str = "docs/conformance.md";
+/// What the tests of other projects begin with, of which the page tells, too.
+const FOREIGN_TESTS: &str = "test_";
+
 /// Folders of the machine somebody wrote on; a page that names one is of no use elsewhere.
 const MACHINE_FOLDERS: [&str; 4] = ["/work", "/tmp", "/root", "/home"];
 
@@ -92,7 +97,40 @@ pub fn check(root: &Path, golden: &Golden) -> Result<Vec<Violation>> {
         let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         violations.extend(machine_folders(&name, &text));
     }
+    violations.extend(tests_missing(root)?);
     Ok(violations)
+}
+
+fn tests_missing(root: &Path) -> Result<Vec<Violation>> {
+    let mut sources = String::new();
+    for path in workspace::files(root, "rs")? {
+        sources += &std::fs::read_to_string(path)?;
+    }
+    let text = std::fs::read_to_string(root.join(PROOFS))?;
+    Ok(unknown_tests(&text, &sources))
+}
+
+/// Tests that the page names and the sources do not have; a name that ends in dots stands for those that begin so.
+fn unknown_tests(text: &str, sources: &str) -> Vec<Violation> {
+    let is_name = |word: &str| {
+        word.matches('_').count() >= 3
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            && !word.starts_with(FOREIGN_TESTS)
+    };
+    let mut violations = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        for word in line.split('`').skip(1).step_by(2) {
+            let (name, rest) = match word.strip_suffix("...") {
+                Some(beginning) => (beginning, ""),
+                None => (word, "("),
+            };
+            if is_name(name) && !sources.contains(&format!("fn {name}{rest}")) {
+                let what = format!("there is no test {word}; name the one that shows it");
+                violations.push(Violation::new(PROOFS, index + 1, what));
+            }
+        }
+    }
+    violations
 }
 
 /// Rooms that no heading, row or list entry of ARCHITECTURE.md names.
@@ -141,7 +179,7 @@ fn machine_folders(name: &str, text: &str) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::{machine_folders, rooms_missing};
+    use super::{machine_folders, rooms_missing, unknown_tests};
 
     #[test]
     fn rooms_are_named_in_entries() {
@@ -149,6 +187,14 @@ mod tests {
         let missing = rooms_missing(text, ["wire", "ber", "osi"].into_iter());
         assert_eq!(missing.len(), 1);
         assert!(missing[0].what.contains("osi"));
+    }
+
+    #[test]
+    fn a_test_that_is_named_and_gone_is_found() {
+        let sources = "fn mail_goes_both_ways() {}\nfn ten_of_them_pass() {}";
+        let text = "| `mail_goes_both_ways`, `ten_of_them_...` | `local_name` |\n`test_of_samba_alone`\n`mail_goes_both_way` `ten_of_these_...`";
+        let lines: Vec<_> = unknown_tests(text, sources).iter().map(|one| one.line).collect();
+        assert_eq!(lines, [3, 3]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `account rotate` and `site password set`: a new password on every server at hand while mail flows.
 //!
 //! First each server that accepts the account takes the new password and keeps the old one; then a logon with the new one is
-//! tried; then each server that uses the account gets the new one; at the end, where it is wished, the old one ends.
+//! tried; then each server that uses the account gets the new one; at the end, where it is wished, the old one ends, once binds that
+//! have begun with it are over.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,9 @@ use crate::password;
 
 /// How long one step of a logon test may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Seconds that the old password stays good once everybody has the new one, where it is to end: a bind that has just begun
+/// shows it still.
+const LAST_S: u32 = 10;
 /// Octets of a password that is made up: 192 bits, beyond guessing.
 const GENERATED: usize = 24;
 
@@ -35,7 +39,7 @@ pub struct Fresh {
     /// Make a password up
     #[arg(long, conflicts_with_all = ["password_file", "password_env"])]
     generate: bool,
-    /// End the old password at the end
+    /// End the old password 10 s after everybody has the new one, when binds that have begun with it are over
     #[arg(long)]
     no_overlap: bool,
     /// Configuration of a further server on this machine; can be given more than once
@@ -99,16 +103,24 @@ pub async fn rotate(
     }
     if fresh.no_overlap {
         for server in &servers {
-            accept(server, &account, &password, Some(0)).await?;
+            accept(server, &account, &password, Some(LAST_S)).await?;
         }
     }
     setting.output.answer(&done, |done| {
         let mut lines = vec![
             format!("{} has a new password", done.account),
             format!("accepted by: {}", done.accepting.join(", ")),
-            format!("used by: {}", done.using.join(", ")),
+            format!(
+                "used by: {}",
+                if done.using.is_empty() {
+                    "no server at hand".to_owned()
+                } else {
+                    done.using.join(", ")
+                }
+            ),
         ];
         lines.extend(done.tested.iter().cloned());
+        lines.extend(fresh.no_overlap.then(|| format!("the old password ends in {LAST_S} s")));
         lines.join("\n")
     })?;
     Ok(Found::Nothing)

@@ -16,11 +16,8 @@ const WIDTH: i64 = 1_000;
 /// The height of one server's lane.
 const LANE: usize = 46;
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:1060px;margin:2em auto;padding:0 1em;color:#1c2430;background:#fff}\
-h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em;border-bottom:1px solid #d5dbe3}code,pre{font:13px/1.45 ui-monospace,monospace;background:#f2f4f7}\
-pre{padding:.6em .8em;overflow-x:auto;white-space:pre-wrap}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25em .6em;border-bottom:1px solid #e6eaf0;vertical-align:top;font-size:13.5px}\
-.bar{display:inline-block;height:.7em;background:#2f6fb3;vertical-align:middle}.weak{color:#66707f}.error{fill:#c0392b}.warning{fill:#d9822b}.other{fill:#2f6fb3}.follows{opacity:.25}\
-.verdict{background:#eef4fb;border-left:5px solid #2f6fb3;padding:.7em 1em}svg text{font:12px system-ui,sans-serif;fill:#46505e}";
+/// How it looks: wide and narrow, light and dark, on paper.
+const STYLE: &str = include_str!("report.css");
 
 /// What a report shows.
 pub struct Page<'a> {
@@ -40,19 +37,25 @@ pub struct Lane<'a> {
     pub events: Vec<(&'a Logged, bool)>,
 }
 
-/// The page.
+/// The page: the cause, what speaks for it and what to do, then what was seen, then what else it could be.
 pub fn render(page: &Page<'_>) -> String {
     let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n",
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n",
         title = escape(page.title)
     );
     verdict(&mut out, page.answer);
+    let mut causes = page.answer.diagnoses.iter();
+    if let Some(first) = causes.next() {
+        evidence(&mut out, first);
+        remedy(&mut out, first);
+    }
+    next_probe(&mut out, page.answer);
+    timeline(&mut out, &page.lanes);
     for remark in &page.remarks {
         put(&mut out, &format!("<p class=\"weak\">{}</p>\n", escape(remark)));
     }
-    timeline(&mut out, &page.lanes);
-    for (at, diagnosis) in page.answer.diagnoses.iter().enumerate() {
-        cause(&mut out, diagnosis, at == 0);
+    for diagnosis in causes {
+        less_likely(&mut out, diagnosis);
     }
     checks(&mut out, page.answer);
     listing(&mut out, &page.lanes);
@@ -75,35 +78,46 @@ fn verdict(out: &mut String, answer: &Answer) {
         None => "Nothing is wrong.".to_owned(),
     };
     put(out, &format!("<p class=\"verdict\">{text}</p>\n"));
-    if let Some(next) = &answer.next_probe {
-        put(out, &format!("<p>What would tell: {}.</p>\n", escape(&next.check)));
-        if let Some(command) = &next.command {
-            put(out, &format!("<pre>{}</pre>\n", escape(command)));
-        }
+}
+
+fn next_probe(out: &mut String, answer: &Answer) {
+    let Some(next) = &answer.next_probe else { return };
+    put(out, &format!("<h2>What would tell</h2>\n<p>{}.</p>\n", escape(&next.check)));
+    if let Some(command) = &next.command {
+        put(out, &format!("<pre>{}</pre>\n", escape(command)));
     }
 }
 
-fn cause(out: &mut String, diagnosis: &Diagnosis, first: bool) {
+fn less_likely(out: &mut String, diagnosis: &Diagnosis) {
     put(
         out,
         &format!(
-            "<h2>{} <span class=\"weak\">{}, {}</span></h2>\n<p>{}</p>\n",
+            "<h2>Less likely: {} <span class=\"weak\">{}, {}</span></h2>\n<p>{}</p>\n",
             diagnosis.cause,
             diagnosis.group.slug(),
             percent(diagnosis.confidence),
             escape(diagnosis.title())
         ),
     );
+    evidence(out, diagnosis);
+}
+
+fn evidence(out: &mut String, diagnosis: &Diagnosis) {
     for (title, list) in [("Because", &diagnosis.evidence), ("Against it", &diagnosis.against)] {
         if list.is_empty() {
             continue;
         }
-        put(out, &format!("<table><tr><th>{title}</th><th></th><th></th></tr>\n"));
+        put(
+            out,
+            &format!(
+                "<table class=\"evidence\"><thead><tr><th colspan=\"3\">{title}</th></tr></thead>\n"
+            ),
+        );
         for one in list {
             put(
                 out,
                 &format!(
-                    "<tr><td>{}</td><td>{}</td><td><span class=\"bar\" style=\"width:{:.0}px\"></span></td></tr>\n",
+                    "<tr><td>{}</td><td>{}</td><td class=\"weight\"><span class=\"bar\" style=\"width:{:.0}px\"></span></td></tr>\n",
                     escape(&one.source),
                     escape(&one.says),
                     (one.weight * 80.0).max(2.0)
@@ -112,24 +126,28 @@ fn cause(out: &mut String, diagnosis: &Diagnosis, first: bool) {
         }
         out.push_str("</table>\n");
     }
-    if first && !diagnosis.remedy.is_empty() {
-        out.push_str("<h2>What to do</h2>\n<ol>\n");
-        for step in &diagnosis.remedy {
-            put(out, &format!("<li>{}", escape(&step.text)));
-            if let Some(command) = &step.command {
-                put(out, &format!("<pre>{}</pre>", escape(command)));
-            }
-            out.push_str("</li>\n");
-        }
-        out.push_str("</ol>\n");
+}
+
+fn remedy(out: &mut String, diagnosis: &Diagnosis) {
+    if diagnosis.remedy.is_empty() {
+        return;
     }
+    out.push_str("<h2>What to do</h2>\n<ol>\n");
+    for step in &diagnosis.remedy {
+        put(out, &format!("<li>{}", escape(&step.text)));
+        if let Some(command) = &step.command {
+            put(out, &format!("<pre>{}</pre>", escape(command)));
+        }
+        out.push_str("</li>\n");
+    }
+    out.push_str("</ol>\n");
 }
 
 fn checks(out: &mut String, answer: &Answer) {
     if answer.checks.is_empty() {
         return;
     }
-    out.push_str("<h2>Checks</h2>\n<table><tr><th>check</th><th>from</th><th>target</th><th>result</th><th>detail</th></tr>\n");
+    out.push_str("<h2>Checks</h2>\n<div class=\"scroll\"><table><thead><tr><th>check</th><th>from</th><th>target</th><th>result</th><th>detail</th></tr></thead>\n");
     for check in &answer.checks {
         let result = serde_json::to_value(check.result).ok();
         let result =
@@ -145,7 +163,7 @@ fn checks(out: &mut String, answer: &Answer) {
             ),
         );
     }
-    out.push_str("</table>\n");
+    out.push_str("</table></div>\n");
 }
 
 fn timeline(out: &mut String, lanes: &[Lane<'_>]) {
@@ -156,7 +174,7 @@ fn timeline(out: &mut String, lanes: &[Lane<'_>]) {
     put(
         out,
         &format!(
-            "<h2>Timeline</h2>\n<svg viewBox=\"0 0 {} {height}\" width=\"100%\" role=\"img\" aria-label=\"events of each server in time\">\n",
+            "<h2>Timeline</h2>\n<div class=\"scroll\"><svg viewBox=\"0 0 {} {height}\" width=\"100%\" role=\"img\" aria-label=\"events of each server in time\">\n",
             WIDTH + 20
         ),
     );
@@ -165,7 +183,7 @@ fn timeline(out: &mut String, lanes: &[Lane<'_>]) {
         put(
             out,
             &format!(
-                "<text x=\"0\" y=\"{}\">{}</text><line x1=\"0\" x2=\"{WIDTH}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#d5dbe3\"/>\n",
+                "<text x=\"0\" y=\"{}\">{}</text><line x1=\"0\" x2=\"{WIDTH}\" y1=\"{y}\" y2=\"{y}\"/>\n",
                 y - 16,
                 escape(&lane.name)
             ),
@@ -173,11 +191,7 @@ fn timeline(out: &mut String, lanes: &[Lane<'_>]) {
         let skip = lane.events.len().saturating_sub(MAX_DRAWN);
         for (one, follows) in lane.events.iter().skip(skip) {
             let x = (when(lane, one) - from) * WIDTH / span;
-            let kind = match one.event_type.to_lowercase().as_str() {
-                "error" | "audit failure" => "error",
-                "warning" => "warning",
-                _ => "other",
-            };
+            let kind = kind(one);
             let faint = if *follows { " follows" } else { "" };
             put(
                 out,
@@ -196,7 +210,7 @@ fn timeline(out: &mut String, lanes: &[Lane<'_>]) {
     put(
         out,
         &format!(
-            "<text x=\"0\" y=\"{bottom}\">{}</text><text x=\"{WIDTH}\" y=\"{bottom}\" text-anchor=\"end\">{}</text></svg>\n<p class=\"weak\">Red: errors, orange: warnings; faint: what only follows from another event. Point at a dot to read it.</p>\n",
+            "<text x=\"0\" y=\"{bottom}\">{}</text><text x=\"{WIDTH}\" y=\"{bottom}\" text-anchor=\"end\">{}</text></svg></div>\n<p class=\"weak\"><span class=\"error\">&#9679;</span> error <span class=\"warning\">&#9679;</span> warning <span class=\"other\">&#9679;</span> other; faint: what only follows from another event. Point at a dot to read it; all of them stand at the end.</p>\n",
             stamp(from),
             stamp(to)
         ),
@@ -224,15 +238,18 @@ fn listing(out: &mut String, lanes: &[Lane<'_>]) {
             ),
         );
     }
-    out.push_str("<table><tr><th>time</th><th>server</th><th>event</th><th>text</th></tr>\n");
+    out.push_str(
+        "<table class=\"events\"><thead><tr><th>time</th><th>server</th><th>event</th><th>text</th></tr></thead>\n",
+    );
     for (time, lane, one, follows) in all.into_iter().skip(skipped) {
         let weak = if follows { " class=\"weak\"" } else { "" };
         put(
             out,
             &format!(
-                "<tr{weak}><td>{}</td><td>{}</td><td>{} {}</td><td>{}</td></tr>\n",
+                "<tr{weak}><td class=\"fixed\">{}</td><td>{}</td><td><span class=\"{}\">&#9679;</span> {} {}</td><td>{}</td></tr>\n",
                 stamp(time),
                 escape(&lane.name),
+                kind(one),
                 escape(&one.source),
                 one.moment.id,
                 escape(&one.text)
@@ -242,16 +259,26 @@ fn listing(out: &mut String, lanes: &[Lane<'_>]) {
     out.push_str("</table>\n");
 }
 
+/// How bad an event is by its type, as each age of Windows calls it.
+fn kind(one: &Logged) -> &'static str {
+    match one.event_type.to_lowercase().as_str() {
+        "critical" | "error" | "audit failure" | "failure audit" => "error",
+        "warning" => "warning",
+        _ => "other",
+    }
+}
+
 fn when(lane: &Lane<'_>, one: &Logged) -> i64 {
     one.moment.time.as_second() - lane.ahead_s
 }
 
 fn stamp(second: i64) -> String {
-    Timestamp::from_second(second).map(|time| time.to_string()).unwrap_or_default()
+    let time = Timestamp::from_second(second).map(|time| time.to_string()).unwrap_or_default();
+    time.replace('T', " ").replace('Z', " UTC")
 }
 
 fn percent(confidence: f64) -> String {
-    format!("{:.0} %", confidence * 100.0)
+    format!("{:.0}\u{a0}%", confidence * 100.0)
 }
 
 fn put(out: &mut String, text: &str) {
@@ -307,9 +334,14 @@ mod tests {
             remarks: vec!["</p>".into()],
         };
         let html = render(&page);
-        for bad in ["<script", "<img", "<b>queue", "</p></p>", " src=", " href="] {
-            assert!(!html.replace("src=http", "").contains(bad), "{bad}");
+        let shown = html.replace("src=http", "");
+        for bad in [
+            "<script", "<img", "<link", "<b>queue", "</p></p>", " src=", " href=", "url(",
+            "@import",
+        ] {
+            assert!(!shown.contains(bad), "{bad}");
         }
         assert!(html.contains("<circle class=\"warning\"") && html.contains("a &amp; b"));
+        assert!(html.contains("name=\"viewport\"") && html.contains("prefers-color-scheme:dark"));
     }
 }

@@ -56,6 +56,12 @@ const CHECKS: &[(&str, &str)] = &[
     ("lsa-trusts", "of any host: the domains that it trusts"),
     ("shares", "of any host: its shares, as the account sees them"),
     ("group-policy", "of a domain controller: what its policies say of logons over the network"),
+    (
+        "way-back",
+        "of a host that runs Bindback: whether it takes the account, and tries its ways for it",
+    ),
+    ("bind-back", "from such a host: whether its account is let in at a peer, for the bind-back"),
+    ("last-bind", "from such a host: a bind that failed and has not gone well since, either way"),
     ("rpc", "of any host: whether its endpoint mapper answers a call of nobody"),
     ("rpc-mta", "of any host: whether the original MTA's interface is registered and answers"),
     ("rpc-connect", "of any host: an RPC call of the account at level connect"),
@@ -64,6 +70,35 @@ const CHECKS: &[(&str, &str)] = &[
     ("rpc-privacy", "the same, sealed"),
 ];
 
+/// Checks of a host that take a logon as the account.
+const LOGONS: &[&str] = &[
+    "logon",
+    "kerberos-logon",
+    "kerberos-ticket",
+    "ldap-account",
+    "ldap-principal",
+    "ldap-legacy-account",
+    "ldap-schema-grant",
+    "ipc",
+    "sam-account",
+    "lsa-rights",
+    "lsa-trusts",
+    "shares",
+    "group-policy",
+    "way-back",
+    "bind-back",
+    "last-bind",
+    "rpc-connect",
+    "rpc-packet",
+    "rpc-integrity",
+    "rpc-privacy",
+];
+
+/// Whether a check of a host takes a logon.
+pub fn takes_a_logon(check: &str) -> bool {
+    LOGONS.contains(&check)
+}
+
 /// A check by its name, for the command line.
 pub fn check(text: &str) -> Result<String, String> {
     let known: Vec<&str> = CHECKS.iter().map(|(check, _)| *check).collect();
@@ -71,6 +106,22 @@ pub fn check(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!("there is no such check; there are {}", known.join(", ")))
+}
+
+/// A cause by its name.
+pub fn cause(text: &str) -> Result<Cause, String> {
+    text.parse().map_err(|error: finding::UnknownCause| {
+        format!("{error}; bindback doctor --list-checks names them all")
+    })
+}
+
+/// A remark that says something.
+pub fn remark(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_alphanumeric) {
+        return Ok(text.to_owned());
+    }
+    Err("it has no word; say in plain words what is seen: \"mail to WEST stops since Monday\""
+        .to_owned())
 }
 
 #[derive(Debug, Serialize)]

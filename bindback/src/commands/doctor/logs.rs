@@ -43,7 +43,8 @@ pub struct Log {
 #[derive(Debug)]
 struct Unread {
     time: Timestamp,
-    id: u32,
+    /// Its number, where its form of log gives one.
+    id: Option<u32>,
     server: String,
     source: String,
     event_type: String,
@@ -68,13 +69,19 @@ pub struct Read {
 }
 
 impl Log {
-    /// Reads a file, of whatever form it is.
-    pub fn read(file: &Path) -> anyhow::Result<Self> {
-        let mut log = Self { file: file.display().to_string(), ..Self::default() };
+    /// Reads a file, of whatever form it is; the answer calls it `name`.
+    pub fn read(file: &Path, name: String) -> anyhow::Result<Self> {
+        let mut log = Self { file: name, ..Self::default() };
         log.summary =
             Some(read_file(file, |record| log.add(record)).map_err(|error| said(file, error))?);
-        log.moments = std::mem::take(&mut log.unread).into_iter().map(Unread::read).collect();
+        log.moments =
+            std::mem::take(&mut log.unread).into_iter().filter_map(Unread::read).collect();
         log.moments.sort_by_key(|logged| logged.moment.time);
+        // The MTA's own text logs do not say whose they are: the file does.
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for logged in log.moments.iter_mut().filter(|logged| logged.moment.server.is_empty()) {
+            logged.moment.server.clone_from(&name);
+        }
         Ok(log)
     }
 
@@ -101,7 +108,7 @@ impl Log {
     }
 
     fn add_moment(&mut self, record: &Record) {
-        let (Some(time), Some(id)) = (record.time, record.id) else { return };
+        let Some(time) = record.time else { return };
         let source = record.source.as_deref().unwrap_or_default();
         let quiet = record
             .event_type
@@ -112,7 +119,7 @@ impl Log {
         }
         self.unread.push_back(Unread {
             time,
-            id,
+            id: record.id,
             server: record.server.clone().unwrap_or_default(),
             source: source.to_owned(),
             event_type: record.event_type.clone().unwrap_or_default(),
@@ -144,15 +151,18 @@ impl Log {
 }
 
 impl Unread {
-    fn read(self) -> Logged {
-        let read = if is_mta(&self.source) { event::read(Some(self.id), &self.text) } else { None };
+    /// None where it has no number and no wording that is known: nobody could say what happened.
+    fn read(self) -> Option<Logged> {
+        let by_wording = || diagnosis::number_of(&self.text).filter(|_| is_mta(&self.source));
+        let id = self.id.or_else(by_wording)?;
+        let read = if is_mta(&self.source) { event::read(Some(id), &self.text) } else { None };
         let number = |name| read.as_ref().and_then(|read| read.number(name));
         let peer = read.as_ref().and_then(|read| read.word("remote_server"));
-        Logged {
+        Some(Logged {
             moment: Moment {
                 time: self.time,
                 server: self.server,
-                id: self.id,
+                id,
                 peer: peer.filter(|peer| !peer.is_empty()).map(str::to_owned),
                 code: number("code"),
                 bind: number("bind"),
@@ -160,7 +170,7 @@ impl Unread {
             source: self.source,
             event_type: self.event_type,
             text: shown(&self.text),
-        }
+        })
     }
 }
 

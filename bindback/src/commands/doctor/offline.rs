@@ -14,6 +14,8 @@ use crate::failure::{Found, Unreadable, Usage};
 
 /// A case is written by hand or by a tool; a larger file is something else.
 const MAX_CASE: u64 = 64 * 1024 * 1024;
+/// So many keys of a case that has none of its own are shown.
+const SHOWN_KEYS: usize = 5;
 
 /// What is given instead of a server.
 #[derive(Debug, Default)]
@@ -50,11 +52,13 @@ pub fn run(given: &Given<'_>, setting: &Setting<'_>, paper: &Paper<'_>) -> anyho
     let mut read = Vec::new();
     if let Some(file) = given.case {
         case = parse_case(file, &load(file)?)?;
-        read.push(file.display().to_string());
+        read.push(paper.file(0, file));
     }
     let mut events = u64::try_from(case.events.len()).unwrap_or(u64::MAX);
-    let logs: Vec<Log> =
-        given.events.iter().map(|file| Log::read(file)).collect::<Result<_, _>>()?;
+    let files = given.events.iter().zip(1..);
+    let logs: Vec<Log> = files
+        .map(|(file, number)| Log::read(file, paper.file(number, file)))
+        .collect::<Result<_, _>>()?;
     let joined = join(&logs.iter().map(Log::story).collect::<Vec<_>>());
     for (log, follows) in logs.iter().zip(&joined.follows) {
         case.events.extend(log.events(follows));
@@ -75,7 +79,8 @@ pub fn run(given: &Given<'_>, setting: &Setting<'_>, paper: &Paper<'_>) -> anyho
         case.events.iter().filter_map(|event| event.server.as_deref()).collect();
     names.retain(|name| !["caller", "callee"].contains(name));
     let peers = logs.iter().flat_map(|log| &log.moments);
-    names.extend(peers.filter_map(|logged| logged.moment.peer.as_deref()));
+    names.extend(peers.clone().filter_map(|logged| logged.moment.peer.as_deref()));
+    names.extend(peers.map(|logged| logged.moment.server.as_str()));
     let mut paper = paper.knowing(names);
     if let Some(file) = paper.html {
         let page = html::Page {
@@ -110,6 +115,9 @@ fn remarks(logs: &[Log], joined: &Joined) -> Vec<String> {
     let mut out = Vec::new();
     for log in logs {
         let Some(summary) = &log.summary else { continue };
+        if summary.events == 0 {
+            out.push(format!("{}: no event was found in it.", log.file));
+        }
         if summary.damaged > 0 {
             out.push(format!("{}: {} damaged places were left out.", log.file, summary.damaged));
         }
@@ -174,15 +182,31 @@ fn lanes<'a>(logs: &'a [Log], joined: &'a Joined) -> Vec<html::Lane<'a>> {
 }
 
 fn parse_case(file: &Path, text: &str) -> anyhow::Result<FieldCase> {
-    serde_json::from_str(text).map_err(|error| {
+    let wrong = |what: String| {
         Usage(format!(
-            "{}:{}:{}: {error}; a case is {{\"events\":[{{\"id\":9318,\"text\":\"...\"}}],\"notes\":[\"...\"]}}",
-            file.display(),
-            error.line(),
-            error.column()
+            "{}{what}; a case is {{\"events\":[{{\"id\":9318,\"text\":\"...\"}}],\"notes\":[\"...\"]}}",
+            file.display()
         ))
-        .into()
-    })
+    };
+    let told = |error: serde_json::Error| {
+        let (line, column) = (error.line(), error.column());
+        let said = error.to_string();
+        // The place stands before it already.
+        let said = said.split(" at line ").next().unwrap_or_default();
+        let said = said.replace("a sequence", "a list [...]").replace("EOF", "the end of the file");
+        wrong(format!(":{line}:{column}: {said}"))
+    };
+    let shape: serde_json::Value = serde_json::from_str(text).map_err(told)?;
+    let Some(object) = shape.as_object() else {
+        return Err(wrong(": no JSON object".to_owned()).into());
+    };
+    if !(object.contains_key("events") || object.contains_key("notes")) {
+        let keys: Vec<String> =
+            object.keys().take(SHOWN_KEYS).map(|key| format!("{key:?}")).collect();
+        let has = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+        return Err(wrong(format!(": neither \"events\" nor \"notes\" is there, but {has}")).into());
+    }
+    Ok(serde_json::from_str(text).map_err(told)?)
 }
 
 /// The text of a case file, in whatever encoding.
@@ -206,7 +230,21 @@ mod tests {
     #[test]
     fn a_case_that_is_none_says_where() {
         let error = parse_case(Path::new("x.json"), "{\n\"events\": 7}").unwrap_err().to_string();
-        assert!(error.starts_with("x.json:2:"), "{error}");
+        assert!(error.starts_with("x.json:2:11: ") && error.contains("expected a list"), "{error}");
+        assert!(!error.contains("at line"), "{error}");
+        for (text, expected) in [
+            ("[]", "x.json: no JSON object; a case is {"),
+            ("{}", "but nothing; a case is {"),
+            (
+                r#"{"evnts":[],"note":[]}"#,
+                r#"nor "notes" is there, but "evnts", "note"; a case is {"#,
+            ),
+            ("", "x.json:1:0: the end of the file while parsing a value; a case is {"),
+            ("{}\n7", "x.json:2:1: trailing characters; a case is {"),
+        ] {
+            let error = parse_case(Path::new("x.json"), text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
         let deep = "[".repeat(100_000);
         assert!(parse_case(Path::new("x.json"), &deep).is_err());
         let odd = r#"{"events":[{"id":"9318","codes":[],"more":{"x":1}},{"id":null,"text":null}],"notes":null}"#;

@@ -28,10 +28,21 @@ impl<'a> Paper<'a> {
         Self { html: self.html, verbose: self.verbose, redactor }
     }
 
-    /// Writes a file.
-    pub fn write(&mut self, file: &Path, text: &str) -> anyhow::Result<()> {
-        let text = self.redactor.as_mut().map_or_else(|| text.to_owned(), |one| one.text(text));
-        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    /// The name of a file that was read, for people: a path tells whose it is, and what it is called may too.
+    pub fn file(&self, number: usize, file: &Path) -> String {
+        if self.redactor.is_none() {
+            return file.display().to_string();
+        }
+        let form = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let known = ["evtx", "evt", "xml", "csv", "txt", "log", "json", "jsonl"];
+        let form = known.iter().find(|known| **known == form).map(|form| format!(".{form}"));
+        format!("log-{number}{}", form.unwrap_or_default())
+    }
+
+    /// Writes a page.
+    pub fn write(&mut self, file: &Path, page: &str) -> anyhow::Result<()> {
+        let page = self.redactor.as_mut().map_or_else(|| page.to_owned(), |one| one.page(page));
+        std::fs::write(file, page).with_context(|| format!("cannot write {}", file.display()))
     }
 
     /// Prints the answer.

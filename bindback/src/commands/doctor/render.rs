@@ -12,7 +12,7 @@ const WIDTH: usize = 100;
 /// Observations that are shown without `-v`.
 const FEW: usize = 5;
 /// From here on a cause is sure enough to be an answer.
-const HALF: f64 = 0.5;
+pub(super) const HALF: f64 = 0.5;
 /// Other causes that are named without `-v`: the answer has at least three.
 const OTHERS: usize = 2;
 /// Observations of each of them, where nothing is decided.
@@ -86,10 +86,11 @@ fn headline(out: &mut String, report: &Report) {
     }
 }
 
-fn listed(names: &[String]) -> String {
-    match names {
+pub(super) fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.as_slice() {
         [] => "nothing but the configuration".to_owned(),
-        [one] => one.clone(),
+        [one] => (*one).to_owned(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

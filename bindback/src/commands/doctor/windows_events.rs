@@ -103,7 +103,7 @@ fn each_status_of_a_windows_event_leads_to_its_cause_from_every_form() {
         for (form, text) in [("xml", xml(row)), ("csv", table(row)), ("jsonl", lines(row))] {
             let file = folder.path().join(format!("log.{form}"));
             std::fs::write(&file, text).unwrap();
-            let log = Log::read(&file).unwrap();
+            let log = Log::read(&file, String::new()).unwrap();
             let events = log.events(&[]);
             assert_eq!(events.first().and_then(|one| one.id), Some(i64::from(row.0)), "{form}");
             let answer = consult(&FieldCase { events, notes: Vec::new() });

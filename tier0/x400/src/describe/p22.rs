@@ -368,6 +368,9 @@ static CATEGORIES: Type = Type::SequenceOf(&Type::Sequence(&[
     opt("description", &UNIVERSAL).tag(1),
 ]));
 
+/// `RFC822FieldList` (RFC 2156 Appendix): each field on a line.
+static RFC_822_FIELDS: Type = Type::SequenceOf(&IA5);
+
 /// What the identifier of a heading, recipient or notification extension says of its value.
 fn extension(selector: &Node) -> Option<Known> {
     let Value::ObjectIdentifier(dotted) = &selector.value else { return None };
@@ -401,7 +404,7 @@ fn extension(selector: &Node) -> Option<Known> {
         "2.6.1.18.1" => ("ipn-security-response", &SECURITY_RESPONSE),
         "2.6.1.19.0" => ("absence-advice", &ABSENCE),
         "2.6.1.19.1" => ("change-of-address-advice", &CHANGE_OF_ADDRESS),
-        "1.3.6.1.7.1.3.2" => ("rfc-822-field-list", &Type::Any),
+        "1.3.6.1.7.1.3.2" => ("rfc-822-field-list", &RFC_822_FIELDS),
         _ => return None,
     };
     Some(Known { name, of, tell: true })

@@ -265,9 +265,14 @@ fn untrusted(case: Case<'_>) -> Vec<Clue> {
 
 fn override_or_same(case: Case<'_>) -> Vec<Remedy> {
     let (actor, target) = (case.actor(), case.target());
-    let expected = another(case).map_or_else(String::new, |(_, expected)| format!(" {expected}"));
+    let expected = another(case).map(|(_, expected)| expected);
+    let said = expected.as_ref().map_or_else(String::new, |account| format!(" {account}"));
+    let account = expected.as_deref().unwrap_or("ACCOUNT");
+    let words = ["directory", "override-account", "set", target, "--account", account];
+    // No command to be run as it is: the password is one that only its owner knows.
     in_words(format!(
-        "On {actor}, give the connector to {target} the account{expected} that {target} expects, with its password: bindback directory override-account set {target} --account ACCOUNT. Membership in Domain Admins is not needed."
+        "On {actor}, give the connector to {target} the account{said} that {target} expects: {}, which asks for its password. Membership in Domain Admins is not needed.",
+        on(case, actor, &words)
     ))
 }
 

@@ -339,10 +339,15 @@ fn open_port(case: Case<'_>) -> Vec<Remedy> {
     ))
 }
 
+/// A machine that is there said that nobody listens.
+fn refuses(case: Case<'_>) -> bool {
+    port_checks(case).any(|check| check.result == ProbeResult::Refused)
+}
+
 fn start_server(case: Case<'_>) -> Vec<Remedy> {
     let target = case.target();
-    let silent = port_checks(case).any(|check| check.result == ProbeResult::Timeout)
-        && port_checks(case).all(|check| check.result != ProbeResult::Refused);
+    let silent =
+        port_checks(case).any(|check| check.result == ProbeResult::Timeout) && !refuses(case);
     if hangs(case) {
         let serve = case.view.config(target).map_or_else(String::new, |config| {
             format!(" ({})", command(&["bindback", "serve", "-c", config]))
@@ -361,11 +366,23 @@ fn start_server(case: Case<'_>) -> Vec<Remedy> {
                  ({serve}). Then let waiting mail be tried: bindback queue retry --all."
             ))
         }
+        // From here no more is seen than that nobody listens.
         Some(config) => {
-            with_command(format!("Start {target}."), command(&["bindback", "serve", "-c", config]))
+            let doctor = command(&["bindback", "doctor", "-c", config]);
+            with_command(
+                format!(
+                    "Start {target}. If it ends again, `{doctor}` on its machine says what keeps it from starting."
+                ),
+                command(&["bindback", "serve", "-c", config]),
+            )
         }
+        None if refuses(case) => in_words(format!(
+            "Start {target}: its machine answers, and nobody listens there. If it does not stay up, `bindback doctor` there says what \
+             keeps it from starting."
+        )),
         None => in_words(format!(
-            "Start {target}, or bring the machine that it runs on back to the network."
+            "Start {target}, or bring the machine that it runs on back to the network. If it does not start, `bindback doctor` there \
+             says what keeps it from that."
         )),
     }
 }

@@ -77,7 +77,17 @@ pub fn consult(case: &FieldCase) -> Answer {
     let undecided = diagnoses
         .first()
         .is_none_or(|first| first.confidence < DECIDED || first.evidence.is_empty());
-    Answer { undecided, next_probe: next_probe(&weighed), diagnoses, checks: Vec::new() }
+    let next_probe = match weighed.first() {
+        // Who has told nothing is not asked for a check of what nobody saw.
+        Some(first) if first.is_guess() => Some(NextProbe {
+            check: "give the events of both servers (--events), and say what is seen (--note)"
+                .to_owned(),
+            would_tell: weighed.iter().take(2).map(|one| one.rule.cause).collect(),
+            command: None,
+        }),
+        _ => next_probe(&weighed),
+    };
+    Answer { undecided, next_probe, diagnoses, checks: Vec::new() }
 }
 
 /// The rows with their signs read, and their vocabularies.

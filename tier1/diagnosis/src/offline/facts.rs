@@ -67,6 +67,13 @@ pub(super) struct Facts {
     told: BTreeSet<String>,
 }
 
+/// The number of an event of the MTA by its wording alone, as the MTA's own text logs and people who paste leave it.
+#[must_use]
+pub fn number_of(text: &str) -> Option<u32> {
+    let form = events::recognise(&words(cut(text, MAX_TEXT)))?;
+    u32::try_from(form.id).ok()
+}
+
 /// Reads a case.
 pub(super) fn read(case: &FieldCase) -> Facts {
     let mut facts = Facts::default();

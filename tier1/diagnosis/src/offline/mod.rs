@@ -28,6 +28,7 @@ mod words;
 mod tests;
 
 pub use engine::consult;
+pub use facts::number_of;
 pub use input::{Code, FieldCase, FieldEvent};
 pub use page::page;
 pub(crate) use page::remedy_of;

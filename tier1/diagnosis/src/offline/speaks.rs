@@ -9,6 +9,7 @@ use std::str::FromStr;
 use finding::Cause;
 
 use super::stories::Asked;
+use super::table::status;
 use super::words::spelled;
 
 /// The table.
@@ -72,8 +73,11 @@ fn read(line: &str) -> Option<Line> {
 /// The parts of a line in the form in which a case has them: marks as they are, words in their one form.
 pub(super) fn parts_of(text: &str) -> Vec<String> {
     let words = text.split_whitespace().map(|word| word.trim_end_matches([';', ',']));
-    let (marks, plain): (Vec<&str>, Vec<&str>) = words.partition(|word| is_mark(word));
-    let mut parts: Vec<String> = marks.into_iter().map(str::to_lowercase).collect();
+    let (named, words): (Vec<&str>, Vec<&str>) =
+        words.partition(|word| status::named(word).is_some());
+    let (marks, plain): (Vec<&str>, Vec<&str>) = words.into_iter().partition(|word| is_mark(word));
+    let codes = named.into_iter().filter_map(status::named).map(|code| format!("c{code}"));
+    let mut parts: Vec<String> = codes.chain(marks.into_iter().map(str::to_lowercase)).collect();
     parts.extend(spelled(&plain.join(" ")).into_iter().map(|(form, _)| form));
     parts
 }
@@ -148,12 +152,34 @@ mod tests {
         );
     }
 
+    /// An event that has nothing but a code.
+    fn coded(code: i64) -> FieldEvent {
+        let codes = [("nt_error".to_owned(), Code::Number(code))].into();
+        FieldEvent { codes, ..FieldEvent::default() }
+    }
+
+    /// A name of a code that is misspelled would be a word that nobody says.
+    #[test]
+    fn every_name_of_a_code_is_known() {
+        let is_name = |part: &&str| part.contains('_') && !part.starts_with('@');
+        for line in TEXT.lines().filter(|line| !line.starts_with('#')) {
+            let Some((parts, _)) = line.split_once('=') else { continue };
+            for name in parts.split_whitespace().filter(is_name) {
+                assert!(status::named(name).is_some(), "{name} in {line}");
+            }
+        }
+    }
+
     /// A case that says what stands before the equals sign of a line.
     fn told(text: &str) -> FieldCase {
         let (parts, _) = text.split_once('=').unwrap();
         let mut case = FieldCase::default();
         let mut note = Vec::new();
         for part in parts.split_whitespace() {
+            if let Some(code) = status::named(part) {
+                case.events.push(coded(code));
+                continue;
+            }
             let digits = part.trim_start_matches(|c: char| !c.is_ascii_digit());
             match (is_mark(part), part.chars().next()) {
                 (true, Some('@')) => {
@@ -175,9 +201,7 @@ mod tests {
                     case.events.last_mut().unwrap().codes.insert("status".to_owned(), code);
                 }
                 (true, _) => {
-                    let code = part[1..].parse().unwrap();
-                    let codes = [("nt_error".to_owned(), Code::Number(code))].into();
-                    case.events.push(FieldEvent { codes, ..FieldEvent::default() });
+                    case.events.push(coded(part[1..].parse().unwrap()));
                 }
                 (false, _) => note.push(part),
             }

@@ -166,7 +166,9 @@ fn a_service_account_of_an_untrusted_domain_is_told() {
     let first = decided(&answer);
     assert_eq!(first.cause, Cause::UntrustedDomainsNoMatchingAccount);
     assert!(
-        first.remedy[0].text.contains(r"the account ORG\svc-west that EAST expects"),
+        first.remedy[0].text.contains(
+            r"the account ORG\svc-west that EAST expects: bindback directory override-account set EAST --account 'ORG\svc-west'"
+        ),
         "{first:?}"
     );
 }

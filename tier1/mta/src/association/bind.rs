@@ -23,9 +23,9 @@ pub(super) enum Bind {
     },
 }
 
-/// Who this MTA is. The password is empty: over the RPC carrier the account proves the MTA.
+/// Who this MTA is, by the form that its name has in X.400. The password is empty: over the RPC carrier the account proves the MTA.
 pub(super) fn identity_of(name: &str) -> MtaIdentity {
-    MtaIdentity::with_password(name, "")
+    MtaIdentity::with_password(x400::ia5_name(name), "")
 }
 
 impl Association {
@@ -51,7 +51,7 @@ impl Association {
             }
         };
         let presented = identity.map(|identity| identity.name).unwrap_or_default();
-        if presented == names.remote_mta {
+        if presented == x400::ia5_name(&names.remote_mta) {
             let result = MtaBindResult::Authenticated(identity_of(&names.local_mta));
             self.stack.accept_open(wrap(BIND_RESULT, &result.encode()));
             self.outputs.push_back(Output::Opened);
@@ -77,7 +77,7 @@ impl Association {
         let manner = identity.as_ref().map(|identity| identity.manner().to_string());
         let (known, expected) = match &self.bind {
             Bind::Proved(names) => {
-                let fits = presented == names.remote_mta;
+                let fits = presented == x400::ia5_name(&names.remote_mta);
                 (if fits { Ok(()) } else { Err(Mismatch::Name) }, &names.remote_mta)
             }
             Bind::Calling(expected) => (expected.check(identity.as_ref()), &expected.name),

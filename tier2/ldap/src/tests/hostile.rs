@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use ber::{Encoder, Tag};
 use identity::SecurityDescriptor;
+use identity::descriptor::control::DACL_PROTECTED;
 
 use super::{BASE, served, small};
 use crate::channel::Channel;
-use crate::connection::{Connection, Entry, Search};
+use crate::connection::{Connection, Entry, READING, Search};
 use crate::error::LdapError;
 use crate::filter::Filter;
 use crate::message::{Scope, message_len};
@@ -24,6 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A connection to a server that answers each request with what the script makes of its message number. The server ends with the
 /// connection, and gives how much it could send.
 fn scripted(
+    script: impl FnMut(i64, &mut dyn FnMut(&[u8]) -> bool) + Send + 'static,
+) -> (Connection, JoinHandle<u64>) {
+    scripted_with(PATIENCE, READING, script)
+}
+
+/// The same with a client that waits so long for a message, and for a whole answer.
+fn scripted_with(
+    patience: Duration,
+    reading: Duration,
     mut script: impl FnMut(i64, &mut dyn FnMut(&[u8]) -> bool) + Send + 'static,
 ) -> (Connection, JoinHandle<u64>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -41,8 +51,8 @@ fn scripted(
         sent
     });
     let stream = TcpStream::connect(address).unwrap();
-    let channel = Channel::new("hostile", stream, PATIENCE).unwrap();
-    (Connection::over(channel, MOST), server)
+    let channel = Channel::new("hostile", stream, patience).unwrap();
+    (Connection::over(channel, MOST, reading), server)
 }
 
 /// The number of the next request; none at the end.
@@ -156,7 +166,87 @@ fn references_without_end_are_refused() {
         while send(&octets) {}
     });
     let error = search(&mut connection).unwrap_err();
-    assert!(matches!(error, LdapError::TooMany { .. }), "{error}");
+    assert!(matches!(error, LdapError::TooMuch { .. }), "{error}");
+    drop(connection);
+    server.join().unwrap();
+}
+
+/// Each entry is short on the wire and takes much memory.
+#[test]
+fn values_without_end_are_refused_long_before_the_octets_are() {
+    let entry = |values| Entry {
+        name: format!("CN=child,{BASE}"),
+        attributes: vec![("bindbackMember".to_owned(), vec![Vec::new(); values])],
+    };
+    let (mut connection, server) = scripted(move |id, send| {
+        let octets = entry_octets(id, &entry(99_000));
+        while send(&octets) {}
+    });
+    let error = search(&mut connection).unwrap_err();
+    assert!(matches!(error, LdapError::TooMuch { .. }), "{error}");
+    drop(connection);
+    let sent = server.join().unwrap();
+    assert!(sent < 64 << 20, "{sent} octets went out");
+    let (mut connection, server) = scripted(move |id, send| {
+        send(&entry_octets(id, &entry(100_001)));
+    });
+    let error = search(&mut connection).unwrap_err();
+    assert!(matches!(error, LdapError::Malformed(_)), "{error}");
+    drop(connection);
+    server.join().unwrap();
+}
+
+/// Whatever comes in time is not enough if it never ends.
+#[test]
+fn an_answer_that_trickles_is_given_up() {
+    let (mut connection, server) =
+        scripted_with(PATIENCE, Duration::from_millis(300), |id, send| {
+            let entry = Entry { name: format!("CN=child,{BASE}"), attributes: Vec::new() };
+            let octets = entry_octets(id, &entry);
+            while send(&octets) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+    let error = search(&mut connection).unwrap_err();
+    assert!(matches!(error, LdapError::TooSlow { .. }), "{error}");
+    drop(connection);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_message_that_trickles_is_given_up() {
+    let (mut connection, server) = scripted_with(Duration::from_millis(300), READING, |_, send| {
+        let mut next: &[u8] = b"\x30\x82\x7f\xff";
+        while send(next) {
+            std::thread::sleep(Duration::from_millis(20));
+            next = &[0];
+        }
+    });
+    let began = std::time::Instant::now();
+    let error = search(&mut connection).unwrap_err();
+    assert!(matches!(error, LdapError::Broken { .. }), "{error}");
+    assert!(began.elapsed() < PATIENCE / 2, "{error}");
+    drop(connection);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_referral_is_told_and_not_followed() {
+    let (mut connection, server) = scripted(|id, send| {
+        let fill = |out: &mut Encoder| {
+            out.integer(Tag::ENUMERATED, 10);
+            out.octets(Tag::OCTET_STRING, b"");
+            out.octets(Tag::OCTET_STRING, b"\x1b[2Jover there");
+            out.constructed(Tag::context(3), |all| {
+                all.octets(Tag::OCTET_STRING, b"ldap://127.0.0.1:1/DC=demo");
+            });
+        };
+        send(&message(id, 5, fill, None));
+    });
+    let error = search(&mut connection).unwrap_err();
+    assert_eq!(error.code(), Some(10));
+    let said = error.to_string();
+    assert!(said.contains("refers to another server") && !said.contains('\x1b'), "{said}");
     drop(connection);
     server.join().unwrap();
 }
@@ -230,6 +320,7 @@ fn broken_objects_do_not_spoil_those_beside_them() {
     let spoilt = found.directory.objects().find(|one| one.class == directory::Class::Server);
     let descriptor: &SecurityDescriptor = &spoilt.unwrap().descriptor;
     assert_eq!(descriptor.dacl.acl().map(|acl| acl.aces.len()), Some(0), "nobody gets in");
+    assert!(descriptor.has(DACL_PROTECTED), "nor by what stands above");
     drop(connection);
     server.join().unwrap();
 }

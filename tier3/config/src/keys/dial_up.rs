@@ -1,7 +1,7 @@
 //! The keys of dial-up connectors.
 
 use super::Fallback::{Absent, Required, Value};
-use super::Kind::{Choice, Command, Integer, Path, Text};
+use super::Kind::{Choice, Command, Integer, Name, Path, Text};
 use super::{Key, TIMER_MAX, counted, key};
 use crate::section::Section::DialUp;
 
@@ -9,7 +9,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         DialUp,
         "peer",
-        Text { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Required,
         "\"WEST\"",
         "Name of the [[peer]] that is reached by the line: the remote server's MTA name, in which upper and lower case count.",

@@ -2,7 +2,8 @@
 
 use super::Fallback::{Absent, Required, SameAs, Value};
 use super::Kind::{
-    Account, Address, Choice, Domains, Host, Integer, NetbiosDomains, Networks, Path, Text, Url,
+    Account, Address, Choice, Domains, Host, Integer, Name, NetbiosDomains, Networks, Path, Text,
+    Url,
 };
 use super::{AGE_MAX, Key, LOOPBACK, TIMER_MAX, counted, key};
 use crate::section::Section::{Accounts, Peer, Rpc};
@@ -251,7 +252,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         Peer,
         "name",
-        Text { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Required,
         "\"WEST\"",
         "MTA name of the peer, exactly as its own file says it.",

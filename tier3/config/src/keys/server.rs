@@ -1,7 +1,7 @@
 //! The keys of the server itself: who it is, how it is administered, what it writes down.
 
-use super::Fallback::{Absent, Required, Value};
-use super::Kind::{Choice, Domain, Integer, Path, Printable, Socket, Text};
+use super::Fallback::{Absent, Required, SameAs, Value};
+use super::Kind::{Choice, Domain, Integer, Name, Path, Printable, Socket};
 use super::{Key, counted, key};
 use crate::section::Section::{Admin, Events, Server};
 
@@ -9,23 +9,31 @@ pub(super) const KEYS: &[Key] = &[
     key(
         Server,
         "name",
-        Text { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Required,
         "\"EAST\"",
-        "MTA name, of ASCII, as X.411 has it. Peers know this server by it; upper and lower case count.",
+        "MTA name. Peers know this server by it; upper and lower case count. X.400 has one beyond ASCII as `xn--` and Punycode, of at most 32 characters.",
     ),
     key(
         Server,
         "organisation",
-        Printable { min: 1, max: 64 },
+        Name { min: 1, max: 64 },
         Required,
         "\"Demo\"",
         "Name of the organisation.",
     ),
     key(
         Server,
+        "x400_organisation",
+        Printable { min: 1, max: 64 },
+        SameAs("server.organisation"),
+        "\"Demo\"",
+        "Name of the organisation in X.400 addresses; needed where it has characters outside PrintableString.",
+    ),
+    key(
+        Server,
         "site",
-        Printable { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Required,
         "\"HQ\"",
         "Name of the site within the organisation.",

@@ -1,7 +1,7 @@
 //! The keys of the ways out of this server: connectors, and the address spaces that lead to them.
 
 use super::Fallback::{Absent, Required, SameAs, Value};
-use super::Kind::{Choice, Domain, Hosts, Integer, Patterns, Text};
+use super::Kind::{Choice, Domain, Hosts, Integer, Name, Patterns, Text};
 use super::{Key, counted, key};
 use crate::section::Section::{AddressSpace, Connector};
 
@@ -25,7 +25,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         Connector,
         "peer",
-        Text { min: 1, max: 32 },
+        Name { min: 1, max: 32 },
         Absent,
         "\"WEST\"",
         "The peer that takes the mail; for kind site.",

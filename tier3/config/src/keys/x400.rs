@@ -148,7 +148,7 @@ pub(super) const KEYS: &[Key] = &[
         Text { min: 1, max: 32 },
         SameAs("server.name"),
         "\"EAST\"",
-        "MTA name presented to the other MTA.",
+        "MTA name presented to the other MTA; server.name in its form of X.400, where there is none.",
     ),
     key(
         X400,
@@ -229,6 +229,14 @@ pub(super) const KEYS: &[Key] = &[
         Value("\"any\""),
         "\"same\"",
         "Modes in which the other MTA may call: any, or the same as mode.",
+    ),
+    key(
+        X400,
+        "content",
+        Choice(&["rfc822", "p22"]),
+        Value("\"rfc822\""),
+        "\"p22\"",
+        "How mail goes to the other MTA: whole, which only Bindback servers deliver, or converted into an interpersonal message (P22), which any X.400 system reads.",
     ),
     key(
         X400,

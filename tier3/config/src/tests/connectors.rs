@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::files::SMALLEST;
-use crate::{Config, ConfigError, ConnectorKind, HostPort, Schedule, reference_page};
+use crate::{Config, ConfigError, ConnectorKind, HostPort, MailContent, Schedule, reference_page};
 
 fn parse(added: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("/etc/b.toml"), &format!("{SMALLEST}{added}"))
@@ -51,6 +51,9 @@ fn an_x400_mta_has_address_spaces_of_its_own() {
     let config = parse(&space("pattern = \"/C=DE/ADMD= /\"\ncost = 7\n")).unwrap();
     let [found] = config.x400[0].address_spaces.as_slice() else { panic!() };
     assert_eq!((found.to_string().as_str(), found.cost()), ("x400:/C=DE/ADMD= /", 7));
+    assert_eq!(config.x400[0].content, MailContent::Rfc822);
+    let converting = format!("{x400}domains = [\"west.test\"]\ncontent = \"p22\"\n");
+    assert_eq!(parse(&converting).unwrap().x400[0].content, MailContent::P22);
     let connector = "[[connector]]\nname = \"west\"\nkind = \"smtp\"\n";
     for (text, part) in [
         (space("pattern = \"c=DE;zz=1\"\n"), "x400.address_space.pattern"),

@@ -171,8 +171,15 @@ fn bad_values_of_the_first_tables() {
         &["33 characters", "1 to 32"],
     );
     check(&replaced("\"EAST\"", "\"\""), bad, (2, 8), &["0 characters"]);
-    check(&replaced("\"EAST\"", "\"ÖST\""), bad, (2, 8), &["ASCII"]);
-    check(&replaced("\"Demo\"", "\"Demo & Co\""), bad, (3, 16), &["PrintableString"]);
+    check(&replaced("\"EAST\"", "\"Ö\u{202e}\""), bad, (2, 8), &["cannot be shown"]);
+    let long = "\"愛鷹山梨県東京都大阪府京都市北海道\"";
+    check(&replaced("\"EAST\"", long), bad, (2, 8), &["in X.400", "32 are the limit", "shorter"]);
+    check(
+        &replaced("\"Demo\"", "\"Demo & Co\""),
+        bad,
+        (3, 16),
+        &["PrintableString", "x400_organisation"],
+    );
     check(
         &replaced("site = \"HQ\"", "site = \"HQ\"\ncountry = \"de\""),
         bad,

@@ -13,11 +13,9 @@ use probe::{
 };
 use security::KerberosCode;
 
-use super::Examination;
+use super::{Examination, NTLM_BLOCKED};
 use crate::node::filetime_now;
 
-/// STATUS_NTLM_BLOCKED, [MS-ERREF] 2.3.1: no password was looked at, so that none was counted as wrong.
-const NTLM_BLOCKED: u32 = 0xC000_0418;
 const KDC_PORT: u16 = 88;
 const LDAP_PORT: u16 = 389;
 
@@ -34,7 +32,8 @@ pub(super) async fn ask(
     let Some(realm) = &learned.realm else { return };
     let usable = learned.kdc.as_ref().is_some_and(probe::AccountAnswer::is_usable);
     let unspent = match learned.logon {
-        Some(0 | NTLM_BLOCKED) => true,
+        // Of the last two no password is counted as wrong: it was not looked at, or it was right.
+        Some(0 | NTLM_BLOCKED | probe::ACCESS_DENIED) => true,
         Some(_) => false,
         // Nobody was logged on over SMB; the KDC knows the account, and counts one wrong password at most.
         None => usable,

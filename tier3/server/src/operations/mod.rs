@@ -6,6 +6,7 @@ mod hops;
 mod links;
 mod offline;
 mod orders;
+mod probing;
 mod route;
 mod running;
 mod shared;
@@ -18,6 +19,7 @@ pub use directory::follow;
 pub use hops::hop_name;
 pub use offline::{Offline, OpenError, store_folder};
 pub use orders::held_words;
+pub(crate) use probing::{PROBE_PATIENCE, probe_hop};
 #[cfg(test)]
 pub use route::route;
 pub use route::table as route_rows;

@@ -20,6 +20,7 @@ use tokio::sync::broadcast;
 use super::accounts::Ledger;
 use super::{directory, orders, shared};
 use crate::account_table::{AccountError, AccountTable};
+use crate::admin_roles;
 use crate::directory_table::{DirectoryTable, DirectoryTableError};
 use crate::mail_queue::MailQueue;
 use crate::peer_state::PeerHistories;
@@ -57,8 +58,9 @@ impl Offline {
         let accounts = AccountTable::open(store.clone(), &config)?;
         let directory = DirectoryTable::open(store.clone(), &config, &accounts)?;
         // Nobody else can have asked: whoever runs the command opened the files.
-        let ledger =
-            Ledger { accounts, directory, who: "a command on the resting store".to_owned() };
+        let user = admin_roles::own_user();
+        let user = user.map_or_else(|| "a command".to_owned(), admin::user_in_words);
+        let ledger = Ledger { accounts, directory, who: format!("{user}, on the resting store") };
         let histories = PeerHistories::open(store.clone())?;
         Ok(Self { config: Arc::new(config), store, queue, ledger, histories })
     }

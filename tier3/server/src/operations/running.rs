@@ -1,7 +1,7 @@
 //! Operations on the running server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use admin::api::{
     AccountAdd, AccountPassword, AccountRole, AccountRow, EventLevels, EventQuery, LevelOrder,
@@ -18,22 +18,18 @@ use diagnosis::{ProbeFact, ServerFacts};
 use event::Event;
 use jiff::Timestamp;
 use mixer::{Body, SmtpOriginator, SmtpRecipient};
-use mta::rpc_interface::INTERFACE;
 use mta::{Row, State};
-use probe::{Road, check_road, check_x400};
 use routing::{Choice, Route};
 use tokio::sync::broadcast;
 
 use super::accounts::Ledger;
+use super::probing::probe_hop;
 use super::{directory, orders, shared};
 use crate::admin_roles::AdminRoles;
 use crate::blocking::blocking;
 use crate::failed_logons::Say;
 use crate::node::Node;
 use crate::{addresses, facts, settings};
-
-/// Longest wait of a probe for each answer: it asks for little, and somebody waits for it.
-const PROBE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Win32 `ERROR_ACCESS_DENIED`.
 const ACCESS_DENIED: u32 = 5;
@@ -43,20 +39,36 @@ pub struct Running {
     node: Arc<Node>,
     exporter: Exporter,
     roles: AdminRoles,
+    /// Where this server listens: a file that names another one waits for a restart.
+    socket: PathBuf,
 }
 
 impl Running {
     /// Joins the parts.
     #[must_use]
     pub fn new(node: Arc<Node>, exporter: Exporter) -> Self {
-        let roles = AdminRoles::new(node.config().admin.roles_file.clone());
-        Self { node, exporter, roles }
+        let admin = node.config().admin.clone();
+        let roles = AdminRoles::new(admin.roles_file);
+        Self { node, exporter, roles, socket: admin.socket }
     }
 
     /// Whatever was changed may have put something right: nothing waits for a timer.
     fn account_changed(&self, row: AccountRow) -> AccountRow {
         self.node.wake_all_peers();
         row
+    }
+
+    /// Goes by this file of roles; who may connect at all follows from whether there is one.
+    fn let_in(&self, roles_file: Option<PathBuf>) -> Result<(), OperationError> {
+        let everybody = roles_file.is_some();
+        self.roles.set_file(roles_file);
+        if everybody {
+            crate::runtime::warn_of_closed_folder(&self.socket);
+        }
+        admin::open_to(&self.socket, everybody).map_err(|error| {
+            let path = self.socket.display();
+            OperationError::Internal(format!("the mode of the socket {path}: {error}"))
+        })
     }
 
     /// Changes the accounts, which waits for the disk.
@@ -255,50 +267,7 @@ impl Operations for Running {
     }
 
     async fn probe(&self, order: ProbeOrder) -> Result<Vec<ProbeFact>, OperationError> {
-        let config = self.node.config();
-        if let Some(connector) = config.x400(&order.peer) {
-            let dialer = self.node.dialer().hurried(PROBE_PATIENCE);
-            let (from, host) = (config.server.name.as_str(), connector.host.as_str());
-            return Ok(check_x400(&dialer, from, host, connector.port).await);
-        }
-        let Some(peer) = config.peer(&order.peer) else {
-            let text = format!("{} is no peer of {}", order.peer, config.server.name);
-            return Err(OperationError::NotFound(text));
-        };
-        if let Some(connector) = config.dial_up(&peer.name)
-            && !crate::dial_up::is_up(&self.node, &peer.name)
-        {
-            let detail = match connector.waits_for_calls() {
-                true => {
-                    "no call of the peer stands, and none is made for a check: it was not looked at"
-                }
-                false => "no call stands, and none is made for a check: it was not looked at",
-            };
-            return Ok(vec![ProbeFact {
-                check: "line".to_owned(),
-                from: config.server.name.clone(),
-                target: peer.name.clone(),
-                result: diagnosis::ProbeResult::Ok,
-                detail: detail.to_owned(),
-                ms: 0,
-            }]);
-        }
-        let dialer = self.node.dialer().hurried(PROBE_PATIENCE);
-        let road = |host| Road {
-            from: &config.server.name,
-            host,
-            mapper_port: peer.mapper_port,
-            interface: INTERFACE,
-        };
-        let other = !peer.bind_back.eq_ignore_ascii_case(&peer.host);
-        let (host, bind_back) = (road(&peer.host), road(&peer.bind_back));
-        let back =
-            async { if other { check_road(&dialer, &bind_back, false).await } else { Vec::new() } };
-        // At once: where nothing answers, each waits for its time.
-        let (mut facts, back) = tokio::join!(check_road(&dialer, &host, true), back);
-        facts.extend(back);
-        facts.extend(session_security(&config));
-        Ok(facts)
+        probe_hop(&self.node, &order.peer).await
     }
 
     async fn send(&self, order: SendOrder) -> Result<String, OperationError> {
@@ -352,9 +321,11 @@ impl Operations for Running {
         let fresh =
             Config::load(&old.file).map_err(|error| OperationError::Invalid(net::chain(&error)))?;
         let reloaded = compare(&old, &fresh);
+        let roles_file = fresh.admin.roles_file.clone();
         self.node
             .replace_config(fresh)
             .map_err(|error| OperationError::Invalid(error.to_string()))?;
+        self.let_in(roles_file)?;
         self.node.wake_all_peers();
         let applied =
             reloaded.applied.iter().map(|part| format!("+ {part} of the file is in force"));
@@ -479,7 +450,9 @@ pub(crate) fn compare(old: &Config, fresh: &Config) -> Reloaded {
     note(sources(old) != sources(fresh), "peer.directory", false);
     note(old.directory != fresh.directory, "directory", false);
     note(old.server != fresh.server, "server", false);
-    note(old.admin != fresh.admin, "admin", false);
+    note(old.admin.roles_file != fresh.admin.roles_file, "admin.roles_file", true);
+    let others = |config: &Config| config::Admin { roles_file: None, ..config.admin.clone() };
+    note(others(old) != others(fresh), "admin", false);
     note(old.events != fresh.events, "events", false);
     note(!same_names(old, fresh), "peer (one was added or removed)", false);
     reloaded
@@ -520,27 +493,6 @@ fn ltab_entry(row: &Row) -> LtabEntry {
         }),
         messages: row.messages,
     }
-}
-
-/// What the doctor is to show of settings that take weaker security than is right; nothing where none does. It is no
-/// failure: mail flows, and that is why somebody set it.
-fn session_security(config: &config::Config) -> Option<ProbeFact> {
-    let weaknesses = crate::rpc_security::weaknesses(config);
-    if weaknesses.is_empty() {
-        return None;
-    }
-    let detail = format!(
-        "weak session security is taken: {}; take it out once every peer can do NTLM version 2 with 128-bit keys",
-        weaknesses.join(", ")
-    );
-    Some(ProbeFact {
-        check: "session-security".to_owned(),
-        from: config.server.name.clone(),
-        target: config.server.name.clone(),
-        result: diagnosis::ProbeResult::Ok,
-        detail,
-        ms: 0,
-    })
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@ use std::sync::atomic::Ordering;
 
 use config::{ConnectorKind, SmtpConnector};
 use queue::{NextHop, Outcome, Work};
+use x400::MtsUserType;
 
 use super::connection::{Connection, OpenError};
 use super::pool::Destination;
 use super::{outcome, parcel};
 use crate::blocking::blocking;
 use crate::node::Node;
-use crate::outbound;
 use crate::reroute;
+use crate::{outbound, reporting};
 
 /// Connections that a next hop may have at once.
 pub(super) fn limit(node: &Node, hop: &NextHop) -> usize {
@@ -141,6 +142,11 @@ async fn carry(node: &Arc<Node>, connection: &mut Connection, work: Work) {
     let results = match read(node, &work).await {
         Ok(Some(parcel)) => {
             let mut results = Vec::new();
+            let mut relayed = Vec::new();
+            if parcel.is_probe() {
+                relayed.clone_from(&work.recipients);
+                results.extend(work.recipients.iter().map(|number| (*number, Outcome::Done)));
+            }
             for (numbers, transaction) in parcel.transactions {
                 let settled = connection.transact_if_ready(transaction).await;
                 if settled.in_doubt {
@@ -148,15 +154,22 @@ async fn carry(node: &Arc<Node>, connection: &mut Connection, work: Work) {
                 }
                 let host = &connection.host;
                 let outcomes = settled.replies.iter().map(|reply| outcome::of(host, reply));
-                results.extend(numbers.into_iter().zip(outcomes));
+                let outcomes: Vec<_> = numbers.into_iter().zip(outcomes).collect();
+                if settled.dsn_lost {
+                    let sent = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done);
+                    relayed.extend(sent.map(|(number, _)| *number));
+                }
+                results.extend(outcomes);
+            }
+            // RFC 3461 5.2.2: the next server reports nothing, so this one says that it was passed on.
+            let subject = parcel.opened.as_ref().map(|opened| &opened.subject);
+            for number in relayed {
+                reporting::report_delivery(node, subject, (number, MtsUserType::OTHER)).await;
             }
             results
         }
         Ok(None) => work.recipients.iter().map(|number| (*number, Outcome::Done)).collect(),
-        Err(error) => {
-            let retry = Outcome::Retry { error };
-            work.recipients.iter().map(|number| (*number, retry.clone())).collect()
-        }
+        Err(outcome) => work.recipients.iter().map(|number| (*number, outcome.clone())).collect(),
     };
     count(&results);
     if results.iter().any(|(_, outcome)| *outcome == Outcome::Done) {
@@ -166,10 +179,10 @@ async fn carry(node: &Arc<Node>, connection: &mut Connection, work: Work) {
 }
 
 /// `None` when the message is gone.
-async fn read(node: &Arc<Node>, work: &Work) -> Result<Option<parcel::Parcel>, String> {
+async fn read(node: &Arc<Node>, work: &Work) -> Result<Option<parcel::Parcel>, Outcome> {
     // As a rule it was accepted a moment ago: nothing is read then, and no other thread is asked.
     if let Some(opened) = node.queue.opened(work.id) {
-        return parcel::of_message(&opened, work).map(Some);
+        return parcel::of_message(opened, work).map(Some);
     }
     let Some(record) = node.queue.record(work.id) else { return Ok(None) };
     let (node, work) = (Arc::clone(node), work.clone());

@@ -166,3 +166,22 @@ async fn a_revoked_account_ends_the_association_that_stands() {
     east.node.wake_peer("WEST");
     until(|| (arrived() == 2).then_some(())).await;
 }
+
+/// Nobody sends anything: the association of an account that is disabled ends all the same, and comes back with the account.
+#[tokio::test]
+async fn an_idle_association_ends_with_its_account() {
+    let (east, mut west) = pair().await;
+    call(&east.node, "WEST");
+    until(|| (!open_rows(&west.node).is_empty()).then_some(())).await;
+    west.node.wake_all_peers();
+    let off = |account: &mut identity::Account| account.enabled = false;
+    west.node.accounts.change(&account_of("EAST"), Vec::new(), off).unwrap();
+    west.node.wake_all_peers();
+    until(|| open_rows(&west.node).is_empty().then_some(())).await;
+    assert_eq!(west.refusals(), ["account-state"], "a change that takes nothing away ends nothing");
+    let west = &west.node;
+    let on = |account: &mut identity::Account| account.enabled = true;
+    west.accounts.change(&account_of("EAST"), Vec::new(), on).unwrap();
+    call(&east.node, "WEST");
+    until(|| (!open_rows(west).is_empty()).then_some(())).await;
+}

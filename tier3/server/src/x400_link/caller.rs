@@ -413,7 +413,11 @@ fn machine(
         terms: connector_terms(Some(settings)),
         calling: selectors(own),
         called: selectors(&settings.called),
-        reference: format!("{}-{:08x}", config.server.name, u32::from_be_bytes(random())),
+        reference: format!(
+            "{}-{:08x}",
+            x400::ia5_name(&config.server.name),
+            u32::from_be_bytes(random())
+        ),
         utc_time: x400::format_utc_time(Timestamp::now()),
     });
     let parameters = TransportParameters {

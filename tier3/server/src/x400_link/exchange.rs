@@ -319,7 +319,8 @@ impl Exchange<'_> {
             && !self.is_over()
             && let Some(work) = self.next_work()
         {
-            let begun = match outbound::apdu(self.node, &work).await {
+            let conversion = outbound::conversion(self.settings, self.old);
+            let begun = match outbound::apdu(self.node, &work, conversion).await {
                 Ok(apdu) if self.old => match mta::downgrade(&apdu) {
                     Ok(apdu) => Ok(apdu),
                     Err(OutboundError::Downgrade(error)) => {

@@ -40,7 +40,8 @@ pub async fn take_up(
         found.forget();
         return None;
     };
-    let apdu = match outbound::apdu(node, &work).await {
+    let conversion = outbound::conversion(settings, found.is_old());
+    let apdu = match outbound::apdu(node, &work, conversion).await {
         Ok(apdu) if found.is_old() => mta::downgrade(&apdu).ok(),
         other => other.ok(),
     };

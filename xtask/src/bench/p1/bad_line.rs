@@ -1,7 +1,7 @@
 //! (c): X.400 over a line that is slow, far and loses packets, and bare TCP over the same line.
 
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -50,11 +50,8 @@ pub fn run() -> Result<Value> {
 fn over_p1(associations: u16) -> Result<Value> {
     let plan = Plan::default().with("smtp", "allow", HOSTS).with("smtp", "relay", HOSTS);
     let organisation = Organisation::make_on(&plan, Network::make()?)?;
-    let most = if associations == 1 { 1 } else { associations + 1 };
-    // One of several associations is for urgent mail alone.
-    let x400 = format!(
-        "max_associations = {most}\nthreshold = 1\nopen_interval_s = 1\ncheckpoint_kib = 30"
-    );
+    let messages = usize::from(associations);
+    let x400 = format!("{}checkpoint_kib = 30", super::connector_keys(messages));
     let rfc1006 = format!("allow = {HOSTS}");
     for side in Side::BOTH {
         Connector { port: PORT, rfc1006: &rfc1006, x400: &x400, through_relay: false }
@@ -62,7 +59,6 @@ fn over_p1(associations: u16) -> Result<Value> {
     }
     let line = Line::lay(&organisation, QUALITY)?;
     let west = organisation.start(Side::West)?;
-    let messages = usize::from(associations);
     let (target, size) = (organisation.smtp(Side::West), OCTETS / messages);
     let recipient = |_| Side::East.user();
     Load { target, sessions: 16, messages, size, recipient }.run()?;
@@ -117,10 +113,8 @@ fn over_tcp(connections: u16) -> Result<Value> {
 }
 
 fn socat(organisation: &Organisation, side: Side, from: &str, to: &str) -> Result<Child> {
-    let prefix = organisation.network().context("two hosts")?.prefix(side);
-    let (ip, words) = prefix.split_first().context("a command")?;
-    let mut command = Command::new(ip);
-    command.args(words).args(["socat", "-u", from, to]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut command = organisation.network().context("two hosts")?.command(side, "socat");
+    command.args(["-u", from, to]).stdin(Stdio::null()).stdout(Stdio::piped());
     Ok(command.spawn()?)
 }
 

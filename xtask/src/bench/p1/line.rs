@@ -7,7 +7,6 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -74,10 +73,8 @@ impl Line {
         for side in Side::BOTH {
             let (here, there) = (folder.path().join(side.name()), folder.path().join(side.host()));
             let end = UnixDatagram::bind(&here)?;
-            let [ip, words @ ..] = &network.prefix(side)[..] else { unreachable!("a command") };
-            let mut socat = Command::new(ip);
-            socat.args(words).args([
-                "socat".to_owned(),
+            let mut socat = network.command(side, "socat");
+            socat.args([
                 "TUN,tun-name=wire,tun-type=tun,iff-no-pi,iff-up".to_owned(),
                 format!("UNIX-SENDTO:{},bind={}", here.display(), there.display()),
             ]);

@@ -336,7 +336,7 @@ pub(super) const RULES: &[Rule] = &[
             says("upgrade|upgraded|install*|servicepack restart|reboot", 2.2),
             says("upgrade|upgraded start|starts|not|fail mta|service", 1.6),
             log("msexchangeis", &[2000], 1.2),
-            code(&[3051], 1.6),
+            code(&[3051], 0.6),
             says("ma+open", 0.8),
             says("dll|entry|point|ordinal", -1.0),
         ],

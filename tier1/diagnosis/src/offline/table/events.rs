@@ -25,8 +25,18 @@ pub(in crate::offline) fn recognise(said: &[String]) -> Option<&'static Form> {
     let fits = |phrase: &Vec<String>| !phrase.is_empty() && stand_in_order(phrase, said);
     let found = PHRASES.iter().filter(|(phrase, _)| fits(phrase));
     // The longer phrase is the more particular one.
-    found.max_by_key(|(phrase, form)| (phrase.len(), form.id)).map(|(_, form)| *form)
+    let best = found.max_by_key(|(phrase, form)| (phrase.len(), form.id)).map(|(_, form)| *form);
+    let general = || GENERAL_PHRASES.iter().find(|(phrase, _)| fits(phrase));
+    best.or_else(|| general().map(|(_, form)| *form))
 }
+
+/// What several events begin with and one has for its whole text: it tells where nothing else does, the more particular first. Of those
+/// whose texts are the same (105, 2200, 2201 and 3128; 1004 and 1008; 2035 and 2036) one stands for all.
+const GENERAL: [(&str, i64); 3] = [
+    ("fatal mta database server error was encountered", 3080),
+    ("mta database server error was encountered", 105),
+    ("internal mta error occurred error code", 4287),
+];
 
 /// So many words may stand between two words of a phrase: names and numbers that were put in.
 const MAX_BETWEEN: usize = 8;
@@ -44,6 +54,9 @@ fn stand_in_order(phrase: &[String], said: &[String]) -> bool {
 
 static PHRASES: LazyLock<Vec<(Vec<String>, &'static Form)>> =
     LazyLock::new(|| FORMS.iter().map(|form| (words(form.phrase), form)).collect());
+static GENERAL_PHRASES: LazyLock<Vec<(Vec<String>, &'static Form)>> = LazyLock::new(|| {
+    GENERAL.iter().filter_map(|(phrase, id)| Some((words(phrase), form(*id)?))).collect()
+});
 
 const fn f(id: i64, phrase: &'static str, meaning: &'static str) -> Form {
     Form { id, phrase, meaning }
@@ -63,7 +76,7 @@ pub(in crate::offline) const FORMS: &[Form] = &[
     ),
     f(
         41,
-        "too many concurrently connected entities",
+        "too many concurrently connected entities no free entity control blocks",
         "No free entity control blocks: more MTAs and connectors than configured",
     ),
     f(
@@ -106,7 +119,7 @@ pub(in crate::offline) const FORMS: &[Form] = &[
     f(142, "unable to route to recipient", "No route for a recipient in the routing table"),
     f(
         145,
-        "route message to alternate recipient",
+        "attempting to route message",
         "Rerouting to an alternate recipient failed because it is unusable (e.g. reassignment prohibited)",
     ),
     f(
@@ -228,14 +241,18 @@ pub(in crate::offline) const FORMS: &[Form] = &[
     f(316, "free ASB at index", "Association state block freed; control blocks remaining"),
     f(
         659,
-        "messages in the queue backlogged",
+        "backlogged with messages in the queue",
         "An outbound queue exceeded the Outbound queue alarm on threshold",
     ),
-    f(660, "queue backlog subsided", "The outbound queue alarm ended"),
-    f(666, "work queue is backlogged", "Work queue exceeded the Work queue alarm on threshold"),
+    f(660, "has subsided leaving messages in the queue", "The outbound queue alarm ended"),
+    f(
+        666,
+        "work queue is backlogged with messages in the queue",
+        "Work queue exceeded the Work queue alarm on threshold",
+    ),
     f(
         667,
-        "work queue backlog has subsided",
+        "work queue backlog has subsided leaving messages in the queue",
         "Work queue alarm ended (default at half the on value)",
     ),
     f(
@@ -271,13 +288,21 @@ pub(in crate::offline) const FORMS: &[Form] = &[
         "presentation error occurred",
         "Presentation-layer ASN.1 decode failure with a peer (seen with password mismatch)",
     ),
-    f(1198, "presentation error state check", "Presentation state check failure on an association"),
+    f(
+        1198,
+        "presentation error state check failure current state",
+        "Presentation state check failure on an association",
+    ),
     f(
         1209,
         "unable to recognize an internal message identifier LPI from",
         "Unknown internal message identifier (LPI) from an entity",
     ),
-    f(1222, "session error state check", "Session state check failure on an association"),
+    f(
+        1222,
+        "session error state check failure current state",
+        "Session state check failure on an association",
+    ),
     f(
         1277,
         "remotely initiated transport connection was refused",

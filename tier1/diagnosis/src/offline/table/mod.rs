@@ -16,6 +16,7 @@ mod routing;
 mod rows;
 mod rpc;
 mod rule;
+pub(super) mod status;
 mod today;
 mod x400;
 

@@ -248,11 +248,11 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Cause::NetbtDatagramBufferExhausted,
-        "netbt datagram buffer netbios datagrams buffers exhausted maxdgrambuffering 4320 4321",
+        "netbt datagram buffer netbios datagrams buffers exhausted maxdgrambuffering out of resources 4322",
         &[
             says("netbt|netbios datagram|buffer|buffering", 3.6),
             says("datagram buffer|buffering", 3.0),
-            log("netbt", &[], 1.2),
+            log("netbt", &[4322], 2.6),
             says("maxdgram*", 3.0),
         ],
         "watch the NetBT events and the size of its datagram buffer",

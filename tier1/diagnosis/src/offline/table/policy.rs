@@ -318,7 +318,7 @@ pub(super) const RULES: &[Rule] = &[
             log("msexchangeis", &[2000], 1.4),
             says("store|store session|ma+open mta|fail|open", 1.8),
             says("stays|remains|stuck outbox", 1.0),
-            code(&[3051], 0.5),
+            code(&[3051], 1.4),
             says("upgrade|restart", -0.3),
         ],
         "see whether the store's sessions with the MTA are open, and whether the MTA runs",

@@ -5,15 +5,21 @@
 
 use finding::Cause;
 
-use super::{Rule, rule};
+use super::{Rule, rule, status};
 use crate::offline::sign::{code, log, says};
 
-/// STATUS_* of [MS-ERREF] 2.3.1 as they stand in events 4625 and 4776.
-const DISABLED: &[i64] = &[0xC000_0072, 1331];
-const LOCKED: &[i64] = &[0xC000_0234, 1909];
-const EXPIRED: &[i64] = &[0xC000_0193, 0xC000_006F, 0xC000_0070, 1793, 1328, 1329];
-const NTLM_BLOCKED: &[i64] = &[0xC000_0418];
-const SKEW: &[i64] = &[0xC000_0133, 0x8009_0324, 37, 1398];
+const DISABLED: &[i64] = &[status::STATUS_ACCOUNT_DISABLED, status::ERROR_ACCOUNT_DISABLED];
+const LOCKED: &[i64] = &[status::STATUS_ACCOUNT_LOCKED_OUT, status::ERROR_ACCOUNT_LOCKED_OUT];
+const EXPIRED: &[i64] = &[
+    status::STATUS_ACCOUNT_EXPIRED,
+    status::STATUS_INVALID_LOGON_HOURS,
+    status::STATUS_INVALID_WORKSTATION,
+    status::ERROR_ACCOUNT_EXPIRED,
+    status::ERROR_INVALID_LOGON_HOURS,
+    status::ERROR_INVALID_WORKSTATION,
+];
+const SKEW: &[i64] =
+    &[status::STATUS_TIME_DIFFERENCE_AT_DC, status::SEC_E_TIME_SKEW, status::ERROR_TIME_SKEW];
 
 pub(super) const RULES: &[Rule] = &[
     rule(
@@ -22,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
         &[
             log("microsoft-windows-ntlm", &[4001, 4002, 4003, 4004], 4.5),
             log("microsoft-windows-ntlm", &[8001, 8002, 8003, 8004], 2.6),
-            code(NTLM_BLOCKED, 5.0),
+            code(&[status::STATUS_NTLM_BLOCKED], 5.0),
             says("ntlm block|deny|disabled|restrict|restricted|removed|forbidden|off", 3.4),
         ],
         "read the NTLM operational log (4001 to 4004, 8001 to 8004) of both servers and of the domain controller",
@@ -35,8 +41,8 @@ pub(super) const RULES: &[Rule] = &[
         Cause::KerberosRc4Refused,
         "rc4 aes key encryption type etype kerberos krbtgt supported encryption types no suitable key ticket unsupported des kdc_err_etype_nosupp",
         &[
-            log("microsoft-windows-kerberos-key-distribution-center", &[14, 16, 27, 42], 3.4),
-            log("kdc", &[14, 16, 27, 42], 3.4),
+            log("microsoft-windows-kerberos-key-distribution-center", &[14, 16, 26, 27, 42], 3.4),
+            log("kdc", &[14, 16, 26, 27, 42], 3.4),
             log("microsoft-windows-security-auditing", &[4768, 4769], 0.6),
             says("rc4 refuse|disabled|removed|blocked|without|no", 3.4),
             says("aes key|keys no|missing|without", 3.0),
@@ -44,7 +50,7 @@ pub(super) const RULES: &[Rule] = &[
                 "etype|encryption+type|encryption+types unsupported|nosupp|support|suitable|not",
                 2.6,
             ),
-            code(&[0xC000_0380, 0x8009_0342], 3.4),
+            code(&[status::STATUS_KDC_UNKNOWN_ETYPE, status::SEC_E_KDC_UNKNOWN_ETYPE], 3.4),
         ],
         "ask for a ticket with each encryption type; read msDS-SupportedEncryptionTypes of the account and when its password was last set",
         &[
@@ -77,9 +83,8 @@ pub(super) const RULES: &[Rule] = &[
                 3.6,
             ),
             says("principal+unknown", 3.4),
-            code(&[0x8009_0303, 0xC000_018B], 2.0),
+            code(&[status::SEC_E_TARGET_UNKNOWN, status::STATUS_NO_TRUST_SAM_ACCOUNT], 2.0),
             log("lsasrv", &[40961], 1.4),
-            log("microsoft-windows-security-kerberos", &[7], 1.0),
         ],
         "ask the domain controller for a ticket to the name that the caller uses",
         &[
@@ -107,8 +112,11 @@ pub(super) const RULES: &[Rule] = &[
         Cause::NetlogonSealingRequired,
         "netlogon vulnerable secure channel denied enforcement mode rpc sealing signing domain controller update machine account 5827 5828 5829 5838 5840",
         &[
-            log("netlogon", &[5827, 5828, 5829, 5830, 5831], 4.6),
-            log("netlogon", &[5838, 5839, 5840, 5841], 4.6),
+            // Denied, and signed where sealing is asked for; then what is still allowed: by the phase, by policy, or with RC4.
+            log("netlogon", &[5827, 5828, 5841], 4.6),
+            log("netlogon", &[5838, 5839], 4.0),
+            log("netlogon", &[5829], 2.4),
+            log("netlogon", &[5830, 5831, 5840], 0.6),
             says("vulnerable secure+channel|netlogon", 3.4),
             says("netlogon sealing|seal|enforce*|enforcement", 3.4),
         ],
@@ -140,8 +148,8 @@ pub(super) const RULES: &[Rule] = &[
                 "smb signing|sign|signature|signatures required|require|requires|mandatory|enforced",
                 3.6,
             ),
-            log("microsoft-windows-smbclient", &[31013, 30805, 31001], 2.4),
-            log("microsoft-windows-smbserver", &[1006, 1007, 3021], 2.0),
+            log("microsoft-windows-smbclient", &[31013, 31999], 2.4),
+            log("microsoft-windows-smbserver", &[3021], 2.4),
         ],
         "negotiate SMB and read whether the server requires signing; open a session with signing off and on",
         &["Switch signing on at the side that has it off; update the side that cannot sign."],
@@ -158,7 +166,7 @@ pub(super) const RULES: &[Rule] = &[
             log("ntds", &[2886, 2887, 2888, 2889, 3039, 3040, 3041], 4.4),
             says("ldap channel+binding|signing|integrity|stronger", 3.8),
             says("strong+authentication+required|strongerauthrequired", 3.4),
-            code(&[8232], 2.0),
+            code(&[status::ERROR_DS_STRONG_AUTH_REQUIRED], 2.0),
         ],
         "bind to the directory plain, signed and over TLS, and compare the answers",
         &[
@@ -172,7 +180,14 @@ pub(super) const RULES: &[Rule] = &[
             says("protected+users|protected+user", 4.6),
             says("authentication policy|silo", 2.4),
             log("microsoft-windows-authentication", &[100, 101, 104, 105, 106], 3.8),
-            code(&[0xC000_0413, 0xC000_006E, 1327], 2.0),
+            code(
+                &[
+                    status::STATUS_ACCOUNT_RESTRICTION,
+                    status::ERROR_ACCOUNT_RESTRICTION,
+                    status::STATUS_AUTHENTICATION_FIREWALL_FAILED,
+                ],
+                2.0,
+            ),
         ],
         "list the groups of the presented account, nested ones included",
         &[
@@ -202,9 +217,15 @@ pub(super) const RULES: &[Rule] = &[
         Cause::CertificateExpired,
         "certificate expired not trusted chain tls schannel validity renewed handshake alert",
         &[
-            log("schannel", &[36874, 36876, 36880, 36881, 36882, 36884, 36887, 36888], 2.6),
+            // Expired, not valid, of an unknown issuer; then an alert, whatever it is about.
+            log("schannel", &[36881], 4.4),
+            log("schannel", &[36876, 36882], 2.6),
+            log("schannel", &[36887, 36888], 1.2),
             says("certificate expired|invalid|untrusted|renew|validity|old", 4.2),
-            code(&[0x800B_0101, 0x8009_0328, 0x8009_0325], 4.0),
+            code(
+                &[status::CERT_E_EXPIRED, status::SEC_E_CERT_EXPIRED, status::SEC_E_UNTRUSTED_ROOT],
+                4.0,
+            ),
             says("tls|ssl handshake|alert fail", 1.6),
         ],
         "open a TLS connection and read the validity of every certificate of the chain",

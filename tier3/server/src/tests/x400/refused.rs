@@ -99,6 +99,19 @@ async fn nobody_listens_and_a_connector_that_is_never_open() {
     assert_eq!((here[0].id, here[0].code()), (9215, Some(10_061)));
 }
 
+/// Busy is no verdict: the caller comes again by itself, and mail flows once the other MTA can tell who calls.
+#[tokio::test]
+async fn p1_06_a_caller_that_is_told_busy_comes_again() {
+    let (mut east, west) = pair(&[("open_interval_s", "1")], &[]).await;
+    std::fs::remove_file(west.folder.path().join("secrets/remote")).unwrap();
+    east.submit("anna@west.demo.test", b"after a while\r\n").await;
+    east.call("WEST");
+    let told = east.events_until(1290).await.pop().unwrap();
+    assert_eq!(told.number("reason"), Some(0));
+    west.set_secret("remote", "Secret of EAST");
+    assert!(west.inbox(1).await[0].ends_with(b"after a while\r\n"));
+}
+
 #[tokio::test]
 async fn a_dialogue_that_the_connector_does_not_have_is_refused() {
     let (mut east, mut west) = pair(&[("dialogue", "\"two-way-alternate\"")], &[]).await;

@@ -1,0 +1,186 @@
+//! Characters of mail in the strings of X.420: T.61 for short texts, registered sets for bodies.
+
+use mail_parser::decoders::charsets::map::charset_decoder;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::decompose_canonical;
+
+/// Combining characters, the octets that T.61 has for them before the letter, and the letters that may follow, of which
+/// small ones do too.
+const ACCENTS: [(char, u8, &str); 13] = [
+    ('\u{300}', 0xc1, "AEIOU"),
+    ('\u{301}', 0xc2, "ACEILNORSUYZ"),
+    ('\u{302}', 0xc3, "ACEGHIJOSUWY"),
+    ('\u{303}', 0xc4, "AINOU"),
+    ('\u{304}', 0xc5, "AEIOU"),
+    ('\u{306}', 0xc6, "AGU"),
+    ('\u{307}', 0xc7, "CEGIZ"),
+    ('\u{308}', 0xc8, "AEIOUY"),
+    ('\u{30a}', 0xca, "AU"),
+    ('\u{327}', 0xcb, "CGKLNRST"),
+    ('\u{30b}', 0xcd, "OU"),
+    ('\u{328}', 0xce, "AEIU"),
+    ('\u{30c}', 0xcf, "CDELNRSTZ"),
+];
+
+/// Characters of T.61 that stand where Latin-1 has another one.
+const LETTERS: &str = "×÷ΩÆÐªĦĲĿŁØŒºÞŦŊŉĸæđðħıĳŀłøœßþŧŋ";
+const LETTER_OCTETS: [u8; 32] = [
+    0xb4, 0xb8, 0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xed, 0xee,
+    0xef, 0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe,
+];
+/// Characters of the right half that both have at the same place.
+const SHARED: &str = "¡¢£¥§«°±²³µ¶·»¼½¾¿";
+
+/// A text in T.61.
+pub(super) struct Teletex {
+    pub octets: Vec<u8>,
+    /// It says all that the text does.
+    pub exact: bool,
+}
+
+/// The text in at most `max` octets. A character that T.61 does not have is a question mark; the ASCII characters that it
+/// lacks stand as ASCII, as they do in every product.
+pub(super) fn teletex(text: &str, max: usize) -> Teletex {
+    let mut teletex = Teletex { octets: Vec::new(), exact: true };
+    for character in text.nfc() {
+        let octets = match one(character) {
+            Some(octets) => octets,
+            None => {
+                teletex.exact = false;
+                vec![b'?']
+            }
+        };
+        if teletex.octets.len() + octets.len() > max {
+            teletex.exact = false;
+            break;
+        }
+        teletex.octets.extend(octets);
+    }
+    teletex
+}
+
+fn one(character: char) -> Option<Vec<u8>> {
+    if matches!(character, ' '..='~') {
+        return u8::try_from(character).ok().map(|octet| vec![octet]);
+    }
+    if SHARED.contains(character) {
+        return u8::try_from(character).ok().map(|octet| vec![octet]);
+    }
+    if let Some(at) = LETTERS.chars().position(|letter| letter == character) {
+        return Some(vec![LETTER_OCTETS[at]]);
+    }
+    let mut parts = Vec::new();
+    decompose_canonical(character, |part| parts.push(part));
+    let [letter @ ('A'..='Z' | 'a'..='z'), accent] = parts[..] else { return None };
+    let (_, octet, letters) = ACCENTS.iter().find(|(combining, ..)| *combining == accent)?;
+    if !letters.contains(letter.to_ascii_uppercase()) {
+        return None;
+    }
+    Some(vec![*octet, u8::try_from(letter).ok()?])
+}
+
+/// The letters and digits of a text without their accents; anything else that is not ASCII is a low line.
+pub(super) fn ascii(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.nfc() {
+        let mut parts = Vec::new();
+        decompose_canonical(character, |part| parts.push(part));
+        match parts.first() {
+            Some(first @ ' '..='~') => out.push(*first),
+            _ if character == 'ß' => out.push_str("ss"),
+            _ => out.push('_'),
+        }
+    }
+    out
+}
+
+/// Sets for general texts in the order in which they are tried: the name of the 8-bit code whose left half is ASCII, and the
+/// registration of its right half (ISO 2375, RFC 2157 7.1.3).
+const SETS: [(&str, i64); 13] = [
+    ("iso-8859-1", 100),
+    ("iso-8859-15", 203),
+    ("iso-8859-2", 101),
+    ("iso-8859-9", 148),
+    ("iso-8859-5", 144),
+    ("iso-8859-7", 126),
+    ("iso-8859-3", 109),
+    ("iso-8859-4", 110),
+    ("iso-8859-10", 157),
+    ("iso-8859-13", 179),
+    ("iso-8859-14", 199),
+    ("iso-8859-6", 127),
+    ("iso-8859-8", 138),
+];
+/// UTF-8.
+const UTF8: i64 = 196;
+
+/// A text for a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    Ia5(Vec<u8>),
+    /// The registration of the set beside ASCII, and the octets.
+    General(i64, Vec<u8>),
+}
+
+/// The smallest set that has all characters of a text; the one that the mail names goes first.
+pub(super) fn set_for(text: &str, named: Option<&str>) -> Text {
+    if text.is_ascii() {
+        return Text::Ia5(text.as_bytes().to_vec());
+    }
+    let first =
+        SETS.iter().filter(|(name, _)| named.is_some_and(|one| one.eq_ignore_ascii_case(name)));
+    for (name, registration) in first.chain(&SETS) {
+        if let Some(octets) = right_half(name).and_then(|set| encode(text, &set)) {
+            return Text::General(*registration, octets);
+        }
+    }
+    Text::General(UTF8, text.as_bytes().to_vec())
+}
+
+/// The characters of the right half, sorted, with their octets.
+fn right_half(name: &str) -> Option<Vec<(char, u8)>> {
+    let decode = charset_decoder(name.as_bytes())?;
+    let mut set: Vec<(char, u8)> = (0xa0..=0xff_u8)
+        .filter_map(|octet| decode(&[octet]).chars().next().map(|character| (character, octet)))
+        .filter(|(character, _)| *character != char::REPLACEMENT_CHARACTER)
+        .collect();
+    set.sort_unstable();
+    Some(set)
+}
+
+fn encode(text: &str, set: &[(char, u8)]) -> Option<Vec<u8>> {
+    let octet = |character: char| {
+        if character.is_ascii() {
+            return u8::try_from(character).ok();
+        }
+        let at = set.binary_search_by_key(&character, |(one, _)| *one).ok()?;
+        set.get(at).map(|(_, octet)| *octet)
+    };
+    text.chars().map(octet).collect()
+}
+
+/// The text that octets are, in characters that a mail names; `None` where the octets or the name are not understood.
+///
+/// Octets that a mail says nothing true of are UTF-8 where they can be, else Latin-1.
+pub(super) fn decode(octets: &[u8], named: Option<&str>) -> Option<String> {
+    let utf8 = str::from_utf8(octets).ok();
+    let named = named.filter(|name| !name.eq_ignore_ascii_case("us-ascii"));
+    match named {
+        _ if octets.is_ascii() && named.is_none_or(is_superset_of_ascii) => utf8.map(str::to_owned),
+        Some(name) if name.eq_ignore_ascii_case("utf-8") => utf8.map(str::to_owned),
+        Some(name) => {
+            let text = charset_decoder(name.as_bytes())?(octets);
+            (!text.contains(char::REPLACEMENT_CHARACTER)).then_some(text)
+        }
+        None => match utf8 {
+            Some(text) => Some(text.to_owned()),
+            None => Some(charset_decoder(b"iso-8859-1")?(octets)),
+        },
+    }
+}
+
+/// In these sets octets under 128 are ASCII.
+fn is_superset_of_ascii(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["utf-8", "iso-8859-", "windows-125", "koi8-"].iter().any(|start| name.starts_with(start))
+}
