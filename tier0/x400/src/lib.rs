@@ -25,6 +25,7 @@ mod probe;
 mod report;
 mod report_codes;
 
+mod teletex;
 mod trace;
 mod utc_time;
 
@@ -55,6 +56,7 @@ pub use report::{
     SupplementaryInformation,
 };
 pub use report_codes::{DiagnosticCode, MtsUserType, ReasonCode};
+pub use teletex::{from_teletex, to_teletex};
 pub use trace::{
     Attempted, InternalTraceElement, OtherActions, RoutingAction, SuppliedInformation,
     TraceElement, Traced, append_trace, detects_domain_loop, detects_loop, has_domain_looped,

@@ -79,7 +79,7 @@ fn teletex(pages: Element<'_>) -> Result<Entity, DecodeError> {
     let mut lines = String::new();
     let mut children = pages.children()?;
     while let Some(page) = children.next_element()? {
-        lines.push_str(&super::characters::teletex(&page.octets("page")?));
+        lines.push_str(&x400::from_teletex(&page.octets("page")?));
         lines.push_str("\r\n");
     }
     let charset = if lines.is_ascii() { "us-ascii" } else { "utf-8" };

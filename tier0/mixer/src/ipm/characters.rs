@@ -4,54 +4,7 @@ use std::borrow::Cow;
 
 use ber::{Element, Tag};
 use wire::DecodeError;
-
-/// Accents of T.61 that stand before their letter, with the letters that have them and both together.
-const ACCENTS: [(u8, &str, &str); 14] = [
-    (0xc1, "AEIOUaeiou", "ÀÈÌÒÙàèìòù"),
-    (0xc2, "ACEILNORSUYZaceilnorsuyz", "ÁĆÉÍĹŃÓŔŚÚÝŹáćéíĺńóŕśúýź"),
-    (0xc3, "ACEGHIJOSUWYaceghijosuwy", "ÂĈÊĜĤÎĴÔŜÛŴŶâĉêĝĥîĵôŝûŵŷ"),
-    (0xc4, "AINOUainou", "ÃĨÑÕŨãĩñõũ"),
-    (0xc5, "AEIOUaeiou", "ĀĒĪŌŪāēīōū"),
-    (0xc6, "AGUagu", "ĂĞŬăğŭ"),
-    (0xc7, "CEGIZcegz", "ĊĖĠİŻċėġż"),
-    (0xc8, "AEIOUYaeiouy", "ÄËÏÖÜŸäëïöüÿ"),
-    (0xca, "AUau", "ÅŮåů"),
-    (0xcb, "CGKLNRSTcklnrst", "ÇĢĶĻŅŖŞŢçķļņŗşţ"),
-    (0xcd, "OUou", "ŐŰőű"),
-    (0xce, "AEIUaeiu", "ĄĘĮŲąęįų"),
-    (0xcf, "CDELNRSTZcdelnrstz", "ČĎĚĽŇŘŠŤŽčďěľňřšťž"),
-    (0xc9, "AEIOUYaeiouy", "ÄËÏÖÜŸäëïöüÿ"),
-];
-
-/// Characters of the right half of T.61 that are others in Latin-1.
-const LETTERS: [(u8, char); 26] = [
-    (0xa6, '#'),
-    (0xa8, '¤'),
-    (0xb4, '×'),
-    (0xb8, '÷'),
-    (0xe0, 'Ω'),
-    (0xe1, 'Æ'),
-    (0xe2, 'Ð'),
-    (0xe3, 'ª'),
-    (0xe4, 'Ħ'),
-    (0xe6, 'Ĳ'),
-    (0xe7, 'Ŀ'),
-    (0xe8, 'Ł'),
-    (0xe9, 'Ø'),
-    (0xea, 'Œ'),
-    (0xeb, 'º'),
-    (0xec, 'Þ'),
-    (0xed, 'Ŧ'),
-    (0xee, 'Ŋ'),
-    (0xf0, 'ĸ'),
-    (0xf1, 'æ'),
-    (0xf3, 'ð'),
-    (0xf5, 'ı'),
-    (0xf8, 'ł'),
-    (0xf9, 'ø'),
-    (0xfa, 'œ'),
-    (0xfb, 'ß'),
-];
+use x400::from_teletex;
 
 /// A string of any of the types that X.420 uses.
 ///
@@ -62,7 +15,7 @@ pub(super) fn text(element: &Element<'_>) -> Result<String, DecodeError> {
     Ok(match element.tag {
         Tag::BMP_STRING => wide(&octets, 2),
         Tag::UNIVERSAL_STRING => wide(&octets, 4),
-        Tag::T61_STRING => teletex(&octets),
+        Tag::T61_STRING => from_teletex(&octets),
         _ => utf8_or_latin(&octets),
     })
 }
@@ -80,35 +33,6 @@ fn utf8_or_latin(octets: &[u8]) -> String {
         Ok(text) => text.to_owned(),
         Err(_) => octets.iter().copied().map(char::from).collect(),
     }
-}
-
-/// T.61 where all of its accents stand before a letter that can have them. Many write Latin-1 or UTF-8 under
-/// this name, in which they rarely do.
-pub(super) fn teletex(octets: &[u8]) -> String {
-    if std::str::from_utf8(octets).is_ok() {
-        return utf8_or_latin(octets);
-    }
-    accented(octets).unwrap_or_else(|| utf8_or_latin(octets))
-}
-
-/// `None` where the octets cannot be T.61, or nothing tells them from Latin-1.
-fn accented(octets: &[u8]) -> Option<String> {
-    let mut out = String::new();
-    let mut rest = octets.iter().copied();
-    let mut composed = false;
-    while let Some(octet) = rest.next() {
-        if matches!(octet, 0xc1..=0xcf) {
-            let (_, plain, with) = ACCENTS.iter().find(|(accent, ..)| *accent == octet)?;
-            let letter = char::from(rest.next()?);
-            out.push(with.chars().nth(plain.chars().position(|one| one == letter)?)?);
-            composed = true;
-        } else {
-            let letter = LETTERS.iter().find(|(from, _)| *from == octet);
-            out.push(letter.map_or_else(|| char::from(octet), |(_, to)| *to));
-        }
-    }
-    // Without an accent `\xfb` may be û as well as ß; then most writers mean Latin-1.
-    composed.then_some(out)
 }
 
 /// Sets of the ISO register that fill the right half, by the number of their registration and the last octet of
@@ -187,21 +111,6 @@ fn without_escapes(octets: &[u8]) -> (Cow<'_, [u8]>, Option<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn teletex_in_its_three_spellings() {
-        assert_eq!(teletex(b"Gr\xc8u\xfbe aus K\xc8oln"), "Grüße aus Köln");
-        assert_eq!(teletex(b"Gr\xfc\xdfe \xc4pfel"), "Grüße Äpfel");
-        assert_eq!(teletex("Grüße".as_bytes()), "Grüße");
-        assert_eq!(teletex(b"\xc8"), "È", "an accent without a letter");
-    }
-
-    #[test]
-    fn every_accent_has_as_many_letters_as_results() {
-        for (accent, plain, with) in ACCENTS {
-            assert_eq!(plain.chars().count(), with.chars().count(), "{accent:x}");
-        }
-    }
 
     #[test]
     fn general_texts_name_their_characters() {

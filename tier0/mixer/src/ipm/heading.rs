@@ -298,7 +298,7 @@ pub(super) fn any_text(element: Element<'_>) -> Result<String, DecodeError> {
     }
     // An implicit tag hides which string it is; X.420 has teletex there.
     if element.tag.class == ber::Class::Context {
-        return Ok(super::characters::teletex(&element.octets("string")?));
+        return Ok(x400::from_teletex(&element.octets("string")?));
     }
     text(&element)
 }

@@ -3,33 +3,7 @@
 use mail_parser::decoders::charsets::map::charset_decoder;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
-
-/// Combining characters, the octets that T.61 has for them before the letter, and the letters that may follow, of which
-/// small ones do too.
-const ACCENTS: [(char, u8, &str); 13] = [
-    ('\u{300}', 0xc1, "AEIOU"),
-    ('\u{301}', 0xc2, "ACEILNORSUYZ"),
-    ('\u{302}', 0xc3, "ACEGHIJOSUWY"),
-    ('\u{303}', 0xc4, "AINOU"),
-    ('\u{304}', 0xc5, "AEIOU"),
-    ('\u{306}', 0xc6, "AGU"),
-    ('\u{307}', 0xc7, "CEGIZ"),
-    ('\u{308}', 0xc8, "AEIOUY"),
-    ('\u{30a}', 0xca, "AU"),
-    ('\u{327}', 0xcb, "CGKLNRST"),
-    ('\u{30b}', 0xcd, "OU"),
-    ('\u{328}', 0xce, "AEIU"),
-    ('\u{30c}', 0xcf, "CDELNRSTZ"),
-];
-
-/// Characters of T.61 that stand where Latin-1 has another one.
-const LETTERS: &str = "×÷ΩÆÐªĦĲĿŁØŒºÞŦŊŉĸæđðħıĳŀłøœßþŧŋ";
-const LETTER_OCTETS: [u8; 32] = [
-    0xb4, 0xb8, 0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xed, 0xee,
-    0xef, 0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe,
-];
-/// Characters of the right half that both have at the same place.
-const SHARED: &str = "¡¢£¥§«°±²³µ¶·»¼½¾¿";
+use x400::to_teletex;
 
 /// A text in T.61.
 pub(super) struct Teletex {
@@ -38,12 +12,11 @@ pub(super) struct Teletex {
     pub exact: bool,
 }
 
-/// The text in at most `max` octets. A character that T.61 does not have is a question mark; the ASCII characters that it
-/// lacks stand as ASCII, as they do in every product.
+/// The text in at most `max` octets. A character that T.61 does not have is a question mark.
 pub(super) fn teletex(text: &str, max: usize) -> Teletex {
     let mut teletex = Teletex { octets: Vec::new(), exact: true };
     for character in text.nfc() {
-        let octets = match one(character) {
+        let octets = match to_teletex(character) {
             Some(octets) => octets,
             None => {
                 teletex.exact = false;
@@ -57,26 +30,6 @@ pub(super) fn teletex(text: &str, max: usize) -> Teletex {
         teletex.octets.extend(octets);
     }
     teletex
-}
-
-fn one(character: char) -> Option<Vec<u8>> {
-    if matches!(character, ' '..='~') {
-        return u8::try_from(character).ok().map(|octet| vec![octet]);
-    }
-    if SHARED.contains(character) {
-        return u8::try_from(character).ok().map(|octet| vec![octet]);
-    }
-    if let Some(at) = LETTERS.chars().position(|letter| letter == character) {
-        return Some(vec![LETTER_OCTETS[at]]);
-    }
-    let mut parts = Vec::new();
-    decompose_canonical(character, |part| parts.push(part));
-    let [letter @ ('A'..='Z' | 'a'..='z'), accent] = parts[..] else { return None };
-    let (_, octet, letters) = ACCENTS.iter().find(|(combining, ..)| *combining == accent)?;
-    if !letters.contains(letter.to_ascii_uppercase()) {
-        return None;
-    }
-    Some(vec![*octet, u8::try_from(letter).ok()?])
 }
 
 /// The letters and digits of a text without their accents; anything else that is not ASCII is a low line.

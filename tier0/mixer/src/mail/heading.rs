@@ -301,12 +301,12 @@ impl Reader<'_> {
         // Nothing but its own heading says when a message inside another one was written.
         let elsewhere = SAID_ELSEWHERE.len() - usize::from(message.depth > 0);
         let old = message.edition == Edition::Of1984;
-        let kept = self.fields.iter().zip(&self.told).filter(|(field, told)| {
-            !**told
-                && !is_one_of(field, &SAID_ELSEWHERE[..elsewhere])
-                && !(old && is_one_of(field, &WRITTEN_ON_THE_WAY))
-        });
-        kept.map(|(field, _)| field.line()).collect()
+        let left_out = |field: &Field<'_>| {
+            is_one_of(field, &SAID_ELSEWHERE[..elsewhere])
+                || old && is_one_of(field, &WRITTEN_ON_THE_WAY)
+        };
+        let rest = self.fields.iter().zip(&self.told).filter(|(_, told)| !**told);
+        rest.filter(|(field, _)| !left_out(field)).map(|(field, _)| field.line()).collect()
     }
 }
 

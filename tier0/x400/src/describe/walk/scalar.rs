@@ -7,6 +7,7 @@ use wire::DecodeError;
 use super::super::schema::{Names, Type};
 use super::super::value::Value;
 use super::{Step, Walk};
+use crate::teletex::from_teletex;
 use crate::utc_time::{REFERENCE_YEAR, parse_utc_time};
 
 /// Octets that an integer may have to be shown as a number.
@@ -89,6 +90,7 @@ fn text(element: &Element<'_>, tag: Tag) -> Result<String, DecodeError> {
             let octets = element.octets("UniversalString")?;
             Ok(octets.chunks(4).map(wide).collect())
         }
+        Tag::T61_STRING => Ok(from_teletex(&element.octets("string")?)),
         _ => element.text("string"),
     }
 }
