@@ -20,9 +20,18 @@ struct Mode {
 
 const MODES: &[Mode] = &[
     Mode {
-        lines: &["ntlm auth = ntlmv2-only", "lanman auth = no", "server signing = mandatory"],
+        lines: &[
+            "ntlm auth = ntlmv2-only",
+            "lanman auth = no",
+            "server signing = mandatory",
+            "ldap server require strong auth = yes",
+            "restrict anonymous = 2",
+        ],
         cause: None,
         checks: &[
+            ("ldap", "ok", "DC=east,DC=test"),
+            ("ldap-account", "ok", "nothing keeps it from logging on"),
+            ("rpc", "ok", ""),
             ("ntlm", "ok", "NTLM 2 session security"),
             ("logon", "ok", "signing is required"),
             ("smb", "ok", "signing required"),
@@ -74,15 +83,6 @@ const MODES: &[Mode] = &[
             ("smb", "denied", "none of the dialects up to SMB 2.1"),
             ("kerberos-logon", "ok", ""),
             ("rpc-privacy", "ok", ""),
-        ],
-    },
-    Mode {
-        lines: &["ldap server require strong auth = yes", "restrict anonymous = 2"],
-        cause: None,
-        checks: &[
-            ("ldap", "ok", "DC=east,DC=test"),
-            ("ldap-account", "ok", "nothing keeps it from logging on"),
-            ("rpc", "ok", ""),
         ],
     },
 ];

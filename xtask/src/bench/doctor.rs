@@ -148,7 +148,7 @@ fn write(file: &Path, form: Form, server: &str, peer: &str, ahead: usize) -> Res
 
 fn event(at: usize, server: &str, peer: &str, ahead: usize) -> WindowsEvent {
     // At the same moment one server calls and the other one fails to bind back.
-    let calls = (at / 10 % 2 == 0) == (server == "EAST");
+    let calls = (at / 10).is_multiple_of(2) == (server == "EAST");
     let entity = || vec![format!("/O=ORG/OU=SITE/CN=CONFIGURATION/CN=CONNECTIONS/CN={peer} {at}")];
     let codes = |codes: [&str; 3]| {
         let row = std::iter::once(number(at % 240));

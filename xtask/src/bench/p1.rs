@@ -57,11 +57,10 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(associations: usize, more: &str, through_relay: bool) -> Result<Self> {
-        let plan = Plan { through_relays: through_relay, ..Plan::default() };
-        let organisation = Organisation::make(&plan)?;
-        let x400 = format!("{}{more}", connector_keys(associations));
-        let connector = Connector { port: PORT, rfc1006: "", x400: &x400, through_relay };
+    fn start(associations: usize) -> Result<Self> {
+        let organisation = Organisation::make(&Plan::default())?;
+        let x400 = connector_keys(associations);
+        let connector = Connector { port: PORT, rfc1006: "", x400: &x400, through_relay: false };
         for side in Side::BOTH {
             connector.install(&organisation, side)?;
         }
@@ -92,7 +91,7 @@ fn transfer(messages: usize) -> Result<Value> {
     let mut rows = Vec::new();
     for (size, messages) in [(2048, messages), (1024 * 1024, (messages / 100).max(10))] {
         for associations in [1, 10] {
-            let pair = Pair::start(associations, "", false)?;
+            let pair = Pair::start(associations)?;
             pair.fill(messages, size)?;
             let appends = host::synced_appends_per_second(size)?;
             let east = pair.organisation.start(Side::East)?;

@@ -161,9 +161,8 @@ fn of_route(server: &ServerFacts, line: &DialUpFacts) -> Option<Diagnosis> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
+    use crate::causes::east;
     use crate::snapshot::QueueFacts;
 
     fn answer(line: DialUpFacts, messages: u64) -> finding::Answer {
@@ -173,19 +172,7 @@ mod tests {
             messages,
             ..QueueFacts::default()
         };
-        let server = ServerFacts {
-            name: "EAST".to_owned(),
-            config_path: Some("/srv/east.toml".to_owned()),
-            queues: vec![queue],
-            dial_ups: vec![line],
-            ..ServerFacts::default()
-        };
-        crate::diagnose(&Snapshot {
-            now: Timestamp::UNIX_EPOCH,
-            local: "EAST".to_owned(),
-            servers: vec![server],
-            checks: Vec::new(),
-        })
+        east::answer(queue, vec![line])
     }
 
     fn failed(kind: &str) -> DialUpFacts {

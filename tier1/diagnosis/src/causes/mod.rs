@@ -4,6 +4,8 @@ mod account;
 mod auth;
 mod clock;
 pub(crate) mod dial_up;
+#[cfg(test)]
+mod east;
 pub(crate) mod held;
 pub(crate) mod joining;
 mod known;

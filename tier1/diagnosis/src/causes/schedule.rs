@@ -90,9 +90,8 @@ fn of_queue(server: &ServerFacts, queue: &QueueFacts) -> Diagnosis {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
+    use crate::causes::east;
 
     #[test]
     fn mail_that_a_schedule_holds_is_named_with_the_time_at_which_it_goes() {
@@ -103,20 +102,7 @@ mod tests {
             next_attempt,
             ..QueueFacts::default()
         };
-        let answer = |queue| {
-            let server = ServerFacts {
-                name: "EAST".to_owned(),
-                config_path: Some("/srv/east.toml".to_owned()),
-                queues: vec![queue],
-                ..ServerFacts::default()
-            };
-            crate::diagnose(&Snapshot {
-                now: Timestamp::UNIX_EPOCH,
-                local: "EAST".to_owned(),
-                servers: vec![server],
-                checks: Vec::new(),
-            })
-        };
+        let answer = |queue| east::answer(queue, Vec::new());
         assert!(answer(queue("scheduled", 0, None)).diagnoses.is_empty(), "nothing is held");
         assert!(answer(queue("ready", 7, None)).diagnoses.is_empty());
         let never = answer(queue("scheduled", 7, None));

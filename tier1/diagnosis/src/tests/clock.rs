@@ -1,32 +1,11 @@
 //! Clocks that differ: all is code 5 to the caller, as of any account.
 
+use super::protection::refused_at;
 use super::*;
 
-/// EAST refuses WEST's ticket, with this code.
+/// EAST refuses WEST's proof, with this code.
 fn refused(code: u32) -> Snapshot {
-    let mut snapshot = healthy();
-    let violation = build::security_violation(&SecurityViolation {
-        user: r"ORG\svc-west".into(),
-        ltab_index: 1,
-        code,
-        reason: "refused".into(),
-        peer: Some("WEST".into()),
-        address: None,
-        step: Some("authentication".into()),
-        layer: Some(Layer::Authentication),
-        ..SecurityViolation::default()
-    });
-    snapshot.servers[0].events.push(violation.stamp(at(FAILED), "EAST"));
-    snapshot.servers[1].peers[0].last_failure_out = Some(FailureFacts {
-        time: at(FAILED),
-        code: 5,
-        comms: 5,
-        bind: 0,
-        layer: Some(Layer::Bind),
-        text: String::new(),
-        protocol_string: None,
-    });
-    snapshot
+    refused_at("authentication", code)
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use super::*;
 
-/// EAST refuses WEST at this step of its bind.
-fn refused_at(step: &str) -> Snapshot {
+/// EAST refuses WEST at this step of its bind, with this code in its own log; the wire gives 5.
+pub(super) fn refused_at(step: &str, code: u32) -> Snapshot {
     let mut snapshot = healthy();
     let violation = build::security_violation(&SecurityViolation {
         user: r"ORG\svc-west".into(),
         ltab_index: 1,
-        code: 5,
+        code,
         reason: "refused".into(),
         peer: Some("WEST".into()),
         address: Some("127.0.0.3:1024".into()),
@@ -44,11 +44,11 @@ fn the_step_of_a_refusal_tells_weak_sessions_from_accounts() {
         ("session-keys", Cause::NtlmSessionSecurityMismatch),
         ("ntlm-version", Cause::LmCompatibilityMismatch),
     ] {
-        let (named, confidence) = best(&refused_at(step));
+        let (named, confidence) = best(&refused_at(step, 5));
         assert_eq!(named, cause, "{step}");
         assert!(confidence > 0.8, "{step}: {confidence}");
     }
-    let mut role = refused_at("role");
+    let mut role = refused_at("role", 5);
     role.servers[0].accounts[0].roles.clear();
     assert_eq!(best(&role).0, Cause::ServiceAccountLacksDirectoryRight);
 }
@@ -56,7 +56,7 @@ fn the_step_of_a_refusal_tells_weak_sessions_from_accounts() {
 /// Claims: 15.
 #[test]
 fn keys_that_differ_are_cured_at_the_modules() {
-    let answer = diagnose(&refused_at("session-keys"));
+    let answer = diagnose(&refused_at("session-keys", 5));
     let steps: Vec<&str> = answer.diagnoses[0].remedy.iter().map(|one| one.text.as_str()).collect();
     assert!(steps[0].contains("bindback doctor --modules"), "{steps:?}");
     assert!(steps[1].contains("128-bit") && steps[1].contains("matching 56-bit"), "{steps:?}");
@@ -65,7 +65,7 @@ fn keys_that_differ_are_cured_at_the_modules() {
 /// A name that leads to another server is answered with code 5 as well: the called one has refused nobody.
 #[test]
 fn a_denial_of_somebody_else_is_a_name_that_leads_elsewhere() {
-    let mut snapshot = refused_at("called-name");
+    let mut snapshot = refused_at("called-name", 5);
     let leads = |snapshot: &mut Snapshot, address: &str| {
         let hosts = &mut snapshot.servers[1].hosts;
         hosts.insert("east.demo.test".to_owned(), vec![address.to_owned()]);
@@ -82,7 +82,7 @@ fn a_denial_of_somebody_else_is_a_name_that_leads_elsewhere() {
 
 #[test]
 fn levels_that_differ_need_no_event() {
-    let mut snapshot = refused_at("level");
+    let mut snapshot = refused_at("level", 5);
     snapshot.servers[0].events.clear();
     snapshot.servers[0].rpc_level = "privacy".into();
     snapshot.servers[1].rpc_level = "integrity".into();
