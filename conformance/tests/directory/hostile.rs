@@ -193,8 +193,13 @@ fn descriptors(server: &OpenLdap, organisation: &Organisation) -> Result<()> {
         })
         .with_context(|| format!("{what}: {faults}"))?;
         let words = ["directory", "access", Side::West.account(), "--on", &name];
-        let access = organisation.command(Side::East, &words)?.to_string();
-        ensure!(!access.contains("\"granted\":true"), "{what}: {access}");
+        let mut access = String::new();
+        // The copy that counts follows what was read a moment later.
+        until(LIMIT, what, || {
+            access = organisation.command(Side::East, &words)?.to_string();
+            Ok((!access.contains("\"granted\":true")).then_some(()))
+        })
+        .with_context(|| format!("{what}: {access}"))?;
         asked(organisation)?;
     }
     let new = ["--attribute", "nTSecurityDescriptor", "--set", "O:BAG:SYD:(A;OICI;GA;;;BA)"];
