@@ -138,7 +138,7 @@ enum Action {
     },
     /// Give an account a new password on every server at hand, while mail flows
     #[command(
-        after_help = "Example:\n  bindback account rotate 'DEMO\\svc-east' --generate -c /srv/east/bindback.toml\n\nEvery server at hand (this one, its peers whose configuration is named, and those of --on) takes the new password and keeps the old one for\naccounts.password_overlap_s; then the servers that use the account get the new one. --no-overlap ends the old one 10 s after that."
+        after_help = "Example:\n  bindback account rotate 'DEMO\\svc-east' --generate -c /srv/east/bindback.toml\n\nEvery server at hand (this one, its peers whose configuration is named, and those of --on) takes the new password and keeps the old one for\naccounts.password_overlap_s; then the servers that use the account get the new one. --no-overlap ends the old one before the command ends."
     )]
     Rotate {
         #[command(flatten)]

@@ -25,9 +25,9 @@ use crate::password;
 
 /// How long one step of a logon test may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Seconds that the old password stays good once everybody has the new one, where it is to end: a bind that has just begun
-/// shows it still.
-const LAST_S: u32 = 10;
+/// How long the old password stays good once everybody has the new one, where it is to end: a bind that has just begun shows it
+/// still.
+const LAST: Duration = Duration::from_secs(2);
 /// Octets of a password that is made up: 192 bits, beyond guessing.
 const GENERATED: usize = 24;
 
@@ -39,7 +39,7 @@ pub struct Fresh {
     /// Make a password up
     #[arg(long, conflicts_with_all = ["password_file", "password_env"])]
     generate: bool,
-    /// End the old password 10 s after everybody has the new one, when binds that have begun with it are over
+    /// End the old password before this ends, once binds that have begun with it are over
     #[arg(long)]
     no_overlap: bool,
     /// Configuration of a further server on this machine; can be given more than once
@@ -102,8 +102,9 @@ pub async fn rotate(
         done.using.push(user.server.name.clone());
     }
     if fresh.no_overlap {
+        tokio::time::sleep(LAST).await;
         for server in &servers {
-            accept(server, &account, &password, Some(LAST_S)).await?;
+            accept(server, &account, &password, Some(0)).await?;
         }
     }
     setting.output.answer(&done, |done| {
@@ -120,7 +121,7 @@ pub async fn rotate(
             ),
         ];
         lines.extend(done.tested.iter().cloned());
-        lines.extend(fresh.no_overlap.then(|| format!("the old password ends in {LAST_S} s")));
+        lines.extend(fresh.no_overlap.then(|| "the old password is not good any more".to_owned()));
         lines.join("\n")
     })?;
     Ok(Found::Nothing)
