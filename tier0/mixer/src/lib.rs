@@ -11,6 +11,7 @@
 pub mod oids;
 
 mod address;
+mod character_sets;
 mod dsn;
 mod dsn_report;
 mod entity;

@@ -6,6 +6,8 @@ use ber::{Element, Tag};
 use wire::DecodeError;
 use x400::from_teletex;
 
+use crate::character_sets::{SETS, UTF8_SETS};
+
 /// A string of any of the types that X.420 uses.
 ///
 /// # Errors
@@ -35,25 +37,6 @@ fn utf8_or_latin(octets: &[u8]) -> String {
     }
 }
 
-/// Sets of the ISO register that fill the right half, by the number of their registration and the last octet of
-/// their escape sequence, with the name that MIME has for them (RFC 2157 7.1.3).
-const SETS: [(i64, u8, &str); 13] = [
-    (100, b'A', "iso-8859-1"),
-    (101, b'B', "iso-8859-2"),
-    (109, b'C', "iso-8859-3"),
-    (110, b'D', "iso-8859-4"),
-    (144, b'L', "iso-8859-5"),
-    (127, b'G', "iso-8859-6"),
-    (126, b'F', "iso-8859-7"),
-    (138, b'H', "iso-8859-8"),
-    (148, b'M', "iso-8859-9"),
-    (157, b'V', "iso-8859-10"),
-    (179, b'Y', "iso-8859-13"),
-    (199, b'_', "iso-8859-14"),
-    (203, b'b', "iso-8859-15"),
-];
-/// Registrations of UTF-8: levels 1 to 3, and without one.
-const UTF8_SETS: [i64; 4] = [190, 191, 192, 196];
 const ESCAPE: u8 = 0x1b;
 
 /// The name that MIME has for the characters of a general text, and its octets without escape sequences.
@@ -71,10 +54,10 @@ pub(super) fn general<'a>(
     {
         return ("utf-8", octets);
     }
-    let by_escape = SETS.iter().find(|(_, last, _)| Some(*last) == designated);
-    let by_number = || SETS.iter().find(|(number, ..)| registrations.contains(number));
+    let by_escape = SETS.iter().find(|set| Some(set.escape) == designated);
+    let by_number = || SETS.iter().find(|set| registrations.contains(&set.registration));
     let name = match by_escape.or_else(by_number) {
-        Some((.., name)) => name,
+        Some(set) => set.name,
         None if is_utf8 => "utf-8",
         None => "iso-8859-1",
     };

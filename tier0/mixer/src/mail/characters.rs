@@ -5,6 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
 use x400::to_teletex;
 
+use crate::character_sets::{SETS, UTF8};
+
 /// A text in T.61.
 pub(super) struct Teletex {
     pub octets: Vec<u8>,
@@ -47,26 +49,6 @@ pub(super) fn ascii(text: &str) -> String {
     out
 }
 
-/// Sets for general texts in the order in which they are tried: the name of the 8-bit code whose left half is ASCII, and the
-/// registration of its right half (ISO 2375, RFC 2157 7.1.3).
-const SETS: [(&str, i64); 13] = [
-    ("iso-8859-1", 100),
-    ("iso-8859-15", 203),
-    ("iso-8859-2", 101),
-    ("iso-8859-9", 148),
-    ("iso-8859-5", 144),
-    ("iso-8859-7", 126),
-    ("iso-8859-3", 109),
-    ("iso-8859-4", 110),
-    ("iso-8859-10", 157),
-    ("iso-8859-13", 179),
-    ("iso-8859-14", 199),
-    ("iso-8859-6", 127),
-    ("iso-8859-8", 138),
-];
-/// UTF-8.
-const UTF8: i64 = 196;
-
 /// A text for a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Text {
@@ -81,10 +63,10 @@ pub(super) fn set_for(text: &str, named: Option<&str>) -> Text {
         return Text::Ia5(text.as_bytes().to_vec());
     }
     let first =
-        SETS.iter().filter(|(name, _)| named.is_some_and(|one| one.eq_ignore_ascii_case(name)));
-    for (name, registration) in first.chain(&SETS) {
-        if let Some(octets) = right_half(name).and_then(|set| encode(text, &set)) {
-            return Text::General(*registration, octets);
+        SETS.iter().filter(|set| named.is_some_and(|one| one.eq_ignore_ascii_case(set.name)));
+    for set in first.chain(&SETS) {
+        if let Some(octets) = right_half(set.name).and_then(|half| encode(text, &half)) {
+            return Text::General(set.registration, octets);
         }
     }
     Text::General(UTF8, text.as_bytes().to_vec())
